@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+# Builds bpfd, bpfd-gadget and bpfd-usb into $(BUILD); `make help` lists the targets.
+
+VERSION := 0.1.0
+
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR  ?= $(PREFIX)/share/man
+UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
+
+ifeq ($(origin CC),default)
+CC := $(CROSS_COMPILE)gcc
+endif
+ifeq ($(origin AR),default)
+AR := $(CROSS_COMPILE)gcc-ar
+endif
+STRIP      ?= $(CROSS_COMPILE)strip
+CLANG      ?= clang
+PKG_CONFIG ?= pkg-config
+
+ifeq ($(SAN),1)
+BUILD ?= build/san
+CFLAGS ?= -O1 -g -fno-omit-frame-pointer
+SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+else
+BUILD ?= build
+CFLAGS ?= -O2 -g
+endif
+
+# An own LDFLAGS or CFLAGS adds to what the project needs; it does not replace it.
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wwrite-strings -Wvla -Wno-unused-parameter
+ifneq ($(CI)$(WERROR),)
+WARN += -Werror
+endif
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DBPFD_USB_VERSION='"$(VERSION)"' \
+	-I. $(WARN) -ffunction-sections -fdata-sections $(SAN_FLAGS) $(CFLAGS)
+ALL_LDFLAGS := -Wl,--gc-sections $(SAN_FLAGS) $(LDFLAGS)
+
+ifeq ($(STATIC),1)
+PKG_CONFIG_STATIC := --static
+ALL_LDFLAGS += -static
+endif
+pkg = $(shell $(PKG_CONFIG) $(PKG_CONFIG_STATIC) $(1) $(2))
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# The link (frames and session) and the log are shared by all programs.
+LINK_SRC      := core/frame.c core/session.c core/log.c
+CORE_SRC      := $(filter-out $(LINK_SRC) core/main.c,$(wildcard core/*.c))
+CONFIGFS_SRC  := $(wildcard configfs/*.c)
+GADGET_SRC    := $(filter-out gadget/main.c,$(wildcard gadget/*.c))
+HOST_SRC      := $(filter-out host-usb/main.c,$(wildcard host-usb/*.c))
+UNIT_SRC      := $(wildcard tests/unit/test_*.c)
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+LIBLINK     := $(BUILD)/obj/liblink.a
+LIBCORE     := $(BUILD)/obj/libcore.a
+LIBCONFIGFS := $(BUILD)/obj/libconfigfs.a
+LIBGADGET   := $(BUILD)/obj/libgadget.a
+LIBHOST     := $(BUILD)/obj/libhost.a
+
+BOARD_PROGRAMS := $(BUILD)/bpfd $(BUILD)/bpfd-gadget
+HOST_PROGRAMS  := $(BUILD)/bpfd-usb
+UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+
+# libusb has no static libudev on Debian: STATIC=1 is for the board's programs.
+all: $(BOARD_PROGRAMS) $(if $(filter 1,$(STATIC)),,$(HOST_PROGRAMS))
+
+board-programs: $(BOARD_PROGRAMS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusbgx)
+$(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
+$(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
+
+define archive
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
+endef
+$(LIBLINK): $(call obj,$(LINK_SRC)); $(archive)
+$(LIBCORE): $(call obj,$(CORE_SRC)); $(archive)
+$(LIBCONFIGFS): $(call obj,$(CONFIGFS_SRC)); $(archive)
+$(LIBGADGET): $(call obj,$(GADGET_SRC)); $(archive)
+$(LIBHOST): $(call obj,$(HOST_SRC)); $(archive)
+
+define link
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+endef
+$(BUILD)/bpfd: LIBS = $(call pkg,--libs,libbpf libelf zlib)
+$(BUILD)/bpfd: $(BUILD)/obj/core/main.o $(LIBCORE) $(LIBLINK)
+	$(link)
+$(BUILD)/bpfd-gadget: LIBS = $(call pkg,--libs,libusbgx)
+$(BUILD)/bpfd-gadget: $(BUILD)/obj/gadget/main.o $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
+	$(link)
+$(BUILD)/bpfd-usb: LIBS = $(call pkg,--libs,libusb-1.0)
+$(BUILD)/bpfd-usb: $(BUILD)/obj/host-usb/main.o $(LIBHOST) $(LIBLINK)
+	$(link)
+
+# Unit tests: one program a file, linked against all the libraries.
+$(call obj,$(UNIT_SRC)): PKG_CFLAGS = $(call pkg,--cflags,cmocka libusb-1.0 libusbgx libbpf)
+$(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0) -lpthread
+$(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBHOST) $(LIBGADGET) \
+		$(LIBCONFIGFS) $(LIBCORE) $(LIBLINK)
+	$(link)
+unit-programs: $(UNIT_PROGRAMS)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all board-programs unit-programs clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
