@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frames of the link between bpfd-usb and bpfd-gadget: how they are laid out on the wire.
+ *
+ * Pure functions: no I/O, no allocation. All integers are little-endian. The format is this
+ * project's own and is specified in PROTOCOL.md. */
+#ifndef CORE_FRAME_H
+#define CORE_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FRAME_HEADER 8 /* bytes: u8 type, u8 channel, u16 payload length, u32 seq */
+
+#define LINK_MAJOR 1
+#define LINK_MINOR 0
+
+/* A transfer may not be a multiple of this, so that it always ends with a short packet: 64 divides
+ * the bulk packet size of every speed (64, 512, 1024). */
+#define TRANSFER_QUANTUM 64
+
+/* Sizes of receive buffers, bytes. A transfer is always shorter than the buffer it goes to. */
+#define TRANSFER_MIN 1024
+#define TRANSFER_MAX 65536
+
+#define LINK_TEXT_MAX 255 /* bytes of a version or of a RESET's text */
+
+enum frame_type {
+	FRAME_HELLO = 1,
+	FRAME_HELLO_REPLY,
+	FRAME_DATA,
+	FRAME_NOTE,
+	FRAME_EOF,
+	FRAME_WINDOW,
+	FRAME_EXIT,
+	FRAME_RESET,
+	FRAME_PING,
+	FRAME_PONG,
+	FRAME_PAD,
+	FRAME_AUTH_CHALLENGE, /* 12 and 13 are reserved */
+	FRAME_AUTH_RESPONSE,
+};
+
+enum reset_reason {
+	RESET_PROTOCOL = 1, /* malformed frame, gap in seq, frame out of place */
+	RESET_VERSION,	    /* another major version */
+	RESET_LEASE,	    /* the host was not heard for the lease */
+	RESET_SUSPEND,	    /* the bus was suspended */
+	RESET_SHUTDOWN,	    /* the board's daemon ends */
+	RESET_START,	    /* the board cannot start bpfd */
+	RESET_NO_SESSION,   /* a frame came, but no session is open */
+	RESET_HOST,	    /* the host closes the session */
+};
+
+struct frame {
+	enum frame_type type;
+	uint16_t len;
+	uint32_t seq;
+	const uint8_t *payload; /* inside the transfer */
+};
+
+/* HELLO, and the part of HELLO_REPLY that is the same. Magic and nonce keep their place in every
+ * version, so that a board can answer a host that is newer than itself. */
+struct hello {
+	uint8_t major, minor;
+	uint16_t flags;
+	uint32_t max_transfer; /* bytes, the sender's receive buffer */
+	uint64_t nonce;
+	uint32_t lease_ms;
+};
+
+struct hello_reply {
+	struct hello hello;
+	uint32_t window; /* bytes of DATA that may be unconsumed */
+	uint16_t status; /* 0; other values are reserved */
+	char version[LINK_TEXT_MAX + 1];
+};
+
+struct exit_info {
+	uint8_t code, signal;
+	uint64_t received, sent; /* bytes of DATA, seen from the board */
+};
+
+struct reset_info {
+	uint16_t reason;
+	uint64_t nonce; /* of the HELLO that it answers or the session that it ends, 0 for none */
+	char text[LINK_TEXT_MAX + 1];
+};
+
+/* The name of a frame type, for traces and messages; "?" for an unknown one. */
+const char *frame_name(unsigned int type);
+
+/* What a RESET reason means, one line of text for the user. */
+const char *reset_reason_text(unsigned int reason);
+
+/* Takes the next frame of a transfer from *offset on and advances it. Returns 1 with a frame, 0 at
+ * the end of the transfer, -EBADMSG for a cut or unknown frame or a nonzero channel. */
+int frame_next(const uint8_t *transfer, size_t len, size_t *offset, struct frame *frame);
+
+/* Writes the header of a frame with len bytes of payload, which follow it. */
+void frame_put_header(uint8_t *at, enum frame_type type, size_t len, uint32_t seq);
+
+/* Each put writes a payload and returns its length; `at` has room for FRAME_PAYLOAD_MAX. Each get
+ * returns 0, or -EBADMSG when the payload is too short or not what it should be. */
+#define FRAME_PAYLOAD_MAX (30 + LINK_TEXT_MAX)
+
+size_t hello_put(uint8_t *at, const struct hello *hello);
+int hello_get(const struct frame *frame, struct hello *hello);
+size_t hello_reply_put(uint8_t *at, const struct hello_reply *reply);
+int hello_reply_get(const struct frame *frame, struct hello_reply *reply);
+size_t window_put(uint8_t *at, uint64_t consumed);
+int window_get(const struct frame *frame, uint64_t *consumed);
+size_t exit_put(uint8_t *at, const struct exit_info *info);
+int exit_get(const struct frame *frame, struct exit_info *info);
+size_t reset_put(uint8_t *at, const struct reset_info *info);
+int reset_get(const struct frame *frame, struct reset_info *info);
+
+#endif
