@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starts, ends and reaps the processes behind the sessions. */
+#include "gadget/child.h"
+
+#include "core/log.h"
+#include "gadget/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PIPE_BYTES (256 * 1024) /* fewer switches between the daemon and the process */
+
+struct child {
+	struct child *next;
+	pid_t pid;
+	int stdin_fd, stdout_fd, stderr_fd;
+	int code, signal;
+	bool ended;
+	bool released;	  /* no session uses it any more */
+	bool sweep;	  /* it runs only to remove leftovers */
+	uint64_t kill_ms; /* when SIGKILL is due, UINT64_MAX when it is not */
+};
+
+struct children {
+	struct child *list;
+	char *const *argv;
+};
+
+struct children *children_new(char *const *argv)
+{
+	struct children *all = calloc(1, sizeof(*all));
+
+	if (all)
+		all->argv = argv;
+	return all;
+}
+
+static void close_pair(int pair[2])
+{
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* In the new process, up to exec: only async-signal-safe calls. Does not return. */
+static void child_exec(char *const *argv, const int fds[3], int report, pid_t parent)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	sigset_t none;
+	int err;
+
+	sigemptyset(&none);
+	for (int sig = 1; sig < NSIG; sig++)
+		sigaction(sig, &action, NULL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0); /* Ctrl-C at the daemon's terminal is the daemon's to handle */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(1); /* the daemon died before the line above */
+	/* None of fds is 0, 1 or 2: main made sure that those are open. */
+	for (int i = 0; i < 3; i++) {
+		if (dup2(fds[i], i) < 0)
+			goto err_report;
+	}
+	execvp(argv[0], argv);
+err_report:
+	err = errno;
+	if (write(report, &err, sizeof(err)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+/* Returns the pid, or a negative errno, also when exec failed. */
+static pid_t spawn(char *const *argv, const int fds[3])
+{
+	pid_t pid, parent = getpid();
+	int report[2], err = 0;
+	ssize_t n;
+
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0) {
+		err = errno;
+		close_pair(report);
+		return -err;
+	}
+	if (pid == 0)
+		child_exec(argv, fds, report[1], parent);
+	close(report[1]);
+	do
+		n = read(report[0], &err, sizeof(err));
+	while (n < 0 && errno == EINTR);
+	close(report[0]);
+	if (n == (ssize_t)sizeof(err)) {
+		waitpid(pid, NULL, 0);
+		return -err;
+	}
+	return pid;
+}
+
+static struct child *child_add(struct children *all)
+{
+	struct child *child = calloc(1, sizeof(*child));
+
+	if (!child)
+		return NULL;
+	child->stdin_fd = child->stdout_fd = child->stderr_fd = -1;
+	child->kill_ms = UINT64_MAX;
+	child->next = all->list;
+	all->list = child;
+	return child;
+}
+
+static void child_remove(struct children *all, struct child *child)
+{
+	struct child **at = &all->list;
+
+	while (*at != child)
+		at = &(*at)->next;
+	*at = child->next;
+	child_close_stdin(child);
+	child_close_stdout(child);
+	child_close_stderr(child);
+	free(child);
+}
+
+/* Our ends alone are non-blocking: the process reads and writes as on any pipe. */
+static int make_pipes(int pipes[3][2])
+{
+	int err;
+
+	for (int i = 0; i < 3; i++) {
+		if (pipe2(pipes[i], O_CLOEXEC) < 0) {
+			err = -errno;
+			while (i-- > 0)
+				close_pair(pipes[i]);
+			return err;
+		}
+		fcntl(pipes[i][i == 0 ? 1 : 0], F_SETFL, O_NONBLOCK);
+		if (i < 2 && fcntl(pipes[i][1], F_SETPIPE_SZ, PIPE_BYTES) < 0)
+			log_debug("pipe: size: %s", strerror(errno)); /* the default does too */
+	}
+	return 0;
+}
+
+int child_start(struct children *all, struct child **result)
+{
+	struct child *child = child_add(all);
+	int pipes[3][2], err;
+
+	if (!child)
+		return -ENOMEM;
+	err = make_pipes(pipes);
+	if (err < 0)
+		goto err_remove;
+	child->stdin_fd = pipes[0][1];
+	child->stdout_fd = pipes[1][0];
+	child->stderr_fd = pipes[2][0];
+	child->pid = spawn(all->argv, (const int[3]){pipes[0][0], pipes[1][1], pipes[2][1]});
+	close(pipes[0][0]);
+	close(pipes[1][1]);
+	close(pipes[2][1]);
+	err = child->pid;
+	if (err < 0)
+		goto err_remove;
+	*result = child;
+	return 0;
+
+err_remove:
+	child_remove(all, child);
+	return err;
+}
+
+int child_stdin(const struct child *child)
+{
+	return child->stdin_fd;
+}
+
+int child_stdout(const struct child *child)
+{
+	return child->stdout_fd;
+}
+
+int child_stderr(const struct child *child)
+{
+	return child->stderr_fd;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void child_close_stdin(struct child *child)
+{
+	close_fd(&child->stdin_fd);
+}
+
+void child_close_stdout(struct child *child)
+{
+	close_fd(&child->stdout_fd);
+}
+
+void child_close_stderr(struct child *child)
+{
+	close_fd(&child->stderr_fd);
+}
+
+bool child_ended(const struct child *child, int *code, int *signal)
+{
+	*code = child->code;
+	*signal = child->signal;
+	return child->ended;
+}
+
+/* Without input and output bpfd ends at once, after it has removed what dead ones left behind. */
+static void child_sweep(struct children *all)
+{
+	struct child *child = child_add(all);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (!child || null < 0)
+		goto err_close;
+	child->sweep = child->released = true;
+	child->kill_ms = clock_ms() + CHILD_GRACE_MS;
+	child->pid = spawn(all->argv, (const int[3]){null, null, null});
+	if (child->pid < 0)
+		goto err_close;
+	close(null);
+	return;
+
+err_close:
+	log_warning("%s: cannot run it to remove leftovers", all->argv[0]);
+	if (null >= 0)
+		close(null);
+	if (child)
+		child_remove(all, child);
+}
+
+/* What is to be done about a process that has ended and that no session uses any more. */
+static void child_bury(struct children *all, struct child *child)
+{
+	bool sweep = child->signal != 0 && !child->sweep;
+
+	if (child->signal != 0)
+		log_debug("process %d: ended by signal %d", (int)child->pid, child->signal);
+	child_remove(all, child);
+	if (sweep)
+		child_sweep(all);
+}
+
+void child_release(struct children *all, struct child *child)
+{
+	child_close_stdin(child);
+	child_close_stdout(child);
+	child_close_stderr(child);
+	child->released = true;
+	if (child->ended) {
+		child_bury(all, child);
+		return;
+	}
+	kill(child->pid, SIGTERM);
+	kill(child->pid, SIGCONT); /* a stopped process would not see the other */
+	child->kill_ms = clock_ms() + CHILD_GRACE_MS;
+}
+
+static void child_reap(struct child *child)
+{
+	int status;
+	pid_t pid;
+
+	if (child->ended)
+		return;
+	pid = waitpid(child->pid, &status, WNOHANG);
+	if (pid == 0 || (pid < 0 && errno == EINTR))
+		return;
+	child->ended = true;
+	if (pid < 0)
+		child->code = 255; /* somebody else took the status */
+	else if (WIFSIGNALED(status))
+		child->signal = WTERMSIG(status);
+	else
+		child->code = WEXITSTATUS(status);
+}
+
+void children_tick(struct children *all, uint64_t now_ms)
+{
+	struct child *child, *next;
+
+	for (child = all->list; child; child = next) {
+		next = child->next;
+		child_reap(child);
+		if (child->ended && child->released) {
+			child_bury(all, child);
+		} else if (!child->ended && now_ms >= child->kill_ms) {
+			kill(child->pid, SIGKILL);
+			child->kill_ms = UINT64_MAX;
+		}
+	}
+}
+
+uint64_t children_deadline(const struct children *all)
+{
+	uint64_t deadline = UINT64_MAX;
+
+	for (const struct child *child = all->list; child; child = child->next) {
+		if (!child->ended && child->kill_ms < deadline)
+			deadline = child->kill_ms;
+	}
+	return deadline;
+}
+
+void children_free(struct children *all)
+{
+	struct child *child, *next;
+	uint64_t give_up;
+
+	if (!all)
+		return;
+	for (child = all->list; child; child = next) {
+		next = child->next;
+		if (!child->released)
+			child_release(all, child);
+	}
+	/* A process that even SIGKILL does not end hangs in the kernel: waiting does not help it.
+	 */
+	give_up = clock_ms() + 2 * CHILD_GRACE_MS;
+	while (all->list && clock_ms() < give_up) {
+		poll(NULL, 0, 10);
+		children_tick(all, clock_ms());
+	}
+	while (all->list) {
+		log_error("process %d: does not end", (int)all->list->pid);
+		child_remove(all, all->list);
+	}
+	free(all);
+}

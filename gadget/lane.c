@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Moves bytes between the endpoints of a lane and the process of its session. */
+#include "gadget/lane.h"
+
+#include "core/board_session.h"
+#include "core/log.h"
+#include "gadget/ffs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LANE_TRANSFER (16 * 1024) /* bytes of a buffer, eight to a lane */
+
+enum { POLL_EP0, POLL_COMPLETION, POLL_STDIN, POLL_STDOUT, POLL_STDERR };
+
+struct lane {
+	unsigned int index;
+	struct ffs *ffs;
+	struct board_session *session;
+	struct children *children;
+	struct child *child;
+	/* The session's HELLO arrived in a transfer that was started before ENABLE was read: what
+	 * follows in such transfers is of the same session. */
+	bool opened_stale;
+};
+
+int lane_open(const char *dir, unsigned int index, struct children *children, struct lane **result)
+{
+	const struct board_config config = {LANE_TRANSFER, WINDOW_SIZE, BPFD_USB_VERSION};
+	struct lane *lane = calloc(1, sizeof(*lane));
+	int err = -ENOMEM;
+
+	if (!lane)
+		return -ENOMEM;
+	lane->index = index;
+	lane->children = children;
+	lane->session = board_session_new(&config);
+	if (lane->session)
+		err = ffs_open(dir, LANE_TRANSFER, &lane->ffs);
+	if (err < 0) {
+		lane_close(lane);
+		return err;
+	}
+	*result = lane;
+	return 0;
+}
+
+static void lane_stop(struct lane *lane, const char *why)
+{
+	if (lane->child) {
+		log_info("lane %u: session closed: %s", lane->index, why);
+		child_release(lane->children, lane->child);
+	}
+	lane->child = NULL;
+}
+
+void lane_close(struct lane *lane)
+{
+	if (!lane)
+		return;
+	lane_stop(lane, "the lane is closed");
+	ffs_close(lane->ffs);
+	board_session_free(lane->session);
+	free(lane);
+}
+
+static void lane_start(struct lane *lane)
+{
+	char text[LINK_TEXT_MAX + 1];
+	int err;
+
+	lane_stop(lane, "another one replaces it");
+	err = child_start(lane->children, &lane->child);
+	if (err == 0) {
+		log_info("lane %u: session opened", lane->index);
+		return;
+	}
+	lane->child = NULL;
+	snprintf(text, sizeof(text), "bpfd: %s", strerror(-err));
+	log_error("lane %u: cannot start %s", lane->index, text);
+	board_session_end(lane->session, RESET_START, text);
+}
+
+static void lane_drop(struct lane *lane, const char *why)
+{
+	board_session_drop(lane->session);
+	lane_stop(lane, why);
+}
+
+static int lane_events(struct lane *lane)
+{
+	int event;
+
+	while ((event = ffs_next_event(lane->ffs)) != FFS_NONE) {
+		switch (event) {
+		case FFS_ENABLE:
+			log_debug("lane %u: enabled", lane->index);
+			lane->opened_stale = false;
+			lane_drop(lane, "the host reset the lane");
+			break;
+		case FFS_DISABLE:
+			lane_drop(lane, "disconnected");
+			break;
+		case FFS_SUSPEND:
+			board_session_end(lane->session, RESET_SUSPEND, NULL);
+			lane_stop(lane, reset_reason_text(RESET_SUSPEND));
+			break;
+		default:
+			if (event < 0) {
+				log_error("lane %u: ep0: %s", lane->index, strerror(-event));
+				return event;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Returns a negative errno when ep0 failed. */
+static int lane_transfer(struct lane *lane, const struct ffs_transfer *t, uint64_t now_ms)
+{
+	bool hello = board_session_is_hello(t->data, t->len);
+	int err;
+
+	if (hello) {
+		/* The ENABLE of this host's own reset came before its HELLO: were it read after,
+		 * it would end the session that the HELLO starts. */
+		err = lane_events(lane);
+		if (err < 0)
+			return err;
+		lane->opened_stale = t->generation != ffs_generation(lane->ffs);
+	} else if (t->generation != ffs_generation(lane->ffs) && !lane->opened_stale) {
+		return 0;
+	}
+	switch (board_session_receive(lane->session, t->data, t->len, now_ms)) {
+	case BOARD_START:
+		lane_start(lane);
+		break;
+	case BOARD_STOP:
+		lane_stop(lane, "the host closed it, or broke the protocol");
+		break;
+	case BOARD_NOTHING:
+		break;
+	}
+	return 0;
+}
+
+static int lane_receive(struct lane *lane, uint64_t now_ms)
+{
+	struct ffs_transfer t;
+	int n;
+
+	ffs_complete(lane->ffs);
+	while ((n = ffs_receive(lane->ffs, &t)) != 0) {
+		if (n < 0) {
+			board_session_end(lane->session, RESET_PROTOCOL,
+				n == -EOVERFLOW ? "transfer too long" : "transfer lost");
+			lane_stop(lane, strerror(-n));
+		} else {
+			n = lane_transfer(lane, &t, now_ms);
+			if (n < 0)
+				return n;
+		}
+		ffs_release(lane->ffs);
+	}
+	return 0;
+}
+
+/* Hands the host's input to the process. */
+static void lane_feed(struct lane *lane)
+{
+	const uint8_t *data;
+	size_t len;
+	ssize_t n;
+
+	if (!lane->child || child_stdin(lane->child) < 0)
+		return;
+	while ((data = board_session_input(lane->session, &len)) && len > 0) {
+		n = write(child_stdin(lane->child), data, len);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n < 0) {
+			/* The process does not read any more: the host may go on writing. */
+			board_session_discard_input(lane->session);
+			child_close_stdin(lane->child);
+			return;
+		}
+		board_session_consume(lane->session, (size_t)n);
+	}
+	if (board_session_input_ended(lane->session))
+		child_close_stdin(lane->child);
+}
+
+/* Moves what is there from a pipe of the process into the transfer. Returns false at its end. */
+static bool lane_take(
+	struct lane *lane, struct transfer *t, int fd, enum frame_type type, bool ended)
+{
+	size_t room = board_session_room(lane->session, t);
+	ssize_t n;
+
+	if (room == 0)
+		return true;
+	n = read(fd, link_payload(t), room);
+	if (n > 0)
+		board_session_put(lane->session, t, type, (size_t)n);
+	/* When the process has ended an empty pipe stays empty, even if an heir holds it open. */
+	return n > 0 || (n < 0 && errno == EINTR) || (n < 0 && errno == EAGAIN && !ended);
+}
+
+static void lane_output(struct lane *lane, struct transfer *t)
+{
+	struct child *child = lane->child;
+	int code, signal;
+	bool ended;
+
+	if (!child)
+		return;
+	ended = child_ended(child, &code, &signal);
+	if (child_stdout(child) >= 0 && !lane_take(lane, t, child_stdout(child), FRAME_DATA, ended))
+		child_close_stdout(child);
+	if (child_stderr(child) >= 0 && !lane_take(lane, t, child_stderr(child), FRAME_NOTE, ended))
+		child_close_stderr(child);
+	if (ended && child_stdout(child) < 0 && child_stderr(child) < 0) {
+		board_session_exit(lane->session, code, signal);
+		lane_stop(lane, "its process ended");
+	}
+}
+
+static void lane_send(struct lane *lane)
+{
+	struct transfer t;
+	uint8_t *buffer;
+	size_t len;
+
+	while ((buffer = ffs_send_buffer(lane->ffs))) {
+		board_session_begin(lane->session, &t, buffer);
+		lane_output(lane, &t);
+		len = board_session_finish(lane->session, &t);
+		if (len > 0)
+			ffs_send(lane->ffs, len);
+		else if (!board_session_pending(lane->session))
+			break;
+	}
+	/* A lost transfer is a hole in the output: nothing may follow it. */
+	if (ffs_send_error(lane->ffs) != 0)
+		lane_drop(lane, "a transfer to the host was lost");
+}
+
+void lane_poll(struct lane *lane, struct pollfd *fds)
+{
+	const struct child *child = lane->child;
+	bool sending = ffs_send_buffer(lane->ffs) != NULL;
+	size_t input;
+
+	board_session_input(lane->session, &input);
+	fds[POLL_EP0] = (struct pollfd){.fd = ffs_ep0_fd(lane->ffs), .events = POLLIN};
+	fds[POLL_COMPLETION] =
+		(struct pollfd){.fd = ffs_completion_fd(lane->ffs), .events = POLLIN};
+	fds[POLL_STDIN] = (struct pollfd){.fd = -1, .events = POLLOUT};
+	fds[POLL_STDOUT] = (struct pollfd){.fd = -1, .events = POLLIN};
+	fds[POLL_STDERR] = (struct pollfd){.fd = -1, .events = POLLIN};
+	if (child && input > 0)
+		fds[POLL_STDIN].fd = child_stdin(child);
+	if (child && sending) {
+		fds[POLL_STDOUT].fd = child_stdout(child);
+		fds[POLL_STDERR].fd = child_stderr(child);
+	}
+}
+
+int lane_process(struct lane *lane, const struct pollfd *fds, uint64_t now_ms)
+{
+	int err = 0;
+
+	if (fds[POLL_EP0].revents)
+		err = lane_events(lane);
+	if (err == 0 && fds[POLL_COMPLETION].revents)
+		err = lane_receive(lane, now_ms);
+	if (err < 0)
+		return err;
+	if (board_session_tick(lane->session, now_ms) == BOARD_STOP)
+		lane_stop(lane, reset_reason_text(RESET_LEASE));
+	lane_feed(lane);
+	lane_send(lane);
+	return 0;
+}
+
+uint64_t lane_deadline(const struct lane *lane)
+{
+	return board_session_deadline(lane->session);
+}
+
+void lane_shutdown(struct lane *lane)
+{
+	board_session_end(lane->session, RESET_SHUTDOWN, NULL);
+	lane_stop(lane, reset_reason_text(RESET_SHUTDOWN));
+}
+
+bool lane_busy(const struct lane *lane)
+{
+	return ffs_enabled(lane->ffs) &&
+	       (board_session_pending(lane->session) || ffs_sending(lane->ffs));
+}
+
+bool lane_enabled(const struct lane *lane)
+{
+	return ffs_enabled(lane->ffs);
+}
+
+int lane_addresses(const struct lane *lane, uint8_t *out, uint8_t *in)
+{
+	return ffs_addresses(lane->ffs, out, in);
+}
