@@ -272,9 +272,13 @@ static int act_on_event(struct ffs *ffs, const struct usb_functionfs_event *even
 		start_reads(ffs);
 		return FFS_ENABLE;
 	case FUNCTIONFS_DISABLE:
-	case FUNCTIONFS_UNBIND: /* comes without DISABLE */
 		ffs->enabled = false;
 		return FFS_DISABLE;
+	case FUNCTIONFS_UNBIND: /* comes without DISABLE */
+		ffs->enabled = false;
+		return FFS_UNBIND;
+	case FUNCTIONFS_BIND:
+		return FFS_BIND;
 	case FUNCTIONFS_SUSPEND:
 		return FFS_SUSPEND;
 	case FUNCTIONFS_SETUP:

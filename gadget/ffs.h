@@ -13,7 +13,7 @@
 #define FFS_DEPTH 4 /* transfers in flight each way; more gains nothing measurable */
 
 /* What happened on ep0, by FUNCTIONFS_* of linux/usb/functionfs.h. */
-enum ffs_event { FFS_NONE, FFS_ENABLE, FFS_DISABLE, FFS_SUSPEND, FFS_OTHER };
+enum ffs_event { FFS_NONE, FFS_ENABLE, FFS_DISABLE, FFS_SUSPEND, FFS_BIND, FFS_UNBIND, FFS_OTHER };
 
 /* A transfer from the host. */
 struct ffs_transfer {

@@ -25,6 +25,7 @@ struct lane {
 	/* The session's HELLO arrived in a transfer that was started before ENABLE was read: what
 	 * follows in such transfers is of the same session. */
 	bool opened_stale;
+	bool bound;
 };
 
 int lane_open(const char *dir, unsigned int index, struct children *children, struct lane **result)
@@ -100,6 +101,13 @@ static int lane_events(struct lane *lane)
 			log_debug("lane %u: enabled", lane->index);
 			lane->opened_stale = false;
 			lane_drop(lane, "the host reset the lane");
+			break;
+		case FFS_BIND:
+			lane->bound = true;
+			break;
+		case FFS_UNBIND:
+			lane->bound = false;
+			lane_drop(lane, "the gadget was unbound");
 			break;
 		case FFS_DISABLE:
 			lane_drop(lane, "disconnected");
@@ -306,6 +314,11 @@ bool lane_busy(const struct lane *lane)
 bool lane_enabled(const struct lane *lane)
 {
 	return ffs_enabled(lane->ffs);
+}
+
+bool lane_bound(const struct lane *lane)
+{
+	return lane->bound;
 }
 
 int lane_addresses(const struct lane *lane, uint8_t *out, uint8_t *in)

@@ -35,6 +35,9 @@ uint64_t lane_deadline(const struct lane *lane);
 void lane_shutdown(struct lane *lane);
 bool lane_busy(const struct lane *lane);
 
+/* True while the gadget is bound to a controller, as far as ep0 has told. */
+bool lane_bound(const struct lane *lane);
+
 /* True once the host has configured the device; then the endpoint addresses are known. */
 bool lane_enabled(const struct lane *lane);
 int lane_addresses(const struct lane *lane, uint8_t *out, uint8_t *in);

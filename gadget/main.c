@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bpfd-gadget: reads the options and runs the daemon. */
+#include "configfs/gadget.h"
+#include "configfs/serial.h"
+#include "core/log.h"
+#include "core/options.h"
+#include "gadget/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_LANES 2
+#define DEFAULT_BPFD  "bpfd"
+
+enum {
+	OPT_UDC = 256,
+	OPT_LANES,
+	OPT_SERIAL,
+	OPT_VENDOR,
+	OPT_PRODUCT,
+	OPT_BPFD,
+	OPT_FFS_DIR,
+	OPT_CONFIGFS,
+	OPT_CHECK,
+	OPT_REMOVE,
+};
+
+static const char usage[] =
+	"Usage: bpfd-gadget [OPTION]... [-- BPFD-ARGUMENT...]\n"
+	"Offers bpfd over USB: makes a gadget of bulk endpoint pairs (lanes) and "
+	"runs one bpfd\nbehind each that a host has opened. Runs in the "
+	"foreground until SIGTERM.";
+
+static const struct option_spec option_table[] = {
+	{OPT_UDC, "udc", "NAME", "USB device controller (default: the only, or first free)"},
+	{OPT_LANES, "lanes", "N", "concurrent sessions, 1 to 8 (default 2)"},
+	{OPT_SERIAL, "serial", "TEXT", "serial number (default: the board's own)"},
+	{OPT_VENDOR, "vendor-id", "ID", "USB vendor (default 0x1d6b)"},
+	{OPT_PRODUCT, "product-id", "ID", "USB product (default 0x0104)"},
+	{OPT_BPFD, "bpfd", "PATH", "program to run for a session (default bpfd, of $PATH)"},
+	{OPT_FFS_DIR, "ffs-dir", "DIR",
+		"use this mounted FunctionFS instance, leave configfs alone; repeat for lanes"},
+	{OPT_CONFIGFS, "configfs", "DIR", "configfs mount point (default /sys/kernel/config)"},
+	{OPT_CHECK, "check", NULL, "report what kernel and board offer or lack, and exit"},
+	{OPT_REMOVE, "remove", NULL, "remove what a killed daemon left behind, and exit"},
+	OPTIONS_COMMON,
+};
+
+struct command_line {
+	struct daemon_options daemon;
+	const char *bpfd;
+	int action; /* 0, OPT_CHECK or OPT_REMOVE */
+	enum log_level level;
+};
+
+static int bad_value(const char *option, const char *why)
+{
+	log_error("--%s: %s: %s", option, optarg, why);
+	return -EINVAL;
+}
+
+static int take_number(const char *option, uint64_t min, uint64_t max, uint64_t *value)
+{
+	char why[64];
+
+	if (options_number(optarg, min, max, value) == 0)
+		return 0;
+	snprintf(why, sizeof(why), "not a number from %llu to %llu", (unsigned long long)min,
+		(unsigned long long)max);
+	return bad_value(option, why);
+}
+
+static int take_id(const char *option, uint16_t *id)
+{
+	uint64_t value;
+
+	if (take_number(option, 1, 0xffff, &value) < 0)
+		return -EINVAL;
+	*id = (uint16_t)value;
+	return 0;
+}
+
+static int take_ffs_dir(struct daemon_options *daemon)
+{
+	if (daemon->ffs_dir_count == DAEMON_LANES_MAX)
+		return bad_value("ffs-dir", "too many lanes");
+	daemon->ffs_dirs[daemon->ffs_dir_count++] = optarg;
+	return 0;
+}
+
+/* Returns 0, 1 when the program has done what was asked, or -EINVAL. */
+static int take_option(struct command_line *line, int id)
+{
+	struct gadget_options *gadget = &line->daemon.gadget;
+	uint64_t value;
+
+	switch (id) {
+	case OPT_UDC:
+		line->daemon.udc = optarg;
+		return 0;
+	case OPT_LANES:
+		if (take_number("lanes", 1, DAEMON_LANES_MAX, &value) < 0)
+			return -EINVAL;
+		gadget->lanes = (unsigned int)value;
+		return 0;
+	case OPT_SERIAL:
+		gadget->serial = optarg;
+		return serial_valid(optarg)
+			       ? 0
+			       : bad_value("serial", "not 1 to 126 printable ASCII characters");
+	case OPT_VENDOR:
+		return take_id("vendor-id", &gadget->vendor_id);
+	case OPT_PRODUCT:
+		return take_id("product-id", &gadget->product_id);
+	case OPT_BPFD:
+		line->bpfd = optarg;
+		return 0;
+	case OPT_FFS_DIR:
+		return take_ffs_dir(&line->daemon);
+	case OPT_CONFIGFS:
+		gadget->configfs = optarg;
+		return 0;
+	case OPT_CHECK:
+	case OPT_REMOVE:
+		line->action = id;
+		return 0;
+	case 'v':
+		line->level = LOG_DEBUG;
+		return 0;
+	case 'q':
+		line->level = LOG_ERROR;
+		return 0;
+	case 'h':
+		options_help(usage, option_table);
+		return 1;
+	case 'V':
+		printf("bpfd-gadget %s\n", BPFD_USB_VERSION);
+		return 1;
+	default:
+		return -EINVAL; /* getopt has said why */
+	}
+}
+
+/* The pipes of children must not become 0, 1 or 2. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int run_daemon(struct command_line *line, int argc, char **argv)
+{
+	char serial[SERIAL_MAX + 1];
+	char **command;
+	int err;
+
+	if (!line->daemon.gadget.serial && line->daemon.ffs_dir_count == 0) {
+		err = serial_find(&line->daemon.gadget, serial);
+		if (err < 0)
+			return err;
+		line->daemon.gadget.serial = serial;
+	}
+	command = calloc((size_t)argc + 2, sizeof(*command));
+	if (!command)
+		return -ENOMEM;
+	command[0] = (char *)line->bpfd;
+	memcpy(command + 1, argv, (size_t)argc * sizeof(*argv));
+	line->daemon.command = command;
+	err = daemon_run(&line->daemon);
+	free(command);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct command_line line = {.bpfd = DEFAULT_BPFD, .level = LOG_INFO};
+	int id, err;
+
+	gadget_options_init(&line.daemon.gadget);
+	line.daemon.gadget.lanes = DEFAULT_LANES;
+	open_standard_files();
+	log_open("bpfd-gadget", LOG_INFO);
+	while ((id = options_next(argc, argv, option_table)) != -1) {
+		err = take_option(&line, id);
+		if (err)
+			return err > 0 ? EXIT_SUCCESS : 2;
+	}
+	log_open("bpfd-gadget", line.level);
+	if (line.action && optind < argc) {
+		log_error("%s: unexpected argument", argv[optind]);
+		return 2;
+	}
+	if (line.action == OPT_CHECK)
+		return gadget_check(&line.daemon.gadget, stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (line.action == OPT_REMOVE)
+		err = gadget_remove_leftover(&line.daemon.gadget);
+	else
+		err = run_daemon(&line, argc - optind, argv + optind);
+	return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
