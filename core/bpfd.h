@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session of bpfd: what all commands work on. */
+#ifndef CORE_BPFD_H
+#define CORE_BPFD_H
+
+#include "core/paths.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BPFD_PROTOCOL 1 /* told by BPFD_VERSION; grows when a command is added or changed */
+
+/* How much one session may make us hold. Each has an option. */
+struct limits {
+	uint64_t line;	      /* bytes of a command */
+	uint64_t handles;     /* maps, programs, attachments and rings together */
+	uint64_t ring_bytes;  /* of all perf rings together */
+	uint64_t poll_bytes;  /* of record data in the reply of one PERF_READER_POLL */
+	uint64_t log_bytes;   /* of a verifier log */
+	uint64_t chunk_bytes; /* of keys and values held at a time while a map is dumped */
+};
+
+struct bpfd_config {
+	struct paths paths;
+	struct limits limits;
+	const volatile sig_atomic_t *stop; /* set by a signal handler: end */
+};
+
+struct handles;
+struct ksym;
+struct line_reader;
+struct probe_set;
+struct reply;
+struct ring_set;
+struct usym;
+
+struct bpfd {
+	struct bpfd_config config;
+	struct line_reader *input;
+	struct reply *reply;
+	struct handles *handles;
+	struct probe_set *probes;
+	struct ring_set *rings;
+	struct ksym *ksym;
+	struct usym *usym;
+	bool finished; /* "exit" was read */
+};
+
+/* Fills in the limits and paths that hold without options. */
+void bpfd_config_init(struct bpfd_config *config);
+
+/* Opens a session that reads commands from `in` and answers on `out`. Returns 0 or an errno; what
+ * failed is logged. */
+int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int out);
+
+/* Runs commands until "exit" or the end of input. Returns 0; -EPIPE: nobody reads the replies;
+ * -EINTR: stopped; what reading or writing failed with. */
+int bpfd_run(struct bpfd *bpfd);
+
+/* Releases everything that the session made. NULL is fine. */
+void bpfd_close(struct bpfd *bpfd);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the kernel's file trees are; options redirect them, for tests and odd boards. */
+#ifndef CORE_PATHS_H
+#define CORE_PATHS_H
+
+struct paths {
+	const char *proc;    /* default /proc */
+	const char *sysfs;   /* default /sys */
+	const char *tracefs; /* default /sys/kernel/tracing */
+};
+
+#endif
