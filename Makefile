@@ -121,4 +121,5 @@ clean:
 .PHONY: all board-programs unit-programs clean
 .DELETE_ON_ERROR:
 .SECONDARY:
+include tests/tools.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Programs that the end-to-end tests use: built from C and from BPF C.
+
+TOOLS_DIR  := $(BUILD)/tools
+TEST_TOOLS := $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(wildcard tests/tools/*.c)) \
+	$(patsubst tests/bpf/%.bpf.c,$(TOOLS_DIR)/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
+
+# -O0 keeps the functions that probes are put on as they are written.
+$(TOOLS_DIR)/%: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIBS)
+$(TOOLS_DIR)/bpf_line: TOOL_LIBS = $(call pkg,--libs,libelf)
+
+# Debian keeps asm/ in a directory of the architecture, which clang -target bpf does not look into.
+BPF_INCLUDES := -I/usr/include/$(shell $(CC) -dumpmachine)
+$(TOOLS_DIR)/%.bpf.o: tests/bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) -target bpf -O2 -g -Wall $(BPF_INCLUDES) -c -o $@ $<
+
+test-tools-build: $(TEST_TOOLS)
+.PHONY: test-tools-build

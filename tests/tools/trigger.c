@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Causes countable events: system calls that nothing else makes, and calls of a function of its
+ * own. */
+#define TRIGGER_SLOW_NS 1000000
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int trigger_point(int n);
+int trigger_wait(void);
+
+/* What uprobes are put on. */
+__attribute__((noinline)) int trigger_point(int n)
+{
+	__asm__ volatile("" : "+r"(n));
+	return n + 1;
+}
+
+__attribute__((noinline)) int trigger_wait(void)
+{
+	char c;
+
+	return read(STDIN_FILENO, &c, 1) == 1;
+}
+
+int main(int argc, char **argv)
+{
+	long count = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
+	struct timespec slow = {0, TRIGGER_SLOW_NS};
+	int sum = 0;
+
+	if (argc < 2) {
+		fputs("Usage: trigger syscall|slow|call|spin|wait [COUNT]\n", stderr);
+		return 2;
+	}
+	if (strcmp(argv[1], "wait") == 0) {
+		printf("%d\n", (int)getpid());
+		fflush(stdout);
+		return !trigger_wait();
+	}
+	for (long i = 0; i < count; i++) {
+		if (strcmp(argv[1], "call") == 0)
+			sum = trigger_point(sum);
+		else if (strcmp(argv[1], "spin") == 0)
+			for (volatile int j = 0; j < 100000; j++)
+				sum += j;
+		else
+			syscall(SYS_getpgid, 0);
+		if (strcmp(argv[1], "slow") == 0)
+			nanosleep(&slow, NULL);
+	}
+	return sum == -1;
+}
