@@ -104,6 +104,7 @@ enum board_event board_session_drop(struct board_session *s)
 	enum board_event event = s->state == BOARD_OPEN ? BOARD_STOP : BOARD_NOTHING;
 
 	s->reply_due = s->pong_due = s->exit_due = s->reset_due = false;
+	s->announced = s->consumed; /* a RESET that follows is not of this session */
 	s->state = BOARD_FRESH;
 	board_release_input(s);
 	return event;
@@ -231,15 +232,20 @@ static enum board_event board_closed(struct board_session *s)
 enum board_event board_session_receive(
 	struct board_session *s, const uint8_t *transfer, size_t len, uint64_t now_ms)
 {
-	enum board_event event = BOARD_NOTHING;
+	enum board_event event = BOARD_NOTHING, opened = BOARD_NOTHING;
 	struct frame frame;
 	size_t offset = 0;
 	bool first = true;
 	int n;
 
 	while ((n = frame_next(transfer, len, &offset, &frame)) == 1) {
-		if (frame.type == FRAME_HELLO && first)
-			return board_hello(s, &frame, now_ms);
+		if (frame.type == FRAME_HELLO && first) {
+			opened = board_hello(s, &frame, now_ms);
+			if (opened != BOARD_START)
+				return opened;
+			first = false;
+			continue;
+		}
 		first = false;
 		if (frame.type == FRAME_RESET)
 			return board_closed(s);
@@ -250,7 +256,7 @@ enum board_event board_session_receive(
 			return event;
 		s->heard_ms = now_ms;
 	}
-	return n < 0 ? board_violation(s, "malformed frame") : BOARD_NOTHING;
+	return n < 0 ? board_violation(s, "malformed frame") : opened;
 }
 
 enum board_event board_session_tick(struct board_session *s, uint64_t now_ms)
@@ -295,7 +301,9 @@ void board_session_discard_input(struct board_session *s)
 /* A quarter: the host always has credit left, and small commands cost no WINDOW frame each. */
 static bool board_window_due(const struct board_session *s)
 {
-	return s->state == BOARD_OPEN && s->consumed - s->announced >= s->config.window / 4;
+	uint64_t unannounced = s->consumed - s->announced;
+
+	return s->state == BOARD_OPEN && unannounced > 0 && unannounced >= s->config.window / 4;
 }
 
 bool board_session_pending(const struct board_session *s)
