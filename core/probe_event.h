@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes and removes probe events in tracefs, for kernels without the kprobe and uprobe PMUs. */
+#ifndef CORE_PROBE_EVENT_H
+#define CORE_PROBE_EVENT_H
+
+#include <stddef.h>
+
+#define PROBE_GROUP_SIZE 48
+
+struct paths;
+
+enum probe_event_kind { PROBE_EVENT_KPROBE, PROBE_EVENT_UPROBE };
+
+/* The group of this process's events: "bpfd_PID_START", START being the process's start time,
+ * so that a reused PID is another group. Returns 0, or what <proc>/self/stat fails with. */
+int probe_event_group(const struct paths *paths, char group[PROBE_GROUP_SIZE]);
+
+/* Adds an event; definition is one line of kprobe_events(5) or uprobe_events syntax without
+ * its end. Returns 0 or what the kernel refuses with. */
+int probe_event_add(const struct paths *paths, enum probe_event_kind kind, const char *definition);
+
+/* Removes an event of this process. Returns 0, -EBUSY after some tries. */
+int probe_event_remove(
+	const struct paths *paths, enum probe_event_kind kind, const char *group, const char *name);
+
+/* The id of events/<category>/<name> for perf_event_open(2), or a negative errno; -EINVAL: not
+ * names of one path component each. */
+int probe_event_id(const struct paths *paths, const char *category, const char *name);
+
+/* Removes the events of processes that are no more; other programs' events are not touched. */
+void probe_event_clean(const struct paths *paths);
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Probes: what is refused, what is written to a made-up tracefs, and, where this kernel and user
+ * allow it, a real uprobe and a real perf event. */
+#include "core/paths.h"
+#include "core/probe.h"
+#include "core/probe_event.h"
+
+#include <bpf/bpf.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct fake {
+	char dir[64], tracefs[96], sysfs[96];
+	struct paths paths;
+};
+
+static void put(const struct fake *fake, const char *name, const char *text)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void check_file(const struct fake *fake, const char *name, const char *wanted)
+{
+	char path[256], text[4096];
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	fclose(file);
+	assert_string_equal(text, wanted);
+}
+
+/* A tracefs of plain files: what is written to them stays, one line behind the other. */
+static int setup(void **state)
+{
+	static const char *const dirs[] = {"tracing", "tracing/events", "sys", "tracing/events/a"};
+	struct fake *fake = calloc(1, sizeof(*fake));
+	char path[256];
+
+	strcpy(fake->dir, "/tmp/test_probe.XXXXXX");
+	assert_non_null(mkdtemp(fake->dir));
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", fake->dir, dirs[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	put(fake, "tracing/kprobe_events", "");
+	put(fake, "tracing/uprobe_events", "");
+	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
+	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
+	fake->paths.proc = "/proc";
+	fake->paths.sysfs = fake->sysfs;
+	fake->paths.tracefs = fake->tracefs;
+	*state = fake;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fake *fake = *state;
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", fake->dir);
+	assert_int_equal(system(command), 0);
+	free(fake);
+	return 0;
+}
+
+static int kprobe(struct probe_set *set, const char *function, uint64_t offset, bool retprobe,
+	unsigned int maxactive)
+{
+	struct probe_kprobe at = {function, offset, retprobe, maxactive};
+	struct probe *probe = NULL;
+
+	return probe_attach_kprobe(&probe, set, -1, "event", &at);
+}
+
+static int uprobe(struct probe_set *set, const char *path, uint64_t offset, bool retprobe)
+{
+	struct probe_uprobe at = {path, offset, retprobe, -1};
+	struct probe *probe = NULL;
+
+	return probe_attach_uprobe(&probe, set, -1, "event", &at);
+}
+
+static int tracepoint(struct probe_set *set, const char *category, const char *name)
+{
+	struct probe *probe = NULL;
+
+	return probe_attach_tracepoint(&probe, set, -1, category, name);
+}
+
+static void test_refused(void **state)
+{
+	static const char *const functions[] = {"", "a b", "a/b", "../a", "a\nb", "a;b", "1a", "-a",
+		"a+1", "*", "a\t", "\xc3\xa4", "%ax", "@1"};
+	static const char *const uprobe_paths[] = {
+		"", "bin/sh", "../bin/sh", "/bin/a b", "/a:1", "/a\nb", "/a#b", "/a\tb"};
+	static const char *const names[] = {"", ".", "..", "../a", "a/b", "a b", "a\n"};
+	struct fake *fake = *state;
+	struct probe_set *set;
+	char *longest = calloc(1, 70000);
+
+	assert_int_equal(probe_set_new(&set, &fake->paths), 0);
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		assert_int_equal(kprobe(set, functions[i], 0, false, 0), -EINVAL);
+	for (size_t i = 0; i < sizeof(uprobe_paths) / sizeof(uprobe_paths[0]); i++)
+		assert_int_equal(uprobe(set, uprobe_paths[i], 0, false), -EINVAL);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_int_equal(tracepoint(set, names[i], "a"), -EINVAL);
+		assert_int_equal(tracepoint(set, "a", names[i]), -EINVAL);
+	}
+	assert_int_equal(kprobe(set, "vfs_read", 0, false, 5), -EINVAL);
+	memset(longest, 'a', 65000);
+	assert_int_equal(kprobe(set, longest, 0, false, 0), -EINVAL);
+	longest[0] = '/';
+	assert_int_equal(uprobe(set, longest, 0, false), -EINVAL);
+	assert_int_equal(tracepoint(set, longest + 1, "b"), -EINVAL);
+	assert_int_equal(tracepoint(set, "a", "none"), -ENOENT);
+	free(longest);
+	probe_set_free(set);
+	check_file(fake, "tracing/kprobe_events", "");
+	check_file(fake, "tracing/uprobe_events", "");
+}
+
+/* Without the PMU an event is made in tracefs; here it does not appear, and is removed. */
+static void test_tracefs_syntax(void **state)
+{
+	struct fake *fake = *state;
+	char group[PROBE_GROUP_SIZE], wanted[4096];
+	struct probe_set *set;
+
+	assert_int_equal(probe_event_group(&fake->paths, group), 0);
+	assert_int_equal(probe_set_new(&set, &fake->paths), 0);
+	assert_int_equal(kprobe(set, "vfs_read", 0, false, 0), -ENOENT);
+	assert_int_equal(kprobe(set, "ext4:foo.isra.0", 16, false, 0), -ENOENT);
+	assert_int_equal(kprobe(set, "vfs_read", 0, true, 0), -ENOENT);
+	assert_int_equal(kprobe(set, "vfs_read", 0, true, 10), -ENOENT);
+	snprintf(wanted, sizeof(wanted),
+		"p:%s/e0 vfs_read\n-:%s/e0\np:%s/e1 ext4:foo.isra.0+16\n-:%s/e1\n"
+		"r:%s/e2 vfs_read\n-:%s/e2\nr10:%s/e3 vfs_read\n-:%s/e3\n",
+		group, group, group, group, group, group, group, group);
+	check_file(fake, "tracing/kprobe_events", wanted);
+	assert_int_equal(uprobe(set, "/bin/sh", 0x1234, false), -ENOENT);
+	assert_int_equal(uprobe(set, "/bin/sh", 0, true), -ENOENT);
+	snprintf(wanted, sizeof(wanted),
+		"p:%s/e4 /bin/sh:0x1234\n-:%s/e4\nr:%s/e5 /bin/sh:0x0\n-:%s/e5\n", group, group,
+		group, group);
+	check_file(fake, "tracing/uprobe_events", wanted);
+	probe_set_free(set);
+}
+
+/* Only events of bpfds that are dead go, whatever else the files hold. */
+static void test_leftovers(void **state)
+{
+	struct fake *fake = *state;
+	char alive[PROBE_GROUP_SIZE], text[2048], wanted[4096];
+	struct probe_set *set;
+	pid_t dead = fork();
+
+	if (!dead)
+		_exit(0);
+	assert_int_equal(waitpid(dead, NULL, 0), dead);
+	assert_int_equal(probe_event_group(&fake->paths, alive), 0);
+	snprintf(text, sizeof(text),
+		"p:kprobes/p_do_sys_open_bcc_%d do_sys_open\n"
+		"p:bpfd_%d_77/e0 do_sys_open\n" /* dead */
+		"r4:bpfd_%d_77/e1 do_sys_open arg1=$retval\n"
+		"p:bpfd_%d_1/e2 vfs_read\n" /* our number, another start */
+		"p:%s/e0 vfs_read\n"	    /* ours, alive */
+		"p:bpfd_%d/e0 vfs_read\np:bpfd_%d_77x/e0 f\np:bpfd_x_77/e0 f\n"
+		"p:mybpfd_%d_77/e0 f\np:bpfd_%d_77 f\np:bpfd_-5_77/e0 f\n"
+		"p:bpfd_99999999999_77/e0 f\np bpfd_%d_77/e0\n\n-:bpfd_%d_77/e9\nnonsense",
+		dead, dead, dead, getpid(), alive, dead, dead, dead, dead, dead, dead);
+	put(fake, "tracing/kprobe_events", text);
+	put(fake, "tracing/uprobe_events", "p:bpfd_2147483647_5/e3 /bin/sh:0x10\n");
+	assert_int_equal(probe_set_new(&set, &fake->paths), 0);
+	probe_set_free(set);
+	snprintf(wanted, sizeof(wanted), "%s-:bpfd_%d_77/e0\n-:bpfd_%d_77/e1\n-:bpfd_%d_1/e2\n",
+		text, dead, dead, getpid());
+	check_file(fake, "tracing/kprobe_events", wanted);
+	check_file(fake, "tracing/uprobe_events",
+		"p:bpfd_2147483647_5/e3 /bin/sh:0x10\n-:bpfd_2147483647_5/e3\n");
+}
+
+static void test_ids(void **state)
+{
+	static const struct {
+		const char *text;
+		int id;
+	} cases[] = {{"17\n", 17}, {"0\n", -EINVAL}, {"-3\n", -EINVAL}, {"", -EINVAL},
+		{"x\n", -EINVAL}, {"11111111111111111111111\n", -EFBIG}};
+	struct fake *fake = *state;
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/events/a/b", fake->tracefs);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(probe_event_id(&fake->paths, "a", "b"), -ENOENT);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put(fake, "tracing/events/a/b/id", cases[i].text);
+		assert_int_equal(probe_event_id(&fake->paths, "a", "b"), cases[i].id);
+	}
+	assert_int_equal(probe_event_add(&fake->paths, PROBE_EVENT_KPROBE, "p f\n-:g/e"), -EINVAL);
+	fake->paths.tracefs = "/no/such";
+	assert_int_equal(probe_event_id(&fake->paths, "a", "b"), -ENOENT);
+	assert_int_equal(probe_event_add(&fake->paths, PROBE_EVENT_KPROBE, "p f"), -ENOENT);
+}
+
+static const struct paths real = {"/proc", "/sys", "/sys/kernel/tracing"};
+
+/* A program that counts how often it runs in element 0 of a map. */
+static int load_counter(enum bpf_prog_type type, int map)
+{
+	struct bpf_insn insns[] = {
+		{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 10, .off = -4, .imm = 0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 2, .src_reg = 10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 2, .imm = -4},
+		{.code = BPF_LD | BPF_DW | BPF_IMM,
+			.dst_reg = 1,
+			.src_reg = BPF_PSEUDO_MAP_FD,
+			.imm = map},
+		{.code = 0},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_map_lookup_elem},
+		{.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 0, .off = 2, .imm = 0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1, .imm = 1},
+		{.code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = 0, .src_reg = 1, .imm = BPF_ADD},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	return bpf_prog_load(type, NULL, "GPL", insns, sizeof(insns) / sizeof(insns[0]), NULL);
+}
+
+static int new_counter(void)
+{
+	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 8, 1, NULL);
+}
+
+static uint64_t count(int map)
+{
+	uint64_t value = 0;
+	uint32_t key = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(map, &key, &value), 0);
+	return value;
+}
+
+__attribute__((noinline, noclone)) static int probed(int i)
+{
+	__asm__ volatile("" : "+r"(i)::"memory");
+	return i;
+}
+
+/* Where a function of this program is in its file: its place in the mapping that holds it. */
+static uint64_t file_offset(const void *function, char path[PATH_MAX])
+{
+	uintptr_t address = (uintptr_t)function, start, end, offset;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[PATH_MAX + 128];
+	uint64_t found = 0;
+
+	assert_non_null(maps);
+	while (!found && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNxPTR " %*s %*s %4095s",
+			    &start, &end, &offset, path) == 4 &&
+			address >= start && address < end)
+			found = address - start + offset;
+	}
+	fclose(maps);
+	return found;
+}
+
+static void test_real_uprobe(void **state)
+{
+	int map = new_counter(), prog = map < 0 ? -1 : load_counter(BPF_PROG_TYPE_KPROBE, map);
+	struct probe *entry, *back;
+	struct probe_set *set;
+	char path[PATH_MAX];
+	struct probe_uprobe at = {path, file_offset(probed, path), false, -1};
+
+	if (prog < 0 || access("/sys/bus/event_source/devices/uprobe/type", R_OK))
+		skip();
+	assert_int_equal(probe_set_new(&set, &real), 0);
+	assert_int_equal(probe_attach_uprobe(&entry, set, prog, "p_test", &at), 0);
+	assert_true(probe_fd(entry) >= 0);
+	for (int i = 0; i < 5; i++)
+		probed(i);
+	assert_int_equal(count(map), 5);
+	at.retprobe = true;
+	at.pid = getpid();
+	assert_int_equal(probe_attach_uprobe(&back, set, prog, "r_test", &at), 0);
+	assert_ptr_equal(probe_find(set, PROBE_UPROBE, "p_test"), entry);
+	assert_ptr_equal(probe_find(set, PROBE_UPROBE, "r_test"), back);
+	assert_null(probe_find(set, PROBE_KPROBE, "r_test"));
+	assert_null(probe_find(set, PROBE_UPROBE, "test"));
+	probed(1);
+	assert_int_equal(count(map), 7);
+	assert_int_equal(probe_detach(entry), 0);
+	assert_null(probe_find(set, PROBE_UPROBE, "p_test"));
+	probed(1);
+	assert_int_equal(count(map), 8);
+	assert_int_equal(probe_detach(back), 0);
+	probed(1);
+	assert_int_equal(count(map), 8);
+	/* What the kernel refuses leaves nothing. */
+	strcpy(path, "/no/such/file");
+	assert_int_equal(probe_attach_uprobe(&entry, set, prog, "e", &at), -ENOENT);
+	file_offset(probed, path);
+	assert_true(probe_attach_uprobe(&entry, set, map, "e", &at) < 0);
+	assert_null(probe_find(set, PROBE_UPROBE, "e"));
+	probe_set_free(set);
+	close(prog);
+	close(map);
+}
+
+static void test_real_perf_event(void **state)
+{
+	struct probe_perf_event at = {.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.freq = 1000,
+		.pid = getpid(),
+		.cpu = -1,
+		.group_fd = -1};
+	int map = new_counter(), prog = map < 0 ? -1 : load_counter(BPF_PROG_TYPE_PERF_EVENT, map);
+	struct probe_set *set;
+	struct probe *probe;
+
+	if (prog < 0)
+		skip();
+	assert_int_equal(probe_set_new(&set, &real), 0);
+	assert_int_equal(probe_attach_perf_event(&probe, set, prog, &at), 0);
+	for (int i = 0; i < 50000000 && !count(map); i++)
+		probed(i);
+	assert_true(count(map) > 0);
+	assert_int_equal(probe_detach(probe), 0);
+	at.period = 5;
+	assert_int_equal(probe_attach_perf_event(&probe, set, prog, &at), -EINVAL);
+	at.period = at.freq = 0;
+	assert_int_equal(probe_attach_perf_event(&probe, set, prog, &at), -EINVAL);
+	at.period = 1000000;
+	at.pid = -1; /* every process on every CPU: the kernel knows no such event */
+	assert_int_equal(probe_attach_perf_event(&probe, set, prog, &at), -EINVAL);
+	probe_set_free(set);
+	close(prog);
+	close(map);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tracefs_syntax, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leftovers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
+		cmocka_unit_test(test_real_uprobe),
+		cmocka_unit_test(test_real_perf_event),
+	};
+
+	return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
+}
