@@ -44,6 +44,11 @@ ALL_LDFLAGS += -static
 endif
 pkg = $(shell $(PKG_CONFIG) $(PKG_CONFIG_STATIC) $(1) $(2))
 
+# libiberty demangles C++ names; without it they stay as they are. It has no pkg-config file.
+IBERTY := $(shell echo 'int main(void) { return !cplus_demangle_v3("", 0); }' | \
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -include libiberty/demangle.h -xc - -o /dev/null \
+	-liberty 2>/dev/null && echo 1)
+
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
@@ -78,6 +83,7 @@ $(BUILD)/obj/%.o: %.c
 
 $(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusbgx)
 $(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
+$(call obj,core/demangle.c): CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
 $(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
 
 define archive
@@ -97,7 +103,7 @@ define link
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 endef
-$(BUILD)/bpfd: LIBS = $(call pkg,--libs,libbpf libelf zlib)
+$(BUILD)/bpfd: LIBS = $(call pkg,--libs,libbpf libelf zlib) $(if $(IBERTY),-liberty)
 $(BUILD)/bpfd: $(BUILD)/obj/core/main.o $(LIBCORE) $(LIBLINK)
 	$(link)
 $(BUILD)/bpfd-gadget: LIBS = $(call pkg,--libs,libusbgx)
@@ -109,7 +115,8 @@ $(BUILD)/bpfd-usb: $(BUILD)/obj/host-usb/main.o $(LIBHOST) $(LIBLINK)
 
 # Unit tests: one program a file, linked against all the libraries.
 $(call obj,$(UNIT_SRC)): PKG_CFLAGS = $(call pkg,--cflags,cmocka libusb-1.0 libusbgx libbpf)
-$(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0) -lpthread
+$(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0) -lpthread \
+	$(if $(IBERTY),-liberty)
 $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBHOST) $(LIBGADGET) \
 		$(LIBCONFIGFS) $(LIBCORE) $(LIBLINK)
 	$(link)
