@@ -1,0 +1,261 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Every command of the protocol: success, failure, malformed; the three dialects; the quirks that
+# clients rely on. Usage: commands.sh [COMMAND...]   (default: bpfd of $BPFD_BUILD)
+# With another command (bpfd-usb) the same has to come out.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+# shellcheck source=tests/e2e/client.sh
+. "$here/client.sh"
+
+[ $# -gt 0 ] || set -- "$BPFD_BUILD/bpfd"
+tracefs=/sys/kernel/tracing
+refused='Command not recognized.*'
+
+# expect NAME LINE REGEX: the body, its lines joined by "|", has to match the whole regex.
+expect()
+{
+	local name=$1 line=$2 regex=$3 text
+	if ! client_command 1 "$line"; then
+		not_ok "$name: no reply"
+		return
+	fi
+	printf -v text '%s|' "${BODY[@]}"
+	text=${text%|}
+	if [[ $text =~ ^($regex)$ ]]; then
+		ok "$name"
+	else
+		not_ok "$name" "$line -> ${text:0:300}, not $regex"
+	fi
+}
+
+line_of()
+{
+	"$BPFD_BUILD/tools/bpf_line" "$@"
+}
+object=$BPFD_BUILD/tools/probe.bpf.o
+
+# The documented example, byte for byte, on a fresh session.
+printf 'BPF_CREATE_MAP 1 count 8 40 10240 0\n' | "$@" >"$CLIENT_DIR/example"
+status=$?
+printf 'STARTED_BPFD\nSTART_BPFD_OUTPUT\nbpf_create_map: ret=3\nEND_BPFD_OUTPUT\n' \
+	>"$CLIENT_DIR/wanted"
+check "the documented example, byte for byte" cmp "$CLIENT_DIR/example" "$CLIENT_DIR/wanted"
+check "end of input ends with status 0" test "$status" = 0
+printf 'BPF_CREATE_MAP 1 count 8 40 10240 0' | "$@" >"$CLIENT_DIR/example"
+check "a last line without newline still runs" cmp "$CLIENT_DIR/example" "$CLIENT_DIR/wanted"
+printf '\n   \n\r\n  BPF_CREATE_MAP   1  count 8 40 10240 0  \r\nexit\nBPF_CREATE_MAP 1 a 8 40 1 0\n' |
+	"$@" >"$CLIENT_DIR/example"
+check "empty lines, spaces, carriage return; exit ends" cmp "$CLIENT_DIR/example" "$CLIENT_DIR/wanted"
+
+client_open 1 "$@" || { not_ok "open a session"; finish; }
+
+# Maps. 3: hash, named dialect; 4, 5: the other dialects.
+expect "create a map, 2018" "BPF_CREATE_MAP 1 count 8 16 64 0" 'bpf_create_map: ret=3'
+expect "create a map, 2017" "BPF_CREATE_MAP 1 8 16 64 0" 'bpf_create_map: ret=4'
+expect "create a map, 2019" "BPF_CREATE_MAP 1 count 8 16 64 0 1" 'bpf_create_map: ret=5'
+expect "a map without name" "BPF_CREATE_MAP 1 __none__ 8 16 64 0" 'bpf_create_map: ret=6'
+expect "a name that the kernel refuses is dropped" \
+	"BPF_CREATE_MAP 1 a-name-that-is-much-too-long-for-the-kernel 8 16 64 0" 'bpf_create_map: ret=7'
+expect "create a map: impossible" "BPF_CREATE_MAP 1 x 0 16 64 0" 'bpf_create_map: ret=-22'
+expect "create a map: unknown type" "BPF_CREATE_MAP 9999 x 8 16 64 0" 'bpf_create_map: ret=-22'
+expect "create a map: missing field" "BPF_CREATE_MAP 1 8 16" "$refused"
+expect "create a map: not a number" "BPF_CREATE_MAP 1 x 8 y 64 0" "$refused"
+for fd in 4 5 6 7; do
+	expect "close a map is not for perf events" "BPF_CLOSE_PERF_EVENT_FD $fd" \
+		'bpf_close_perf_event_fd: ret=-9'
+done
+
+key=$(le 8 42) value=AAECAwQFBgcICQoLDA0ODw==
+expect "update" "BPF_UPDATE_ELEM 3 $key 8 $value 16 0" 'bpf_update_elem: ret=0'
+expect "update: exists" "BPF_UPDATE_ELEM 3 $key 8 $value 16 1" 'bpf_update_elem: ret=-17'
+expect "update: bad base64" "BPF_UPDATE_ELEM 3 !!!! 8 $value 16 0" "$refused"
+expect "update: another length than stated" "BPF_UPDATE_ELEM 3 $key 4 $value 16 0" '.*(ret=-22|not recognized).*'
+expect "update: value longer than stated" "BPF_UPDATE_ELEM 3 $key 8 $value 8 0" '.*(ret=-22|not recognized).*'
+expect "update: not our map" "BPF_UPDATE_ELEM 0 $key 8 $value 16 0" 'bpf_update_elem: ret=-9'
+expect "update: missing field" "BPF_UPDATE_ELEM 3 $key 8" "$refused"
+expect "lookup" "BPF_LOOKUP_ELEM 3 $key 8 16" "$value"
+expect "lookup: no such key" "BPF_LOOKUP_ELEM 3 $(le 8 43) 8 16" 'bpf_lookup_elem: ret=-2'
+expect "lookup: closed number" "BPF_LOOKUP_ELEM 99 $key 8 16" 'bpf_lookup_elem: ret=-9'
+expect "lookup: wrong value length" "BPF_LOOKUP_ELEM 3 $key 8 1000000" '.*(ret=-22|not recognized).*'
+expect "lookup: missing field" "BPF_LOOKUP_ELEM 3" "$refused"
+expect "update another" "BPF_UPDATE_ELEM 3 $(le 8 44) 8 $value 16 0" 'bpf_update_elem: ret=0'
+expect "first key" "BPF_GET_FIRST_KEY 3 8 16 0" "($key|$(le 8 44))"
+first=${BODY[0]}
+expect "next key" "BPF_GET_NEXT_KEY 3 $first 8" "($key|$(le 8 44))"
+second=${BODY[0]}
+check "next is another" test "$first" != "$second"
+expect "next key: at the end" "BPF_GET_NEXT_KEY 3 $second 8" 'bpf_get_next_key: ret=-2'
+expect "next key: missing field" "BPF_GET_NEXT_KEY 3" "$refused"
+expect "dump" "BPF_GET_FIRST_KEY 3 8 16 1" "$first\|$value\|$second\|$value\|"
+expect "dump: wrong length" "BPF_GET_FIRST_KEY 3 4 16 1" '.*(ret=-22|not recognized).*'
+expect "dump: not a map" "BPF_GET_FIRST_KEY 1 8 16 1" 'bpf_get_first_key: ret=-9'
+expect "delete" "BPF_DELETE_ELEM 3 $key 8" 'bpf_delete_elem: ret=0'
+expect "delete: gone" "BPF_DELETE_ELEM 3 $key 8" 'bpf_delete_elem: ret=-2'
+expect "delete: missing field" "BPF_DELETE_ELEM 3" "$refused"
+expect "clear" "BPF_CLEAR_MAP 3 8" 'bpf_clear_map: ret=1'
+expect "clear: empty" "BPF_CLEAR_MAP 3 8" 'bpf_clear_map: ret=0'
+expect "clear: missing field" "BPF_CLEAR_MAP" "$refused"
+expect "first key: empty map" "BPF_GET_FIRST_KEY 3 8 16 0" 'bpf_get_first_key: ret=-2'
+expect "dump: empty map" "BPF_GET_FIRST_KEY 3 8 16 1" 'bpf_get_first_key: ret=-2'
+expect "first key: malformed" "BPF_GET_FIRST_KEY 3 8" "$refused"
+
+# Keys and values of one byte.
+expect "one-byte map" "BPF_CREATE_MAP 1 tiny 1 1 16 0" 'bpf_create_map: ret=8'
+expect "one-byte update" "BPF_UPDATE_ELEM 8 QQ== 1 Qg== 1 0" 'bpf_update_elem: ret=0'
+expect "one-byte lookup" "BPF_LOOKUP_ELEM 8 QQ== 1 1" 'Qg=='
+expect "one-byte dump" "BPF_GET_FIRST_KEY 8 1 1 1" 'QQ==\|Qg==\|'
+
+# Per-CPU: a value for each possible CPU, each rounded up to 8 bytes.
+cpus=$(awk -F'[-,]' '{print $NF + 1}' /sys/devices/system/cpu/possible)
+expect "per-CPU map" "BPF_CREATE_MAP 5 percpu 4 4 16 0" 'bpf_create_map: ret=9'
+per_cpu=$(head -c $((8 * cpus)) /dev/zero | base64 -w 0)
+expect "per-CPU update" "BPF_UPDATE_ELEM 9 $(le 4 1) 4 $per_cpu $((8 * cpus)) 0" 'bpf_update_elem: ret=0'
+expect "per-CPU lookup" "BPF_LOOKUP_ELEM 9 $(le 4 1) 4 $((8 * cpus))" "$per_cpu"
+expect "per-CPU: the size of one value is wrong" "BPF_UPDATE_ELEM 9 $(le 4 1) 4 AAAAAA== 4 0" \
+	'.*(ret=-22|not recognized).*'
+
+# Programs and what they are attached to. 10: counts, 11: events, 12: program.
+expect "array" "BPF_CREATE_MAP 2 counts 4 8 8 0" 'bpf_create_map: ret=10'
+expect "perf event array" "BPF_CREATE_MAP 4 events 4 4 $cpus 0" 'bpf_create_map: ret=11'
+expect "load a program, 2018" "$(line_of "$object" test/count0 2 GPL 0 counts=10)" 'bpf_prog_load: ret=12'
+expect "load a program, 2017" "$(line_of -d 2017 "$object" test/count0 2 GPL 0 counts=10)" 'bpf_prog_load: ret=13'
+expect "a licence with a space" "$(line_of "$object" test/count1 2 'GPL v2' 0 counts=10)" 'bpf_prog_load: ret=14'
+expect "a licence with a space, 2017" "$(line_of -d 2017 "$object" test/count1 2 'GPL v2' 0 counts=10)" \
+	'bpf_prog_load: ret=15'
+expect "load: a map that is not ours" "$(line_of "$object" test/count0 2 GPL 0 counts=1)" 'bpf_prog_load: ret=-9.*'
+expect "load: refused by the verifier, with its log" "BPF_PROG_LOAD 2 bad 8 GPL 0 lQAAAAAAAAA=" \
+	'bpf_prog_load: ret=-(13|22)\|.*R0.*'
+expect "load: length is not the stated one" "BPF_PROG_LOAD 2 bad 16 GPL 0 lQAAAAAAAAA=" '.*(ret=-22|not recognized).*'
+expect "load: missing field" "BPF_PROG_LOAD 2 bad" "$refused"
+expect "attach a kprobe" "BPF_ATTACH_KPROBE 12 0 p_test_getpgid __x64_sys_getpgid" 'bpf_attach_kprobe: ret=16'
+expect "attach a kretprobe, 2019" "BPF_ATTACH_KPROBE 13 1 r_test_getpgid __x64_sys_getpgid 0 0" \
+	'bpf_attach_kprobe: ret=17'
+expect "attach a kprobe: no such function" "BPF_ATTACH_KPROBE 12 0 p_none no_such_function" \
+	'bpf_attach_kprobe: ret=-(2|22)'
+expect "attach a kprobe: not a program" "BPF_ATTACH_KPROBE 10 0 p_x do_exit" 'bpf_attach_kprobe: ret=-9'
+expect "attach a kprobe: malformed" "BPF_ATTACH_KPROBE 12 7 p_x do_exit" "$refused"
+expect "attach a kprobe: missing field" "BPF_ATTACH_KPROBE 12" "$refused"
+expect "close an attachment" "BPF_CLOSE_PERF_EVENT_FD 16" 'bpf_close_perf_event_fd: ret=0'
+expect "close it again" "BPF_CLOSE_PERF_EVENT_FD 16" 'bpf_close_perf_event_fd: ret=-9'
+expect "close -1" "BPF_CLOSE_PERF_EVENT_FD -1" 'bpf_close_perf_event_fd: ret=0'
+expect "close: malformed" "BPF_CLOSE_PERF_EVENT_FD" "$refused"
+for fd in 0 1 2; do
+	expect "close $fd touches nothing" "BPF_CLOSE_PERF_EVENT_FD $fd" 'bpf_close_perf_event_fd: ret=-9'
+done
+expect "detach a kprobe" "BPF_DETACH_KPROBE p_test_getpgid" 'bpf_detach_kprobe: ret=0'
+expect "detach a kretprobe that is open" "BPF_DETACH_KPROBE r_test_getpgid" 'bpf_detach_kprobe: ret=0'
+expect "detach what was never attached" "BPF_DETACH_KPROBE p_never" 'bpf_detach_kprobe: ret=0'
+expect "detach: missing field" "BPF_DETACH_KPROBE" "$refused"
+
+trigger=$BPFD_BUILD/tools/trigger
+address=$(nm "$trigger" | awk '$3 == "trigger_point" {print "0x" $1}')
+offset=$(elf_offset "$trigger" "$address")
+expect "attach a uprobe" "BPF_ATTACH_UPROBE 12 0 p_test_uprobe $trigger $offset -1" 'bpf_attach_uprobe: ret=16'
+expect "attach a uretprobe" "BPF_ATTACH_UPROBE 13 1 r_test_uprobe $trigger $offset -1" 'bpf_attach_uprobe: ret=17'
+expect "attach a uprobe: no such file" "BPF_ATTACH_UPROBE 12 0 p_x /no/such/file 0 -1" 'bpf_attach_uprobe: ret=-2'
+expect "attach a uprobe: missing field" "BPF_ATTACH_UPROBE 12 0 p_x" "$refused"
+expect "detach a uprobe" "BPF_DETACH_UPROBE p_test_uprobe" 'bpf_detach_uprobe: ret=0'
+expect "detach a uretprobe" "BPF_DETACH_UPROBE r_test_uprobe" 'bpf_detach_uprobe: ret=0'
+expect "detach a uprobe: missing field" "BPF_DETACH_UPROBE" "$refused"
+
+expect "load a tracepoint program" "$(line_of "$object" test/count1 5 GPL 0 counts=10)" 'bpf_prog_load: ret=16'
+expect "attach a tracepoint" "BPF_ATTACH_TRACEPOINT 16 sched sched_switch" 'bpf_attach_tracepoint: ret=17'
+expect "attach a tracepoint: none such" "BPF_ATTACH_TRACEPOINT 16 sched no_such_event" 'bpf_attach_tracepoint: ret=-2'
+expect "attach a tracepoint: a path" "BPF_ATTACH_TRACEPOINT 16 ../../events/sched sched_switch" \
+	'(bpf_attach_tracepoint: ret=-.*|Command not recognized.*)'
+expect "attach a tracepoint: missing field" "BPF_ATTACH_TRACEPOINT 16" "$refused"
+expect "detach a tracepoint" "BPF_DETACH_TRACEPOINT sched sched_switch" 'bpf_detach_tracepoint: ret=0'
+expect "detach a tracepoint: missing field" "BPF_DETACH_TRACEPOINT" "$refused"
+expect "load a perf event program" "$(line_of "$object" test/count1 7 GPL 0 counts=10)" 'bpf_prog_load: ret=1[78]'
+perf=$(result)
+expect "attach a perf event" "BPF_ATTACH_PERF_EVENT $perf 1 0 0 99 -1 0 -1" 'bpf_attach_perf_event: ret=1[789]'
+expect "attach a perf event: impossible" "BPF_ATTACH_PERF_EVENT $perf 9999 0 0 99 -1 0 -1" 'bpf_attach_perf_event: ret=-.*'
+expect "attach a perf event: missing field" "BPF_ATTACH_PERF_EVENT $perf 1" "$refused"
+
+# Rings.
+expect "open a ring" "BPF_OPEN_PERF_BUFFER -1 0 8" 'bpf_open_perf_buffer: ret=[0-9]+'
+ring=$(result)
+expect "open a ring: pages not a power of two" "BPF_OPEN_PERF_BUFFER -1 0 3" 'bpf_open_perf_buffer: ret=-.*'
+expect "open a ring: no such CPU" "BPF_OPEN_PERF_BUFFER -1 9999 8" 'bpf_open_perf_buffer: ret=-.*'
+expect "open a ring: huge" "BPF_OPEN_PERF_BUFFER -1 0 1073741824" '.*(ret=-|not recognized).*'
+expect "open a ring: missing field" "BPF_OPEN_PERF_BUFFER" "$refused"
+expect "put it into the map" "BPF_UPDATE_ELEM 11 $(le 4 0) 4 $(le 4 "$ring") 4 0" 'bpf_update_elem: ret=0'
+expect "a number that is no ring does not go into the map" "BPF_UPDATE_ELEM 11 $(le 4 0) 4 $(le 4 1) 4 0" \
+	'bpf_update_elem: ret=-9'
+expect "poll without data" "PERF_READER_POLL 0 1 $ring" ''
+expect "poll what is no ring" "PERF_READER_POLL 0 1 10" 'perf_reader_poll: ret=-9'
+expect "poll ten times the same" "PERF_READER_POLL 0 10$(printf " $ring%.0s" 1 2 3 4 5 6 7 8 9 10)" '.*'
+expect "poll: fewer rings than stated" "PERF_READER_POLL 0 3 $ring" "$refused"
+expect "poll: a negative number of rings" "PERF_READER_POLL 0 -1" "$refused"
+expect "poll: a huge number of rings" "PERF_READER_POLL 0 4294967297 $ring" "$refused"
+expect "poll: missing field" "PERF_READER_POLL" "$refused"
+expect "lost" "PERF_READER_LOST $ring" 'perf_reader_lost: ret=0'
+expect "lost: not a ring" "PERF_READER_LOST 3" 'perf_reader_lost: ret=-9'
+expect "close a ring" "BPF_CLOSE_PERF_EVENT_FD $ring" 'bpf_close_perf_event_fd: ret=0'
+
+# Symbols.
+address=$(awk '$3 == "schedule" {print $1; exit}' /proc/kallsyms)
+expect "kernel symbol by address" "GET_KSYM_NAME 0x$address" 'GET_KSYM_NAME: ret=0\|schedule;0x?0*;kernel'
+expect "kernel symbol by address, decimal" "GET_KSYM_NAME $(printf '%u' $((16#$address + 1)))" \
+	'GET_KSYM_NAME: ret=0\|schedule;(0x)?1;kernel'
+expect "kernel symbol: none" "GET_KSYM_NAME 0x10" 'GET_KSYM_NAME: ret=-.*'
+expect "kernel symbol by address: malformed" "GET_KSYM_NAME x" "$refused"
+expect "kernel symbol by name" "GET_KSYM_ADDR schedule" "GET_KSYM_ADDR: ret=0\|$(printf '%u' "0x$address")"
+expect "kernel symbol by name: none" "GET_KSYM_ADDR no_such_symbol" 'GET_KSYM_ADDR: ret=-.*'
+expect "kernel symbol by name: malformed" "GET_KSYM_ADDR" "$refused"
+module=$(awk '$4 == "[overlay]" && $2 == "t" {print; exit}' /proc/kallsyms)
+read -r address _ name _ <<<"$module"
+expect "module symbol" "GET_KSYM_NAME 0x$address" "GET_KSYM_NAME: ret=0\|${name//./\\.};(0x)?0;overlay"
+
+start_wait "$trigger"
+base=$(awk -v f="$trigger" '$6 == f && $3 == "00000000" {sub("-.*", "", $1); print "0x" $1; exit}' "/proc/$WAIT_PID/maps")
+address=$(nm "$trigger" | awk '$3 == "trigger_wait" {print "0x" $1}')
+expect "user symbol by address" "GET_USYM_NAME $WAIT_PID $(printf '%u' $((base + address))) 1" \
+	"GET_USYM_NAME: ret=0\|trigger_wait;(0x)?0;$trigger"
+expect "user symbol by name" "GET_USYM_ADDR $WAIT_PID trigger_wait $trigger" \
+	"GET_USYM_ADDR: ret=0\|$(printf '%u' $((base + address)))"
+expect "user symbol in a library" "GET_USYM_ADDR $WAIT_PID read $(awk '/libc\.so/ {print $6; exit}' "/proc/$WAIT_PID/maps")" \
+	'GET_USYM_ADDR: ret=0\|[0-9]+'
+libc_read=${BODY[1]:-0}
+expect "and back" "GET_USYM_NAME $WAIT_PID $libc_read 0" 'GET_USYM_NAME: ret=0\|[_a-z]*read;(0x)?0;.*libc\.so.*'
+expect "user symbol: unmapped address" "GET_USYM_NAME $WAIT_PID 16 0" 'GET_USYM_NAME: ret=-.*'
+expect "user symbol: no such process" "GET_USYM_NAME 999999 4096 0" 'GET_USYM_NAME: ret=-.*'
+expect "user symbol: malformed" "GET_USYM_NAME $WAIT_PID" "$refused"
+expect "user symbol by name: none" "GET_USYM_ADDR $WAIT_PID no_such_name $trigger" 'GET_USYM_ADDR: ret=-.*'
+expect "user symbol by name: malformed" "GET_USYM_ADDR $WAIT_PID" "$refused"
+expect "comm" "COMM_FOR_PID $WAIT_PID" 'trigger'
+end_wait
+expect "comm: no such process" "COMM_FOR_PID 999999" 'Open failed, ignoring'
+expect "comm: malformed" "COMM_FOR_PID ../1" "$refused"
+
+# Files.
+client_command 1 "GET_KALLSYMS"
+printf '%s\n' "${BODY[@]}" >"$CLIENT_DIR/kallsyms"
+check "GET_KALLSYMS is the file" cmp "$CLIENT_DIR/kallsyms" /proc/kallsyms
+client_command 1 "GET_KPROBES_BLACKLIST /sys/kernel/debug/tracing"
+printf '%s\n' "${BODY[@]}" >"$CLIENT_DIR/blacklist"
+check "GET_KPROBES_BLACKLIST is the file" cmp "$CLIENT_DIR/blacklist" /sys/kernel/debug/kprobes/blacklist
+expect "blacklist: a directory that is not tracefs" "GET_KPROBES_BLACKLIST /etc" 'Open failed, ignoring.*'
+expect "blacklist: malformed" "GET_KPROBES_BLACKLIST" "$refused"
+client_command 1 "GET_TRACE_EVENTS_CATEGORIES $tracefs"
+check "categories are all there" test "$(printf '%s\n' "${BODY[@]}" | sort | cksum)" = \
+	"$(find $tracefs/events -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort | cksum)"
+client_command 1 "GET_TRACE_EVENTS $tracefs sched"
+check "events are all there" test "$(printf '%s\n' "${BODY[@]}" | sort | cksum)" = \
+	"$(find $tracefs/events/sched -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort | cksum)"
+expect "events: no such category" "GET_TRACE_EVENTS $tracefs nonesuch" "$refused"
+expect "events: a path" "GET_TRACE_EVENTS $tracefs ../../../../etc" "$refused"
+expect "events: not tracefs" "GET_TRACE_EVENTS /etc sched" "$refused"
+expect "categories: not tracefs" "GET_TRACE_EVENTS_CATEGORIES /etc/../etc" "$refused"
+expect "categories: malformed" "GET_TRACE_EVENTS_CATEGORIES" "$refused"
+
+expect "version" "BPFD_VERSION" ".*$(uname -r).*$(uname -m).*"
+expect "unknown command" "BPF_NO_SUCH" "$refused"
+expect "a command with a tail" "BPF_CREATE_MAPX 1 x 8 8 8 0" "$refused"
+client_close 1
+check "the session ended with status 0" test $? = 0
+check_no_leftovers
+finish

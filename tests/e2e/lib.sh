@@ -1,0 +1,164 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What the end-to-end suites share: TAP output, the gadget on dummy_hcd, and the look at what is
+# left behind. Runs as root inside the VM (tests/vm/run); $BPFD_BUILD is the build directory.
+
+if [ -z "${BPFD_IN_VM:-}" ]; then
+	echo "1..0 # SKIP only inside the VM"
+	exit 0
+fi
+: "${BPFD_BUILD:?is not set}"
+PATH=$BPFD_BUILD:$PATH
+export BPFD_BUILD PATH
+
+TESTS=0 FAILED=0
+GADGET_PID='' WAIT_PID=''
+GADGET_LOG=/run/bpfd-gadget.log
+CONFIGFS=/sys/kernel/config/usb_gadget
+
+ok()
+{
+	TESTS=$((TESTS + 1))
+	echo "ok $TESTS - $1"
+}
+
+# not_ok NAME [WHY]
+not_ok()
+{
+	TESTS=$((TESTS + 1))
+	FAILED=$((FAILED + 1))
+	echo "not ok $TESTS - $1"
+	[ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/# /'
+}
+
+# skip NAME REASON
+skip()
+{
+	TESTS=$((TESTS + 1))
+	echo "ok $TESTS - $1 # SKIP $2"
+}
+
+# check NAME COMMAND...: ok if the command succeeds.
+check()
+{
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		ok "$name"
+	else
+		not_ok "$name" "$*
+${output:0:1000}"
+	fi
+}
+
+finish()
+{
+	[ -z "$GADGET_PID" ] || gadget_stop
+	echo "1..$TESTS"
+	[ "$FAILED" = 0 ]
+	exit
+}
+
+# until_true SECONDS COMMAND...: tries until it succeeds.
+until_true()
+{
+	local end=$((SECONDS + $1))
+	shift
+	while ! "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# device_present [COUNT]: that many interfaces of ours are on the bus, with their descriptors read.
+device_present()
+{
+	[ "$(cat /sys/bus/usb/devices/*/bInterfaceSubClass 2>/dev/null | grep -c '^b7$')" -ge "${1:-1}" ]
+}
+device_absent()
+{
+	! device_present
+}
+
+# load_udc [PARAMETER...]: dummy_hcd, both ends of a USB cable in one kernel.
+load_udc()
+{
+	modprobe dummy_hcd "$@" && until_true 10 test -e /sys/class/udc/dummy_udc.0
+}
+
+# gadget_start [OPTION]...: the daemon, until the host sees its lanes.
+gadget_start()
+{
+	bpfd-gadget -v --serial testboard "$@" >>$GADGET_LOG 2>&1 &
+	GADGET_PID=$!
+	if ! until_true 20 device_present; then
+		echo "# no device; the daemon says:"
+		sed 's/^/# /' $GADGET_LOG
+		return 1
+	fi
+}
+
+# gadget_stop: SIGTERM; returns the daemon's status.
+gadget_stop()
+{
+	local pid=$GADGET_PID
+	GADGET_PID=''
+	kill "$pid" 2>/dev/null
+	wait "$pid"
+}
+
+gadget_kill()
+{
+	local pid=$GADGET_PID
+	GADGET_PID=''
+	kill -9 "$pid"
+	wait "$pid" 2>/dev/null
+}
+
+# start_wait TRIGGER: a process that sits there, WAIT_PID, until end_wait.
+start_wait()
+{
+	rm -f /run/wait.in /run/wait.out
+	mkfifo /run/wait.in
+	"$1" wait </run/wait.in >/run/wait.out &
+	WAIT_PID=$!
+	exec 7>/run/wait.in
+	until_true 10 test -s /run/wait.out
+}
+end_wait()
+{
+	exec 7>&-
+	wait "$WAIT_PID"
+}
+
+# elf_offset FILE ADDRESS: the offset in the file of a virtual address.
+elf_offset()
+{
+	local offset vaddr size
+	while read -r offset vaddr size; do
+		if [ $(($2)) -ge $((vaddr)) ] && [ $(($2)) -lt $((vaddr + size)) ]; then
+			printf '0x%x' $(($2 - vaddr + offset))
+			return
+		fi
+	done < <(readelf -lW "$1" | awk '$1 == "LOAD" {print $2, $3, $5}')
+}
+
+probes_left()
+{
+	cat /sys/kernel/tracing/kprobe_events /sys/kernel/tracing/uprobe_events
+}
+programs_left()
+{
+	bpftool prog show 2>/dev/null | grep -E 'name (test|emit|count)' || true
+}
+
+# check_no_leftovers: no probe, no program of the tests, and without a daemon no gadget or mount.
+check_no_leftovers()
+{
+	check "no probe is left" until_true 5 test -z "$(probes_left)"
+	check "no program is left" until_true 5 test -z "$(programs_left)"
+	if [ -z "$GADGET_PID" ]; then
+		check "no gadget is left" test -z "$(ls $CONFIGFS 2>/dev/null)"
+		check "no FunctionFS mount is left" sh -c '! grep -q functionfs /proc/mounts'
+	fi
+}
