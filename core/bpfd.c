@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session: opened, run line by line, closed. */
+#include "core/bpfd.h"
+
+#include "core/command.h"
+#include "core/handle.h"
+#include "core/ksym.h"
+#include "core/line.h"
+#include "core/log.h"
+#include "core/probe.h"
+#include "core/reply.h"
+#include "core/ring.h"
+#include "core/usym.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define KIB 1024ULL
+#define MIB (1024 * KIB)
+
+#define OTHER_FILES 64 /* descriptors that are not handles: streams, files while they are read */
+
+void bpfd_config_init(struct bpfd_config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config->paths.proc = "/proc";
+	config->paths.sysfs = "/sys";
+	config->paths.tracefs = "/sys/kernel/tracing";
+	config->limits = (struct limits){
+		.line = 32 * MIB, /* three times the largest program the kernel takes */
+		.handles = 4096,
+		.ring_bytes = 256 * MIB, /* 64 CPUs with rings of 4 MiB */
+		.poll_bytes = 1 * MIB,	 /* some 40 ms on a high-speed USB link */
+		.log_bytes = 16 * MIB,	 /* the most that kernels before 5.2 write */
+		.chunk_bytes = 256 * KIB,
+	};
+}
+
+/* Kernels before 5.11 count the memory of maps against RLIMIT_MEMLOCK, which is 64 KiB by default.
+ * Neither limit is worth failing for: the call that needs more says so. */
+static void raise_rlimits(const struct limits *limits)
+{
+	struct rlimit memory = {RLIM_INFINITY, RLIM_INFINITY}, files;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &memory) < 0)
+		log_debug("RLIMIT_MEMLOCK: %s", strerror(errno));
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	if (files.rlim_cur >= limits->handles + OTHER_FILES)
+		return;
+	files.rlim_cur = limits->handles + OTHER_FILES;
+	if (files.rlim_cur > files.rlim_max)
+		files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		log_debug("RLIMIT_NOFILE: %s", strerror(errno));
+}
+
+static int open_parts(struct bpfd *b, int in, int out)
+{
+	const struct limits *limits = &b->config.limits;
+	int err;
+
+	err = line_reader_new(&b->input, in, limits->line, b->config.stop);
+	if (!err)
+		err = reply_new(&b->reply, out, b->config.stop);
+	if (!err)
+		err = handles_new(&b->handles, (unsigned int)limits->handles);
+	if (!err)
+		err = ring_set_new(&b->rings, limits->ring_bytes);
+	if (!err)
+		err = probe_set_new(&b->probes, &b->config.paths);
+	if (!err)
+		err = ksym_new(&b->ksym, b->config.paths.proc);
+	if (!err)
+		err = usym_new(&b->usym, b->config.paths.proc);
+	return err;
+}
+
+int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int out)
+{
+	struct bpfd *b = calloc(1, sizeof(*b));
+	int err;
+
+	if (!b)
+		return -ENOMEM;
+	b->config = *config;
+	raise_rlimits(&b->config.limits);
+	err = open_parts(b, in, out);
+	if (err) {
+		log_error("session: %s", strerror(-err));
+		bpfd_close(b);
+		return err;
+	}
+	*bpfd = b;
+	return 0;
+}
+
+void bpfd_close(struct bpfd *b)
+{
+	if (!b)
+		return;
+	handles_free(b->handles); /* first: they belong to the sets */
+	probe_set_free(b->probes);
+	ring_set_free(b->rings);
+	usym_free(b->usym);
+	ksym_free(b->ksym);
+	reply_free(b->reply);
+	line_reader_free(b->input);
+	free(b);
+}
+
+static int run_line(struct bpfd *b, struct args *args)
+{
+	ssize_t len;
+	char *line;
+
+	/* Replies gather while commands are there; nobody waits for one while we wait for input. */
+	if (!line_ready(b->input)) {
+		int err = reply_flush(b->reply);
+
+		if (err)
+			return err;
+	}
+	len = line_read(b->input, &line);
+	if (len == -EMSGSIZE)
+		command_refuse(b, "the line is too long");
+	else if (len < 0)
+		return (int)len;
+	else
+		command_run(b, args, line, (size_t)len);
+	return reply_error(b->reply);
+}
+
+int bpfd_run(struct bpfd *b)
+{
+	struct args args;
+	int err;
+
+	/* The longest line of fields is a poll of all rings. */
+	err = args_init(&args, (unsigned int)b->config.limits.handles + 3);
+	if (err)
+		return err;
+	reply_text(b->reply, "STARTED_BPFD\n");
+	while (!err && !b->finished)
+		err = b->config.stop && *b->config.stop ? -EINTR : run_line(b, &args);
+	if (err == -ENODATA)
+		err = 0;
+	if (!err || err == -EINTR) {
+		int flushed = reply_flush(b->reply);
+
+		if (!err)
+			err = flushed;
+	}
+	args_free(&args);
+	return err;
+}

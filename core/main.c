@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bpfd: answers BPF commands from stdin on stdout. */
+#include "core/bpfd.h"
+#include "core/command.h"
+#include "core/line.h"
+#include "core/log.h"
+#include "core/options.h"
+#include "core/tty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define STATUS_FAILED 1
+#define STATUS_USAGE  2
+
+#define REPEAT_US 100000 /* how often a pending signal interrupts what blocks */
+
+enum {
+	OPT_PROC = 256,
+	OPT_SYSFS,
+	OPT_TRACEFS,
+	OPT_MAX_LINE,
+	OPT_MAX_HANDLES,
+	OPT_MAX_RING_BYTES,
+	OPT_MAX_POLL_BYTES,
+	OPT_MAX_LOG_BYTES,
+	OPT_CHUNK_BYTES,
+	OPT_COMMANDS
+};
+
+static const struct option_spec options[] = {
+	{OPT_COMMANDS, "commands", NULL, "print the commands and what they do"},
+	{OPT_PROC, "proc", "DIR", "where procfs is (/proc)"},
+	{OPT_SYSFS, "sysfs", "DIR", "where sysfs is (/sys)"},
+	{OPT_TRACEFS, "tracefs", "DIR", "where tracefs is (/sys/kernel/tracing)"},
+	{OPT_MAX_LINE, "max-line", "BYTES", "longest command"},
+	{OPT_MAX_HANDLES, "max-handles", "N", "maps, programs, attachments and rings together"},
+	{OPT_MAX_RING_BYTES, "max-ring-bytes", "BYTES", "memory of all perf rings together"},
+	{OPT_MAX_POLL_BYTES, "max-poll-bytes", "BYTES", "record data in one reply"},
+	{OPT_MAX_LOG_BYTES, "max-log-bytes", "BYTES", "longest verifier log"},
+	{OPT_CHUNK_BYTES, "chunk-bytes", "BYTES", "part of a map held while it is dumped"},
+	OPTIONS_COMMON};
+
+static volatile sig_atomic_t stop_signal;
+
+/* The signal may come just before a call that blocks and would then be missed: the timer repeats
+ * it until the session has ended. */
+static void on_signal(int signal_number)
+{
+	const struct itimerval repeat = {{0, REPEAT_US}, {0, REPEAT_US}};
+
+	if (signal_number == SIGALRM)
+		return;
+	stop_signal = signal_number;
+	setitimer(ITIMER_REAL, &repeat, NULL);
+}
+
+static void catch_signals(void)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM};
+	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: calls must end */
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		/* As nohup and shells do it: a signal that was ignored stays so. */
+		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN &&
+			signals[i] != SIGALRM)
+			continue;
+		sigaction(signals[i], &action, NULL);
+	}
+	sigaction(SIGPIPE, &ignore, NULL); /* EPIPE tells it */
+}
+
+/* A stream that is closed would become the first map. */
+static int open_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int limit_option(const char *name, uint64_t min, uint64_t max, uint64_t *limit)
+{
+	if (options_number(optarg, min, max, limit) == 0)
+		return 0;
+	log_error("--%s %s: not a number from %llu to %llu", name, optarg, (unsigned long long)min,
+		(unsigned long long)max);
+	return -EINVAL;
+}
+
+static int path_option(const char **path)
+{
+	*path = optarg;
+	return 0;
+}
+
+static int take_option(int id, struct bpfd_config *config)
+{
+	struct limits *limits = &config->limits;
+
+	switch (id) {
+	case OPT_PROC:
+		return path_option(&config->paths.proc);
+	case OPT_SYSFS:
+		return path_option(&config->paths.sysfs);
+	case OPT_TRACEFS:
+		return path_option(&config->paths.tracefs);
+	case OPT_MAX_LINE:
+		return limit_option("max-line", 256, INT_MAX, &limits->line);
+	case OPT_MAX_HANDLES:
+		return limit_option("max-handles", 1, 1 << 20, &limits->handles);
+	case OPT_MAX_RING_BYTES:
+		return limit_option("max-ring-bytes", 0, SIZE_MAX, &limits->ring_bytes);
+	case OPT_MAX_POLL_BYTES:
+		return limit_option("max-poll-bytes", 1, SIZE_MAX, &limits->poll_bytes);
+	case OPT_MAX_LOG_BYTES:
+		return limit_option("max-log-bytes", 4096, UINT32_MAX >> 2, &limits->log_bytes);
+	case OPT_CHUNK_BYTES:
+		return limit_option("chunk-bytes", 4096, 1 << 30, &limits->chunk_bytes);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Reads the options. Returns the status to exit with, or -1 to go on. */
+static int read_options(int argc, char **argv, struct bpfd_config *config)
+{
+	int id, level = LOG_INFO;
+
+	while ((id = options_next(argc, argv, options)) != -1) {
+		switch (id) {
+		case 'h':
+			options_help("usage: bpfd [OPTION]...\n"
+				     "Answers BPF commands from stdin on stdout; see bpfd(8).",
+				options);
+			return 0;
+		case 'V':
+			puts("bpfd " BPFD_USB_VERSION);
+			return 0;
+		case OPT_COMMANDS:
+			command_help(stdout);
+			return 0;
+		case 'v':
+			level++;
+			break;
+		case 'q':
+			level = LOG_ERROR;
+			break;
+		default:
+			if (take_option(id, config))
+				return STATUS_USAGE;
+		}
+	}
+	if (optind < argc) {
+		log_error("%s: unexpected argument; see bpfd --help", argv[optind]);
+		return STATUS_USAGE;
+	}
+	log_open("bpfd", level < LOG_DEBUG ? (enum log_level)level : LOG_DEBUG);
+	return -1;
+}
+
+/* Ends as the signal would have ended us, so that the parent sees which one it was. */
+static void die_of(int signal_number)
+{
+	signal(SIGALRM, SIG_IGN);
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+static int run(const struct bpfd_config *config)
+{
+	struct bpfd *bpfd;
+	struct tty tty;
+	int err;
+
+	err = tty_raw(&tty, STDIN_FILENO); /* first: what is typed from here on is not echoed */
+	if (err)
+		log_warning("terminal: %s; lines above 4095 bytes are cut", strerror(-err));
+	err = bpfd_open(&bpfd, config, STDIN_FILENO, STDOUT_FILENO);
+	if (err) {
+		tty_restore(&tty);
+		return err;
+	}
+	line_reader_set_eof(bpfd->input, tty_eof_byte(&tty));
+	err = bpfd_run(bpfd);
+	bpfd_close(bpfd);
+	tty_restore(&tty);
+	if (err && err != -EINTR)
+		log_error(
+			"session: %s", err == -EPIPE ? "nobody reads the replies" : strerror(-err));
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct bpfd_config config;
+	int status, err;
+
+	log_open("bpfd", LOG_INFO);
+	bpfd_config_init(&config);
+	config.stop = &stop_signal;
+	status = read_options(argc, argv, &config);
+	if (status >= 0)
+		return status;
+	err = open_streams();
+	if (err) {
+		log_error("/dev/null: %s", strerror(-err));
+		return STATUS_FAILED;
+	}
+	catch_signals();
+	err = run(&config);
+	if (stop_signal)
+		die_of(stop_signal);
+	return err ? STATUS_FAILED : 0;
+}
