@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds boards in sysfs.
+ *
+ * sysfs and not libusb's own list: the serial number can be read without opening the device, the
+ * state of a lane without claiming it, and a device that has just appeared is seen at once (a
+ * libusb context does not notice one where no udevd runs). */
+#include "host-usb/device.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEVICES_MAX 1024 /* boards; more than a host has addresses for on eight buses */
+
+/* Reads an attribute without its newline. Returns its length or a negative errno. */
+static int sysfs_read(int dir, const char *device, const char *name, char *text, size_t size)
+{
+	char path[NAME_MAX + 64];
+	ssize_t n;
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/%s", device, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	text[0] = '\0';
+	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, size - 1);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	if (n < 0)
+		return (int)n;
+	if (n > 0 && text[n - 1] == '\n')
+		n--;
+	text[n] = '\0';
+	return (int)n;
+}
+
+static int sysfs_number(
+	int dir, const char *device, const char *name, int base, unsigned int *value)
+{
+	char text[32], *end;
+	unsigned long n;
+	int err = sysfs_read(dir, device, name, text, sizeof(text));
+
+	if (err < 0)
+		return err;
+	errno = 0;
+	n = strtoul(text, &end, base);
+	if (errno || end == text || *end || n > UINT_MAX)
+		return -EINVAL;
+	*value = (unsigned int)n;
+	return 0;
+}
+
+static bool is_lane(int dir, const char *interface)
+{
+	unsigned int class, subclass, protocol;
+
+	return sysfs_number(dir, interface, "bInterfaceClass", 16, &class) == 0 &&
+	       class == LANE_CLASS &&
+	       sysfs_number(dir, interface, "bInterfaceSubClass", 16, &subclass) == 0 &&
+	       subclass == LANE_SUBCLASS &&
+	       sysfs_number(dir, interface, "bInterfaceProtocol", 16, &protocol) == 0 &&
+	       protocol == LANE_PROTOCOL;
+}
+
+/* usbfs is the driver of an interface that a program has claimed. Another driver makes a lane as
+ * unavailable as that. */
+static bool is_busy(int dir, const char *interface)
+{
+	char path[NAME_MAX + 16], target[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/driver", interface) >= (int)sizeof(path))
+		return false;
+	return readlinkat(dir, path, target, sizeof(target)) > 0;
+}
+
+/* Returns 0, or a negative errno when the device vanished meanwhile. */
+static int device_read(int dir, struct device *device)
+{
+	unsigned int release = 0;
+	int err = sysfs_number(dir, device->path, "busnum", 10, &device->bus);
+
+	if (err == 0)
+		err = sysfs_number(dir, device->path, "devnum", 10, &device->address);
+	if (err < 0)
+		return err;
+	/* A device may have no strings. */
+	sysfs_read(dir, device->path, "serial", device->serial, sizeof(device->serial));
+	sysfs_read(dir, device->path, "product", device->product, sizeof(device->product));
+	sysfs_read(dir, device->path, "speed", device->speed, sizeof(device->speed));
+	if (sysfs_number(dir, device->path, "bcdDevice", 16, &release) == 0)
+		device->release = (uint16_t)release;
+	return 0;
+}
+
+/* The device of an interface "1-2.3:1.0", with its number of lanes; added when it is new. Returns
+ * NULL with *err 0 when there is no such device any more. */
+static struct device *list_device(
+	struct device_list *list, int dir, const char *interface, int *err)
+{
+	size_t len = strcspn(interface, ":");
+	struct device device = {.bus = 0}, *items;
+
+	*err = 0;
+	if (len >= sizeof(device.path) || list->count == DEVICES_MAX)
+		return NULL;
+	memcpy(device.path, interface, len);
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i].path, device.path) == 0)
+			return &list->items[i];
+	if (device_read(dir, &device) < 0)
+		return NULL;
+	items = realloc(list->items, (list->count + 1) * sizeof(*items));
+	if (!items) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	list->items = items;
+	items[list->count] = device;
+	return &items[list->count++];
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strverscmp(((const struct device *)a)->path, ((const struct device *)b)->path);
+}
+
+static int scan_interfaces(DIR *stream, struct device_list *list)
+{
+	int dir = dirfd(stream), err = 0;
+	struct device *device;
+	struct dirent *entry;
+
+	while (err == 0 && (entry = readdir(stream))) {
+		if (!strchr(entry->d_name, ':') || !is_lane(dir, entry->d_name))
+			continue;
+		device = list_device(list, dir, entry->d_name, &err);
+		if (!device)
+			continue;
+		device->lanes++;
+		device->busy += is_busy(dir, entry->d_name);
+	}
+	return err;
+}
+
+int device_scan(const char *sysfs, struct device_list *list)
+{
+	char path[PATH_MAX];
+	DIR *stream;
+	int err;
+
+	*list = (struct device_list){NULL, 0};
+	if (snprintf(path, sizeof(path), "%s/bus/usb/devices", sysfs) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	stream = opendir(path);
+	if (!stream)
+		return errno == ENOENT ? 0 : -errno;
+	err = scan_interfaces(stream, list);
+	closedir(stream);
+	if (err < 0)
+		device_list_free(list);
+	else if (list->count > 1)
+		qsort(list->items, list->count, sizeof(*list->items), compare_paths);
+	return err;
+}
+
+void device_list_free(struct device_list *list)
+{
+	free(list->items);
+	*list = (struct device_list){NULL, 0};
+}
+
+void device_list_select(struct device_list *list, const char *wanted)
+{
+	size_t kept = 0;
+
+	if (!wanted)
+		return;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct device *device = &list->items[i];
+
+		if (strcmp(device->serial, wanted) == 0 || strcmp(device->path, wanted) == 0)
+			list->items[kept++] = *device;
+	}
+	list->count = kept;
+}
+
+char *device_text(const char *text, char *out, size_t size)
+{
+	size_t len = 0;
+
+	for (; *text && len + 1 < size; text++)
+		out[len++] = *text >= 0x20 && *text < 0x7f ? *text : '?';
+	if (len == 0 && size > 1)
+		out[len++] = '-';
+	out[len] = '\0';
+	return out;
+}
+
+void device_list_print(const struct device_list *list, FILE *out)
+{
+	char serial[DEVICE_SERIAL_MAX], product[DEVICE_SERIAL_MAX], speed[32];
+	int width = (int)strlen("SERIAL");
+
+	for (size_t i = 0; i < list->count; i++) {
+		device_text(list->items[i].serial, serial, sizeof(serial));
+		if ((int)strlen(serial) > width)
+			width = (int)strlen(serial);
+	}
+	fprintf(out, "%-*s  %-10s  %-10s  %5s  %4s  %-7s  %s\n", width, "SERIAL", "PATH", "SPEED",
+		"LANES", "FREE", "VERSION", "PRODUCT");
+	for (size_t i = 0; i < list->count; i++) {
+		const struct device *d = &list->items[i];
+
+		snprintf(speed, sizeof(speed), "%s Mb/s", d->speed[0] ? d->speed : "?");
+		fprintf(out, "%-*s  %-10s  %-10s  %5u  %4u  %x.%x.%x    %s\n", width,
+			device_text(d->serial, serial, sizeof(serial)), d->path, speed, d->lanes,
+			d->lanes - d->busy, d->release >> 8, d->release >> 4 & 0xf,
+			d->release & 0xf, device_text(d->product, product, sizeof(product)));
+	}
+}

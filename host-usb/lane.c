@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Claims a lane and keeps its transfers in flight, with libusb. */
+#include "host-usb/lane.h"
+
+#include "core/log.h"
+#include "host-usb/clock.h"
+#include "host-usb/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libusb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REAP_MS 2000 /* a cancelled transfer comes back at once, unless the controller hangs */
+
+enum slot_state { SLOT_IDLE, SLOT_FLYING, SLOT_DONE };
+
+struct slot {
+	struct lane *lane;
+	struct libusb_transfer *usb;
+	enum slot_state state;
+	int err; /* of a transfer that is done */
+};
+
+struct lane {
+	libusb_context *usb;
+	libusb_device_handle *handle;
+	int fd;
+	struct lane_place place;
+	size_t transfer;
+	struct slot in[LANE_DEPTH], out[LANE_DEPTH];
+	unsigned int in_head, out_next;
+	unsigned int in_flying, out_flying;
+	int out_err;
+	struct lane_counts counts;
+};
+
+static int usb_errno(int err)
+{
+	switch (err) {
+	case LIBUSB_ERROR_ACCESS:
+		return -EACCES;
+	case LIBUSB_ERROR_NO_DEVICE:
+		return -ENODEV;
+	case LIBUSB_ERROR_NOT_FOUND:
+		return -ENOENT;
+	case LIBUSB_ERROR_BUSY:
+		return -EBUSY;
+	case LIBUSB_ERROR_TIMEOUT:
+		return -ETIMEDOUT;
+	case LIBUSB_ERROR_OVERFLOW:
+		return -EOVERFLOW;
+	case LIBUSB_ERROR_PIPE:
+		return -EPIPE;
+	case LIBUSB_ERROR_INTERRUPTED:
+		return -EINTR;
+	case LIBUSB_ERROR_NO_MEM:
+		return -ENOMEM;
+	case LIBUSB_ERROR_NOT_SUPPORTED:
+		return -EOPNOTSUPP;
+	case LIBUSB_ERROR_INVALID_PARAM:
+		return -EINVAL;
+	default:
+		return err < 0 ? -EIO : err;
+	}
+}
+
+static int transfer_errno(enum libusb_transfer_status status)
+{
+	switch (status) {
+	case LIBUSB_TRANSFER_COMPLETED:
+		return 0;
+	case LIBUSB_TRANSFER_TIMED_OUT:
+		return -ETIMEDOUT;
+	case LIBUSB_TRANSFER_CANCELLED:
+		return -ECANCELED;
+	case LIBUSB_TRANSFER_STALL:
+		return -EPIPE;
+	case LIBUSB_TRANSFER_NO_DEVICE:
+		return -ENODEV;
+	case LIBUSB_TRANSFER_OVERFLOW:
+		return -EOVERFLOW;
+	default:
+		return -EIO;
+	}
+}
+
+const char *lane_error_text(int err)
+{
+	switch (-err) {
+	case ENODEV:
+		return "the board was unplugged, reset, or its gadget was taken away";
+	case EPIPE:
+		return "the board stopped the endpoint";
+	case EOVERFLOW:
+		return "the board sent more than fits into a transfer";
+	case EIO:
+		return "the transfer failed on the bus (cable, hub, or a board that went away)";
+	case ECANCELED:
+		return "another program or the kernel took the lane away";
+	case EEXIST:
+		return "two lanes share an endpoint address, data would cross (start bpfd-gadget "
+		       "with fewer --lanes)";
+	default:
+		return strerror(-err);
+	}
+}
+
+/* True if the endpoint is also in an interface other than `number`. */
+static bool address_elsewhere(
+	const struct libusb_config_descriptor *config, unsigned int number, uint8_t address)
+{
+	for (unsigned int i = 0; i < config->bNumInterfaces; i++) {
+		const struct libusb_interface *interface = &config->interface[i];
+
+		for (int a = 0; a < interface->num_altsetting; a++) {
+			const struct libusb_interface_descriptor *alt = &interface->altsetting[a];
+
+			for (unsigned int e = 0; e < alt->bNumEndpoints; e++)
+				if (alt->endpoint[e].bEndpointAddress == address &&
+					alt->bInterfaceNumber != number)
+					return true;
+		}
+	}
+	return false;
+}
+
+/* Fills in the place of a lane. Returns false for an interface that is none. */
+static bool lane_place(const struct libusb_interface_descriptor *alt, struct lane_place *place)
+{
+	if (alt->bInterfaceClass != LANE_CLASS || alt->bInterfaceSubClass != LANE_SUBCLASS ||
+		alt->bInterfaceProtocol != LANE_PROTOCOL || alt->bAlternateSetting != 0)
+		return false;
+	*place = (struct lane_place){alt->bInterfaceNumber, 0, 0};
+	for (unsigned int e = 0; e < alt->bNumEndpoints; e++) {
+		const struct libusb_endpoint_descriptor *ep = &alt->endpoint[e];
+
+		if ((ep->bmAttributes & LIBUSB_TRANSFER_TYPE_MASK) != LIBUSB_TRANSFER_TYPE_BULK)
+			continue;
+		if (ep->bEndpointAddress & LIBUSB_ENDPOINT_IN)
+			place->in = ep->bEndpointAddress;
+		else
+			place->out = ep->bEndpointAddress;
+	}
+	return place->in && place->out;
+}
+
+int lane_places(
+	const struct libusb_config_descriptor *config, struct lane_place places[static LANES_MAX])
+{
+	int count = 0;
+
+	for (unsigned int i = 0; i < config->bNumInterfaces && count < LANES_MAX; i++) {
+		const struct libusb_interface *interface = &config->interface[i];
+		struct lane_place *place = &places[count];
+
+		if (interface->num_altsetting < 1 || !lane_place(interface->altsetting, place))
+			continue;
+		if (address_elsewhere(config, place->interface, place->in) ||
+			address_elsewhere(config, place->interface, place->out))
+			return -EEXIST;
+		count++;
+	}
+	return count;
+}
+
+/* Claims the first lane that nobody holds: of two bridges that start at once the kernel gives it
+ * to one, and the other goes on to the next. */
+static int lane_claim(struct lane *lane)
+{
+	struct lane_place places[LANES_MAX];
+	struct libusb_config_descriptor *config;
+	int count, err;
+
+	err = libusb_get_active_config_descriptor(libusb_get_device(lane->handle), &config);
+	if (err == LIBUSB_ERROR_NOT_FOUND)
+		return -ENXIO; /* not configured */
+	if (err < 0)
+		return usb_errno(err);
+	count = lane_places(config, places);
+	libusb_free_config_descriptor(config);
+	if (count <= 0)
+		return count < 0 ? count : -ENXIO;
+	for (int i = 0; i < count; i++) {
+		err = usb_errno(libusb_claim_interface(lane->handle, places[i].interface));
+		if (err == 0) {
+			lane->place = places[i];
+			return 0;
+		}
+		if (err != -EBUSY)
+			return err;
+		log_debug("lane %u: in use", places[i].interface);
+	}
+	return -EBUSY;
+}
+
+static void LIBUSB_CALL slot_done(struct libusb_transfer *usb)
+{
+	struct slot *slot = usb->user_data;
+	struct lane *lane = slot->lane;
+	bool in = (usb->endpoint & LIBUSB_ENDPOINT_IN) != 0;
+
+	slot->err = transfer_errno(usb->status);
+	if (in) {
+		slot->state = SLOT_DONE;
+		lane->in_flying--;
+		lane->counts.in_transfers += slot->err == 0;
+		return;
+	}
+	if (slot->err == 0 && usb->actual_length != usb->length)
+		slot->err = -EIO;
+	slot->state = SLOT_IDLE;
+	lane->out_flying--;
+	lane->counts.out_transfers += slot->err == 0;
+	if (slot->err && !lane->out_err)
+		lane->out_err = slot->err;
+}
+
+static int slot_submit(struct slot *slot, size_t len)
+{
+	int err;
+
+	slot->usb->length = (int)len;
+	err = usb_errno(libusb_submit_transfer(slot->usb));
+	if (err == 0)
+		slot->state = SLOT_FLYING;
+	return err;
+}
+
+/* A transfer that cannot be started takes its turn as a failed one, after those before it. */
+static void slot_read(struct slot *slot)
+{
+	slot->err = slot_submit(slot, slot->lane->transfer);
+	if (slot->err == 0)
+		slot->lane->in_flying++;
+	else
+		slot->state = SLOT_DONE;
+}
+
+static int slot_init(struct slot *slot, struct lane *lane, uint8_t endpoint)
+{
+	uint8_t *data;
+
+	slot->lane = lane;
+	slot->usb = libusb_alloc_transfer(0);
+	data = malloc(lane->transfer);
+	if (!slot->usb || !data) {
+		free(data);
+		return -ENOMEM;
+	}
+	libusb_fill_bulk_transfer(
+		slot->usb, lane->handle, endpoint, data, (int)lane->transfer, slot_done, slot, 0);
+	return 0;
+}
+
+static void slot_free(struct slot *slot)
+{
+	if (!slot->usb)
+		return;
+	free(slot->usb->buffer);
+	libusb_free_transfer(slot->usb);
+}
+
+static int lane_start(struct lane *lane)
+{
+	int err;
+
+	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
+		err = slot_init(&lane->in[i], lane, lane->place.in);
+		if (err == 0)
+			err = slot_init(&lane->out[i], lane, lane->place.out);
+		if (err < 0)
+			return err;
+	}
+	for (unsigned int i = 0; i < LANE_DEPTH; i++)
+		slot_read(&lane->in[i]);
+	return 0;
+}
+
+/* The node is opened here and handed to libusb, which then looks at this device only: no scan of
+ * the bus, no thread that waits for others. */
+static int lane_open_node(struct lane *lane, const char *node)
+{
+	int err;
+
+	lane->fd = open(node, O_RDWR | O_CLOEXEC);
+	if (lane->fd < 0)
+		return errno == EACCES || errno == EPERM   ? -EACCES
+		       : errno == ENOENT || errno == ENXIO ? -ENODEV
+							   : -errno;
+	libusb_set_option(NULL, LIBUSB_OPTION_NO_DEVICE_DISCOVERY);
+	err = usb_errno(libusb_init(&lane->usb));
+	if (err < 0)
+		return err;
+	return usb_errno(libusb_wrap_sys_device(lane->usb, lane->fd, &lane->handle));
+}
+
+int lane_open(const char *node, size_t transfer, struct lane **result)
+{
+	struct lane *lane = calloc(1, sizeof(*lane));
+	int err;
+
+	if (!lane)
+		return -ENOMEM;
+	lane->transfer = transfer;
+	err = lane_open_node(lane, node);
+	if (err < 0)
+		goto err_close;
+	err = lane_claim(lane);
+	if (err < 0)
+		goto err_close;
+	/* The kernel of the board ends what is queued on the lane, both ways. */
+	err = usb_errno(libusb_set_interface_alt_setting(lane->handle, lane->place.interface, 0));
+	if (err == 0)
+		err = lane_start(lane);
+	if (err < 0)
+		goto err_close;
+	*result = lane;
+	return 0;
+
+err_close:
+	lane_close(lane);
+	return err;
+}
+
+static void lane_cancel(struct lane *lane)
+{
+	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
+		if (lane->in[i].state == SLOT_FLYING)
+			libusb_cancel_transfer(lane->in[i].usb);
+		if (lane->out[i].state == SLOT_FLYING)
+			libusb_cancel_transfer(lane->out[i].usb);
+	}
+}
+
+/* Waits for all that is in flight. Returns false if something stays out. */
+static bool lane_reap(struct lane *lane)
+{
+	struct timeval wait = {.tv_usec = 50000};
+	uint64_t end = clock_ms() + REAP_MS;
+
+	while ((lane->in_flying || lane->out_flying) && clock_ms() < end)
+		libusb_handle_events_timeout_completed(lane->usb, &wait, NULL);
+	return !lane->in_flying && !lane->out_flying;
+}
+
+void lane_close(struct lane *lane)
+{
+	if (!lane)
+		return;
+	lane_cancel(lane);
+	if (!lane_reap(lane)) {
+		/* The kernel may still write into the buffers: leave them to it. */
+		log_warning("lane %u: transfers do not come back", lane->place.interface);
+		return;
+	}
+	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
+		slot_free(&lane->in[i]);
+		slot_free(&lane->out[i]);
+	}
+	if (lane->place.in)
+		libusb_release_interface(lane->handle, lane->place.interface);
+	if (lane->handle)
+		libusb_close(lane->handle);
+	if (lane->usb)
+		libusb_exit(lane->usb);
+	if (lane->fd >= 0)
+		close(lane->fd);
+	free(lane);
+}
+
+unsigned int lane_interface(const struct lane *lane)
+{
+	return lane->place.interface;
+}
+
+size_t lane_pollfds(struct lane *lane, struct pollfd fds[static LANE_FDS_MAX])
+{
+	const struct libusb_pollfd **list = libusb_get_pollfds(lane->usb);
+	size_t count = 0;
+
+	if (!list)
+		return 0; /* out of memory: seen again at the session's next ping */
+	for (; list[count] && count < LANE_FDS_MAX; count++)
+		fds[count] = (struct pollfd){.fd = list[count]->fd, .events = list[count]->events};
+	libusb_free_pollfds(list);
+	return count;
+}
+
+int lane_timeout(struct lane *lane)
+{
+	struct timeval next;
+
+	/* libusb's own timers are descriptors to poll, unless the kernel has no timerfd. */
+	if (libusb_get_next_timeout(lane->usb, &next) != 1)
+		return -1;
+	return (int)(next.tv_sec * 1000 + (next.tv_usec + 999) / 1000);
+}
+
+int lane_handle(struct lane *lane)
+{
+	struct timeval now = {0};
+	int err = usb_errno(libusb_handle_events_timeout_completed(lane->usb, &now, NULL));
+
+	return err == -EINTR ? 0 : err;
+}
+
+int lane_receive(struct lane *lane, const uint8_t **data, size_t *len)
+{
+	const struct slot *slot = &lane->in[lane->in_head];
+
+	if (slot->state != SLOT_DONE)
+		return lane->out_err;
+	if (slot->err < 0)
+		return slot->err;
+	*data = slot->usb->buffer;
+	*len = (size_t)slot->usb->actual_length;
+	return 1;
+}
+
+void lane_release(struct lane *lane)
+{
+	slot_read(&lane->in[lane->in_head]);
+	lane->in_head = (lane->in_head + 1) % LANE_DEPTH;
+}
+
+uint8_t *lane_buffer(struct lane *lane)
+{
+	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
+		if (lane->out[i].state == SLOT_IDLE && !lane->out_err) {
+			lane->out_next = i;
+			return lane->out[i].usb->buffer;
+		}
+	}
+	return NULL;
+}
+
+void lane_send(struct lane *lane, size_t len)
+{
+	int err = slot_submit(&lane->out[lane->out_next], len);
+
+	if (err == 0)
+		lane->out_flying++;
+	else if (!lane->out_err)
+		lane->out_err = err;
+}
+
+bool lane_sending(const struct lane *lane)
+{
+	return lane->out_flying > 0;
+}
+
+struct lane_counts lane_counts(const struct lane *lane)
+{
+	return lane->counts;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A lane of a board: its claimed interface, with several transfers in flight each way.
+ *
+ * Nothing here waits, but opening and closing, for a bounded time. The caller polls. */
+#ifndef HOST_USB_LANE_H
+#define HOST_USB_LANE_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LANE_DEPTH \
+	4 /* transfers in flight each way: with 16 KiB each, 2.6 times the speed of one */
+#define LANE_TRANSFER	   (16 * 1024) /* bytes of a buffer, unless the caller asks for others */
+#define LANE_TRANSFER_UNIT 1024	       /* a packet at super speed: IN buffers are multiples of it */
+
+#define LANES_MAX    16 /* to a configuration: all 32 endpoint addresses, less those of ep0 */
+#define LANE_FDS_MAX 8	/* more than libusb has for one device */
+
+/* Where a lane is in the configuration of its device. */
+struct lane_place {
+	uint8_t interface, in, out; /* number, endpoint addresses */
+};
+
+struct lane_counts {
+	uint64_t in_transfers, out_transfers; /* that completed */
+};
+
+struct lane;
+struct libusb_config_descriptor;
+
+/* Lists up to LANES_MAX lanes of a configuration. Returns their number, or -EEXIST when an endpoint
+ * address of a lane is used twice: some controllers' drivers do that, and data would cross. */
+int lane_places(
+	const struct libusb_config_descriptor *config, struct lane_place places[static LANES_MAX]);
+
+/* Opens the device node and claims the first lane that is free, ends what an earlier host left on
+ * it, and starts reading. `transfer` is the size of buffers in bytes, a multiple of
+ * LANE_TRANSFER_UNIT. Returns 0 and *lane, or
+ *   -EACCES no permission, -ENODEV no such device (any more), -EBUSY no lane is free,
+ *   -ENXIO the device has no lanes, or another errno, see lane_error_text. */
+int lane_open(const char *node, size_t transfer, struct lane **lane);
+
+/* Takes back what is in flight, releases the lane and frees it; NULL is fine. */
+void lane_close(struct lane *lane);
+
+/* The number of its interface, for messages. */
+unsigned int lane_interface(const struct lane *lane);
+
+/* What to poll: fills in up to LANE_FDS_MAX entries and returns their number. Then, or after
+ * lane_timeout ms (-1: never), lane_handle collects what has completed; it returns 0 or an errno.
+ */
+size_t lane_pollfds(struct lane *lane, struct pollfd fds[static LANE_FDS_MAX]);
+int lane_timeout(struct lane *lane);
+int lane_handle(struct lane *lane);
+
+/* The oldest transfer that has arrived, in the order sent; the same one until it is released.
+ * Returns 1 with *data and *len; 0 if there is none; and when the data before it has been taken,
+ * the errno of a transfer that failed, see lane_error_text. Nothing can be received after that. */
+int lane_receive(struct lane *lane, const uint8_t **data, size_t *len);
+void lane_release(struct lane *lane);
+
+/* A free buffer to build a transfer in, of the size given to lane_open; NULL when all are in
+ * flight. Send it before asking for the next one. A failure shows in lane_receive. */
+uint8_t *lane_buffer(struct lane *lane);
+void lane_send(struct lane *lane, size_t len);
+
+/* True while transfers to the board are in flight. */
+bool lane_sending(const struct lane *lane);
+
+/* What an error of lane_receive, lane_handle or lane_open means for the user. */
+const char *lane_error_text(int err);
+
+struct lane_counts lane_counts(const struct lane *lane);
+
+#endif

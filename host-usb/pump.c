@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The event loop of the bridge. One thread: nothing in it waits but poll. */
+#include "host-usb/pump.h"
+
+#include "core/host_session.h"
+#include "core/log.h"
+#include "host-usb/clock.h"
+#include "host-usb/notes.h"
+#include "host-usb/signals.h"
+#include "host-usb/status.h"
+#include "host-usb/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define HELLO_TRIES 5
+#define CLOSE_MS    300 /* for the board to take RESET; its lease covers for a lost one */
+
+enum { POLL_SIGNAL, POLL_STDIN, POLL_STDOUT, POLL_STDERR, POLL_LANE };
+
+enum pump_state {
+	PUMP_RUNNING,
+	PUMP_CLOSING, /* a RESET is on its way to the board */
+	PUMP_OVER,
+};
+
+struct pump {
+	const struct pump_options *options;
+	struct lane *lane;
+	struct host_session *session;
+	struct stream *in, *out;
+	struct notes *notes;
+	enum pump_state state;
+	int status; /* what pump_run will return */
+	unsigned int tries;
+	uint64_t now_ms, close_ms, opened_ms;
+	bool input_ready, input_ended;
+
+	/* The transfer that events are taken from, and what is left to write of the last event. */
+	const uint8_t *transfer;
+	size_t transfer_len, offset;
+	struct host_event event;
+	uint64_t written, noted;
+};
+
+/* Ends the loop, at once or when the board has taken the RESET that host_session_close queues. */
+static void pump_end(struct pump *p, int status)
+{
+	if (p->state == PUMP_RUNNING)
+		p->status = status;
+	p->state = PUMP_OVER;
+}
+
+static void pump_close(struct pump *p, int status)
+{
+	if (p->state != PUMP_RUNNING)
+		return;
+	host_session_close(p->session);
+	p->status = status;
+	p->state = PUMP_CLOSING;
+	p->close_ms = p->now_ms + CLOSE_MS;
+}
+
+/* Tells how far an interrupted session came: commands must not be sent again blindly. */
+static void pump_account(const struct pump *p)
+{
+	struct host_counts counts = host_session_counts(p->session);
+
+	log_error("session: %llu bytes sent, %llu of them consumed by the board, %llu received, "
+		  "%llu written to stdout",
+		(unsigned long long)counts.sent, (unsigned long long)counts.consumed,
+		(unsigned long long)counts.received, (unsigned long long)p->written);
+}
+
+static void pump_lane_lost(struct pump *p, int err)
+{
+	if (p->state != PUMP_RUNNING) {
+		p->state = PUMP_OVER;
+		return;
+	}
+	log_error("lane %u: %s", lane_interface(p->lane), lane_error_text(err));
+	pump_account(p);
+	pump_end(p, STATUS_LOST);
+}
+
+static void pump_trace(const struct pump *p, char direction, const uint8_t *data, size_t len)
+{
+	struct frame frame;
+	size_t offset = 0;
+
+	if (!p->options->trace)
+		return;
+	while (frame_next(data, len, &offset, &frame) == 1)
+		log_debug("%c %s seq %lu, %u bytes", direction, frame_name(frame.type),
+			(unsigned long)frame.seq, frame.len);
+}
+
+static void pump_hello(struct pump *p)
+{
+	uint64_t nonce;
+
+	if (p->tries++ == HELLO_TRIES) {
+		log_error("lane %u: the board does not answer; does bpfd-gadget run on it?",
+			lane_interface(p->lane));
+		pump_close(p, STATUS_LOST);
+		return;
+	}
+	if (getrandom(&nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce)) {
+		log_error("getrandom: %s", strerror(errno));
+		pump_end(p, STATUS_LOST);
+		return;
+	}
+	host_session_open(p->session, nonce, p->now_ms);
+}
+
+static void pump_stdout_failed(struct pump *p, int err)
+{
+	if (err == -EPIPE) {
+		log_error("stdout: closed by its reader");
+		pump_account(p);
+		pump_close(p, -SIGPIPE);
+		return;
+	}
+	log_error("stdout: %s", strerror(-err));
+	pump_account(p);
+	pump_close(p, STATUS_LOST);
+}
+
+/* The board's process ended, and all its output is written. */
+static void pump_exit(struct pump *p)
+{
+	const struct exit_info *info = &p->event.exit;
+	struct host_counts counts = host_session_counts(p->session);
+	unsigned int status = info->signal ? 128U + info->signal : info->code;
+
+	/* A file can be full, or remote, and say so only now. What else has it open keeps it. */
+	if (close(STDOUT_FILENO) < 0 && errno != EINTR && errno != EBADF) {
+		pump_stdout_failed(p, -errno);
+		return;
+	}
+	if (info->signal)
+		log_info("board: the process was killed by signal %u", info->signal);
+	if (counts.sent > counts.consumed)
+		log_debug("board: %llu bytes of input did not reach the process",
+			(unsigned long long)(counts.sent - counts.consumed));
+	if (status > STATUS_CORE_MAX) {
+		log_warning("board: the process's exit status %u is shown as %d", status,
+			STATUS_CORE_MAX);
+		status = STATUS_CORE_MAX;
+	}
+	pump_end(p, (int)status);
+}
+
+static void pump_opened(struct pump *p)
+{
+	const struct hello_reply *reply = host_session_reply(p->session);
+
+	p->opened_ms = p->now_ms;
+	log_debug("lane %u: session open, board has version %s, link %u.%u, lease %lu ms",
+		lane_interface(p->lane), reply->version, reply->hello.major, reply->hello.minor,
+		(unsigned long)reply->hello.lease_ms);
+}
+
+static void pump_event(struct pump *p)
+{
+	const struct reset_info *reset = &p->event.reset;
+
+	switch (p->event.type) {
+	case HOST_OPENED:
+		pump_opened(p);
+		break;
+	case HOST_EXIT:
+		pump_exit(p);
+		break;
+	case HOST_RESET:
+		log_error("session: ended by the board: %s%s%s", reset_reason_text(reset->reason),
+			reset->text[0] ? ": " : "", reset->text);
+		pump_account(p);
+		pump_end(p, STATUS_LOST);
+		break;
+	case HOST_BROKEN:
+		log_error("session: the board broke the protocol: %s", reset->text);
+		pump_account(p);
+		pump_close(p, STATUS_LOST);
+		break;
+	case HOST_NONE:
+		lane_release(p->lane);
+		p->transfer = NULL;
+		break;
+	case HOST_OUTPUT:
+	case HOST_NOTE:
+		break; /* written by pump_write */
+	}
+}
+
+/* Writes what is possible of the last event's data, and advances it. */
+static void pump_write(struct pump *p)
+{
+	struct host_event *event = &p->event;
+	ssize_t n;
+
+	while (event->len > 0) {
+		if (event->type == HOST_NOTE) {
+			n = (ssize_t)notes_write(p->notes, event->data, event->len, p->now_ms);
+			p->noted += (uint64_t)n;
+		} else {
+			n = stream_write(p->out, event->data, event->len);
+			if (n < 0 && n != -EAGAIN)
+				pump_stdout_failed(p, (int)n);
+			p->written += n > 0 ? (uint64_t)n : 0;
+		}
+		if (n <= 0)
+			return;
+		event->data += n;
+		event->len -= (size_t)n;
+	}
+}
+
+/* Takes what arrived until there is no more or it cannot be written. */
+static void pump_receive(struct pump *p)
+{
+	int n;
+
+	while (p->state == PUMP_RUNNING) {
+		pump_write(p);
+		if (p->event.len > 0)
+			break;
+		if (!p->transfer) {
+			n = lane_receive(p->lane, &p->transfer, &p->transfer_len);
+			if (n < 0)
+				pump_lane_lost(p, n);
+			if (n <= 0)
+				break;
+			p->offset = 0;
+			host_session_heard(p->session, p->now_ms);
+			pump_trace(p, '<', p->transfer, p->transfer_len);
+		}
+		host_session_next(p->session, p->transfer, p->transfer_len, &p->offset, &p->event);
+		pump_event(p);
+	}
+	host_session_block(p->session, p->event.len > 0, p->now_ms);
+}
+
+/* Puts stdin into the transfer, as far as the board takes it. */
+static void pump_input(struct pump *p, struct transfer *t)
+{
+	size_t room = host_session_room(p->session, t);
+	ssize_t n;
+
+	if (room == 0 || p->input_ended || !p->input_ready || p->state != PUMP_RUNNING)
+		return;
+	n = stream_read(p->in, link_payload(t), room);
+	if (n > 0) {
+		host_session_put(p->session, t, (size_t)n);
+		return;
+	}
+	p->input_ready = false;
+	if (n == -EAGAIN)
+		return;
+	/* EIO is how a terminal that was hung up ends. */
+	if (n < 0 && !(n == -EIO && p->options->tty->is_terminal)) {
+		log_error("stdin: %s", strerror((int)-n));
+		pump_account(p);
+		pump_close(p, STATUS_LOST);
+		return;
+	}
+	p->input_ended = true;
+	host_session_eof(p->session);
+}
+
+static void pump_send(struct pump *p)
+{
+	struct transfer t;
+	uint8_t *buffer;
+	size_t len;
+
+	while ((buffer = lane_buffer(p->lane))) {
+		host_session_begin(p->session, &t, buffer);
+		pump_input(p, &t);
+		len = host_session_finish(p->session, &t);
+		if (len > 0) {
+			pump_trace(p, '>', buffer, len);
+			lane_send(p->lane, len);
+		} else if (!host_session_pending(p->session)) {
+			break;
+		}
+	}
+}
+
+static void pump_tick(struct pump *p)
+{
+	switch (host_session_tick(p->session, p->now_ms)) {
+	case HOST_TICK_RETRY:
+		pump_hello(p);
+		break;
+	case HOST_TICK_DEAD:
+		log_error("board: not heard for the lease of %lu s",
+			(unsigned long)host_session_reply(p->session)->hello.lease_ms / 1000);
+		pump_account(p);
+		pump_end(p, STATUS_LOST);
+		break;
+	case HOST_TICK_NOTHING:
+		break;
+	}
+}
+
+static void pump_signals(struct pump *p)
+{
+	int number;
+
+	while ((number = signals_next(p->options->signal_fd)) != 0) {
+		switch (number) {
+		case SIGTSTP:
+			tty_restore(p->options->tty);
+			signals_stop(number);
+			tty_raw(p->options->tty);
+			p->now_ms = clock_ms();
+			break;
+		case SIGCONT:
+			tty_raw(p->options->tty);
+			break;
+		default:
+			if (p->state == PUMP_CLOSING)
+				pump_end(p, p->status); /* the user is in a hurry */
+			else
+				pump_close(p, -number);
+			break;
+		}
+	}
+}
+
+/* Milliseconds until something is due; poll's -1 is for ever. */
+static int pump_timeout(const struct pump *p)
+{
+	uint64_t due = host_session_deadline(p->session), notes = notes_deadline(p->notes);
+	int lane = lane_timeout(p->lane), wait;
+
+	if (p->state == PUMP_CLOSING && p->close_ms < due)
+		due = p->close_ms;
+	if (p->state == PUMP_RUNNING && notes < due)
+		due = notes;
+	if (due <= p->now_ms)
+		return 0;
+	wait = due - p->now_ms > INT_MAX ? -1 : (int)(due - p->now_ms);
+	return lane >= 0 && (wait < 0 || lane < wait) ? lane : wait;
+}
+
+static bool pump_wants_input(struct pump *p)
+{
+	return p->state == PUMP_RUNNING && !p->input_ended && !p->input_ready &&
+	       host_session_credit(p->session) > 0;
+}
+
+/* stdout is watched even when there is nothing to write: when its reader goes, so does the session
+ * and what it attached on the board. */
+static void pump_wait(struct pump *p)
+{
+	struct pollfd fds[POLL_LANE + LANE_FDS_MAX];
+	bool output = p->event.len > 0 && p->event.type == HOST_OUTPUT;
+	bool note = p->event.len > 0 && p->event.type == HOST_NOTE;
+	size_t lane_fds;
+
+	fds[POLL_SIGNAL] = (struct pollfd){.fd = p->options->signal_fd, .events = POLLIN};
+	fds[POLL_STDIN] = (struct pollfd){.fd = -1, .events = POLLIN};
+	fds[POLL_STDOUT] = (struct pollfd){.fd = -1, .events = output ? POLLOUT : 0};
+	fds[POLL_STDERR] = (struct pollfd){.fd = note ? notes_fd(p->notes) : -1, .events = POLLOUT};
+	if (pump_wants_input(p))
+		fds[POLL_STDIN].fd = stream_fd(p->in);
+	if (p->state == PUMP_RUNNING)
+		fds[POLL_STDOUT].fd = stream_fd(p->out);
+	lane_fds = lane_pollfds(p->lane, &fds[POLL_LANE]);
+	/* EINTR (the program was continued) and ENOMEM are as good as nothing ready. */
+	poll(fds, POLL_LANE + lane_fds, pump_timeout(p));
+	p->now_ms = clock_ms();
+	if (fds[POLL_SIGNAL].revents)
+		pump_signals(p);
+	if (fds[POLL_STDIN].revents)
+		p->input_ready = true;
+	if (!output && fds[POLL_STDOUT].revents & (POLLERR | POLLHUP))
+		pump_stdout_failed(p, -EPIPE);
+}
+
+/* True when RESET has left, or is not going to. */
+static bool pump_closed(const struct pump *p)
+{
+	bool sent = !host_session_pending(p->session) && !lane_sending(p->lane);
+
+	return sent || p->now_ms >= p->close_ms;
+}
+
+static void pump_loop(struct pump *p)
+{
+	const uint8_t *data;
+	size_t len;
+	int err;
+
+	p->now_ms = clock_ms();
+	pump_hello(p);
+	while (p->state != PUMP_OVER) {
+		pump_send(p);
+		if (p->state == PUMP_CLOSING &&
+			(pump_closed(p) || lane_receive(p->lane, &data, &len) < 0)) {
+			p->state = PUMP_OVER;
+			break;
+		}
+		pump_wait(p);
+		err = lane_handle(p->lane);
+		if (err < 0)
+			pump_lane_lost(p, err);
+		pump_receive(p);
+		if (p->state == PUMP_RUNNING)
+			pump_tick(p);
+	}
+}
+
+static void pump_count(const struct pump *p, struct pump_counts *counts)
+{
+	struct host_counts session = host_session_counts(p->session);
+
+	*counts = (struct pump_counts){
+		.sent = session.sent,
+		.consumed = session.consumed,
+		.received = session.received,
+		.written = p->written,
+		.notes = p->noted,
+		.open_ms = p->opened_ms ? p->now_ms - p->opened_ms : 0,
+	};
+}
+
+int pump_run(const struct pump_options *options, struct pump_counts *counts)
+{
+	const struct host_config config = {
+		.max_transfer = (uint32_t)options->transfer,
+		.lease_ms = options->lease_ms,
+	};
+	struct pump p = {.options = options, .lane = options->lane, .status = STATUS_LOST};
+
+	*counts = (struct pump_counts){0};
+	p.session = host_session_new(&config);
+	p.in = stream_new(STDIN_FILENO, O_RDONLY);
+	p.out = stream_new(STDOUT_FILENO, O_WRONLY);
+	p.notes = notes_new(STDERR_FILENO);
+	if (p.session && p.in && p.out && p.notes) {
+		pump_loop(&p);
+		pump_count(&p, counts);
+	} else {
+		log_error("session: %s", strerror(ENOMEM));
+	}
+	notes_free(p.notes);
+	stream_free(p.out);
+	stream_free(p.in);
+	host_session_free(p.session);
+	return p.status;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exit statuses of bpfd-usb; up to STATUS_CORE_MAX they are those of the board's process. */
+#ifndef HOST_USB_STATUS_H
+#define HOST_USB_STATUS_H
+
+enum status {
+	STATUS_CORE_MAX = 249, /* 128 + N: the process was killed by signal N */
+	STATUS_USAGE = 250,
+	STATUS_PERMISSION = 251,
+	STATUS_AMBIGUOUS = 252,
+	STATUS_NO_BOARD = 253,
+	STATUS_NO_LANE = 254,
+	STATUS_LOST = 255, /* link lost, or an end that is not clean */
+};
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Switches the terminal of stdin. */
+#include "host-usb/tty.h"
+
+#include <unistd.h>
+
+void tty_init(struct tty *tty, int fd)
+{
+	*tty = (struct tty){.fd = fd};
+	tty->is_terminal = tcgetattr(fd, &tty->saved) == 0;
+}
+
+/* tcsetattr stops a background job; continued in the background, it would stop again, for ever. On
+ * a terminal that is not our controlling one (tcgetpgrp fails) there are no jobs. */
+static bool tty_is_ours(const struct tty *tty)
+{
+	pid_t foreground = tcgetpgrp(tty->fd);
+
+	return foreground < 0 || foreground == getpgrp();
+}
+
+void tty_raw(struct tty *tty)
+{
+	struct termios raw;
+
+	if (!tty->is_terminal || !tty_is_ours(tty) || tcgetattr(tty->fd, &raw) < 0)
+		return;
+	if (!tty->changed)
+		tty->saved = raw;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	raw.c_iflag &= ~(tcflag_t)ICRNL;
+	raw.c_cc[VMIN] = 1;
+	raw.c_cc[VTIME] = 0;
+	/* Not TCSAFLUSH: what was typed ahead stays. */
+	if (tcsetattr(tty->fd, TCSANOW, &raw) == 0)
+		tty->changed = true;
+}
+
+void tty_restore(struct tty *tty)
+{
+	/* Not TCSADRAIN: that waits for a terminal that was stopped with Ctrl-S. */
+	if (tty->changed && tty_is_ours(tty))
+		tcsetattr(tty->fd, TCSANOW, &tty->saved);
+	tty->changed = false;
+}
