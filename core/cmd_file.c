@@ -77,14 +77,14 @@ static void answer_events(
 
 	err = file_tracefs(&bpfd->config.paths, tracefs, root);
 	if (err) {
-		args_refuse(args, 1, "no tracefs there");
+		args_refuse(args, 1, "not a tracefs of this board");
 		return;
 	}
 	err = file_path(path, "%s/events/%s", root, category);
 	if (!err)
 		err = file_list_directories(path, take_name, bpfd->reply);
 	if (err && !reply_error(bpfd->reply))
-		args_refuse(args, category[0] ? 2 : 1, "cannot list its events");
+		args_refuse(args, category[0] ? 2 : 1, "not a directory of events");
 }
 
 /* TRACEFS */
@@ -103,7 +103,7 @@ void cmd_get_trace_events(struct bpfd *bpfd, struct args *args)
 	const char *tracefs = args_text(args, 1), *category = args_text(args, 2);
 
 	if (!args_wrong(args) && !file_is_name(category))
-		args_refuse(args, 2, "not the name of a category");
+		args_refuse(args, 2, "not a category");
 	if (args_wrong(args))
 		return;
 	answer_events(bpfd, args, tracefs, category);

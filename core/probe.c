@@ -22,6 +22,9 @@
 /* A symbol of the kernel's longest kind with its module's name before it. */
 #define FUNCTION_MAX 600
 
+/* Event names in tracefs are C identifiers of at most 63 characters. */
+#define TRACEFS_EVENT_SIZE 64
+
 struct probe_set {
 	const struct paths *paths;
 	char group[PROBE_GROUP_SIZE]; /* empty before the first tracefs event */
@@ -34,8 +37,8 @@ struct probe {
 	struct probe_set *set;
 	int fd;
 	enum probe_kind kind;
-	char *event;		/* the client's name for it; NULL: none */
-	char tracefs_event[16]; /* empty if there is none */
+	char *event;				/* the client's name for it; NULL: none */
+	char tracefs_event[TRACEFS_EVENT_SIZE]; /* empty if there is none */
 };
 
 static const enum probe_event_kind tracefs_kinds[] = {
@@ -243,20 +246,33 @@ static int attach_event(
 	return attach(probe, request, &attr);
 }
 
+/* "e", a number that this process uses once, and for people who look into tracefs the client's
+ * name for it as far as it is allowed there. */
+static void name_tracefs_event(
+	char name[TRACEFS_EVENT_SIZE], unsigned int number, const char *event)
+{
+	int len = snprintf(name, TRACEFS_EVENT_SIZE, "e%u_%s", number, event);
+
+	for (int i = 0; i < len && name[i]; i++) {
+		if (!isalnum((unsigned char)name[i]))
+			name[i] = '_';
+	}
+}
+
 /* Attaches through an event in tracefs: `prefix` is its kind, `place` what it is put on. */
 static int attach_tracefs(
 	struct probe **probe, const struct request *request, const char *prefix, const char *place)
 {
 	enum probe_event_kind kind = tracefs_kinds[request->kind];
 	struct probe_set *set = request->set;
-	char name[sizeof((*probe)->tracefs_event)], *definition;
+	char name[TRACEFS_EVENT_SIZE], *definition;
 	int err = 0;
 
 	if (!set->group[0])
 		err = probe_event_group(set->paths, set->group);
 	if (err)
 		return err;
-	snprintf(name, sizeof(name), "e%u", set->next_event++);
+	name_tracefs_event(name, set->next_event++, request->event);
 	if (asprintf(&definition, "%s:%s/%s %s", prefix, set->group, name, place) < 0)
 		return -ENOMEM;
 	err = probe_event_add(set->paths, kind, definition);

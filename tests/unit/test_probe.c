@@ -100,7 +100,7 @@ static int kprobe(struct probe_set *set, const char *function, uint64_t offset, 
 	struct probe_kprobe at = {function, offset, retprobe, maxactive};
 	struct probe *probe = NULL;
 
-	return probe_attach_kprobe(&probe, set, -1, "event", &at);
+	return probe_attach_kprobe(&probe, set, -1, "p_a.b:$", &at);
 }
 
 static int uprobe(struct probe_set *set, const char *path, uint64_t offset, bool retprobe)
@@ -108,7 +108,7 @@ static int uprobe(struct probe_set *set, const char *path, uint64_t offset, bool
 	struct probe_uprobe at = {path, offset, retprobe, -1};
 	struct probe *probe = NULL;
 
-	return probe_attach_uprobe(&probe, set, -1, "event", &at);
+	return probe_attach_uprobe(&probe, set, -1, "p_a.b:$", &at);
 }
 
 static int tracepoint(struct probe_set *set, const char *category, const char *name)
@@ -165,15 +165,18 @@ static void test_tracefs_syntax(void **state)
 	assert_int_equal(kprobe(set, "vfs_read", 0, true, 0), -ENOENT);
 	assert_int_equal(kprobe(set, "vfs_read", 0, true, 10), -ENOENT);
 	snprintf(wanted, sizeof(wanted),
-		"p:%s/e0 vfs_read\n-:%s/e0\np:%s/e1 ext4:foo.isra.0+16\n-:%s/e1\n"
-		"r:%s/e2 vfs_read\n-:%s/e2\nr10:%s/e3 vfs_read\n-:%s/e3\n",
+		"p:%s/e0_p_a_b__ vfs_read\n-:%s/e0_p_a_b__\np:%s/e1_p_a_b__ "
+		"ext4:foo.isra.0+16\n-:%s/e1_p_a_b__\n"
+		"r:%s/e2_p_a_b__ vfs_read\n-:%s/e2_p_a_b__\nr10:%s/e3_p_a_b__ "
+		"vfs_read\n-:%s/e3_p_a_b__\n",
 		group, group, group, group, group, group, group, group);
 	check_file(fake, "tracing/kprobe_events", wanted);
 	assert_int_equal(uprobe(set, "/bin/sh", 0x1234, false), -ENOENT);
 	assert_int_equal(uprobe(set, "/bin/sh", 0, true), -ENOENT);
 	snprintf(wanted, sizeof(wanted),
-		"p:%s/e4 /bin/sh:0x1234\n-:%s/e4\nr:%s/e5 /bin/sh:0x0\n-:%s/e5\n", group, group,
-		group, group);
+		"p:%s/e4_p_a_b__ /bin/sh:0x1234\n-:%s/e4_p_a_b__\nr:%s/e5_p_a_b__ "
+		"/bin/sh:0x0\n-:%s/e5_p_a_b__\n",
+		group, group, group, group);
 	check_file(fake, "tracing/uprobe_events", wanted);
 	probe_set_free(set);
 }
