@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct budget;
 struct map;
+
+#define MAP_ENTRY_MAX (64U << 20) /* bytes of one key and value; no tracing tool comes near */
 
 extern const struct handle_class map_class;
 
@@ -20,9 +23,10 @@ struct map_spec {
 /* Receives one entry. A negative errno ends the walk. */
 typedef int (*map_sink)(void *arg, const void *key, const void *value);
 
-/* Makes a map; a name that the kernel refuses is left out. Returns 0; -E2BIG: one entry would be
- * larger than entry_max bytes; -ENOMEM; what the kernel refuses with. */
-int map_new(struct map **map, const struct map_spec *spec, size_t entry_max);
+/* Makes a map, whose memory counts against the budget as if it were full; a name that the kernel
+ * refuses is left out. Returns 0; -E2BIG: one entry is larger than MAP_ENTRY_MAX; -ENOMEM: the
+ * budget does not allow it; what the kernel refuses with. */
+int map_new(struct map **map, const struct map_spec *spec, struct budget *budget);
 
 /* Closes and frees it. NULL is fine. */
 void map_free(struct map *map);

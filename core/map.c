@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BPF maps, one entry at a time; map_walk.c has what goes through all of them. */
+#include "core/map.h"
+
+#include "core/budget.h"
+#include "core/map_private.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PERCPU_ALIGN  8
+#define HASH_OVERHEAD 48 /* bytes beside each key and value in the kernel, about */
+
+static int map_class_close(void *object, int fd)
+{
+	map_free(object);
+	return 0;
+}
+
+const struct handle_class map_class = {"map", map_class_close};
+
+static bool type_is_percpu(uint32_t type)
+{
+	return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	       type == BPF_MAP_TYPE_LRU_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
+}
+
+/* How many bytes a value has for user space. */
+static int user_value_size(const struct map_spec *spec, uint64_t *size)
+{
+	int cpus;
+
+	*size = spec->value_size;
+	if (!type_is_percpu(spec->type))
+		return 0;
+	cpus = libbpf_num_possible_cpus();
+	if (cpus < 0)
+		return cpus;
+	*size = (*size + PERCPU_ALIGN - 1) / PERCPU_ALIGN * PERCPU_ALIGN * (uint64_t)cpus;
+	return 0;
+}
+
+static int map_create(const struct map_spec *spec)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = spec->flags);
+	int fd;
+
+	fd = bpf_map_create((enum bpf_map_type)spec->type, spec->name, spec->key_size,
+		spec->value_size, spec->max_entries, &opts);
+	if ((fd == -EINVAL || fd == -E2BIG) && spec->name)
+		fd = bpf_map_create((enum bpf_map_type)spec->type, NULL, spec->key_size,
+			spec->value_size, spec->max_entries, &opts);
+	return fd;
+}
+
+/* What the map takes when it is full, about, and its buffer for lookups. */
+static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
+{
+	uint64_t entry = value_size;
+
+	if (spec->type != BPF_MAP_TYPE_ARRAY && spec->type != BPF_MAP_TYPE_PERCPU_ARRAY)
+		entry += spec->key_size + HASH_OVERHEAD;
+	return entry * spec->max_entries + value_size; /* below 2^59: see MAP_ENTRY_MAX */
+}
+
+int map_new(struct map **map, const struct map_spec *spec, struct budget *budget)
+{
+	uint64_t value_size, bytes;
+	struct map *m;
+	int err;
+
+	err = user_value_size(spec, &value_size);
+	if (err)
+		return err;
+	if (value_size > MAP_ENTRY_MAX || spec->key_size > MAP_ENTRY_MAX - value_size)
+		return -E2BIG;
+	bytes = full_size(spec, value_size);
+	err = budget_take(budget, bytes);
+	if (err)
+		return err;
+	m = malloc(sizeof(*m));
+	err = -ENOMEM;
+	if (!m)
+		goto err_give;
+	*m = (struct map){.budget = budget,
+		.bytes = bytes,
+		.type = spec->type,
+		.key_size = spec->key_size,
+		.value_size = value_size,
+		.max_entries = spec->max_entries,
+		.batch = true};
+	m->fd = map_create(spec);
+	err = m->fd;
+	if (m->fd < 0)
+		goto err_free;
+	*map = m;
+	return 0;
+
+err_free:
+	free(m);
+err_give:
+	budget_give(budget, bytes);
+	return err;
+}
+
+void map_free(struct map *map)
+{
+	if (!map)
+		return;
+	close(map->fd);
+	budget_give(map->budget, map->bytes);
+	free(map->value);
+	free(map);
+}
+
+int map_fd(const struct map *map)
+{
+	return map->fd;
+}
+
+uint32_t map_type(const struct map *map)
+{
+	return map->type;
+}
+
+size_t map_key_size(const struct map *map)
+{
+	return map->key_size;
+}
+
+size_t map_value_size(const struct map *map)
+{
+	return map->value_size;
+}
+
+int map_lookup(struct map *map, const void *key, const void **value)
+{
+	if (!map->value) {
+		map->value = malloc(map->value_size ? map->value_size : 1);
+		if (!map->value)
+			return -ENOMEM;
+	}
+	*value = map->value;
+	return bpf_map_lookup_elem(map->fd, key, map->value);
+}
+
+int map_update(struct map *map, const void *key, const void *value, uint64_t flags)
+{
+	return bpf_map_update_elem(map->fd, key, value, flags);
+}
+
+int map_delete(struct map *map, const void *key)
+{
+	return bpf_map_delete_elem(map->fd, key);
+}
+
+int map_next_key(struct map *map, const void *key, void *next)
+{
+	return bpf_map_get_next_key(map->fd, key, next);
+}
