@@ -143,20 +143,20 @@ elf_offset()
 	done < <(readelf -lW "$1" | awk '$1 == "LOAD" {print $2, $3, $5}')
 }
 
-probes_left()
+no_probes()
 {
-	cat /sys/kernel/tracing/kprobe_events /sys/kernel/tracing/uprobe_events
+	! grep -q . /sys/kernel/tracing/kprobe_events /sys/kernel/tracing/uprobe_events
 }
-programs_left()
+no_programs()
 {
-	bpftool prog show 2>/dev/null | grep -E 'name (test|emit|count)' || true
+	! bpftool prog show | grep -q -E 'name (test|emit|count|stack)'
 }
 
 # check_no_leftovers: no probe, no program of the tests, and without a daemon no gadget or mount.
 check_no_leftovers()
 {
-	check "no probe is left" until_true 5 test -z "$(probes_left)"
-	check "no program is left" until_true 5 test -z "$(programs_left)"
+	check "no probe is left" until_true 5 no_probes
+	check "no program is left" until_true 5 no_programs
 	if [ -z "$GADGET_PID" ]; then
 		check "no gadget is left" test -z "$(ls $CONFIGFS 2>/dev/null)"
 		check "no FunctionFS mount is left" sh -c '! grep -q functionfs /proc/mounts'
