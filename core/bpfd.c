@@ -16,11 +16,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 
 #define OTHER_FILES 64 /* descriptors that are not handles: streams, files while they are read */
+
+/* One session must leave room for the board's own work. */
+static uint64_t half_of_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (uint64_t)pages / 2 * (uint64_t)size : 64 * MIB;
+}
 
 void bpfd_config_init(struct bpfd_config *config)
 {
@@ -31,9 +40,9 @@ void bpfd_config_init(struct bpfd_config *config)
 	config->limits = (struct limits){
 		.line = 32 * MIB, /* three times the largest program the kernel takes */
 		.handles = 4096,
-		.ring_bytes = 256 * MIB, /* 64 CPUs with rings of 4 MiB */
-		.poll_bytes = 1 * MIB,	 /* some 40 ms on a high-speed USB link */
-		.log_bytes = 16 * MIB,	 /* the most that kernels before 5.2 write */
+		.memory = half_of_memory(),
+		.poll_bytes = 1 * MIB, /* some 40 ms on a high-speed USB link */
+		.log_bytes = 16 * MIB, /* the most that kernels before 5.2 write */
 		.chunk_bytes = 256 * KIB,
 	};
 }
@@ -68,7 +77,7 @@ static int open_parts(struct bpfd *b, int in, int out)
 	if (!err)
 		err = handles_new(&b->handles, (unsigned int)limits->handles);
 	if (!err)
-		err = ring_set_new(&b->rings, limits->ring_bytes);
+		err = ring_set_new(&b->rings, &b->memory);
 	if (!err)
 		err = probe_set_new(&b->probes, &b->config.paths);
 	if (!err)
@@ -86,6 +95,7 @@ int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int 
 	if (!b)
 		return -ENOMEM;
 	b->config = *config;
+	b->memory.max = config->limits.memory;
 	raise_rlimits(&b->config.limits);
 	err = open_parts(b, in, out);
 	if (err) {

@@ -3,6 +3,7 @@
 #ifndef CORE_BPFD_H
 #define CORE_BPFD_H
 
+#include "core/budget.h"
 #include "core/paths.h"
 
 #include <signal.h>
@@ -16,7 +17,7 @@
 struct limits {
 	uint64_t line;	      /* bytes of a command */
 	uint64_t handles;     /* maps, programs, attachments and rings together */
-	uint64_t ring_bytes;  /* of all perf rings together */
+	uint64_t memory;      /* bytes of maps, programs and rings in the kernel */
 	uint64_t poll_bytes;  /* of record data in the reply of one PERF_READER_POLL */
 	uint64_t log_bytes;   /* of a verifier log */
 	uint64_t chunk_bytes; /* of keys and values held at a time while a map is dumped */
@@ -41,6 +42,7 @@ struct bpfd {
 	struct line_reader *input;
 	struct reply *reply;
 	struct handles *handles;
+	struct budget memory; /* maps, programs and rings */
 	struct probe_set *probes;
 	struct ring_set *rings;
 	struct ksym *ksym;

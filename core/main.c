@@ -27,7 +27,7 @@ enum {
 	OPT_TRACEFS,
 	OPT_MAX_LINE,
 	OPT_MAX_HANDLES,
-	OPT_MAX_RING_BYTES,
+	OPT_MAX_MEMORY,
 	OPT_MAX_POLL_BYTES,
 	OPT_MAX_LOG_BYTES,
 	OPT_CHUNK_BYTES,
@@ -41,7 +41,7 @@ static const struct option_spec options[] = {
 	{OPT_TRACEFS, "tracefs", "DIR", "where tracefs is (/sys/kernel/tracing)"},
 	{OPT_MAX_LINE, "max-line", "BYTES", "longest command"},
 	{OPT_MAX_HANDLES, "max-handles", "N", "maps, programs, attachments and rings together"},
-	{OPT_MAX_RING_BYTES, "max-ring-bytes", "BYTES", "memory of all perf rings together"},
+	{OPT_MAX_MEMORY, "max-memory", "BYTES", "memory of maps, programs and rings (half of all)"},
 	{OPT_MAX_POLL_BYTES, "max-poll-bytes", "BYTES", "record data in one reply"},
 	{OPT_MAX_LOG_BYTES, "max-log-bytes", "BYTES", "longest verifier log"},
 	{OPT_CHUNK_BYTES, "chunk-bytes", "BYTES", "part of a map held while it is dumped"},
@@ -121,8 +121,8 @@ static int take_option(int id, struct bpfd_config *config)
 		return limit_option("max-line", 256, INT_MAX, &limits->line);
 	case OPT_MAX_HANDLES:
 		return limit_option("max-handles", 1, 1 << 20, &limits->handles);
-	case OPT_MAX_RING_BYTES:
-		return limit_option("max-ring-bytes", 0, SIZE_MAX, &limits->ring_bytes);
+	case OPT_MAX_MEMORY:
+		return limit_option("max-memory", 0, SIZE_MAX, &limits->memory);
 	case OPT_MAX_POLL_BYTES:
 		return limit_option("max-poll-bytes", 1, SIZE_MAX, &limits->poll_bytes);
 	case OPT_MAX_LOG_BYTES:

@@ -11,6 +11,8 @@
 extern const struct handle_class prog_class;
 
 struct bpf_insn;
+struct budget;
+struct prog;
 
 struct prog_spec {
 	const char *name; /* NULL: none */
@@ -21,9 +23,17 @@ struct prog_spec {
 	uint32_t kern_version; /* kernels before 5.0 want theirs for kprobes */
 };
 
-/* Loads a program; a name that the kernel refuses is left out. Returns its descriptor or the
- * kernel's errno. On failure *log is the verifier's log, cut at log_max bytes, or NULL if there is
- * none; the caller frees it. */
-int prog_load(const struct prog_spec *spec, size_t log_max, char **log);
+/* Loads a program, whose memory counts against the budget; a name that the kernel refuses is left
+ * out. Returns 0; -ENOMEM: the budget does not allow it; what the kernel refuses with, and then
+ * *log is the verifier's log, cut at log_max bytes, or NULL if there is none; the caller frees
+ * it. */
+int prog_load(struct prog **prog, const struct prog_spec *spec, struct budget *budget,
+	size_t log_max, char **log);
+
+/* Closes and frees it; the kernel keeps it while it is attached. NULL is fine. */
+void prog_free(struct prog *prog);
+
+/* The descriptor, which stays the program's. */
+int prog_fd(const struct prog *prog);
 
 #endif

@@ -14,6 +14,8 @@ extern const struct handle_class ring_class;
 /* What the rings of a session have in common: their memory is bounded together. */
 struct ring_set;
 
+struct budget;
+
 /* One ring of one CPU or process. */
 struct ring;
 
@@ -21,15 +23,15 @@ struct ring;
  * reading; the record counts as read. */
 typedef int (*ring_sink)(void *arg, const struct ring *ring, const void *data, uint32_t size);
 
-/* Makes an empty set; its rings take at most max_bytes of memory. Returns 0, -ENOMEM. */
-int ring_set_new(struct ring_set **set, uint64_t max_bytes);
+/* Makes an empty set, whose rings count against the budget. Returns 0, -ENOMEM. */
+int ring_set_new(struct ring_set **set, struct budget *budget);
 
 /* All rings must be closed. NULL is fine. */
 void ring_set_free(struct ring_set *set);
 
 /* Opens a ring of `pages` pages of data, a power of 2, for what programs write on that CPU and in
- * that process (-1: any, as for perf_event_open(2)). Returns 0; -EINVAL: not a power of 2; -ENOSPC:
- * more memory than the set may take; -ENOMEM; what the kernel refuses with. */
+ * that process (-1: any, as for perf_event_open(2)). Returns 0; -EINVAL: not a power of 2;
+ * -ENOMEM: none, or the budget does not allow it; what the kernel refuses with. */
 int ring_new(struct ring **ring, struct ring_set *set, pid_t pid, int cpu, uint32_t pages);
 
 /* Closes the ring; its records are gone. NULL is fine. */
