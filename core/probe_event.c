@@ -84,20 +84,26 @@ int probe_event_add(const struct paths *paths, enum probe_event_kind kind, const
 	return err;
 }
 
+static int remove_once(
+	const struct paths *paths, enum probe_event_kind kind, const char *group, const char *name)
+{
+	char line[256];
+	int len = snprintf(line, sizeof(line), "-:%s/%s\n", group, name);
+
+	if (len < 0 || (size_t)len >= sizeof(line))
+		return -ENAMETOOLONG;
+	return write_line(paths, kind, line);
+}
+
 int probe_event_remove(
 	const struct paths *paths, enum probe_event_kind kind, const char *group, const char *name)
 {
 	const struct timespec wait = {.tv_nsec = REMOVE_WAIT_MS * 1000000L};
-	char line[256];
-	int err, len;
+	int err = remove_once(paths, kind, group, name);
 
-	len = snprintf(line, sizeof(line), "-:%s/%s\n", group, name);
-	if (len < 0 || (size_t)len >= sizeof(line))
-		return -ENAMETOOLONG;
-	err = write_line(paths, kind, line);
 	for (int i = 0; err == -EBUSY && i < REMOVE_TRIES; i++) {
 		nanosleep(&wait, NULL);
-		err = write_line(paths, kind, line);
+		err = remove_once(paths, kind, group, name);
 	}
 	return err;
 }
@@ -162,8 +168,10 @@ static void clean_line(const struct paths *paths, enum probe_event_kind kind, ch
 
 	if (!parse_event(line, &pid, &start, &group, &name) || !is_dead(paths, pid, start))
 		return;
-	err = probe_event_remove(paths, kind, group, name);
-	if (err)
+	err = remove_once(paths, kind, group, name);
+	if (err == -EBUSY) /* in use: its bpfd lives where we do not see it, in a container */
+		log_debug("probe: %s/%s: in use", group, name);
+	else if (err)
 		log_warning("probe: %s/%s, left behind: %s", group, name, strerror(-err));
 	else
 		log_info("probe: %s/%s, left behind: removed", group, name);
