@@ -304,17 +304,15 @@ static uint64_t file_offset(const void *function, char path[PATH_MAX])
 	return found;
 }
 
-static void test_real_uprobe(void **state)
+static void check_uprobe(const struct paths *paths)
 {
-	int map = new_counter(), prog = map < 0 ? -1 : load_counter(BPF_PROG_TYPE_KPROBE, map);
+	int map = new_counter(), prog = load_counter(BPF_PROG_TYPE_KPROBE, map);
 	struct probe *entry, *back;
 	struct probe_set *set;
 	char path[PATH_MAX];
 	struct probe_uprobe at = {path, file_offset(probed, path), false, -1};
 
-	if (prog < 0 || access("/sys/bus/event_source/devices/uprobe/type", R_OK))
-		skip();
-	assert_int_equal(probe_set_new(&set, &real), 0);
+	assert_int_equal(probe_set_new(&set, paths), 0);
 	assert_int_equal(probe_attach_uprobe(&entry, set, prog, "p_test", &at), 0);
 	assert_true(probe_fd(entry) >= 0);
 	for (int i = 0; i < 5; i++)
@@ -347,6 +345,115 @@ static void test_real_uprobe(void **state)
 	close(map);
 }
 
+static void test_real_uprobe(void **state)
+{
+	struct paths hidden = real;
+	bool pmu = !access("/sys/bus/event_source/devices/uprobe/type", R_OK);
+	bool tracefs = !access("/sys/kernel/tracing/uprobe_events", W_OK);
+
+	hidden.sysfs = "/no/such/sysfs";
+	if (geteuid() || !(pmu || tracefs))
+		skip();
+	check_uprobe(&real);
+	if (tracefs)
+		check_uprobe(&hidden);
+}
+
+/* Opens a file n times and returns how many of the opens the program saw at least. */
+static uint64_t opens_seen(int map, int n)
+{
+	uint64_t before = count(map);
+
+	for (int i = 0; i < n; i++) {
+		int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	return count(map) - before;
+}
+
+static void check_kprobe(const struct paths *paths, const struct probe_kprobe *at, bool in_tracefs)
+{
+	int map = new_counter(), prog = load_counter(BPF_PROG_TYPE_KPROBE, map);
+	char events[4096] = "", group[PROBE_GROUP_SIZE];
+	struct probe *probe, *second;
+	struct probe_set *set;
+	int fd;
+
+	assert_int_equal(probe_set_new(&set, paths), 0);
+	assert_int_equal(probe_attach_kprobe(&probe, set, prog, "p_open", at), 0);
+	assert_int_equal(probe_attach_kprobe(&second, set, prog, "p_open", at), 0);
+	assert_true(opens_seen(map, 100) >= 200);
+	assert_int_equal(probe_event_group(paths, group), 0);
+	fd = open("/sys/kernel/tracing/kprobe_events", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		assert_true(read(fd, events, sizeof(events) - 1) >= 0);
+	close(fd);
+	assert_int_equal(strstr(events, group) != NULL, in_tracefs);
+	assert_int_equal(strstr(events, "e1_p_open") != NULL, in_tracefs);
+	assert_int_equal(probe_detach(probe), 0);
+	assert_int_equal(probe_detach(second), 0);
+	assert_int_equal(opens_seen(map, 100), 0);
+	probe_set_free(set);
+	close(prog);
+	close(map);
+}
+
+static void test_real_kprobe(void **state)
+{
+	struct paths hidden = real;
+	struct probe_kprobe at = {.function = "do_sys_openat2"};
+	bool pmu = !access("/sys/bus/event_source/devices/kprobe/type", R_OK);
+	char group[PROBE_GROUP_SIZE];
+	struct probe_set *set;
+	struct probe *probe;
+
+	hidden.sysfs = "/no/such/sysfs";
+	if (geteuid() || access("/sys/kernel/tracing/kprobe_events", W_OK))
+		skip();
+	check_kprobe(&real, &at, !pmu);
+	check_kprobe(&hidden, &at, true);
+	at.retprobe = true;
+	check_kprobe(&real, &at, !pmu);
+	check_kprobe(&hidden, &at, true);
+	at.maxactive = 16; /* only tracefs can be told */
+	check_kprobe(&real, &at, true);
+
+	assert_int_equal(probe_event_group(&real, group), 0);
+	at = (struct probe_kprobe){.function = "no_such_function"};
+	assert_int_equal(probe_set_new(&set, &real), 0);
+	assert_int_equal(probe_attach_kprobe(&probe, set, -1, "e", &at), -ENOENT);
+	probe_set_free(set);
+	assert_int_equal(probe_set_new(&set, &hidden), 0);
+	assert_int_equal(probe_attach_kprobe(&probe, set, -1, "e", &at), -ENOENT);
+	at.function = "do_sys_openat2"; /* made, but not a program: removed again */
+	assert_int_equal(probe_attach_kprobe(&probe, set, -1, "e", &at), -EBADF);
+	probe_set_free(set);
+}
+
+static void test_real_tracepoint(void **state)
+{
+	int map = new_counter(), prog;
+	struct probe_set *set;
+	struct probe *probe;
+
+	if (geteuid() || access("/sys/kernel/tracing/events/syscalls/sys_enter_openat/id", R_OK))
+		skip();
+	prog = load_counter(BPF_PROG_TYPE_TRACEPOINT, map);
+	assert_int_equal(probe_set_new(&set, &real), 0);
+	assert_int_equal(
+		probe_attach_tracepoint(&probe, set, prog, "syscalls", "sys_enter_openat"), 0);
+	assert_ptr_equal(probe_find(set, PROBE_TRACEPOINT, "syscalls/sys_enter_openat"), probe);
+	assert_true(opens_seen(map, 100) >= 100);
+	assert_int_equal(probe_detach(probe), 0);
+	assert_int_equal(opens_seen(map, 100), 0);
+	assert_int_equal(probe_attach_tracepoint(&probe, set, prog, "syscalls", "none"), -ENOENT);
+	probe_set_free(set);
+	close(prog);
+	close(map);
+}
+
 static void test_real_perf_event(void **state)
 {
 	struct probe_perf_event at = {.type = PERF_TYPE_SOFTWARE,
@@ -359,7 +466,7 @@ static void test_real_perf_event(void **state)
 	struct probe_set *set;
 	struct probe *probe;
 
-	if (prog < 0)
+	if (prog < 0) /* not root, or a kernel without BPF */
 		skip();
 	assert_int_equal(probe_set_new(&set, &real), 0);
 	assert_int_equal(probe_attach_perf_event(&probe, set, prog, &at), 0);
@@ -387,6 +494,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_leftovers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
 		cmocka_unit_test(test_real_uprobe),
+		cmocka_unit_test(test_real_kprobe),
+		cmocka_unit_test(test_real_tracepoint),
 		cmocka_unit_test(test_real_perf_event),
 	};
 
