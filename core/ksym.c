@@ -176,8 +176,8 @@ static int parse_line(struct ksym *ksym, struct loose *loose, const char *at, co
 	if (end - at < 4 || at[0] != ' ' || at[2] != ' ')
 		return 0;
 	name = at + 3;
-	at = memchr(name, '\t', (size_t)(end - name));
-	if (at && end - at >= 4 && at[1] == '[' && end[-1] == ']') {
+	at = end[-1] == ']' ? memchr(name, '\t', (size_t)(end - name)) : NULL;
+	if (at && end - at >= 4 && at[1] == '[') {
 		err = intern_module(ksym, at + 2, (size_t)(end - 1 - (at + 2)));
 		if (err < 0)
 			return err;
@@ -211,6 +211,10 @@ static int read_lines(struct ksym *ksym, struct loose *loose, int fd)
 			continue;
 		if (n <= 0) {
 			err = n < 0 ? -errno : 0;
+			break;
+		}
+		if (memchr(buffer + have, '\0', (size_t)n)) { /* names end with one in the table */
+			err = -EINVAL;
 			break;
 		}
 		have += (size_t)n;
@@ -255,11 +259,6 @@ static int sort_loose(struct ksym *ksym, struct loose *loose)
 	return 0;
 }
 
-static uint64_t last_address(const struct ksym_table *table)
-{
-	return table->count ? ksym_table_address(table, table->count - 1) : 0;
-}
-
 static int load(struct ksym *ksym)
 {
 	struct loose loose = {.count = 0};
@@ -277,7 +276,7 @@ static int load(struct ksym *ksym)
 	if (!err && !ksym->core.count && !ksym->rest.count)
 		err = -ENODATA;
 	/* With kptr_restrict every address reads as zero. */
-	if (!err && !last_address(&ksym->core) && !last_address(&ksym->rest))
+	if (!err && !ksym->core.last_address && !ksym->rest.last_address)
 		err = -EPERM;
 	if (err) {
 		forget(ksym);
@@ -343,7 +342,7 @@ static bool plausible(const struct ksym *ksym, uint64_t address)
 {
 	const uint64_t top = 1ULL << 63;
 
-	return address & top || !((last_address(&ksym->core) | last_address(&ksym->rest)) & top);
+	return address & top || !((ksym->core.last_address | ksym->rest.last_address) & top);
 }
 
 int ksym_find_address(struct ksym *ksym, uint64_t address, struct ksym_name *found)

@@ -170,13 +170,11 @@ int ksym_table_add(struct ksym_table *table, uint64_t address, const char *name,
 	unsigned char *at;
 	int err;
 
-	if (!len || len > KSYM_NAME_MAX || module > KSYM_MODULE_MAX)
+	/* What the first byte of an entry means to decode(), a name must not. */
+	if (!len || len > KSYM_NAME_MAX || module > KSYM_MODULE_MAX || name[0] <= ' ' ||
+		name[0] >= 0x7f)
 		return -EINVAL;
-	for (size_t i = 0; i < len; i++) {
-		if (name[i] <= ' ' || name[i] >= 0x7f)
-			return -EINVAL;
-	}
-	if (table->count && address < ksym_table_address(table, table->count - 1))
+	if (address < table->last_address)
 		return -ERANGE;
 	err = reserve(table, len + 3);
 	if (!err)
@@ -190,6 +188,7 @@ int ksym_table_add(struct ksym_table *table, uint64_t address, const char *name,
 		table->block[table->count / BLOCK] = (uint32_t)table->names_len;
 	table->low[table->count++] = (uint32_t)address;
 	table->last = table->names_len;
+	table->last_address = address;
 	at = table->names + table->names_len;
 	if (module) {
 		*at++ = (unsigned char)(0x80 | module >> 7);

@@ -15,8 +15,9 @@
 struct ksym_table {
 	unsigned char *names;
 	size_t names_len, names_cap, last; /* last: where the last name begins */
-	uint32_t *low;			   /* the low half of each address */
-	uint32_t *block;		   /* where in names each 16th symbol begins */
+	uint64_t last_address;
+	uint32_t *low;	 /* the low half of each address */
+	uint32_t *block; /* where in names each 16th symbol begins */
 	uint32_t count, cap;
 	struct ksym_high *high; /* the high halves, with the first symbol of each */
 	uint32_t high_count;
@@ -24,9 +25,9 @@ struct ksym_table {
 	uint32_t buckets;
 };
 
-/* Appends a symbol; name is len printable characters. module is 0 or the caller's number, to
- * KSYM_MODULE_MAX. Returns 0, -ERANGE if the address is lower than the last one, -EINVAL for
- * a name or module that cannot be stored, -E2BIG, -ENOMEM. */
+/* Appends a symbol; name is len bytes, none of them NUL. module is 0 or the
+ * caller's number, to KSYM_MODULE_MAX. Returns 0, -ERANGE if the address is lower than the last
+ * one, -EINVAL for a name or module that cannot be stored, -E2BIG, -ENOMEM. */
 int ksym_table_add(struct ksym_table *table, uint64_t address, const char *name, size_t len,
 	unsigned int module);
 

@@ -275,7 +275,8 @@ static void test_table_prefix(void **state)
 	assert_int_equal(ksym_table_add(&table, 9, longest, KSYM_NAME_MAX, 0), 0);
 	assert_int_equal(ksym_table_add(&table, 9, longest, KSYM_NAME_MAX + 1, 0), -EINVAL);
 	assert_int_equal(ksym_table_add(&table, 9, "", 0, 0), -EINVAL);
-	assert_int_equal(ksym_table_add(&table, 9, "a b", 3, 0), -EINVAL);
+	assert_int_equal(ksym_table_add(&table, 9, "\x02", 1, 0), -EINVAL);
+	assert_int_equal(ksym_table_add(&table, 9, "\x80z", 2, 0), -EINVAL);
 	assert_int_equal(ksym_table_add(&table, 9, "a", 1, KSYM_MODULE_MAX + 1), -EINVAL);
 	ksym_table_clear(&table);
 }
