@@ -224,7 +224,9 @@ static struct object *object_add(
 	struct object *object = object_oldest(usym, NULL);
 
 	object_drop(usym, object);
-	object->number = ++usym->last_number ? usym->last_number : ++usym->last_number;
+	if (!++usym->last_number)
+		usym->last_number++;
+	object->number = usym->last_number;
 	object->identity = *identity;
 	object->symbols = symbols;
 	object->error = error;
