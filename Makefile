@@ -122,10 +122,52 @@ $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBHOST) $(LIBG
 	$(link)
 unit-programs: $(UNIT_PROGRAMS)
 
+MAN_PAGES  := $(wildcard core/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8])
+UDEV_RULES := $(wildcard board/*.rules)
+
+# libusb's permissions come from the udev rules; the manual pages go by their section.
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UDEVDIR)
+	install $(BOARD_PROGRAMS) $(DESTDIR)$(SBINDIR)
+	$(if $(filter 1,$(STATIC)),,install $(HOST_PROGRAMS) $(DESTDIR)$(BINDIR))
+	$(if $(UDEV_RULES),install -m 644 $(UDEV_RULES) $(DESTDIR)$(UDEVDIR))
+	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) \
+		$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)) &&) :
+
+# "+": the scripts run this make for what they need built.
+export BUILD
+deps:
+	tests/deps
+check test demo:
+	+@MAKE="$(MAKE)" tests/$(if $(filter demo,$@),demo/run,test $(if $(filter test,$@),all,check))
+lint:
+	+@MAKE="$(MAKE)" tests/test lint
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all board-programs unit-programs clean
+help:
+	@sed -n 's/^#help //p' $(firstword $(MAKEFILE_LIST))
+#help Targets
+#help   all (default)   $(BUILD)/bpfd, bpfd-gadget and bpfd-usb
+#help   board-programs  the first two: what runs on the board
+#help   install         into $(DESTDIR)$(PREFIX)
+#help   deps            install what the build and the tests need from Debian
+#help   demo            a board in a VM, traced through its USB cable (three minutes)
+#help   check           unit tests and lint: no root, no VM
+#help   test            everything; may install packages, fetches a kernel, boots VMs
+#help   lint            formatting, shell scripts, manual pages
+#help   clean
+#help Variables
+#help   V=1             show commands and the output of tests
+#help   CROSS_COMPILE=  prefix of the compiler, as aarch64-linux-gnu-
+#help   STATIC=1        static programs, those of the board only
+#help   SAN=1           with ASan and UBSan, into build/san
+#help   WERROR=1        warnings are errors; so it is with CI set
+#help   BUILD=          build directory (build)
+#help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= UDEVDIR=
+
+.PHONY: all board-programs unit-programs install deps check test demo lint clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 include tests/tools.mk
