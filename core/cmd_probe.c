@@ -14,7 +14,7 @@
 enum { TYPE_ENTRY, TYPE_RETURN };
 
 /* The descriptor of a program, or -EBADF. */
-static int prog_fd(const struct bpfd *bpfd, int64_t number)
+static int program_fd(const struct bpfd *bpfd, int64_t number)
 {
 	const struct handle *handle = handle_get(bpfd->handles, number, &prog_class);
 
@@ -67,7 +67,7 @@ void cmd_attach_kprobe(struct bpfd *bpfd, struct args *args)
 	/* A client that knows of it names it for entry probes as well. */
 	if (!retprobe)
 		at.maxactive = 0;
-	result = prog_fd(bpfd, number);
+	result = program_fd(bpfd, number);
 	if (result >= 0)
 		result = probe_attach_kprobe(&probe, bpfd->probes, result, event, &at);
 	answer_attach(bpfd, "bpf_attach_kprobe", result, probe);
@@ -99,7 +99,7 @@ void cmd_attach_uprobe(struct bpfd *bpfd, struct args *args)
 	at.path = args_join(args, 4, last - 2);
 	if (args_wrong(args))
 		return;
-	result = prog_fd(bpfd, number);
+	result = program_fd(bpfd, number);
 	if (result >= 0)
 		result = probe_attach_uprobe(&probe, bpfd->probes, result, event, &at);
 	answer_attach(bpfd, "bpf_attach_uprobe", result, probe);
@@ -125,7 +125,7 @@ void cmd_attach_tracepoint(struct bpfd *bpfd, struct args *args)
 
 	if (args_wrong(args))
 		return;
-	result = prog_fd(bpfd, number);
+	result = program_fd(bpfd, number);
 	if (result >= 0)
 		result = probe_attach_tracepoint(&probe, bpfd->probes, result, category, name);
 	answer_attach(bpfd, "bpf_attach_tracepoint", result, probe);
@@ -171,7 +171,7 @@ void cmd_attach_perf_event(struct bpfd *bpfd, struct args *args)
 		leader = handle_get(bpfd->handles, group, &probe_class);
 		at.group_fd = leader ? leader->fd : -EBADF;
 	}
-	result = prog_fd(bpfd, number);
+	result = program_fd(bpfd, number);
 	if (group != -1 && !leader)
 		result = -EBADF;
 	if (result >= 0)
