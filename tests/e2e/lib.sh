@@ -12,7 +12,7 @@ PATH=$BPFD_BUILD:$PATH
 export BPFD_BUILD PATH
 
 TESTS=0 FAILED=0
-GADGET_PID='' WAIT_PID=''
+GADGET_PID=${GADGET_PID:-} WAIT_PID=''
 GADGET_LOG=/run/bpfd-gadget.log
 CONFIGFS=/sys/kernel/config/usb_gadget
 
@@ -70,6 +70,7 @@ until_true()
 	done
 }
 
+# shellcheck disable=SC2120
 # device_present [COUNT]: that many interfaces of ours are on the bus, with their descriptors read.
 device_present()
 {

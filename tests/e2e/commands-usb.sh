@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The suite "commands" again, through the USB link.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+
+load_udc && gadget_start || { not_ok "start the gadget"; finish; }
+export GADGET_PID
+exec "$here/commands.sh" bpfd-usb --serial testboard
