@@ -17,7 +17,7 @@ struct fixture {
 	struct wire w; /* from the host */
 	uint8_t buffer[MAX_TRANSFER];
 	struct transfer t; /* to the host */
-	size_t offset;
+	size_t offset;	   /* what of it was looked at */
 };
 
 static inline int setup(void **state)

@@ -69,15 +69,20 @@ static void half_close_and_exit(void **state)
 	assert_int_equal(take_input(f, input, sizeof(input)), 4);
 	assert_true(board_session_input_ended(f->s));
 	assert_int_equal(receive_frame(f, FRAME_PING, NULL, 0), BOARD_NOTHING);
+	board_session_begin(f->s, &f->t, f->buffer);
+	expect(f, FRAME_PONG);
+	assert_int_not_equal(board_session_room(f->s, &f->t), 0);
 	board_session_exit(f->s, 7, 0);
+	assert_int_equal(board_session_room(f->s, &f->t), 0);
 	assert_true(board_session_is_open(f->s));
+	assert_int_equal(receive_frame(f, FRAME_PING, NULL, 0), BOARD_NOTHING);
 	board_session_begin(f->s, &f->t, f->buffer);
 	assert_int_equal(board_session_room(f->s, &f->t), 0);
 	board_session_finish(f->s, &f->t);
 	assert_false(board_session_is_open(f->s));
 	f->offset = 0;
 	frame = expect(f, FRAME_WINDOW);
-	assert_int_equal(frame.seq, 1);
+	assert_int_equal(frame.seq, 2);
 	expect(f, FRAME_PONG);
 	frame = expect(f, FRAME_EXIT);
 	assert_int_equal(exit_get(&frame, &info), 0);
@@ -449,6 +454,7 @@ static void closed_by_the_host(void **state)
 static void link_reset(void **state)
 {
 	struct fixture *f = *state;
+	struct hello hello = wire_hello_default(NONCE);
 
 	open_session(f);
 	assert_int_equal(receive_frame(f, FRAME_DATA, "abc", 3), BOARD_NOTHING);
@@ -457,6 +463,11 @@ static void link_reset(void **state)
 	board_session_exit(f->s, 0, 0);
 	assert_int_equal(board_session_drop(f->s), BOARD_STOP);
 	assert_int_equal(board_session_drop(f->s), BOARD_NOTHING);
+	expect_silence(f);
+	/* Nor is a HELLO answered that came before the reset. */
+	wire_hello(&f->w, &hello);
+	assert_int_equal(receive(f, 0), BOARD_START);
+	assert_int_equal(board_session_drop(f->s), BOARD_STOP);
 	expect_silence(f);
 	/* A host that did not notice is told, once, and not about the session that is gone. */
 	assert_int_equal(receive_frame(f, FRAME_DATA, "def", 3), BOARD_NOTHING);
