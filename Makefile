@@ -171,4 +171,5 @@ help:
 .DELETE_ON_ERROR:
 .SECONDARY:
 include tests/tools.mk
+include tests/demo/demo.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
