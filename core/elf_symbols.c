@@ -99,7 +99,9 @@ static bool is_wanted(const struct elf_symbols *symbols, const GElf_Sym *sym, co
 {
 	const struct segment *segment = segment_of(symbols, sym->st_value);
 
-	if (sym->st_shndx == SHN_UNDEF || !segment || !name[0])
+	/* Reserved sections hold what is no place: the versions of a library are SHN_ABS. */
+	if (sym->st_shndx == SHN_UNDEF || !segment || !name[0] ||
+		(sym->st_shndx >= SHN_LORESERVE && sym->st_shndx != SHN_XINDEX))
 		return false;
 	switch (GELF_ST_TYPE(sym->st_info)) {
 	case STT_FUNC:
@@ -333,10 +335,11 @@ int elf_symbols_bias(
 const char *elf_symbols_find_address(
 	const struct elf_symbols *symbols, uint64_t address, uint64_t *offset)
 {
+	const struct segment *segment = segment_of(symbols, address);
 	const struct symbol *all = symbols->symbols, *found = NULL;
 	size_t first = 0, end = symbols->count;
 
-	if (!segment_of(symbols, address))
+	if (!segment)
 		return NULL;
 	while (first < end) {
 		size_t middle = first + (end - first) / 2;
@@ -352,8 +355,8 @@ const char *elf_symbols_find_address(
 			break;
 		}
 	}
-	/* A symbol without a size reaches to the next one. */
-	if (!found && first && !all[first - 1].size)
+	/* A symbol without a size reaches to the next one, or to the end of its segment. */
+	if (!found && first && !all[first - 1].size && all[first - 1].address >= segment->address)
 		found = &all[first - 1];
 	if (!found)
 		return NULL;

@@ -29,8 +29,8 @@
 #define TEXT_ADDRESS 0x401000
 #define FILE_SIZE    0x2400
 
-static const char strings[] = "\0one\0__one\0two\0$x\0label\0;evil\n\0_ZN3foo3barEi";
-enum { ONE = 1, ALIAS = 5, TWO = 11, MARK = 15, LABEL = 18, EVIL = 24, CXX = 31 };
+static const char strings[] = "\0one\0__one\0two\0$x\0label\0;evil\n\0_ZN3foo3barEi\0V_1";
+enum { ONE = 1, ALIAS = 5, TWO = 11, MARK = 15, LABEL = 18, EVIL = 24, CXX = 31, VERSION = 45 };
 
 static const struct {
 	uint32_t name, offset, size;
@@ -46,6 +46,8 @@ static const struct {
 	{EVIL, 0x100, 0x10, STB_GLOBAL, STT_FUNC},
 	{CXX, 0x200, 0x10, STB_WEAK, STT_FUNC},
 	{TWO, 0x8000, 0x10, STB_GLOBAL, STT_FUNC}, /* not in the segment */
+	{VERSION, 0x200, 0, STB_GLOBAL, STT_OBJECT},
+	{VERSION, 0x250, 0, STB_GLOBAL, STT_OBJECT},
 	{0xffffff, 0x300, 0x10, STB_GLOBAL, STT_FUNC},
 };
 
@@ -92,7 +94,7 @@ static void make_elf32be(unsigned char *file)
 		sym[i].st_value = htobe32(TEXT_ADDRESS + symbols[i].offset);
 		sym[i].st_size = htobe32(symbols[i].size);
 		sym[i].st_info = ELF32_ST_INFO(symbols[i].bind, symbols[i].type);
-		sym[i].st_shndx = htobe16(1);
+		sym[i].st_shndx = htobe16(symbols[i].name == VERSION ? SHN_ABS : 1);
 	}
 }
 
@@ -136,7 +138,7 @@ static void make_elf64le(unsigned char *file)
 		sym[i].st_value = htole64(TEXT_ADDRESS + symbols[i].offset);
 		sym[i].st_size = htole64(symbols[i].size);
 		sym[i].st_info = ELF64_ST_INFO(symbols[i].bind, symbols[i].type);
-		sym[i].st_shndx = htole16(1);
+		sym[i].st_shndx = htole16(symbols[i].name == VERSION ? SHN_ABS : 1);
 	}
 }
 
@@ -180,6 +182,8 @@ static void check_table(struct elf_symbols *table)
 	check_symbol(table, 0x50, NULL, 0);
 	check_symbol(table, 0x90, "label", 0x10);
 	check_symbol(table, 0x8000, NULL, 0);
+	check_symbol(table, 0x200, "_ZN3foo3barEi", 0);
+	check_symbol(table, 0x260, NULL, 0); /* a version is no place */
 	check_symbol(table, 0x300, NULL, 0);
 	assert_int_equal(elf_symbols_find_name(table, "two", &value), 0);
 	assert_int_equal(value, TEXT_ADDRESS + 0x40);
