@@ -43,6 +43,10 @@ tap_count() { # tap_count EXIT_STATUS < OUTPUT
 			note("failed: " $0)
 		}
 	}
+	/^Bail out!/ {
+		failed++
+		note("failed: " $0)
+	}
 	{ last = $0 }
 	END {
 		if (!plans || plan != ran) {
