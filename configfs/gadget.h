@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gadget in configfs: one FunctionFS function a lane, made, bound and removed as a whole.
+ *
+ * Single threaded. Every failure has been logged when a function returns it. */
+#ifndef CONFIGFS_GADGET_H
+#define CONFIGFS_GADGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define GADGET_LANES_MAX 16 /* 32 endpoints: more than USB has */
+
+struct gadget_options {
+	const char *configfs; /* where configfs is mounted */
+	const char *name;     /* of the gadget; a lane's function is ffs.<name><lane> */
+	uint16_t vendor_id, product_id, bcd_device;
+	const char *manufacturer, *product;
+	const char *serial; /* NULL: serial_find() has to find one first */
+	unsigned int lanes;
+	const char *ffs_dir; /* gets one mounted FunctionFS instance a lane, <name><lane> */
+	bool may_load;	     /* may load kernel modules and mount configfs */
+
+	/* Where the system is; for tests. */
+	const char *sysfs, *proc;
+	const char *modules;	/* /lib/modules */
+	const char *machine_id; /* /etc/machine-id */
+};
+
+struct gadget;
+
+/* Fills in the defaults. */
+void gadget_options_init(struct gadget_options *options);
+
+/* Makes the gadget, not bound yet, and mounts its FunctionFS instances, after removing what a
+ * killed daemon left under that name; loads and mounts what is missing. Needs a serial. May wait a
+ * second for a dying process. Returns 0 and *gadget, owned by the caller, or a negative errno
+ * (-EBUSY: another daemon uses that name), with nothing left behind. */
+int gadget_create(const struct gadget_options *options, struct gadget **gadget);
+
+/* Where the FunctionFS instance of a lane is mounted; NULL if there is no such lane. Lives as long
+ * as the gadget. */
+const char *gadget_ffs_path(const struct gadget *g, unsigned int lane);
+
+/* Binds to the controller `udc`; NULL: the only one, or the first that is free. The descriptors of
+ * all lanes must have been written. Returns 0, also if it is bound already; -ENODEV: no such
+ * controller, it may come later (not logged); -EBUSY: taken by another gadget; -ENOSPC: refused by
+ * a free controller, so too few endpoints; or another negative errno. */
+int gadget_bind(struct gadget *g, const char *udc);
+
+/* Unbinds. Returns 0, also if it was not bound, or a negative errno. */
+int gadget_unbind(struct gadget *g);
+
+/* Whether a controller drives the gadget now. */
+bool gadget_bound(const struct gadget *g);
+
+/* The controller of the last successful gadget_bind(), "" before. */
+const char *gadget_udc(const struct gadget *g);
+
+/* Removes the last lane of the unbound gadget, whose files must have been closed. Returns 0,
+ * -EINVAL if it is the only one, or a negative errno. */
+int gadget_drop_last_lane(struct gadget *g);
+
+/* Unbinds and removes the gadget, its mounts and directories, and frees it. The files of all lanes
+ * must have been closed. Returns 0, or the first negative errno, having gone on. */
+int gadget_destroy(struct gadget *g);
+
+/* Removes what a killed daemon left under that name; of other gadgets nothing is touched. Returns
+ * 0, also if there was nothing, -EBUSY if a daemon lives, or a negative errno. */
+int gadget_remove_leftover(const struct gadget_options *options);
+
+/* Writes to `out` what the kernel and the board offer or lack, one line each, changing nothing.
+ * Returns whether gadget_create() and gadget_bind() can work. */
+bool gadget_check(const struct gadget_options *options, FILE *out);
+
+#endif
