@@ -340,6 +340,7 @@ void children_free(struct children *all)
 	}
 	while (all->list) {
 		log_error("process %d: does not end", (int)all->list->pid);
+		kill(all->list->pid, SIGKILL);
 		child_remove(all, all->list);
 	}
 	free(all);
