@@ -21,6 +21,7 @@
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 
+#define FIELDS_MIN  32 /* a licence may have some words */
 #define OTHER_FILES 64 /* descriptors that are not handles: streams, files while they are read */
 
 /* One session must leave room for the board's own work. */
@@ -143,13 +144,18 @@ static int run_line(struct bpfd *b, struct args *args)
 	return reply_error(b->reply);
 }
 
+/* The line with the most fields is a poll of all rings; others have less than FIELDS_MIN. */
+static unsigned int max_fields(const struct limits *limits)
+{
+	return (unsigned int)limits->handles + FIELDS_MIN;
+}
+
 int bpfd_run(struct bpfd *b)
 {
 	struct args args;
 	int err;
 
-	/* The longest line of fields is a poll of all rings. */
-	err = args_init(&args, (unsigned int)b->config.limits.handles + 3);
+	err = args_init(&args, max_fields(&b->config.limits));
 	if (err)
 		return err;
 	reply_text(b->reply, "STARTED_BPFD\n");

@@ -63,7 +63,8 @@ static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 
 	if (spec->type != BPF_MAP_TYPE_ARRAY && spec->type != BPF_MAP_TYPE_PERCPU_ARRAY)
 		entry += spec->key_size + HASH_OVERHEAD;
-	return entry * spec->max_entries + value_size; /* below 2^59: see MAP_ENTRY_MAX */
+	return entry * spec->max_entries + value_size +
+	       spec->key_size; /* below 2^59: see MAP_ENTRY_MAX */
 }
 
 int map_new(struct map **map, const struct map_spec *spec, struct budget *budget)
@@ -112,7 +113,7 @@ void map_free(struct map *map)
 		return;
 	close(map->fd);
 	budget_give(map->budget, map->bytes);
-	free(map->value);
+	free(map->buffer);
 	free(map);
 }
 
@@ -136,15 +137,20 @@ size_t map_value_size(const struct map *map)
 	return map->value_size;
 }
 
+/* Room for a key or a value, made when it is first needed: most maps are written only. */
+static void *map_buffer(struct map *map)
+{
+	size_t size = map->value_size > map->key_size ? map->value_size : map->key_size;
+
+	if (!map->buffer)
+		map->buffer = malloc(size + 1);
+	return map->buffer;
+}
+
 int map_lookup(struct map *map, const void *key, const void **value)
 {
-	if (!map->value) {
-		map->value = malloc(map->value_size ? map->value_size : 1);
-		if (!map->value)
-			return -ENOMEM;
-	}
-	*value = map->value;
-	return bpf_map_lookup_elem(map->fd, key, map->value);
+	*value = map_buffer(map);
+	return *value ? bpf_map_lookup_elem(map->fd, key, map->buffer) : -ENOMEM;
 }
 
 int map_update(struct map *map, const void *key, const void *value, uint64_t flags)
@@ -157,7 +163,8 @@ int map_delete(struct map *map, const void *key)
 	return bpf_map_delete_elem(map->fd, key);
 }
 
-int map_next_key(struct map *map, const void *key, void *next)
+int map_next_key(struct map *map, const void *key, const void **next)
 {
-	return bpf_map_get_next_key(map->fd, key, next);
+	*next = map_buffer(map);
+	return *next ? bpf_map_get_next_key(map->fd, key, map->buffer) : -ENOMEM;
 }

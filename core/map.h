@@ -47,9 +47,10 @@ int map_lookup(struct map *map, const void *key, const void **value);
 int map_update(struct map *map, const void *key, const void *value, uint64_t flags);
 int map_delete(struct map *map, const void *key);
 
-/* The key behind `key`, the first one for NULL and in hashes for one that is not there; next has
- * room for a key and may be key. Returns 0; -ENOENT: it was the last; or the kernel's errno. */
-int map_next_key(struct map *map, const void *key, void *next);
+/* The key behind `key`, or the first one for NULL and in hashes for one that is not there. It is
+ * valid until the next call with this map. Returns 0; -ENOENT: it was the last; or the kernel's
+ * errno. */
+int map_next_key(struct map *map, const void *key, const void **next);
 
 /* Hands every entry to the sink, in pieces of about chunk bytes. Entries that others add or delete
  * at the same time may be missed, others are not; in the worst case one comes twice; it ends in

@@ -16,7 +16,7 @@ struct map {
 	uint32_t type, max_entries;
 	size_t key_size, value_size; /* as user space sees them */
 	bool batch;		     /* the kernel was not yet seen to lack batch calls for it */
-	void *value;		     /* for map_lookup; NULL: not used yet */
+	void *buffer;		     /* what the last call has found; NULL: not used yet */
 };
 
 #endif
