@@ -252,7 +252,9 @@ static int show_latency(struct demo *demo)
 	if (err < 0)
 		return fail("BPF_GET_FIRST_KEY", err);
 	printf("\n%22s %8s  %s\n", "microseconds", "opens", "distribution");
-	for (slot = 0; slot < slots; slot++)
+	for (slot = 0; slot < slots && !counts[slot]; slot++)
+		;
+	for (; slot < slots; slot++)
 		show_bar(slot, counts[slot], most);
 	printf("\n");
 	return 0;
