@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests both ends of the link in every schedule there is, with windows and inputs of a few bytes.
+//
+// The real code runs in all states that the two ends, two short queues and a process like cat can
+// reach. In each the bytes must be right, and from each the end of the session must be reachable:
+// so there is no deadlock, and nothing that goes round for ever.
+#include "core/board_session.c"
+#include "core/host_session.c"
+
+#include "tests/unit/link_test.h"
+
+#define WINDOW_LIMIT 4
+#define PACKET_BYTES 160 /* all frames of a small session at once */
+#define DEPTH	     2	 /* transfers on the way, each way */
+#define STATES_MAX   400000
+#define EDGES_MAX    4000000
+#define TABLE	     (1u << 20) /* slots, a power of two above STATES_MAX */
+
+struct packet {
+	uint8_t data[PACKET_BYTES];
+	size_t len;
+};
+
+struct queue {
+	struct packet packets[DEPTH];
+	size_t count;
+};
+
+/* The pointers in it are not part of what is compared: the input is kept beside. */
+struct state {
+	struct board_session board;
+	struct host_session host;
+	struct queue out, in;
+	uint8_t input[WINDOW_LIMIT];
+	bool has_input, running, clean;
+	uint8_t sent, received; /* by the host: stdin taken, stdout written */
+	uint8_t read, written;	/* by the process */
+	uint8_t opens, pings;	/* that may still happen */
+};
+
+struct model {
+	uint32_t window;
+	uint8_t total; /* bytes of stdin */
+	struct state *states[STATES_MAX];
+	uint64_t hashes[STATES_MAX];
+	bool good[STATES_MAX]; /* the end can be reached */
+	uint32_t table[TABLE]; /* number of a state plus 1 */
+	uint32_t count;
+	struct {
+		uint32_t from, to;
+	} edges[EDGES_MAX];
+	size_t edge_count;
+	uint32_t from; /* the state that is looked at */
+};
+
+static uint8_t input_byte(uint8_t at)
+{
+	return (uint8_t)(at + 'a');
+}
+
+static uint64_t hash_state(const struct state *s)
+{
+	const uint8_t *bytes = (const uint8_t *)s;
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < sizeof(*s); i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3;
+	return hash;
+}
+
+/* Notes that s follows the state that is looked at. Two states of one 64-bit hash are taken for
+ * one: with some hundred thousand states that is less likely than a fault of the memory. */
+static void reach(struct model *m, const struct state *s)
+{
+	uint64_t hash = hash_state(s);
+	uint32_t slot = (uint32_t)hash % TABLE;
+
+	while (m->table[slot] && m->hashes[m->table[slot] - 1] != hash)
+		slot = (slot + 1) % TABLE;
+	if (!m->table[slot]) {
+		assert_true(m->count < STATES_MAX);
+		m->states[m->count] = malloc(sizeof(*s));
+		assert_non_null(m->states[m->count]);
+		memcpy(m->states[m->count], s, sizeof(*s));
+		m->hashes[m->count] = hash;
+		m->good[m->count] = s->clean;
+		m->table[slot] = ++m->count;
+	}
+	assert_true(m->edge_count < EDGES_MAX);
+	m->edges[m->edge_count].from = m->from;
+	m->edges[m->edge_count++].to = m->table[slot] - 1;
+}
+
+/* A copy to act on, whose board has its input in memory of its own. */
+static struct state begin(const struct model *m, const struct state *from)
+{
+	struct state s;
+
+	memcpy(&s, from, sizeof(s));
+	if (s.has_input) {
+		s.board.input = malloc(m->window);
+		assert_non_null(s.board.input);
+		memcpy(s.board.input, s.input, m->window);
+	}
+	return s;
+}
+
+static void end(struct model *m, struct state *s)
+{
+	s->has_input = s->board.input != NULL;
+	memset(s->input, 0, sizeof(s->input));
+	/* What the ring does not hold any more makes no difference. */
+	for (size_t i = 0; i < s->board.input_len; i++) {
+		size_t at = (s->board.input_start + i) % m->window;
+
+		s->input[at] = s->board.input[at];
+	}
+	free(s->board.input);
+	s->board.input = NULL;
+	reach(m, s);
+}
+
+static void queue_put(struct queue *q, const struct transfer *t)
+{
+	struct packet *p = &q->packets[q->count++];
+
+	assert_true(t->len <= PACKET_BYTES);
+	memcpy(p->data, t->data, t->len);
+	p->len = t->len;
+}
+
+static void queue_drop_first(struct queue *q)
+{
+	q->packets[0] = q->packets[1];
+	q->count--;
+	memset(&q->packets[q->count], 0, sizeof(q->packets[0]));
+}
+
+static void host_sends(struct model *m, const struct state *from, bool eof)
+{
+	for (uint8_t n = 0; n + from->sent <= m->total; n++) {
+		struct state s = begin(m, from);
+		uint8_t buffer[TRANSFER_MIN];
+		struct transfer t;
+
+		host_session_begin(&s.host, &t, buffer);
+		if (n > host_session_room(&s.host, &t)) {
+			free(s.board.input);
+			return;
+		}
+		for (uint8_t i = 0; i < n; i++)
+			link_payload(&t)[i] = input_byte(s.sent++);
+		host_session_put(&s.host, &t, n);
+		if (eof && s.sent == m->total)
+			host_session_eof(&s.host);
+		if (host_session_finish(&s.host, &t) > 0)
+			queue_put(&s.out, &t);
+		end(m, &s);
+	}
+}
+
+static void host_pings(struct model *m, const struct state *from)
+{
+	struct state s = begin(m, from);
+
+	s.pings--;
+	s.host.ping_due = true;
+	end(m, &s);
+}
+
+/* A new host, with or without the reset of the lane that the board notices. */
+static void host_reopens(struct model *m, const struct state *from, bool reset)
+{
+	struct state s = begin(m, from);
+
+	s.opens--;
+	s.sent = s.received = 0;
+	host_session_open(&s.host, 1000 + s.opens, 0);
+	if (reset) {
+		memset(&s.out, 0, sizeof(s.out));
+		memset(&s.in, 0, sizeof(s.in));
+		if (board_session_drop(&s.board) == BOARD_STOP)
+			s.running = false;
+	}
+	end(m, &s);
+}
+
+static void host_receives(struct model *m, const struct state *from)
+{
+	struct state s = begin(m, from);
+	const struct packet *p = &s.in.packets[0];
+	struct host_event event;
+	size_t offset = 0;
+
+	while (host_session_next(&s.host, p->data, p->len, &offset, &event) != HOST_NONE) {
+		assert_int_not_equal(event.type, HOST_RESET);
+		assert_int_not_equal(event.type, HOST_BROKEN);
+		for (size_t i = 0; i < event.len; i++)
+			assert_int_equal(event.data[i], input_byte(s.received++));
+		if (event.type == HOST_EXIT) {
+			assert_int_equal(s.received, event.exit.code);
+			assert_int_equal(s.received, event.exit.sent);
+			s.clean = true;
+		}
+	}
+	queue_drop_first(&s.in);
+	end(m, &s);
+}
+
+static void board_receives(struct model *m, const struct state *from)
+{
+	struct state s = begin(m, from);
+
+	switch (board_session_receive(&s.board, s.out.packets[0].data, s.out.packets[0].len, 0)) {
+	case BOARD_START:
+		s.running = true;
+		s.read = s.written = 0;
+		break;
+	case BOARD_STOP:
+		s.running = false;
+		break;
+	case BOARD_NOTHING:
+		break;
+	}
+	queue_drop_first(&s.out);
+	end(m, &s);
+}
+
+static void process_reads(struct model *m, const struct state *from)
+{
+	for (size_t n = 1;; n++) {
+		struct state s = begin(m, from);
+		const uint8_t *data;
+		size_t len;
+
+		data = board_session_input(&s.board, &len);
+		if (n > len) {
+			free(s.board.input);
+			return;
+		}
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(data[i], input_byte(s.read++));
+		board_session_consume(&s.board, n);
+		end(m, &s);
+	}
+}
+
+/* n bytes of output go into the transfer; at the end of input, or early, the process ends. */
+static void board_sends(struct model *m, const struct state *from, uint8_t n, bool exits)
+{
+	struct state s = begin(m, from);
+	uint8_t buffer[TRANSFER_MIN];
+	struct transfer t;
+
+	board_session_begin(&s.board, &t, buffer);
+	for (uint8_t i = 0; i < n; i++)
+		link_payload(&t)[i] = input_byte(s.written++);
+	board_session_put(&s.board, &t, FRAME_DATA, n);
+	if (exits) {
+		board_session_exit(&s.board, s.written, 0); /* its total as the code */
+		s.running = false;
+	}
+	if (board_session_finish(&s.board, &t) > 0)
+		queue_put(&s.in, &t);
+	end(m, &s);
+}
+
+static void process_writes(struct model *m, const struct state *from, bool early)
+{
+	uint8_t held = from->running ? (uint8_t)(from->read - from->written) : 0;
+	bool ended = early || board_session_input_ended(&from->board);
+
+	for (uint8_t n = 0; n <= held; n++)
+		board_sends(m, from, n, false);
+	if (from->running && ended)
+		board_sends(m, from, held, true);
+}
+
+static void expand(struct model *m, const struct state *s, bool early)
+{
+	if (s->out.count < DEPTH) {
+		host_sends(m, s, false);
+		host_sends(m, s, true);
+	}
+	if (s->pings > 0 && host_session_is_open(&s->host))
+		host_pings(m, s);
+	if (s->opens > 0) {
+		host_reopens(m, s, true);
+		host_reopens(m, s, false);
+	}
+	if (s->in.count > 0)
+		host_receives(m, s);
+	if (s->out.count > 0)
+		board_receives(m, s);
+	if (s->running)
+		process_reads(m, s);
+	if (s->in.count < DEPTH)
+		process_writes(m, s, early);
+}
+
+/* Which states lead to the end: those with an edge to one that does. */
+static void find_good(struct model *m)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (size_t i = m->edge_count; i-- > 0;)
+			if (m->good[m->edges[i].to] && !m->good[m->edges[i].from])
+				more = m->good[m->edges[i].from] = true;
+	}
+}
+
+static void explore(uint32_t window, uint8_t total, uint8_t opens, bool early)
+{
+	struct model *m = calloc(1, sizeof(*m));
+	struct state start;
+	uint32_t bad = 0;
+
+	assert_non_null(m);
+	memset(&start, 0, sizeof(start));
+	m->window = window;
+	m->total = total;
+	start.board.config = (struct board_config){TRANSFER_MIN, window, "1"};
+	link_open(&start.board.link, TRANSFER_MIN, TRANSFER_MAX);
+	start.host.config.max_transfer = TRANSFER_MIN;
+	host_session_open(&start.host, 1, 0);
+	start.opens = opens;
+	start.pings = 1;
+	reach(m, &start);
+	for (; m->from < m->count; m->from++) {
+		if (!m->states[m->from]->clean)
+			expand(m, m->states[m->from], early);
+		free(m->states[m->from]);
+	}
+	find_good(m);
+	for (uint32_t i = 0; i < m->count; i++)
+		bad += !m->good[i];
+	printf("# window %lu, %u bytes, %u new hosts%s: %lu states, %zu steps\n",
+		(unsigned long)window, total, opens, early ? ", process may end early" : "",
+		(unsigned long)m->count, m->edge_count);
+	assert_int_equal(bad, 0);
+	free(m);
+}
+
+static void one_host(void **state)
+{
+	for (uint32_t window = 1; window <= WINDOW_LIMIT; window++)
+		for (uint8_t total = 0; total <= 3; total++)
+			explore(window, total, 0, false);
+}
+
+static void process_that_ends_early(void **state)
+{
+	explore(1, 2, 0, true);
+	explore(2, 3, 0, true);
+}
+
+static void hosts_that_are_replaced(void **state)
+{
+	explore(1, 1, 1, false);
+	explore(2, 2, 1, true);
+	explore(1, 1, 2, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_host),
+		cmocka_unit_test(process_that_ends_early),
+		cmocka_unit_test(hosts_that_are_replaced),
+	};
+
+	return cmocka_run_group_tests_name("link_model", tests, NULL, NULL);
+}
