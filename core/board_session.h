@@ -22,7 +22,7 @@ struct board_config {
 enum board_event {
 	BOARD_NOTHING,
 	BOARD_START, /* a session opened: start a process for it */
-	BOARD_STOP,  /* the session is over: end its process */
+	BOARD_STOP,  /* the session is over: end its process, if one was started */
 };
 
 struct board_session;

@@ -79,7 +79,7 @@ enum host_tick host_session_tick(struct host_session *s, uint64_t now_ms);
 /* When host_session_tick has to be called next; UINT64_MAX when closed. */
 uint64_t host_session_deadline(const struct host_session *s);
 
-/* All of stdin was put: EOF becomes pending. */
+/* All of stdin was put: EOF becomes pending. No effect unless the session is open. */
 void host_session_eof(struct host_session *s);
 
 /* Closes from the host's side: a RESET becomes pending, nothing else is sent or expected. */
