@@ -106,7 +106,7 @@ endef
 $(BUILD)/bpfd: LIBS = $(call pkg,--libs,libbpf libelf zlib) $(if $(IBERTY),-liberty)
 $(BUILD)/bpfd: $(BUILD)/obj/core/main.o $(LIBCORE) $(LIBLINK)
 	$(link)
-$(BUILD)/bpfd-gadget: LIBS = $(call pkg,--libs,libusbgx)
+$(BUILD)/bpfd-gadget: LIBS = $(call pkg,--libs,libusbgx zlib)
 $(BUILD)/bpfd-gadget: $(BUILD)/obj/gadget/main.o $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
 	$(link)
 $(BUILD)/bpfd-usb: LIBS = $(call pkg,--libs,libusb-1.0)

@@ -24,6 +24,7 @@ struct gadget_options {
 	/* Where the system is; for tests. */
 	const char *sysfs, *proc;
 	const char *modules;	/* /lib/modules */
+	const char *boot;	/* /boot */
 	const char *machine_id; /* /etc/machine-id */
 };
 
@@ -34,7 +35,8 @@ void gadget_options_init(struct gadget_options *options);
 
 /* Makes the gadget, not bound yet, and mounts its FunctionFS instances, after removing what a
  * killed daemon left under that name; loads and mounts what is missing. Needs a serial. May wait a
- * second for a dying process. Returns 0 and *gadget, owned by the caller, or a negative errno
+ * second for a dying process. The options' texts must outlive the gadget. Returns 0 and *gadget,
+ * owned by the caller, or a negative errno
  * (-EBUSY: another daemon uses that name), with nothing left behind. */
 int gadget_create(const struct gadget_options *options, struct gadget **gadget);
 

@@ -15,11 +15,11 @@ bool serial_valid(const char *text);
 
 /* Takes the serial of the options or else finds the board's own: of the device tree, the SoC, the
  * firmware (DMI), or a hash of the machine id. Returns 0, -EINVAL for a wrong one in the options,
- * or -ENOENT if the board has none, logged. *source, if not NULL, says where it is from. */
+ * or -ENOENT if the board has none; logged. */
+int serial_find(const struct gadget_options *options, char serial[static SERIAL_MAX + 1]);
+
+/* The same without logging; *source says where it is from. */
 int serial_find_source(const struct gadget_options *options, char serial[static SERIAL_MAX + 1],
 	const char **source);
-
-/* The same, logging what is found wrong. */
-int serial_find(const struct gadget_options *options, char serial[static SERIAL_MAX + 1]);
 
 #endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports what the kernel and the board offer or lack for a gadget, one line each. */
+#include "configfs/attr.h"
+#include "configfs/gadget.h"
+#include "configfs/kconfig.h"
+#include "configfs/kernel.h"
+#include "configfs/serial.h"
+#include "configfs/tree.h"
+#include "configfs/udc.h"
+
+#include <errno.h>
+#include <linux/aio_abi.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct report {
+	const struct gadget_options *options;
+	FILE *out;
+	bool works;
+};
+
+static void line(struct report *r, const char *word, const char *format, va_list ap)
+{
+	fprintf(r->out, "%-8s", word);
+	vfprintf(r->out, format, ap);
+	fputc('\n', r->out);
+}
+
+/* What is there. */
+static void __attribute__((format(printf, 2, 3))) ok(struct report *r, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	line(r, "ok", format, ap);
+	va_end(ap);
+}
+
+/* What a gadget cannot do without. */
+static void __attribute__((format(printf, 2, 3))) missing(struct report *r, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	line(r, "missing", format, ap);
+	va_end(ap);
+	r->works = false;
+}
+
+static void __attribute__((format(printf, 2, 3))) note(struct report *r, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	line(r, "note", format, ap);
+	va_end(ap);
+}
+
+/* A part of the kernel that is there, or comes with a module that is. */
+static void check_part(
+	struct report *r, const char *what, bool there, const char *module, const char *config)
+{
+	if (there)
+		ok(r, "%s: there", what);
+	else if (r->options->may_load && kernel_has_module(r->options, module))
+		ok(r, "%s: will be loaded (module %s)", what, module);
+	else
+		missing(r, "%s: the kernel has no module %s (%s)", what, module, config);
+}
+
+static void check_kernel(struct report *r)
+{
+	const struct gadget_options *o = r->options;
+	aio_context_t aio = 0;
+
+	if (kernel_configfs_mounted(o))
+		ok(r, "configfs: mounted on %s", o->configfs);
+	else if (o->may_load && kernel_has_filesystem(o, "configfs"))
+		ok(r, "configfs: will be mounted on %s", o->configfs);
+	else
+		check_part(r, "configfs", kernel_has_gadgets(o), "configfs", "CONFIG_CONFIGFS_FS");
+	check_part(r, "libcomposite", kernel_has_gadgets(o), "libcomposite", "CONFIG_USB_CONFIGFS");
+	check_part(r, "FunctionFS", kernel_has_filesystem(o, "functionfs"), "usb_f_fs",
+		"CONFIG_USB_CONFIGFS_F_FS");
+	if (syscall(SYS_io_setup, 1, &aio) == 0) {
+		syscall(SYS_io_destroy, aio);
+		ok(r, "asynchronous I/O: there");
+	} else if (errno == ENOSYS) {
+		missing(r, "asynchronous I/O: not in the kernel (CONFIG_AIO)");
+	} else {
+		missing(r, "asynchronous I/O: %s; see fs.aio-max-nr", strerror(errno));
+	}
+}
+
+static void check_config(struct report *r)
+{
+	struct kconfig_option list[] = {
+		{"CONFIG_CONFIGFS_FS", "no gadget", 0},
+		{"CONFIG_USB_GADGET", "no gadget", 0},
+		{"CONFIG_USB_CONFIGFS", "no gadget", 0},
+		{"CONFIG_USB_CONFIGFS_F_FS", "no gadget", 0},
+		{"CONFIG_AIO", "no gadget", 0},
+		{"CONFIG_BPF_SYSCALL", "no BPF", 0},
+		{"CONFIG_BPF_JIT", "BPF programs run slowly", 0},
+		{"CONFIG_PERF_EVENTS", "no perf events, nothing to attach to", 0},
+		{"CONFIG_BPF_EVENTS", "no tracing with BPF", 0},
+		{"CONFIG_KPROBES", "no kprobes", 0},
+		{"CONFIG_KPROBE_EVENTS", "no kprobes", 0},
+		{"CONFIG_UPROBE_EVENTS", "no uprobes", 0},
+		{"CONFIG_KALLSYMS", "no kernel symbols", 0},
+		{"CONFIG_DEBUG_INFO_BTF", "no types of the kernel (CO-RE)", 0},
+	};
+	size_t count = sizeof(list) / sizeof(list[0]);
+
+	if (kconfig_read(r->options, list, count) < 0) {
+		note(r, "kernel configuration: not to be read (CONFIG_IKCONFIG_PROC)");
+		return;
+	}
+	/* No verdict: what counts is what was found above. This says why it was not. */
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].value == 'n')
+			note(r, "%s: not set: %s", list[i].name, list[i].without);
+		else
+			ok(r, "%s: %c", list[i].name, list[i].value);
+	}
+}
+
+/* Returns whether the gadget can have the controller. */
+static bool check_udc(struct report *r, const char *name)
+{
+	const struct gadget_options *o = r->options;
+	char holder[NAME_MAX + 1], ours[NAME_MAX + 1], state[64], speed[64];
+
+	udc_read(o->sysfs, name, "state", state, sizeof(state));
+	udc_read(o->sysfs, name, "maximum_speed", speed, sizeof(speed));
+	if (udc_holder(o->configfs, o->sysfs, name, o->name, holder, sizeof(holder))) {
+		note(r, "controller %s: taken by gadget %s", name, holder);
+		return false;
+	}
+	if (udc_holder(o->configfs, o->sysfs, name, NULL, ours, sizeof(ours)))
+		ok(r, "controller %s: serves gadget %s (%s, %s)", name, ours, state, speed);
+	else
+		ok(r, "controller %s: free (%s, %s)", name, state, speed);
+	return true;
+}
+
+static void check_udcs(struct report *r)
+{
+	char names[UDC_LIST_MAX][UDC_NAME_SIZE];
+	int count = udc_list(r->options->sysfs, names);
+	bool found = false;
+
+	if (count < 0) {
+		missing(r, "controller: %s/class/udc: %s", r->options->sysfs, strerror(-count));
+		return;
+	}
+	for (int i = 0; i < count; i++)
+		found = check_udc(r, names[i]) || found;
+	if (count == 0)
+		missing(r, "controller: none; is its driver loaded, and the port in device mode? "
+			   "(on machines without one: module dummy_hcd, CONFIG_USB_DUMMY_HCD)");
+	else if (!found)
+		missing(r, "controller: none is free");
+}
+
+static void check_gadget(struct report *r)
+{
+	const struct gadget_options *o = r->options;
+	char dir[PATH_MAX], function[NAME_MAX + 1];
+	struct stat st;
+
+	if (attr_path(dir, "%s/usb_gadget/%s", o->configfs, o->name) < 0 || stat(dir, &st) < 0)
+		return;
+	if (tree_foreign_function(dir, o->name, function, sizeof(function)) > 0)
+		missing(r, "gadget %s: the name is taken, by one with function %s", o->name,
+			function);
+	else
+		note(r, "gadget %s: is there: a daemon runs, or --remove takes it away", o->name);
+}
+
+static void check_serial(struct report *r)
+{
+	char serial[SERIAL_MAX + 1];
+	const char *source;
+	int err = serial_find_source(r->options, serial, &source);
+
+	if (err == 0)
+		ok(r, "serial number: %s (%s)", serial, source);
+	else if (err == -EINVAL)
+		missing(r, "serial number: not 1 to %d printable ASCII characters", SERIAL_MAX);
+	else
+		missing(r, "serial number: the board has none: give one with --serial");
+}
+
+bool gadget_check(const struct gadget_options *options, FILE *out)
+{
+	struct report r = {options, out, true};
+
+	if (geteuid() == 0)
+		ok(&r, "user: root");
+	else
+		missing(&r, "user: not root, who alone may make a gadget");
+	check_kernel(&r);
+	check_udcs(&r);
+	check_gadget(&r);
+	check_serial(&r);
+	check_config(&r);
+	return r.works;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mounts and unmounts FunctionFS instances, also those of a killed daemon. */
+#include "configfs/functionfs.h"
+
+#include "configfs/attr.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <mntent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOUNTS_MAX    64 /* leftovers looked at */
+#define BUSY_TRIES    20 /* a killed process closes its files a little later */
+#define BUSY_PAUSE_MS 50
+
+int functionfs_mount(const char *instance, const char *dir)
+{
+	int err;
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
+		err = -errno;
+		log_error("%s: cannot make the directory: %s", dir, strerror(-err));
+		return err;
+	}
+	/* Never with no_disconnect: an ep0 that is opened again deadlocks in the kernel. */
+	if (mount(instance, dir, "functionfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
+		return 0;
+	err = -errno;
+	log_error("%s: cannot mount FunctionFS instance %s: %s", dir, instance, strerror(-err));
+	rmdir(dir);
+	return err;
+}
+
+static int unmount(const char *dir)
+{
+	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+
+	for (int i = 0; i < BUSY_TRIES; i++) {
+		if (umount2(dir, UMOUNT_NOFOLLOW) == 0)
+			return 0;
+		if (errno != EBUSY)
+			return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+		nanosleep(&pause, NULL);
+	}
+	return -EBUSY;
+}
+
+int functionfs_unmount(const char *dir)
+{
+	int err = unmount(dir);
+
+	if (err == -EBUSY) {
+		log_error(
+			"%s: a process has its files open: a daemon that runs, or what it started",
+			dir);
+		return err;
+	}
+	if (err == 0 && rmdir(dir) < 0 && errno != ENOENT)
+		err = -errno;
+	if (err < 0)
+		log_error("%s: cannot unmount: %s", dir, strerror(-err));
+	return err;
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+static bool is_ours(const struct gadget_options *options, const struct mntent *mount)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (strcmp(mount->mnt_type, "functionfs") != 0)
+		return false;
+	return is_below(mount->mnt_dir, options->ffs_dir) ||
+	       (attr_is_name(mount->mnt_fsname) &&
+		       attr_path(path, "%s/usb_gadget/%s/functions/ffs.%s", options->configfs,
+			       options->name, mount->mnt_fsname) == 0 &&
+		       stat(path, &st) == 0);
+}
+
+/* Returns the number of mounts found, or a negative errno; dirs[] are owned by the caller. */
+static int find_leftovers(const struct gadget_options *options, char *dirs[MOUNTS_MAX])
+{
+	char path[PATH_MAX], text[2 * PATH_MAX];
+	struct mntent mount;
+	int count = 0;
+	FILE *file;
+
+	if (attr_path(path, "%s/self/mounts", options->proc) < 0)
+		return -ENAMETOOLONG;
+	file = setmntent(path, "re");
+	if (!file) {
+		int err = -errno;
+
+		log_error("%s: %s", path, strerror(-err));
+		return err;
+	}
+	while (count < MOUNTS_MAX && getmntent_r(file, &mount, text, sizeof(text))) {
+		if (!is_ours(options, &mount))
+			continue;
+		dirs[count] = strdup(mount.mnt_dir);
+		if (!dirs[count])
+			break;
+		count++;
+	}
+	endmntent(file);
+	return count;
+}
+
+int functionfs_unmount_leftovers(const struct gadget_options *options)
+{
+	char *dirs[MOUNTS_MAX], path[PATH_MAX];
+	int count = find_leftovers(options, dirs), err = count < 0 ? count : 0;
+
+	while (count > 0) {
+		char *dir = dirs[--count];
+
+		if (err == 0) {
+			log_info("%s: unmounting what a killed daemon left", dir);
+			err = functionfs_unmount(dir);
+		}
+		free(dir);
+	}
+	/* Killed between making a directory and mounting. */
+	for (unsigned int i = 0; err == 0 && i < GADGET_LANES_MAX; i++) {
+		if (attr_path(path, "%s/%s%u", options->ffs_dir, options->name, i) == 0)
+			rmdir(path);
+	}
+	return err;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looks for configfs, libcomposite and FunctionFS, and gets them. */
+#include "configfs/kernel.h"
+
+#include "configfs/attr.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+
+#define CONFIGFS_MAGIC 0x62656570 /* of statfs(2); linux/magic.h does not have it */
+#define MODPROBE       "/sbin/modprobe"
+
+extern char **environ;
+
+bool kernel_has_filesystem(const struct gadget_options *options, const char *name)
+{
+	char path[PATH_MAX], line[128], *word;
+	bool found = false;
+	FILE *file;
+
+	if (attr_path(path, "%s/filesystems", options->proc) < 0)
+		return false;
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	/* "nodev\tNAME", or "\tNAME" for those with a block device. */
+	while (!found && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		word = strrchr(line, '\t');
+		found = word && strcmp(word + 1, name) == 0;
+	}
+	fclose(file);
+	return found;
+}
+
+/* Whether a line of modules.dep or modules.builtin starts with the path of the module. */
+static bool names_module(const char *line, const char *name)
+{
+	const char *end = line + strcspn(line, ":\n"), *at = end;
+	size_t len = strlen(name);
+
+	while (at > line && at[-1] != '/')
+		at--;
+	return strncmp(at, name, len) == 0 && strncmp(at + len, ".ko", 3) == 0;
+}
+
+static bool list_names_module(const char *path, const char *name)
+{
+	char *line = NULL;
+	bool found = false;
+	size_t size = 0;
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return false;
+	while (!found && getline(&line, &size, file) > 0)
+		found = names_module(line, name);
+	free(line);
+	fclose(file);
+	return found;
+}
+
+bool kernel_has_module(const struct gadget_options *options, const char *name)
+{
+	char path[PATH_MAX];
+	struct utsname uts;
+
+	if (uname(&uts) < 0)
+		return false;
+	if (attr_path(path, "%s/%s/modules.dep", options->modules, uts.release) == 0 &&
+		list_names_module(path, name))
+		return true;
+	return attr_path(path, "%s/%s/modules.builtin", options->modules, uts.release) == 0 &&
+	       list_names_module(path, name);
+}
+
+bool kernel_configfs_mounted(const struct gadget_options *options)
+{
+	struct statfs fs;
+
+	return statfs(options->configfs, &fs) == 0 && fs.f_type == CONFIGFS_MAGIC;
+}
+
+bool kernel_has_gadgets(const struct gadget_options *options)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return attr_path(path, "%s/usb_gadget", options->configfs) == 0 && stat(path, &st) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+/* The caller looks whether the module has come: it may be built in, or modprobe may be missing. */
+static void load_module(const struct gadget_options *options, const char *name)
+{
+	char *argv[] = {(char *)MODPROBE, (char *)"-q", (char *)name, NULL};
+	posix_spawnattr_t attr;
+	int status = 0, err;
+	sigset_t none;
+	pid_t pid;
+
+	if (!options->may_load)
+		return;
+	sigemptyset(&none);
+	if (posix_spawnattr_init(&attr) != 0)
+		return;
+	posix_spawnattr_setsigmask(&attr, &none); /* the daemon blocks what it reads by signalfd */
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	err = posix_spawn(&pid, MODPROBE, NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	if (err) {
+		log_debug("%s: %s", MODPROBE, strerror(err));
+		return;
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	log_debug("%s %s: status %d", MODPROBE, name, status);
+}
+
+static int mount_configfs(const struct gadget_options *options)
+{
+	int err;
+
+	if (kernel_configfs_mounted(options))
+		return 0;
+	load_module(options, "configfs");
+	if (!options->may_load) {
+		log_error("%s: configfs is not mounted here", options->configfs);
+		return -ENOENT;
+	}
+	if (mount("configfs", options->configfs, "configfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		    NULL) == 0) {
+		log_info("%s: mounted configfs", options->configfs);
+		return 0;
+	}
+	err = -errno;
+	if (err == -EPERM || err == -EACCES)
+		log_error("%s: cannot mount configfs: not permitted, this needs root",
+			options->configfs);
+	else if (!kernel_has_filesystem(options, "configfs"))
+		log_error("the kernel has no configfs: module configfs, CONFIG_CONFIGFS_FS");
+	else
+		log_error("%s: cannot mount configfs: %s", options->configfs, strerror(-err));
+	return err;
+}
+
+int kernel_prepare(const struct gadget_options *options)
+{
+	int err;
+
+	if (!kernel_has_gadgets(options)) {
+		err = mount_configfs(options);
+		if (err < 0)
+			return err;
+		if (!kernel_has_gadgets(options))
+			load_module(options, "libcomposite");
+	}
+	if (!kernel_has_gadgets(options)) {
+		log_error("the kernel has no USB gadgets in configfs: module libcomposite, "
+			  "CONFIG_USB_CONFIGFS (%s/usb_gadget is missing)",
+			options->configfs);
+		return -ENOENT;
+	}
+	if (!kernel_has_filesystem(options, "functionfs"))
+		load_module(options, "usb_f_fs");
+	if (kernel_has_filesystem(options, "functionfs"))
+		return 0;
+	log_error("the kernel has no FunctionFS: module usb_f_fs, CONFIG_USB_CONFIGFS_F_FS");
+	return -ENODEV;
+}
