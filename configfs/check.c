@@ -16,10 +16,33 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* What a kernel may be built without. The first ones are looked for by what they do, see
+ * check_kernel(); of the others a lack is only told. */
+static const struct kconfig_option config_table[] = {
+	{"CONFIG_CONFIGFS_FS", "no gadget", 0},
+	{"CONFIG_USB_GADGET", "no gadget", 0},
+	{"CONFIG_USB_CONFIGFS", "no gadget", 0},
+	{"CONFIG_USB_CONFIGFS_F_FS", "no gadget", 0},
+	{"CONFIG_AIO", "no gadget", 0},
+	{"CONFIG_BPF_SYSCALL", "no BPF", 0},
+	{"CONFIG_BPF_JIT", "BPF programs run slowly", 0},
+	{"CONFIG_PERF_EVENTS", "no perf events, nothing to attach to", 0},
+	{"CONFIG_BPF_EVENTS", "no tracing with BPF", 0},
+	{"CONFIG_KPROBES", "no kprobes", 0},
+	{"CONFIG_KPROBE_EVENTS", "no kprobes", 0},
+	{"CONFIG_UPROBE_EVENTS", "no uprobes", 0},
+	{"CONFIG_KALLSYMS", "no kernel symbols", 0},
+	{"CONFIG_DEBUG_INFO_BTF", "no types of the kernel (CO-RE)", 0},
+};
+
+#define CONFIG_COUNT (sizeof(config_table) / sizeof(config_table[0]))
+
 struct report {
 	const struct gadget_options *options;
 	FILE *out;
 	bool works;
+	bool has_config; /* the kernel's configuration could be read */
+	struct kconfig_option config[CONFIG_COUNT];
 };
 
 static void line(struct report *r, const char *word, const char *format, va_list ap)
@@ -59,16 +82,34 @@ static void __attribute__((format(printf, 2, 3))) note(struct report *r, const c
 	va_end(ap);
 }
 
-/* A part of the kernel that is there, or comes with a module that is. */
+/* 'y', 'm', 'n', or 0 if it cannot be told. */
+static char config_value(const struct report *r, const char *name)
+{
+	for (size_t i = 0; i < CONFIG_COUNT; i++) {
+		if (strcmp(r->config[i].name, name) == 0)
+			return r->config[i].value;
+	}
+	return 0;
+}
+
+/* A part of the kernel that is there, or will be. */
 static void check_part(
 	struct report *r, const char *what, bool there, const char *module, const char *config)
 {
+	char value = config_value(r, config);
+
 	if (there)
 		ok(r, "%s: there", what);
-	else if (r->options->may_load && kernel_has_module(r->options, module))
+	else if (kernel_has_module(r->options, module))
 		ok(r, "%s: will be loaded (module %s)", what, module);
+	else if (value == 'y')
+		ok(r, "%s: built in", what);
+	else if (value == 'm')
+		missing(r, "%s: module %s is not installed", what, module);
+	else if (value == 'n' || kernel_has_module_list(r->options))
+		missing(r, "%s: not in the kernel, %s, module %s", what, config, module);
 	else
-		missing(r, "%s: the kernel has no module %s (%s)", what, module, config);
+		note(r, "%s: cannot be told (%s, module %s)", what, config, module);
 }
 
 static void check_kernel(struct report *r)
@@ -78,7 +119,7 @@ static void check_kernel(struct report *r)
 
 	if (kernel_configfs_mounted(o))
 		ok(r, "configfs: mounted on %s", o->configfs);
-	else if (o->may_load && kernel_has_filesystem(o, "configfs"))
+	else if (kernel_has_filesystem(o, "configfs"))
 		ok(r, "configfs: will be mounted on %s", o->configfs);
 	else
 		check_part(r, "configfs", kernel_has_gadgets(o), "configfs", "CONFIG_CONFIGFS_FS");
@@ -95,36 +136,18 @@ static void check_kernel(struct report *r)
 	}
 }
 
+/* No verdict: what counts is what check_kernel() found. This says why it did not. */
 static void check_config(struct report *r)
 {
-	struct kconfig_option list[] = {
-		{"CONFIG_CONFIGFS_FS", "no gadget", 0},
-		{"CONFIG_USB_GADGET", "no gadget", 0},
-		{"CONFIG_USB_CONFIGFS", "no gadget", 0},
-		{"CONFIG_USB_CONFIGFS_F_FS", "no gadget", 0},
-		{"CONFIG_AIO", "no gadget", 0},
-		{"CONFIG_BPF_SYSCALL", "no BPF", 0},
-		{"CONFIG_BPF_JIT", "BPF programs run slowly", 0},
-		{"CONFIG_PERF_EVENTS", "no perf events, nothing to attach to", 0},
-		{"CONFIG_BPF_EVENTS", "no tracing with BPF", 0},
-		{"CONFIG_KPROBES", "no kprobes", 0},
-		{"CONFIG_KPROBE_EVENTS", "no kprobes", 0},
-		{"CONFIG_UPROBE_EVENTS", "no uprobes", 0},
-		{"CONFIG_KALLSYMS", "no kernel symbols", 0},
-		{"CONFIG_DEBUG_INFO_BTF", "no types of the kernel (CO-RE)", 0},
-	};
-	size_t count = sizeof(list) / sizeof(list[0]);
-
-	if (kconfig_read(r->options, list, count) < 0) {
+	if (!r->has_config)
 		note(r, "kernel configuration: not to be read (CONFIG_IKCONFIG_PROC)");
-		return;
-	}
-	/* No verdict: what counts is what was found above. This says why it was not. */
-	for (size_t i = 0; i < count; i++) {
-		if (list[i].value == 'n')
-			note(r, "%s: not set: %s", list[i].name, list[i].without);
+	for (size_t i = 0; r->has_config && i < CONFIG_COUNT; i++) {
+		const struct kconfig_option *option = &r->config[i];
+
+		if (option->value == 'n')
+			note(r, "%s: not set: %s", option->name, option->without);
 		else
-			ok(r, "%s: %c", list[i].name, list[i].value);
+			ok(r, "%s: %c", option->name, option->value);
 	}
 }
 
@@ -197,8 +220,10 @@ static void check_serial(struct report *r)
 
 bool gadget_check(const struct gadget_options *options, FILE *out)
 {
-	struct report r = {options, out, true};
+	struct report r = {.options = options, .out = out, .works = true};
 
+	memcpy(r.config, config_table, sizeof(r.config));
+	r.has_config = kconfig_read(options, r.config, CONFIG_COUNT) == 0;
 	if (geteuid() == 0)
 		ok(&r, "user: root");
 	else

@@ -10,7 +10,7 @@
 struct kconfig_option {
 	const char *name;    /* with CONFIG_ */
 	const char *without; /* what a board cannot do without it */
-	char value;	     /* found by kconfig_read: 'y', 'm', or 'n' */
+	char value;	     /* by kconfig_read(): 'y', 'm' or 'n' */
 };
 
 /* Looks the options up in <proc>/config.gz, <modules>/<release>/config or <boot>/config-<release>.
