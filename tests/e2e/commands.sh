@@ -11,6 +11,7 @@ here=$(dirname "$0")
 . "$here/client.sh"
 
 [ $# -gt 0 ] || set -- "$BPFD_BUILD/bpfd"
+transport=("$@")
 tracefs=/sys/kernel/tracing
 refused='Command not recognized.*'
 
@@ -232,12 +233,14 @@ expect "comm: no such process" "COMM_FOR_PID 999999" 'Open failed, ignoring'
 expect "comm: malformed" "COMM_FOR_PID ../1" "$refused"
 
 # Files.
-client_command 1 "GET_KALLSYMS"
-printf '%s\n' "${BODY[@]}" >"$CLIENT_DIR/kallsyms"
-check "GET_KALLSYMS is the file" cmp "$CLIENT_DIR/kallsyms" /proc/kallsyms
-client_command 1 "GET_KPROBES_BLACKLIST /sys/kernel/debug/tracing"
-printf '%s\n' "${BODY[@]}" >"$CLIENT_DIR/blacklist"
-check "GET_KPROBES_BLACKLIST is the file" cmp "$CLIENT_DIR/blacklist" /sys/kernel/debug/kprobes/blacklist
+# body COMMAND-LINE: the body of its reply, in a session of its own (bash reads a byte at a time).
+body()
+{
+	printf '%s\n' "$1" | "${transport[@]}" | sed '1,/^START_BPFD_OUTPUT$/d; /^END_BPFD_OUTPUT$/d'
+}
+check "GET_KALLSYMS is the file" cmp <(body GET_KALLSYMS) /proc/kallsyms
+check "GET_KPROBES_BLACKLIST is the file" \
+	cmp <(body "GET_KPROBES_BLACKLIST /sys/kernel/debug/tracing") /sys/kernel/debug/kprobes/blacklist
 expect "blacklist: a directory that is not tracefs" "GET_KPROBES_BLACKLIST /etc" 'Open failed, ignoring.*'
 expect "blacklist: malformed" "GET_KPROBES_BLACKLIST" "$refused"
 client_command 1 "GET_TRACE_EVENTS_CATEGORIES $tracefs"

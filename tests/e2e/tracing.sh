@@ -139,7 +139,7 @@ want "emitting program" ok "$(line_of "$object" test/emit 5 GPL 0 counts=3 event
 program=$(result)
 rings=''
 for ((cpu = 0; cpu < cpus; cpu++)); do
-	want "ring" ok "BPF_OPEN_PERF_BUFFER -1 $cpu 64"
+	want "ring" ok "BPF_OPEN_PERF_BUFFER -1 $cpu 8"
 	rings="$rings $(result)"
 	want "ring into the map" 0 "BPF_UPDATE_ELEM 4 $(le 4 "$cpu") 4 $(le 4 "$(result)") 4 0"
 done
@@ -183,7 +183,7 @@ check "a record ends a poll" test "${#BODY[@]}" -ge 1
 # Losses: more than a ring holds while nobody reads; sent = delivered + lost.
 drain >/dev/null
 before=$(count_of 1 3 2)
-"$trigger" syscall 50000
+"$trigger" syscall 20000
 after=$(count_of 1 3 2)
 delivered=$(drain | wc -l)
 lost=0

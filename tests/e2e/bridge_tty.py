@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs bpfd-usb under pexpect, as BCC's remote back end does. Prints "pass NAME" or "fail NAME".
+
+The process behind the session is bash.
+"""
+import os
+import signal
+import sys
+import termios
+import time
+
+import pexpect
+
+BRIDGE, CAT = sys.argv[1], sys.argv[2]
+LINE = 1000000
+
+
+def report(good, name):
+    print("pass" if good else "fail", name, flush=True)
+
+
+def settings(child):
+    return termios.tcgetattr(child.child_fd)
+
+
+def start():
+    child = pexpect.spawn(BRIDGE, timeout=60, encoding="ascii", echo=True)
+    child.delaybeforesend = None
+    child.sendline("echo ready")
+    child.expect("ready\r\n")
+    return child
+
+
+def status_of(child):
+    child.expect(pexpect.EOF)
+    child.close()
+    return child.signalstatus or child.exitstatus
+
+
+def lines():
+    child = start()
+    raw = settings(child)
+    report(not raw[3] & (termios.ICANON | termios.ECHO), "no line editing, no echo")
+    report(not raw[0] & termios.ICRNL and raw[3] & termios.ISIG, "CR stays CR, Ctrl-C works")
+    child.sendline("exec " + CAT)
+    text = "".join(chr(97 + i % 26) for i in range(LINE))
+    child.sendline(text)
+    child.expect("\r\n")
+    report(child.before == text, "a line of 1 MB passes whole")
+    child.sendline("")
+    report(child.expect(["\r\n", pexpect.TIMEOUT], timeout=10) == 0, "an empty line passes")
+    child.sendintr()
+    report(status_of(child) == signal.SIGINT, "Ctrl-C ends it by SIGINT")
+
+
+def bridge_pid(child):
+    with open("/proc/%d/task/%d/children" % (child.pid, child.pid)) as children:
+        return int(children.read().split()[-1])
+
+
+def settings_return():
+    hello = "trap : INT TERM HUP; " + BRIDGE
+
+    def by(number):
+        def end(child):
+            os.kill(bridge_pid(child), number)
+        return end
+
+    def leave(child):
+        child.sendline("exit 3")
+
+    for name, end in (("exit", leave), ("SIGTERM", by(signal.SIGTERM)), ("SIGHUP", by(signal.SIGHUP)),
+                      ("SIGINT", lambda c: c.sendintr())):
+        child = pexpect.spawn("/bin/sh", ["-c", "stty -g; " + hello + "; echo; stty -g; echo over"],
+                              timeout=30, encoding="ascii")
+        child.delaybeforesend = None
+        child.expect("([0-9a-f:]{20,})\r\n")
+        before = child.match.group(1)
+        child.sendline("echo ready")
+        child.expect("ready\r\n")
+        end(child)
+        child.expect("([0-9a-f:]{20,})\r\n")
+        report(child.match.group(1) == before, "settings are given back after " + name)
+        child.expect("over")
+        child.close()
+    child = pexpect.spawn("/bin/sh", ["-c", "stty -g; " + BRIDGE + " -s none; stty -g"],
+                          timeout=30, encoding="ascii")
+    child.expect("([0-9a-f:]{20,})\r\n")
+    before = child.match.group(1)
+    child.expect("([0-9a-f:]{20,})\r\n")
+    report(child.match.group(1) == before, "settings are given back when there is no board")
+    child.close()
+
+
+def jobs():
+    """Ctrl-Z, the shell's own terminal meanwhile, bg without a stop, fg, and on it goes."""
+    shell = pexpect.spawn("/bin/bash", ["--norc", "-i"], timeout=30, encoding="ascii")
+    shell.delaybeforesend = None
+    shell.sendline("PS1='prompt''> '")
+    shell.expect("prompt> ")
+    shell.sendline(BRIDGE)
+    time.sleep(1)
+    shell.sendline("echo re''ady")
+    shell.expect("ready\r\n")
+    shell.sendcontrol("z")
+    shell.expect("Stopped")
+    shell.expect("prompt> ")
+    report(shell.isalive(), "Ctrl-Z stops it")
+    shell.sendline("stty -a | tr ';' '\\n'")
+    shell.expect("prompt> ")
+    report(" icanon" in shell.before and "-icanon" not in shell.before, "Ctrl-Z gives the terminal back")
+    shell.sendline("fg")
+    time.sleep(0.5)
+    report(not settings(shell)[3] & termios.ICANON, "fg takes it again")
+    shell.sendline("echo ag''ain")
+    report(shell.expect(["again\r\n", pexpect.TIMEOUT], timeout=10) == 0, "the session goes on after fg")
+    shell.sendline("exit 5")
+    shell.expect("prompt> ")
+    shell.sendline("echo status=$?")
+    shell.expect("status=(\\d+)")
+    report(shell.match.group(1) == "5", "and ends with its status")
+    shell.expect("prompt> ")
+    shell.sendline(BRIDGE + " >/dev/null 2>&1 &")
+    shell.expect("prompt> ")
+    time.sleep(1)
+    shell.sendline("jobs; stty -a | tr ';' '\\n'")
+    shell.expect("prompt> ")
+    report("Running" in shell.before and " icanon" in shell.before,
+           "in the background it leaves the terminal alone, and is not stopped")
+    shell.sendline("kill %1; wait %1; echo status=$?")
+    shell.expect("status=(\\d+)")
+    report(shell.match.group(1) == "143", "in the background it ends by SIGTERM")
+    shell.close(force=True)
+
+
+lines()
+settings_return()
+jobs()
