@@ -230,7 +230,7 @@ static void test_mounts(void **state)
 	struct board *b = *state;
 	char mounts[1024];
 
-	if (umount2(board_path(b, "none"), 0) < 0 && errno == EPERM)
+	if (umount2(b->root, 0) < 0 && errno == EPERM)
 		skip(); /* umount(2) is refused even for what is not mounted */
 	make_leftover(b);
 	board_mkdir(b, "run/bpfd0");
