@@ -56,15 +56,22 @@ static int map_create(const struct map_spec *spec)
 	return fd;
 }
 
-/* What the map takes when it is full, about, and its buffer for lookups. */
+/* What the map takes when it is full, about, and our buffer for a key or value. */
 static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 {
 	uint64_t entry = value_size;
 
-	if (spec->type != BPF_MAP_TYPE_ARRAY && spec->type != BPF_MAP_TYPE_PERCPU_ARRAY)
+	switch (spec->type) {
+	case BPF_MAP_TYPE_RINGBUF:
+	case BPF_MAP_TYPE_USER_RINGBUF:
+		return spec->max_entries; /* are bytes */
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+		break;
+	default:
 		entry += spec->key_size + HASH_OVERHEAD;
-	return entry * spec->max_entries + value_size +
-	       spec->key_size; /* below 2^59: see MAP_ENTRY_MAX */
+	}
+	return entry * spec->max_entries + value_size + spec->key_size; /* see MAP_ENTRY_MAX */
 }
 
 int map_new(struct map **map, const struct map_spec *spec, struct budget *budget)
