@@ -38,16 +38,17 @@ skip()
 	echo "ok $TESTS - $1 # SKIP $2"
 }
 
-# check NAME COMMAND...: ok if the command succeeds.
+# check NAME COMMAND...: ok if the command succeeds. It runs in this shell, so that it may wait for
+# its processes.
 check()
 {
-	local name=$1 output
+	local name=$1
 	shift
-	if output=$("$@" 2>&1); then
+	if "$@" >/run/check.out 2>&1; then
 		ok "$name"
 	else
 		not_ok "$name" "$*
-${output:0:1000}"
+$(head -c 1000 /run/check.out)"
 	fi
 }
 

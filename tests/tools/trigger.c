@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 {
 	long count = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
 	struct timespec slow = {0, TRIGGER_SLOW_NS};
-	int sum = 0;
+	unsigned int sum = 0;
 
 	if (argc < 2) {
 		fputs("Usage: trigger syscall|slow|call|spin|wait [COUNT]\n", stderr);
@@ -43,14 +43,14 @@ int main(int argc, char **argv)
 	}
 	for (long i = 0; i < count; i++) {
 		if (strcmp(argv[1], "call") == 0)
-			sum = trigger_point(sum);
+			sum = (unsigned int)trigger_point((int)sum);
 		else if (strcmp(argv[1], "spin") == 0)
 			for (volatile int j = 0; j < 100000; j++)
-				sum += j;
+				sum += (unsigned int)j;
 		else
 			syscall(SYS_getpgid, 0);
 		if (strcmp(argv[1], "slow") == 0)
 			nanosleep(&slow, NULL);
 	}
-	return sum == -1;
+	return sum == 0xffffffff;
 }

@@ -1,0 +1,288 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The gadget in configfs: what the daemon makes of a bare kernel, which controller it takes, what
+# it does with leftovers, with gadgets of others and with a failure half-way.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+MOUNT=/sys/kernel/config
+OURS=$CONFIGFS/bpfd
+RUN=/run/bpfd-gadget
+UDCS=/sys/class/udc
+
+# gadget_fails NAME TEXT [OPTION]...: the daemon ends by itself with an error that holds the text.
+gadget_fails()
+{
+	local name=$1 text=$2 status=0
+	shift 2
+	timeout 20 bpfd-gadget --serial testboard "$@" >/run/fails.log 2>&1 || status=$?
+	check "$name: it fails (status $status)" test $status = 1
+	if grep -q -- "$text" /run/fails.log; then
+		ok "$name: and says why"
+	else
+		not_ok "$name: and says why" "no \"$text\" in: $(cat /run/fails.log)"
+	fi
+}
+nothing_left()
+{
+	check "$1: no gadget is left" test ! -e $OURS
+	check "$1: no mount is left" sh -c '! grep -q functionfs /proc/mounts'
+	check "$1: no directory is left" test ! -e $RUN
+}
+udc_of()
+{
+	cat "$CONFIGFS/$1/UDC" 2>/dev/null
+}
+# bound_to GADGET UDC
+bound_to()
+{
+	[ "$(udc_of "$1")" = "$2" ]
+}
+log_has()
+{
+	grep -q -- "$1" $GADGET_LOG
+}
+# daemon [OPTION]...: in the background, without waiting for a host to see it.
+daemon()
+{
+	: >$GADGET_LOG
+	bpfd-gadget -v --serial testboard "$@" >>$GADGET_LOG 2>&1 &
+	GADGET_PID=$!
+}
+daemon_bound()
+{
+	daemon "$@"
+	until_true 20 log_has 'bound to' || { sed 's/^/# /' $GADGET_LOG; return 1; }
+}
+# foreign NAME FUNCTION: a gadget that somebody else made.
+foreign()
+{
+	mkdir "$CONFIGFS/$1" "$CONFIGFS/$1/configs/x.1" "$CONFIGFS/$1/strings/0x409" &&
+		mkdir "$CONFIGFS/$1/functions/$2" &&
+		ln -s "$CONFIGFS/$1/functions/$2" "$CONFIGFS/$1/configs/x.1/"
+}
+foreign_remove()
+{
+	echo >"$CONFIGFS/$1/UDC"
+	rm -f "$CONFIGFS/$1"/configs/x.1/*.*
+	rmdir "$CONFIGFS/$1/configs/x.1" "$CONFIGFS/$1"/functions/*.* \
+		"$CONFIGFS/$1/strings/0x409" "$CONFIGFS/$1"
+}
+
+bare_kernel()
+{
+	umount $MOUNT
+	check "bare: --check works" sh -c 'bpfd-gadget --check >/run/check; test $? = 1'
+	check "bare: configfs will be mounted" grep -q '^ok *configfs: will be mounted' /run/check
+	check "bare: libcomposite will be loaded" grep -q '^ok *libcomposite: will be' /run/check
+	check "bare: FunctionFS will be loaded" grep -q '^ok *FunctionFS: will be' /run/check
+	check "bare: no controller" grep -q '^missing *controller: none' /run/check
+	check "bare: the check changes nothing" sh -c "! grep -q configfs /proc/mounts &&
+		test ! -e /sys/module/libcomposite"
+	check "bare: --remove with nothing there" bpfd-gadget --remove
+	nothing_left "bare, removed"
+
+	daemon
+	check "bare: it waits for a controller" until_true 20 log_has 'waiting for a USB device'
+	check "bare: configfs is mounted" grep -q "$MOUNT configfs" /proc/mounts
+	check "bare: the gadget is made" test -d $OURS/functions/ffs.bpfd1
+	load_udc num=2
+	check "bare: the late controller is taken" until_true 20 bound_to bpfd dummy_udc.0
+	check "bare: the host sees two lanes" until_true 20 device_present 2
+	check "bare: it ends" gadget_stop
+	nothing_left bare
+}
+
+identity()
+{
+	local device node
+	gadget_start --vendor-id 0x1209 --product-id 0x0001 || { not_ok "identity: it starts"; return; }
+	device=$(grep -l '^testboard$' /sys/bus/usb/devices/*/serial)
+	device=${device%/serial}
+	check "identity: vendor" test "$(cat "$device/idVendor")" = 1209
+	check "identity: product" test "$(cat "$device/idProduct")" = 0001
+	check "identity: power" test "$(cat "$device/bMaxPower")" = 500mA
+	check "identity: interface string" grep -q '^bpfd$' "$device"/*:1.0/interface
+	node=$(printf '/dev/bus/usb/%03d/%03d' "$(cat "$device/busnum")" "$(cat "$device/devnum")")
+	# "MSFT100", UTF-16, then the vendor code b7.
+	check "identity: Microsoft's string" test \
+		"$("$BPFD_BUILD/tools/usb_control" "$node" 0x80 6 0x03ee 0 18)" = \
+		12034d00530046005400310030003000b700
+	check "identity: compatible ID of each lane" test \
+		"$("$BPFD_BUILD/tools/usb_control" "$node" 0xc0 0xb7 0 4 4096 | grep -o 57494e555342 |
+			wc -l)" = 2
+	check "identity: it ends" gadget_stop
+	nothing_left identity
+}
+
+# With two controllers.
+controllers()
+{
+	foreign other Loopback.0
+	echo dummy_udc.0 >$CONFIGFS/other/UDC
+	gadget_fails "named and taken" "dummy_udc.0: taken by gadget other" --udc dummy_udc.0
+	nothing_left "named and taken"
+	check "named and taken: the other gadget stays" bound_to other dummy_udc.0
+	check "first free: it starts" daemon_bound
+	check "first free: it has the second" bound_to bpfd dummy_udc.1
+	check "first free: the other gadget stays" bound_to other dummy_udc.0
+	bpfd-gadget --check >/run/check
+	check "first free: the check says who has the first" \
+		grep -q 'dummy_udc.0: taken by gadget other' /run/check
+	check "first free: and the second" grep -q 'dummy_udc.1: serves gadget bpfd' /run/check
+	gadget_fails "second daemon" "another bpfd-gadget is running"
+	check "second daemon: --remove is refused" sh -c '! bpfd-gadget --remove 2>/dev/null'
+	check "second daemon: the first one stays" bound_to bpfd dummy_udc.1
+	check "first free: it ends" gadget_stop
+
+	foreign third Loopback.1
+	echo dummy_udc.1 >$CONFIGFS/third/UDC
+	gadget_fails "all taken" "dummy_udc.1: taken by gadget third"
+	nothing_left "all taken"
+	foreign_remove third
+	foreign_remove other
+
+	modprobe g_zero
+	check "old driver: it has the first" test "$(cat $UDCS/dummy_udc.0/function)" != ""
+	gadget_fails "old driver" "dummy_udc.0: taken by gadget" --udc dummy_udc.0
+	rmmod g_zero
+	check "named: it starts" daemon_bound --udc dummy_udc.1
+	check "named: bound" bound_to bpfd dummy_udc.1
+	gadget_stop
+}
+
+# A gadget of a kind that libusbgx does not know must not be in the way.
+unknown_function()
+{
+	modprobe usb_f_printer
+	foreign printer printer.0 || { skip "unknown function" "no usb_f_printer"; return; }
+	check "unknown function: it starts" daemon_bound
+	check "unknown function: it ends" gadget_stop
+	nothing_left "unknown function"
+	check "unknown function: the other gadget stays" test -e $CONFIGFS/printer/configs/x.1/printer.0
+	foreign_remove printer
+}
+
+killed()
+{
+	daemon_bound
+	gadget_kill
+	check "killed: the kernel has unbound" until_true 5 bound_to bpfd ""
+	check "killed: it leaves mounts" grep -q functionfs /proc/mounts
+	check "killed: --remove" bpfd-gadget --remove
+	nothing_left "killed, removed"
+	for _ in 1 2 3; do
+		daemon_bound
+		gadget_kill
+	done
+	check "killed thrice: it starts" daemon_bound --lanes 1
+	check "killed thrice: with one lane" test ! -e $OURS/functions/ffs.bpfd1
+	check "killed thrice: the host sees it" until_true 20 device_present 1
+	check "killed thrice: it ends" gadget_stop
+	nothing_left "killed thrice"
+}
+
+leftovers()
+{
+	mkdir $OURS
+	check "empty leftover: it starts" daemon_bound
+	gadget_stop
+	nothing_left "empty leftover"
+
+	mkdir $OURS $OURS/functions/ffs.bpfd0 $OURS/configs/c.1 /run/elsewhere $RUN $RUN/usb_gadget
+	ln -s $OURS $RUN/usb_gadget/bpfd
+	mount -t functionfs bpfd0 /run/elsewhere
+	check "half leftover: it starts" daemon_bound
+	check "half leftover: unmounted where it was" sh -c '! grep -q /run/elsewhere /proc/mounts'
+	gadget_stop
+	nothing_left "half leftover"
+
+	mkdir $OURS $OURS/functions/ffs.bpfd0 $OURS/configs/c.1 /run/elsewhere
+	mount -t functionfs bpfd0 /run/elsewhere
+	exec 8<>/run/elsewhere/ep0
+	gadget_fails "living owner" "a process has its files open"
+	check "living owner: nothing is touched" test -e $OURS/configs/c.1
+	exec 8>&-
+	check "living owner: once it has gone" bpfd-gadget --remove
+	nothing_left "living owner"
+
+	foreign bpfd Loopback.0
+	gadget_fails "name taken" "has function Loopback.0, so it is not ours"
+	check "name taken: --remove is refused" sh -c '! bpfd-gadget --remove 2>/dev/null'
+	check "name taken: nothing is touched" test -e $OURS/configs/x.1/Loopback.0
+	foreign_remove bpfd
+}
+
+# One step after the other fails.
+half_way()
+{
+	foreign other ffs.bpfd1
+	gadget_fails "instance taken" "another gadget has a FunctionFS instance bpfd1"
+	nothing_left "instance taken"
+	check "instance taken: the other gadget stays" test -e $CONFIGFS/other/configs/x.1/ffs.bpfd1
+	foreign_remove other
+
+	mkdir $RUN
+	: >$RUN/bpfd1
+	gadget_fails "mount fails" "cannot mount FunctionFS instance bpfd1"
+	rm $RUN/bpfd1
+	rmdir $RUN
+	nothing_left "mount fails"
+
+	: >$RUN
+	gadget_fails "no directory" "$RUN: cannot make and lock"
+	rm $RUN
+	nothing_left "no directory"
+
+	mount --bind $MOUNT $MOUNT
+	mount -o remount,bind,ro $MOUNT
+	gadget_fails "read-only" "mounted read-only"
+	umount $MOUNT
+	nothing_left "read-only"
+
+	gadget_fails "serial" "not 1 to 126" --serial "$(printf 'a\tb')" || true
+	setpriv --reuid 65534 --regid 65534 --clear-groups bpfd-gadget --serial x >/run/fails.log 2>&1
+	check "not root: it says so" grep -q root /run/fails.log
+	nothing_left "not root"
+	check "no such controller: it waits" sh -c '
+		timeout 3 bpfd-gadget --serial x --udc nonsense 2>&1 | grep -q "waiting for.*nonsense"'
+	nothing_left "no such controller"
+}
+
+few_endpoints()
+{
+	check "eight lanes: it starts" daemon_bound --lanes 8
+	check "eight lanes: fewer, and it says so" log_has 'going on with'
+	check "eight lanes: the dropped ones are gone" test ! -e $OURS/functions/ffs.bpfd7 -a \
+		! -e $OURS/configs/c.1/ffs.bpfd7 -a ! -e $RUN/bpfd7
+	check "eight lanes: the first one stays" test -e $OURS/configs/c.1/ffs.bpfd0 -a \
+		-e $RUN/bpfd0/ep2
+	check "eight lanes: it ends" gadget_stop
+	nothing_left "eight lanes"
+}
+
+controller_goes()
+{
+	check "vanishing controller: it starts" daemon_bound
+	until_true 20 device_present
+	rmmod dummy_hcd
+	check "vanishing controller: the daemon lives" kill -0 "$GADGET_PID"
+	sleep 2
+	load_udc
+	check "vanishing controller: it is taken again" until_true 20 device_present 2
+	check "vanishing controller: it ends" gadget_stop
+	nothing_left "vanishing controller"
+}
+
+bare_kernel
+identity
+controllers
+unknown_function
+killed
+leftovers
+half_way
+few_endpoints
+controller_goes
+check_no_leftovers
+finish
