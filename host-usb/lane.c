@@ -33,7 +33,7 @@ struct lane {
 	struct slot in[LANE_DEPTH], out[LANE_DEPTH];
 	unsigned int in_head, out_next;
 	unsigned int in_flying, out_flying;
-	int out_err;
+	int in_err, out_err; /* of the first that failed; then no other is started */
 	struct lane_counts counts;
 };
 
@@ -207,6 +207,8 @@ static void LIBUSB_CALL slot_done(struct libusb_transfer *usb)
 		slot->state = SLOT_DONE;
 		lane->in_flying--;
 		lane->counts.in_transfers += slot->err == 0;
+		if (slot->err && !lane->in_err)
+			lane->in_err = slot->err;
 		return;
 	}
 	if (slot->err == 0 && usb->actual_length != usb->length)
@@ -229,12 +231,15 @@ static int slot_submit(struct slot *slot, size_t len)
 	return err;
 }
 
-/* A transfer that cannot be started takes its turn as a failed one, after those before it. */
+/* A transfer that cannot be started takes its turn as a failed one, after those before it. After a
+ * failure none is: a reset has taken our claim, and usbfs would silently make another one. */
 static void slot_read(struct slot *slot)
 {
-	slot->err = slot_submit(slot, slot->lane->transfer);
+	struct lane *lane = slot->lane;
+
+	slot->err = lane->in_err ? lane->in_err : slot_submit(slot, lane->transfer);
 	if (slot->err == 0)
-		slot->lane->in_flying++;
+		lane->in_flying++;
 	else
 		slot->state = SLOT_DONE;
 }
@@ -429,7 +434,7 @@ void lane_release(struct lane *lane)
 uint8_t *lane_buffer(struct lane *lane)
 {
 	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
-		if (lane->out[i].state == SLOT_IDLE && !lane->out_err) {
+		if (lane->out[i].state == SLOT_IDLE && !lane->out_err && !lane->in_err) {
 			lane->out_next = i;
 			return lane->out[i].usb->buffer;
 		}

@@ -320,11 +320,11 @@ static void pump_signals(struct pump *p)
 		case SIGTSTP:
 			tty_restore(p->options->tty);
 			signals_stop(number);
-			tty_raw(p->options->tty);
 			p->now_ms = clock_ms();
-			break;
+			/* fall through */
 		case SIGCONT:
 			tty_raw(p->options->tty);
+			p->input_ready = false; /* the terminal may be another job's now */
 			break;
 		default:
 			if (p->state == PUMP_CLOSING)
@@ -352,10 +352,11 @@ static int pump_timeout(const struct pump *p)
 	return lane >= 0 && (wait < 0 || lane < wait) ? lane : wait;
 }
 
+/* A job in the background is told by SIGCONT when it comes to the front. */
 static bool pump_wants_input(struct pump *p)
 {
 	return p->state == PUMP_RUNNING && !p->input_ended && !p->input_ready &&
-	       host_session_credit(p->session) > 0;
+	       host_session_credit(p->session) > 0 && tty_may_read(p->options->tty);
 }
 
 /* stdout is watched even when there is nothing to write: when its reader goes, so does the session

@@ -36,6 +36,11 @@ void tty_raw(struct tty *tty)
 		tty->changed = true;
 }
 
+bool tty_may_read(const struct tty *tty)
+{
+	return !tty->is_terminal || tty_is_ours(tty);
+}
+
 void tty_restore(struct tty *tty)
 {
 	/* Not TCSADRAIN: that waits for a terminal that was stopped with Ctrl-S. */

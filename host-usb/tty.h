@@ -19,6 +19,9 @@ void tty_init(struct tty *tty, int fd);
  * continued. Leaves the terminal alone while another job has it. */
 void tty_raw(struct tty *tty);
 
+/* False while stdin is a terminal that another job has: reading from it would stop the program. */
+bool tty_may_read(const struct tty *tty);
+
 /* Gives the terminal its first settings back. */
 void tty_restore(struct tty *tty);
 

@@ -216,6 +216,7 @@ static void test_tty(void **state)
 	tty_raw(&tty);
 	tty_raw(&tty);
 	tcgetattr(slave, &during);
+	assert_true(tty_may_read(&tty));
 	assert_int_equal(during.c_lflag & (ICANON | ECHO), 0);
 	assert_int_equal(during.c_iflag & ICRNL, 0);
 	assert_int_equal(during.c_lflag & ISIG, before.c_lflag & ISIG);
@@ -255,6 +256,7 @@ static void test_tty_none(void **state)
 	assert_int_equal(pipe(fds), 0);
 	tty_init(&tty, fds[0]);
 	assert_false(tty.is_terminal);
+	assert_true(tty_may_read(&tty));
 	tty_raw(&tty);
 	tty_restore(&tty);
 	close(fds[0]);
@@ -282,6 +284,8 @@ static void background(int slave)
 	tty_raw(&tty);
 	tcgetattr(slave, &after);
 	tty_restore(&tty);
+	if (tty_may_read(&tty))
+		_exit(13);
 	_exit(memcmp(&before, &after, sizeof(before)) ? 12 : 0);
 }
 
