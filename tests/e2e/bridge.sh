@@ -279,7 +279,7 @@ check_silence()
 # A terminal: lines of any length, and its settings afterwards.
 check_terminal()
 {
-	python3 "$here/bridge_tty.py" "$(command -v bpfd-usb)" "$work/boardcat" >"$work/tty" 2>&1
+	timeout 120 python3 "$here/bridge_tty.py" "$(command -v bpfd-usb)" >"$work/tty" 2>&1
 	check "the terminal's tests ran" test $? = 0
 	while read -r word rest; do
 		case $word in
