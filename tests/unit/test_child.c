@@ -23,7 +23,7 @@
 
 static struct children *shell(const char *script)
 {
-	static char *argv[] = {"/bin/sh", "-c", NULL, NULL};
+	static char *argv[] = {(char *)"/bin/sh", (char *)"-c", NULL, NULL};
 	struct children *all;
 
 	argv[2] = (char *)script;
@@ -101,7 +101,7 @@ static void test_signal(void **state)
 
 static void test_exec_fails(void **state)
 {
-	char *argv[] = {"/no/such/program", NULL};
+	char *argv[] = {(char *)"/no/such/program", NULL};
 	struct children *all = children_new(argv);
 	struct child *child = NULL;
 
