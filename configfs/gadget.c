@@ -326,8 +326,8 @@ static int bind_error(const struct gadget *g, const char *udc, int err)
 		return err;
 	}
 	log_write(g->lanes > 1 ? LOG_DEBUG : LOG_ERROR,
-		"%s: refuses gadget %s with %u lanes: too few endpoints, or see the kernel's log",
-		udc, o->name, g->lanes);
+		"%s: refuses gadget %s with %u lane%s: too few endpoints, or see the kernel's log",
+		udc, o->name, g->lanes, g->lanes > 1 ? "s" : "");
 	return -ENOSPC;
 }
 

@@ -11,6 +11,9 @@ $(TOOLS_DIR)/%: tests/tools/%.c
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIBS)
 $(TOOLS_DIR)/bpf_line: TOOL_LIBS = $(call pkg,--libs,libelf)
+$(TOOLS_DIR)/gadget_api: $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
+$(TOOLS_DIR)/gadget_api: TOOL_LIBS = $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK) \
+	$(call pkg,--libs,cmocka libusbgx zlib)
 
 # Debian keeps asm/ in a directory of the architecture, which clang -target bpf does not look into.
 BPF_INCLUDES := -I/usr/include/$(shell $(CC) -dumpmachine)
