@@ -80,19 +80,30 @@ log_of() {
 	printf '%s/%s.log' "$logs" "$(printf '%s' "$1" | tr -c 'A-Za-z0-9_.-' '-')"
 }
 
-suite() {
-	name=$1
+# suite_run and suite_report are the halves of suite, for suites that run beside others.
+suite_run() { # suite_run NAME COMMAND...
+	log=$(log_of "$1")
 	shift
-	log=$(log_of "$name")
 	begin=$(date +%s)
 	status=0
 	CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 "$suite_seconds" "$@" \
 		</dev/null >"$log" 2>&1 || status=$?
-	end=$(date +%s)
+	echo "$status $(($(date +%s) - begin))" >"$log.status"
+}
+
+suite_report() { # suite_report NAME
+	log=$(log_of "$1")
+	read -r status seconds <"$log.status"
+	rm "$log.status"
 	counted=$(tap_count "$status" <"$log")
 	# shellcheck disable=SC2046 # three numbers
-	report "$name" "$log" $((end - begin)) $(printf '%s\n' "$counted" | head -n 1)
+	report "$1" "$log" "$seconds" $(printf '%s\n' "$counted" | head -n 1)
 	printf '%s\n' "$counted" | sed -n '2,$s/^/        /p'
+}
+
+suite() {
+	suite_run "$@"
+	suite_report "$1"
 }
 
 step() {

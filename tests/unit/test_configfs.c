@@ -6,6 +6,7 @@
 #include "configfs/kernel.h"
 #include "configfs/tree.h"
 #include "tests/unit/configfs_test.h"
+#include "tests/unit/skip.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -231,7 +232,7 @@ static void test_mounts(void **state)
 	char mounts[1024];
 
 	if (umount2(b->root, 0) < 0 && errno == EPERM)
-		skip(); /* umount(2) is refused even for what is not mounted */
+		skip_because("umount(2) is refused even for what is not mounted");
 	make_leftover(b);
 	board_mkdir(b, "run/bpfd0");
 	board_mkdir(b, "elsewhere of mine");

@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/skip.h"
+
 #define CHUNK	4096
 #define ENTRIES 5000
 
@@ -36,7 +38,7 @@ static struct map *make(uint32_t type, uint32_t value_size, uint32_t max_entries
 	budget = (struct budget){.max = 1 << 30};
 	err = map_new(&map, &spec, &budget);
 	if (err == -EPERM || err == -ENOSYS)
-		skip(); /* no right to make maps, or a kernel without them */
+		skip_because("no right to make maps, or a kernel without them");
 	assert_int_equal(err, 0);
 	return map;
 }

@@ -27,6 +27,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/skip.h"
+
 struct fake {
 	char dir[64], tracefs[96], sysfs[96];
 	struct paths paths;
@@ -353,7 +355,7 @@ static void test_real_uprobe(void **state)
 
 	hidden.sysfs = "/no/such/sysfs";
 	if (geteuid() || !(pmu || tracefs))
-		skip();
+		skip_because("needs root and uprobes");
 	check_uprobe(&real);
 	if (tracefs)
 		check_uprobe(&hidden);
@@ -411,7 +413,7 @@ static void test_real_kprobe(void **state)
 
 	hidden.sysfs = "/no/such/sysfs";
 	if (geteuid() || access("/sys/kernel/tracing/kprobe_events", W_OK))
-		skip();
+		skip_because("needs root and kprobes in tracefs");
 	check_kprobe(&real, &at, !pmu);
 	check_kprobe(&hidden, &at, true);
 	at.retprobe = true;
@@ -439,7 +441,7 @@ static void test_real_tracepoint(void **state)
 	struct probe *probe;
 
 	if (geteuid() || access("/sys/kernel/tracing/events/syscalls/sys_enter_openat/id", R_OK))
-		skip();
+		skip_because("needs root and tracepoints of system calls");
 	prog = load_counter(BPF_PROG_TYPE_TRACEPOINT, map);
 	assert_int_equal(probe_set_new(&set, &real), 0);
 	assert_int_equal(
@@ -466,8 +468,8 @@ static void test_real_perf_event(void **state)
 	struct probe_set *set;
 	struct probe *probe;
 
-	if (prog < 0) /* not root, or a kernel without BPF */
-		skip();
+	if (prog < 0)
+		skip_because("needs root and a kernel with BPF");
 	assert_int_equal(probe_set_new(&set, &real), 0);
 	assert_int_equal(probe_attach_perf_event(&probe, set, prog, &at), 0);
 	for (int i = 0; i < 50000000 && !count(map); i++)

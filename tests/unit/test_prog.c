@@ -22,6 +22,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/skip.h"
+
 #define INSN(c, d, s, o, i) \
 	((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
 #define MOV_IMM(d, i)	   INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
@@ -47,7 +49,7 @@ static int load(struct prog **prog, const struct bpf_insn *insns, uint32_t count
 	int err = prog_load(prog, &spec, &budget, LOG_MAX, log);
 
 	if (err == -EPERM || err == -ENOSYS)
-		skip(); /* no right to load programs, or a kernel without them */
+		skip_because("no right to load programs, or a kernel without them");
 	return err;
 }
 
@@ -203,7 +205,7 @@ static void rig_open(struct rig *rig, uint32_t pages)
 
 	err = map_new(&rig->map, &spec, &budget);
 	if (err == -EPERM || err == -ENOSYS)
-		skip();
+		skip_because("no right to make maps, or a kernel without them");
 	assert_int_equal(err, 0);
 	rig_program(rig);
 	assert_int_equal(ring_set_new(&rig->set, &budget), 0);
@@ -290,7 +292,7 @@ static void test_fair(void **state)
 	rig_open(&rig, 8);
 	if (rig.n < 2) {
 		rig_close(&rig);
-		skip();
+		skip_because("needs two CPUs");
 	}
 	emit(&rig, 0, 100);
 	emit(&rig, 1, 100);

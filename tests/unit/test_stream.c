@@ -21,6 +21,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/skip.h"
+
 static char block[64 * 1024];
 
 /* A wait is a failure of the test, not a hang of it. */
@@ -140,7 +142,7 @@ static void test_polled(void **state)
 	pid_t pid;
 
 	if (getuid() != 0)
-		skip();
+		skip_because("needs root");
 	pid = fork();
 	if (pid == 0)
 		polled_pipe();

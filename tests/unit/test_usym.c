@@ -24,6 +24,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/skip.h"
+
 /* A small ELF file: one executable segment of 0x1000 bytes at file offset 0x1000. */
 #define TEXT_OFFSET  0x1000
 #define TEXT_ADDRESS 0x401000
@@ -351,7 +353,7 @@ static void test_vdso(void **state)
 	uint64_t address;
 
 	if (!getauxval(AT_SYSINFO_EHDR))
-		skip();
+		skip_because("no vDSO");
 	assert_int_equal(usym_new(&usym, "/proc"), 0);
 	assert_int_equal(
 		usym_find_name(usym, getpid(), "__vdso_clock_gettime", "[vdso]", &address), 0);
@@ -545,7 +547,7 @@ static void test_demangle(void **state)
 	char text[1024], bomb[1024] = "_Z1f";
 
 	if (!demangle_available())
-		skip();
+		skip_because("built without libiberty");
 	assert_true(demangle("_ZNSt6vectorIiSaIiEE4sizeEv", text, sizeof(text)));
 	assert_string_equal(text, "std::vector<int, std::allocator<int> >::size()");
 	assert_false(demangle("main", text, sizeof(text)));
