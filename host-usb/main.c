@@ -40,7 +40,7 @@ static const struct option_spec option_table[] = {
 	{'w', "wait", "[SECONDS]", "wait for the board, for ever or this long"},
 	{OPT_STATS, "stats", NULL, "at the end say how much was moved, and how fast"},
 	{OPT_LEASE, "lease", "SECONDS", "the board ends the session if it hears nothing this long"},
-	{OPT_TRANSFER, "transfer", "BYTES", "size of USB transfers, a multiple of 1024"},
+	{OPT_TRANSFER, "transfer", "BYTES", "most bytes of a USB transfer, a multiple of 1024"},
 	{OPT_SYSFS, "sysfs", "DIR", "look for boards here (default /sys)"},
 	OPTIONS_COMMON,
 };

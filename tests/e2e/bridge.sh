@@ -126,7 +126,6 @@ check_lanes()
 
 check_outputs()
 {
-	local count
 	echo "exec head -c 5000000 /dev/zero" | bpfd-usb --lease 2 | (sleep 5; wc -c) >"$work/count"
 	check "stdout blocked for longer than the lease: nothing is lost" \
 		test "${PIPESTATUS[*]} $(cat "$work/count")" = "0 0 0 5000000"
@@ -137,7 +136,7 @@ check_outputs()
 	check "stdout closed: the board's process is gone" until_true 3 gone boardyes
 
 	SECONDS=0
-	echo "exec $work/boardsleep 30" | bpfd-usb 2>/dev/null | sleep 1
+	echo "exec $work/boardsleep 30" | bpfd-usb 2>/dev/null | bash -c 'sleep 1'
 	check "stdout closed with nothing to write: noticed" test $SECONDS -lt 10
 	check "and the board's process is gone" until_true 3 gone boardsleep
 
@@ -147,13 +146,12 @@ check_outputs()
 
 	# A reader that never empties stderr, for as long as the session runs.
 	mkfifo "$work/fifo"
-	sleep 1000 <"$work/fifo" &
-	count=$!
+	exec 9<>"$work/fifo"
 	SECONDS=0
 	echo "head -c 300000 /dev/zero >&2; echo out; exit 4" | bpfd-usb >"$work/out" 2>"$work/fifo"
 	check "stderr full: the session goes on" test "$? $(cat "$work/out")" = "4 out"
 	check "stderr full: held for a moment only" test $SECONDS -lt 10
-	kill "$count"
+	exec 9>&-
 
 	bpfd-usb <&- >"$work/out" 2>"$work/err"
 	check "stdin closed is an empty one" test $? = 0
@@ -188,7 +186,7 @@ exact()
 {
 	local size
 	size=$(stat -c %s "$work/stream")
-	[ "$size" -gt 0 ] && seq 1 $STREAM 2>/dev/null | head -c "$size" | cmp - "$work/stream"
+	[ "$size" -gt 0 ] && seq 1 "$STREAM" 2>/dev/null | head -c "$size" | cmp - "$work/stream"
 }
 works_again()
 {
