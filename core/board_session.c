@@ -43,7 +43,9 @@ struct board_session *board_session_new(const struct board_config *config)
 
 	if (s) {
 		s->config = *config;
-		link_open(&s->link, config->max_transfer, TRANSFER_MAX);
+		if (s->config.max_send == 0)
+			s->config.max_send = config->max_transfer;
+		link_open(&s->link, s->config.max_send, TRANSFER_MAX);
 	}
 	return s;
 }
@@ -164,7 +166,7 @@ static enum board_event board_hello(
 	s->input = malloc(s->config.window);
 	if (!s->input)
 		return board_refuse(s, RESET_START, hello.nonce, "out of memory");
-	link_open(&s->link, s->config.max_transfer, hello.max_transfer);
+	link_open(&s->link, s->config.max_send, hello.max_transfer);
 	s->link.rx_seq = 1;
 	s->nonce = hello.nonce;
 	s->lease_ms = board_lease(hello.lease_ms);

@@ -13,8 +13,9 @@
 
 struct board_config {
 	uint32_t max_transfer; /* bytes, TRANSFER_MIN to TRANSFER_MAX: size of a receive buffer */
-	uint32_t window;       /* bytes of input that a session may hold */
-	const char *version;   /* of the program, not copied */
+	uint32_t max_send;   /* bytes, the same range: size of a buffer to send; 0: max_transfer */
+	uint32_t window;     /* bytes of input that a session may hold */
+	const char *version; /* of the program, not copied */
 };
 
 /* What the caller has to do. A HELLO that replaces a session gives BOARD_START alone: the process
@@ -70,7 +71,7 @@ void board_session_discard_input(struct board_session *s);
 /* True if there are frames to send besides output of the child. */
 bool board_session_pending(const struct board_session *s);
 
-/* Builds a transfer in `buffer` (config.max_transfer bytes): begin puts all pending frames in. Then
+/* Builds a transfer in `buffer` (config.max_send bytes): begin puts all pending frames in. Then
  * up to room bytes of output can be stored at link_payload() and put as FRAME_DATA or FRAME_NOTE,
  * more than once. finish returns the length to send, 0 for nothing. */
 void board_session_begin(struct board_session *s, struct transfer *t, uint8_t *buffer);

@@ -37,6 +37,7 @@ struct slot {
  * report them out of order: the slots are a ring and are taken from its head. */
 struct endpoint {
 	int fd;
+	size_t size; /* of a buffer, bytes */
 	struct slot slots[FFS_DEPTH];
 	unsigned int head; /* the oldest slot that is in flight or done */
 	unsigned int used; /* slots from head on that are in flight or done */
@@ -46,7 +47,6 @@ struct endpoint {
 struct ffs {
 	int ep0, completion;
 	aio_context_t aio;
-	size_t size;
 	struct endpoint out, in;
 	bool enabled;
 	unsigned int generation;
@@ -111,13 +111,13 @@ static int open_file(const char *dir, const char *name)
 	return fd;
 }
 
-static int open_endpoint(struct ffs *ffs, struct endpoint *ep, const char *dir, const char *name)
+static int open_endpoint(struct endpoint *ep, const char *dir, const char *name)
 {
 	ep->fd = open_file(dir, name);
 	if (ep->fd < 0)
 		return ep->fd;
 	for (unsigned int i = 0; i < FFS_DEPTH; i++) {
-		ep->slots[i].buffer = malloc(ffs->size);
+		ep->slots[i].buffer = malloc(ep->size);
 		if (!ep->slots[i].buffer)
 			return -ENOMEM;
 	}
@@ -132,14 +132,15 @@ static void close_endpoint(struct endpoint *ep)
 		free(ep->slots[i].buffer);
 }
 
-int ffs_open(const char *dir, size_t size, struct ffs **result)
+int ffs_open(const char *dir, size_t receive_size, size_t send_size, struct ffs **result)
 {
 	struct ffs *ffs = calloc(1, sizeof(*ffs));
 	int err;
 
 	if (!ffs)
 		return -ENOMEM;
-	ffs->size = size;
+	ffs->out.size = receive_size;
+	ffs->in.size = send_size;
 	ffs->ep0 = ffs->completion = ffs->out.fd = ffs->in.fd = -1;
 	err = aio_setup(2 * FFS_DEPTH, &ffs->aio);
 	if (err < 0) {
@@ -159,9 +160,9 @@ int ffs_open(const char *dir, size_t size, struct ffs **result)
 		log_error("%s/ep0: descriptors refused: %s", dir, strerror(-err));
 		goto err_close;
 	}
-	err = open_endpoint(ffs, &ffs->out, dir, "ep1");
+	err = open_endpoint(&ffs->out, dir, "ep1");
 	if (err == 0)
-		err = open_endpoint(ffs, &ffs->in, dir, "ep2");
+		err = open_endpoint(&ffs->in, dir, "ep2");
 	if (err < 0)
 		goto err_close;
 	*result = ffs;
@@ -237,7 +238,7 @@ static void start_reads(struct ffs *ffs)
 
 	while (ffs->enabled && ep->used < FFS_DEPTH) {
 		err = slot_submit(ffs, ep, &ep->slots[(ep->head + ep->used) % FFS_DEPTH],
-			IOCB_CMD_PREAD, ffs->size);
+			IOCB_CMD_PREAD, ep->size);
 		if (err < 0) {
 			log_debug("ep1: read: %s", strerror(-err));
 			ffs->enabled = false;

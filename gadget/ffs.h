@@ -24,10 +24,10 @@ struct ffs_transfer {
 
 struct ffs;
 
-/* Opens the instance mounted on `dir`, writes descriptors and strings and opens the endpoints.
- * `size` is that of a transfer's buffer in bytes, a multiple of 1024. Returns 0 and *ffs, owned by
- * the caller, or a negative errno, having logged what failed. */
-int ffs_open(const char *dir, size_t size, struct ffs **ffs);
+/* Opens the instance mounted on `dir`, writes descriptors and strings and opens the endpoints. The
+ * sizes are those of the buffers of transfers from and to the host in bytes, multiples of 1024.
+ * Returns 0 and *ffs, owned by the caller, or a negative errno, having logged what failed. */
+int ffs_open(const char *dir, size_t receive_size, size_t send_size, struct ffs **ffs);
 
 /* Closes everything. When the last ep0 of a gadget closes, the kernel unbinds the gadget. */
 void ffs_close(struct ffs *ffs);

@@ -12,7 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LANE_TRANSFER (16 * 1024) /* bytes of a buffer, eight to a lane */
+/* Bytes of a buffer, four of each to a lane. The kernel allocates as much contiguous memory for
+ * each transfer in flight, for reads all the time: commands are small, and 32 KiB is the most that
+ * it hands out without fear of fragmentation (PAGE_ALLOC_COSTLY_ORDER). */
+#define LANE_RECEIVE (16 * 1024)
+#define LANE_SEND    (32 * 1024)
 
 enum { POLL_EP0, POLL_COMPLETION, POLL_STDIN, POLL_STDOUT, POLL_STDERR };
 
@@ -30,7 +34,12 @@ struct lane {
 
 int lane_open(const char *dir, unsigned int index, struct children *children, struct lane **result)
 {
-	const struct board_config config = {LANE_TRANSFER, WINDOW_SIZE, BPFD_USB_VERSION};
+	const struct board_config config = {
+		.max_transfer = LANE_RECEIVE,
+		.max_send = LANE_SEND,
+		.window = WINDOW_SIZE,
+		.version = BPFD_USB_VERSION,
+	};
 	struct lane *lane = calloc(1, sizeof(*lane));
 	int err = -ENOMEM;
 
@@ -40,7 +49,7 @@ int lane_open(const char *dir, unsigned int index, struct children *children, st
 	lane->children = children;
 	lane->session = board_session_new(&config);
 	if (lane->session)
-		err = ffs_open(dir, LANE_TRANSFER, &lane->ffs);
+		err = ffs_open(dir, LANE_RECEIVE, LANE_SEND, &lane->ffs);
 	if (err < 0) {
 		lane_close(lane);
 		return err;

@@ -22,7 +22,8 @@ struct fixture {
 
 static inline int setup(void **state)
 {
-	static const struct board_config config = {MAX_TRANSFER, WINDOW, "9.8.7"};
+	static const struct board_config config = {
+		.max_transfer = MAX_TRANSFER, .window = WINDOW, .version = "9.8.7"};
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);

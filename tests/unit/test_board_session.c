@@ -183,7 +183,11 @@ static void window_is_announced_by_quarters(void **state)
 /* A window so small that its quarter is 0 must not announce for ever. */
 static void smallest_window(void **state)
 {
-	static const struct board_config config = {MAX_TRANSFER, 1, "1"};
+	static const struct board_config config = {
+		.max_transfer = MAX_TRANSFER,
+		.window = 1,
+		.version = "1",
+	};
 	struct fixture *f = *state;
 
 	board_session_free(f->s);
@@ -342,7 +346,11 @@ static void smallest_host_buffer(void **state)
 /* The longest of everything that can be pending at once fits into the smallest transfer. */
 static void everything_pending(void **state)
 {
-	static const struct board_config config = {TRANSFER_MIN, 4, NULL};
+	static const struct board_config config = {
+		.max_transfer = TRANSFER_MIN,
+		.window = 4,
+		.version = NULL,
+	};
 	struct fixture *f = *state;
 	struct board_config long_config = config;
 	struct hello hello = wire_hello_default(NONCE);

@@ -201,7 +201,11 @@ static void make_session(struct example *e)
 static char *make_example(void)
 {
 	static const struct host_config host_config = {MAX_TRANSFER, LEASE_MS, 0};
-	static const struct board_config board_config = {MAX_TRANSFER, WINDOW_SIZE, "0.1.0"};
+	static const struct board_config board_config = {
+		.max_transfer = MAX_TRANSFER,
+		.window = WINDOW_SIZE,
+		.version = "0.1.0",
+	};
 	static struct example e;
 	struct hello hello = wire_hello_default(0x1122334455667788);
 	static struct wire w;

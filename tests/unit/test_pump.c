@@ -67,7 +67,11 @@ static void lane_wake(const struct lane *lane)
 
 static struct lane *fake_lane(const struct fake *fake)
 {
-	static const struct board_config config = {TRANSFER, 65536, "test"};
+	static const struct board_config config = {
+		.max_transfer = TRANSFER,
+		.window = 65536,
+		.version = "test",
+	};
 	struct lane *lane = calloc(1, sizeof(*lane));
 
 	lane->fake = *fake;
