@@ -321,7 +321,12 @@ static void explore(uint32_t window, uint8_t total, uint8_t opens, bool early)
 	memset(&start, 0, sizeof(start));
 	m->window = window;
 	m->total = total;
-	start.board.config = (struct board_config){TRANSFER_MIN, window, "1"};
+	start.board.config = (struct board_config){
+		.max_transfer = TRANSFER_MIN,
+		.max_send = TRANSFER_MIN,
+		.window = window,
+		.version = "1",
+	};
 	link_open(&start.board.link, TRANSFER_MIN, TRANSFER_MAX);
 	start.host.config.max_transfer = TRANSFER_MIN;
 	host_session_open(&start.host, 1, 0);
