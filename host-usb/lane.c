@@ -18,13 +18,13 @@
 enum slot_state { SLOT_IDLE, SLOT_FLYING, SLOT_DONE };
 
 struct slot {
-	struct lane *lane;
+	struct usb_lane *lane;
 	struct libusb_transfer *usb;
 	enum slot_state state;
 	int err; /* of a transfer that is done */
 };
 
-struct lane {
+struct usb_lane {
 	libusb_context *usb;
 	libusb_device_handle *handle;
 	int fd;
@@ -34,7 +34,7 @@ struct lane {
 	unsigned int in_head, out_next;
 	unsigned int in_flying, out_flying;
 	int in_err, out_err; /* of the first that failed; then no other is started */
-	struct lane_counts counts;
+	struct usb_lane_counts counts;
 };
 
 static int usb_errno(int err)
@@ -87,7 +87,7 @@ static int transfer_errno(enum libusb_transfer_status status)
 	}
 }
 
-const char *lane_error_text(int err)
+const char *usb_lane_error_text(int err)
 {
 	switch (-err) {
 	case ENODEV:
@@ -147,7 +147,7 @@ static bool lane_place(const struct libusb_interface_descriptor *alt, struct lan
 	return place->in && place->out;
 }
 
-int lane_places(
+int usb_lane_places(
 	const struct libusb_config_descriptor *config, struct lane_place places[static LANES_MAX])
 {
 	int count = 0;
@@ -168,7 +168,7 @@ int lane_places(
 
 /* Claims the first lane that nobody holds: of two bridges that start at once the kernel gives it
  * to one, and the other goes on to the next. */
-static int lane_claim(struct lane *lane)
+static int lane_claim(struct usb_lane *lane)
 {
 	struct lane_place places[LANES_MAX];
 	struct libusb_config_descriptor *config;
@@ -179,7 +179,7 @@ static int lane_claim(struct lane *lane)
 		return -ENXIO; /* not configured */
 	if (err < 0)
 		return usb_errno(err);
-	count = lane_places(config, places);
+	count = usb_lane_places(config, places);
 	libusb_free_config_descriptor(config);
 	if (count <= 0)
 		return count < 0 ? count : -ENXIO;
@@ -199,7 +199,7 @@ static int lane_claim(struct lane *lane)
 static void LIBUSB_CALL slot_done(struct libusb_transfer *usb)
 {
 	struct slot *slot = usb->user_data;
-	struct lane *lane = slot->lane;
+	struct usb_lane *lane = slot->lane;
 	bool in = (usb->endpoint & LIBUSB_ENDPOINT_IN) != 0;
 
 	slot->err = transfer_errno(usb->status);
@@ -235,7 +235,7 @@ static int slot_submit(struct slot *slot, size_t len)
  * failure none is: a reset has taken our claim, and usbfs would silently make another one. */
 static void slot_read(struct slot *slot)
 {
-	struct lane *lane = slot->lane;
+	struct usb_lane *lane = slot->lane;
 
 	slot->err = lane->in_err ? lane->in_err : slot_submit(slot, lane->transfer);
 	if (slot->err == 0)
@@ -244,7 +244,7 @@ static void slot_read(struct slot *slot)
 		slot->state = SLOT_DONE;
 }
 
-static int slot_init(struct slot *slot, struct lane *lane, uint8_t endpoint)
+static int slot_init(struct slot *slot, struct usb_lane *lane, uint8_t endpoint)
 {
 	uint8_t *data;
 
@@ -268,7 +268,7 @@ static void slot_free(struct slot *slot)
 	libusb_free_transfer(slot->usb);
 }
 
-static int lane_start(struct lane *lane)
+static int lane_start(struct usb_lane *lane)
 {
 	int err;
 
@@ -286,7 +286,7 @@ static int lane_start(struct lane *lane)
 
 /* The node is opened here and handed to libusb, which then looks at this device only: no scan of
  * the bus, no thread that waits for others. */
-static int lane_open_node(struct lane *lane, const char *node)
+static int lane_open_node(struct usb_lane *lane, const char *node)
 {
 	int err;
 
@@ -302,9 +302,9 @@ static int lane_open_node(struct lane *lane, const char *node)
 	return usb_errno(libusb_wrap_sys_device(lane->usb, lane->fd, &lane->handle));
 }
 
-int lane_open(const char *node, size_t transfer, struct lane **result)
+int usb_lane_open(const char *node, size_t transfer, struct usb_lane **result)
 {
-	struct lane *lane = calloc(1, sizeof(*lane));
+	struct usb_lane *lane = calloc(1, sizeof(*lane));
 	int err;
 
 	if (!lane)
@@ -326,11 +326,11 @@ int lane_open(const char *node, size_t transfer, struct lane **result)
 	return 0;
 
 err_close:
-	lane_close(lane);
+	usb_lane_close(lane);
 	return err;
 }
 
-static void lane_cancel(struct lane *lane)
+static void lane_cancel(struct usb_lane *lane)
 {
 	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
 		if (lane->in[i].state == SLOT_FLYING)
@@ -341,7 +341,7 @@ static void lane_cancel(struct lane *lane)
 }
 
 /* Waits for all that is in flight. Returns false if something stays out. */
-static bool lane_reap(struct lane *lane)
+static bool lane_reap(struct usb_lane *lane)
 {
 	struct timeval wait = {.tv_usec = 50000};
 	uint64_t end = clock_ms() + REAP_MS;
@@ -351,7 +351,7 @@ static bool lane_reap(struct lane *lane)
 	return !lane->in_flying && !lane->out_flying;
 }
 
-void lane_close(struct lane *lane)
+void usb_lane_close(struct usb_lane *lane)
 {
 	if (!lane)
 		return;
@@ -376,12 +376,12 @@ void lane_close(struct lane *lane)
 	free(lane);
 }
 
-unsigned int lane_interface(const struct lane *lane)
+unsigned int usb_lane_interface(const struct usb_lane *lane)
 {
 	return lane->place.interface;
 }
 
-size_t lane_pollfds(struct lane *lane, struct pollfd fds[static LANE_FDS_MAX])
+size_t usb_lane_pollfds(struct usb_lane *lane, struct pollfd fds[static LANE_FDS_MAX])
 {
 	const struct libusb_pollfd **list = libusb_get_pollfds(lane->usb);
 	size_t count = 0;
@@ -394,7 +394,7 @@ size_t lane_pollfds(struct lane *lane, struct pollfd fds[static LANE_FDS_MAX])
 	return count;
 }
 
-int lane_timeout(struct lane *lane)
+int usb_lane_timeout(struct usb_lane *lane)
 {
 	struct timeval next;
 
@@ -404,7 +404,7 @@ int lane_timeout(struct lane *lane)
 	return (int)(next.tv_sec * 1000 + (next.tv_usec + 999) / 1000);
 }
 
-int lane_handle(struct lane *lane)
+int usb_lane_handle(struct usb_lane *lane)
 {
 	struct timeval now = {0};
 	int err = usb_errno(libusb_handle_events_timeout_completed(lane->usb, &now, NULL));
@@ -412,7 +412,7 @@ int lane_handle(struct lane *lane)
 	return err == -EINTR ? 0 : err;
 }
 
-int lane_receive(struct lane *lane, const uint8_t **data, size_t *len)
+int usb_lane_receive(struct usb_lane *lane, const uint8_t **data, size_t *len)
 {
 	const struct slot *slot = &lane->in[lane->in_head];
 
@@ -425,13 +425,13 @@ int lane_receive(struct lane *lane, const uint8_t **data, size_t *len)
 	return 1;
 }
 
-void lane_release(struct lane *lane)
+void usb_lane_release(struct usb_lane *lane)
 {
 	slot_read(&lane->in[lane->in_head]);
 	lane->in_head = (lane->in_head + 1) % LANE_DEPTH;
 }
 
-uint8_t *lane_buffer(struct lane *lane)
+uint8_t *usb_lane_buffer(struct usb_lane *lane)
 {
 	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
 		if (lane->out[i].state == SLOT_IDLE && !lane->out_err && !lane->in_err) {
@@ -442,7 +442,7 @@ uint8_t *lane_buffer(struct lane *lane)
 	return NULL;
 }
 
-void lane_send(struct lane *lane, size_t len)
+void usb_lane_send(struct usb_lane *lane, size_t len)
 {
 	int err = slot_submit(&lane->out[lane->out_next], len);
 
@@ -452,12 +452,12 @@ void lane_send(struct lane *lane, size_t len)
 		lane->out_err = err;
 }
 
-bool lane_sending(const struct lane *lane)
+bool usb_lane_sending(const struct usb_lane *lane)
 {
 	return lane->out_flying > 0;
 }
 
-struct lane_counts lane_counts(const struct lane *lane)
+struct usb_lane_counts usb_lane_counts(const struct usb_lane *lane)
 {
 	return lane->counts;
 }

@@ -246,7 +246,7 @@ static int open_failed(const struct command_line *line, const struct device *dev
 		return STATUS_NO_LANE;
 	default:
 		log_error("board %s: %s", device->path[0] ? device->path : line->sysfs,
-			lane_error_text(err));
+			usb_lane_error_text(err));
 		return STATUS_LOST;
 	}
 }
@@ -272,7 +272,7 @@ static int wait_scan(int signal_fd, struct tty *tty)
 
 /* Finds the board and claims a lane. Returns 0 and *lane, the exit status, or minus a signal. */
 static int open_board(
-	const struct command_line *line, int signal_fd, struct tty *tty, struct lane **lane)
+	const struct command_line *line, int signal_fd, struct tty *tty, struct usb_lane **lane)
 {
 	uint64_t start = clock_ms(), denied = 0, limit;
 	struct device device = {.bus = 0};
@@ -284,7 +284,7 @@ static int open_board(
 		err = find_board(line, &device);
 		if (err == 0) {
 			device_node(&device, node, sizeof(node));
-			err = lane_open(node, (size_t)line->transfer, lane);
+			err = usb_lane_open(node, (size_t)line->transfer, lane);
 		}
 		if (err == 0)
 			return 0;
@@ -308,7 +308,7 @@ static int open_board(
 	}
 }
 
-static void tell_stats(const struct pump_counts *counts, const struct lane_counts *lane)
+static void tell_stats(const struct pump_counts *counts, const struct usb_lane_counts *lane)
 {
 	double seconds = (double)counts->open_ms / 1000;
 	double mb = (double)(counts->sent + counts->received) / 1e6;
@@ -331,14 +331,14 @@ static int run(const struct command_line *line, int signal_fd, struct tty *tty)
 		.tty = tty,
 	};
 	struct pump_counts counts;
-	struct lane_counts lane;
+	struct usb_lane_counts lane;
 	int status = open_board(line, signal_fd, tty, &options.lane);
 
 	if (status != 0)
 		return status;
 	status = pump_run(&options, &counts);
-	lane = lane_counts(options.lane);
-	lane_close(options.lane);
+	lane = usb_lane_counts(options.lane);
+	usb_lane_close(options.lane);
 	if (line->stats)
 		tell_stats(&counts, &lane);
 	return status;

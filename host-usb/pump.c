@@ -33,7 +33,7 @@ enum pump_state {
 
 struct pump {
 	const struct pump_options *options;
-	struct lane *lane;
+	struct usb_lane *lane;
 	struct host_session *session;
 	struct stream *in, *out;
 	struct notes *notes;
@@ -85,7 +85,7 @@ static void pump_lane_lost(struct pump *p, int err)
 		p->state = PUMP_OVER;
 		return;
 	}
-	log_error("lane %u: %s", lane_interface(p->lane), lane_error_text(err));
+	log_error("lane %u: %s", usb_lane_interface(p->lane), usb_lane_error_text(err));
 	pump_account(p);
 	pump_end(p, STATUS_LOST);
 }
@@ -108,7 +108,7 @@ static void pump_hello(struct pump *p)
 
 	if (p->tries++ == HELLO_TRIES) {
 		log_error("lane %u: the board does not answer; does bpfd-gadget run on it?",
-			lane_interface(p->lane));
+			usb_lane_interface(p->lane));
 		pump_close(p, STATUS_LOST);
 		return;
 	}
@@ -164,7 +164,7 @@ static void pump_opened(struct pump *p)
 
 	p->opened_ms = p->now_ms;
 	log_debug("lane %u: session open, board has version %s, link %u.%u, lease %lu ms",
-		lane_interface(p->lane), reply->version, reply->hello.major, reply->hello.minor,
+		usb_lane_interface(p->lane), reply->version, reply->hello.major, reply->hello.minor,
 		(unsigned long)reply->hello.lease_ms);
 }
 
@@ -191,7 +191,7 @@ static void pump_event(struct pump *p)
 		pump_close(p, STATUS_LOST);
 		break;
 	case HOST_NONE:
-		lane_release(p->lane);
+		usb_lane_release(p->lane);
 		p->transfer = NULL;
 		break;
 	case HOST_OUTPUT:
@@ -233,7 +233,7 @@ static void pump_receive(struct pump *p)
 		if (p->event.len > 0)
 			break;
 		if (!p->transfer) {
-			n = lane_receive(p->lane, &p->transfer, &p->transfer_len);
+			n = usb_lane_receive(p->lane, &p->transfer, &p->transfer_len);
 			if (n < 0)
 				pump_lane_lost(p, n);
 			if (n <= 0)
@@ -281,13 +281,13 @@ static void pump_send(struct pump *p)
 	uint8_t *buffer;
 	size_t len;
 
-	while ((buffer = lane_buffer(p->lane))) {
+	while ((buffer = usb_lane_buffer(p->lane))) {
 		host_session_begin(p->session, &t, buffer);
 		pump_input(p, &t);
 		len = host_session_finish(p->session, &t);
 		if (len > 0) {
 			pump_trace(p, '>', buffer, len);
-			lane_send(p->lane, len);
+			usb_lane_send(p->lane, len);
 		} else if (!host_session_pending(p->session)) {
 			break;
 		}
@@ -340,7 +340,7 @@ static void pump_signals(struct pump *p)
 static int pump_timeout(const struct pump *p)
 {
 	uint64_t due = host_session_deadline(p->session), notes = notes_deadline(p->notes);
-	int lane = lane_timeout(p->lane), wait;
+	int lane = usb_lane_timeout(p->lane), wait;
 
 	if (p->state == PUMP_CLOSING && p->close_ms < due)
 		due = p->close_ms;
@@ -376,7 +376,7 @@ static void pump_wait(struct pump *p)
 		fds[POLL_STDIN].fd = stream_fd(p->in);
 	if (p->state == PUMP_RUNNING)
 		fds[POLL_STDOUT].fd = stream_fd(p->out);
-	lane_fds = lane_pollfds(p->lane, &fds[POLL_LANE]);
+	lane_fds = usb_lane_pollfds(p->lane, &fds[POLL_LANE]);
 	/* EINTR (the program was continued) and ENOMEM are as good as nothing ready. */
 	poll(fds, POLL_LANE + lane_fds, pump_timeout(p));
 	p->now_ms = clock_ms();
@@ -391,7 +391,7 @@ static void pump_wait(struct pump *p)
 /* True when RESET has left, or is not going to. */
 static bool pump_closed(const struct pump *p)
 {
-	bool sent = !host_session_pending(p->session) && !lane_sending(p->lane);
+	bool sent = !host_session_pending(p->session) && !usb_lane_sending(p->lane);
 
 	return sent || p->now_ms >= p->close_ms;
 }
@@ -407,12 +407,12 @@ static void pump_loop(struct pump *p)
 	while (p->state != PUMP_OVER) {
 		pump_send(p);
 		if (p->state == PUMP_CLOSING &&
-			(pump_closed(p) || lane_receive(p->lane, &data, &len) < 0)) {
+			(pump_closed(p) || usb_lane_receive(p->lane, &data, &len) < 0)) {
 			p->state = PUMP_OVER;
 			break;
 		}
 		pump_wait(p);
-		err = lane_handle(p->lane);
+		err = usb_lane_handle(p->lane);
 		if (err < 0)
 			pump_lane_lost(p, err);
 		pump_receive(p);

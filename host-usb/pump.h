@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct pump_options {
-	struct lane *lane;
+	struct usb_lane *lane;
 	size_t transfer;   /* bytes of the lane's buffers */
 	uint32_t lease_ms; /* 0: the usual one */
 	bool trace;	   /* log each frame */

@@ -231,12 +231,12 @@ static void test_places(void **state)
 	struct lane_place places[LANES_MAX];
 	struct config c = {.config = {0}};
 
-	assert_int_equal(lane_places(&c.config, places), 0);
+	assert_int_equal(usb_lane_places(&c.config, places), 0);
 	config_add(&c, 0x42, 0x01, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
 	config_add(&c, LANE_SUBCLASS, 0x02, 0x82, LIBUSB_TRANSFER_TYPE_BULK);
 	config_add(&c, LANE_SUBCLASS, 0x03, 0x83, LIBUSB_TRANSFER_TYPE_INTERRUPT);
 	config_add(&c, LANE_SUBCLASS, 0x84, 0x04, LIBUSB_TRANSFER_TYPE_BULK);
-	assert_int_equal(lane_places(&c.config, places), 2);
+	assert_int_equal(usb_lane_places(&c.config, places), 2);
 	assert_int_equal(places[0].interface, 1);
 	assert_int_equal(places[0].out, 0x02);
 	assert_int_equal(places[0].in, 0x82);
@@ -252,12 +252,12 @@ static void test_places_duplicate(void **state)
 
 	config_add(&c, LANE_SUBCLASS, 0x01, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
 	config_add(&c, LANE_SUBCLASS, 0x02, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
-	assert_int_equal(lane_places(&c.config, places), -EEXIST);
+	assert_int_equal(usb_lane_places(&c.config, places), -EEXIST);
 	/* Between other interfaces it is no business of ours. */
 	config_add(&foreign, 0x42, 0x01, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
 	config_add(&foreign, 0x42, 0x01, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
 	config_add(&foreign, LANE_SUBCLASS, 0x02, 0x82, LIBUSB_TRANSFER_TYPE_BULK);
-	assert_int_equal(lane_places(&foreign.config, places), 1);
+	assert_int_equal(usb_lane_places(&foreign.config, places), 1);
 }
 
 static void test_places_one_way(void **state)
@@ -266,19 +266,19 @@ static void test_places_one_way(void **state)
 	struct config c = {.config = {0}};
 
 	config_add(&c, LANE_SUBCLASS, 0x82, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
-	assert_int_equal(lane_places(&c.config, places), 0);
+	assert_int_equal(usb_lane_places(&c.config, places), 0);
 	c.interface[0].num_altsetting = 0;
-	assert_int_equal(lane_places(&c.config, places), 0);
+	assert_int_equal(usb_lane_places(&c.config, places), 0);
 }
 
 static void test_open_missing(void **state)
 {
-	struct lane *lane;
+	struct usb_lane *lane;
 
-	assert_int_equal(lane_open("/nonexistent/001", LANE_TRANSFER, &lane), -ENODEV);
+	assert_int_equal(usb_lane_open("/nonexistent/001", LANE_TRANSFER, &lane), -ENODEV);
 	/* Not a USB device. */
-	assert_true(lane_open("/dev/null", LANE_TRANSFER, &lane) < 0);
-	lane_close(NULL);
+	assert_true(usb_lane_open("/dev/null", LANE_TRANSFER, &lane) < 0);
+	usb_lane_close(NULL);
 }
 
 static void test_error_text(void **state)
@@ -286,7 +286,7 @@ static void test_error_text(void **state)
 	static const int errors[] = {ENODEV, EPIPE, EOVERFLOW, EIO, ECANCELED, EEXIST, ENOMEM};
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		assert_true(strlen(lane_error_text(-errors[i])) > 10);
+		assert_true(strlen(usb_lane_error_text(-errors[i])) > 10);
 }
 
 int main(void)

@@ -45,8 +45,8 @@ struct fake {
 	uint64_t number;
 };
 
-/* The lane of the bridge under test. Each transfer is delivered at the next lane_handle. */
-struct lane {
+/* The lane of the bridge under test. Each transfer is delivered at the next usb_lane_handle. */
+struct usb_lane {
 	struct fake fake;
 	struct board_session *board;
 	int wake;
@@ -58,21 +58,21 @@ struct lane {
 	bool finished;
 };
 
-static void lane_wake(const struct lane *lane)
+static void lane_wake(const struct usb_lane *lane)
 {
 	uint64_t one = 1;
 
 	assert_int_equal(write(lane->wake, &one, sizeof(one)), sizeof(one));
 }
 
-static struct lane *fake_lane(const struct fake *fake)
+static struct usb_lane *fake_lane(const struct fake *fake)
 {
 	static const struct board_config config = {
 		.max_transfer = TRANSFER,
 		.window = 65536,
 		.version = "test",
 	};
-	struct lane *lane = calloc(1, sizeof(*lane));
+	struct usb_lane *lane = calloc(1, sizeof(*lane));
 
 	lane->fake = *fake;
 	lane->board = board_session_new(&config);
@@ -80,36 +80,36 @@ static struct lane *fake_lane(const struct fake *fake)
 	return lane;
 }
 
-void lane_close(struct lane *lane)
+void usb_lane_close(struct usb_lane *lane)
 {
 	board_session_free(lane->board);
 	close(lane->wake);
 	free(lane);
 }
 
-unsigned int lane_interface(const struct lane *lane)
+unsigned int usb_lane_interface(const struct usb_lane *lane)
 {
 	return 0;
 }
 
-size_t lane_pollfds(struct lane *lane, struct pollfd fds[static LANE_FDS_MAX])
+size_t usb_lane_pollfds(struct usb_lane *lane, struct pollfd fds[static LANE_FDS_MAX])
 {
 	fds[0] = (struct pollfd){.fd = lane->wake, .events = POLLIN};
 	return 1;
 }
 
-int lane_timeout(struct lane *lane)
+int usb_lane_timeout(struct usb_lane *lane)
 {
 	return -1;
 }
 
-const char *lane_error_text(int err)
+const char *usb_lane_error_text(int err)
 {
 	return strerror(-err);
 }
 
 /* Takes what the host sent. */
-static void board_take(struct lane *lane)
+static void board_take(struct usb_lane *lane)
 {
 	const struct fake *fake = &lane->fake;
 
@@ -133,7 +133,7 @@ static void board_take(struct lane *lane)
 }
 
 /* The board's process: moves input to output as its kind says. */
-static void board_work(struct lane *lane, struct transfer *t)
+static void board_work(struct usb_lane *lane, struct transfer *t)
 {
 	const struct fake *fake = &lane->fake;
 	size_t room = board_session_room(lane->board, t), len;
@@ -177,7 +177,7 @@ static void board_work(struct lane *lane, struct transfer *t)
 	}
 }
 
-int lane_handle(struct lane *lane)
+int usb_lane_handle(struct usb_lane *lane)
 {
 	struct transfer t;
 	uint64_t count;
@@ -201,7 +201,7 @@ int lane_handle(struct lane *lane)
 	return 0;
 }
 
-int lane_receive(struct lane *lane, const uint8_t **data, size_t *len)
+int usb_lane_receive(struct usb_lane *lane, const uint8_t **data, size_t *len)
 {
 	if (lane->in_len == 0)
 		return lane->err;
@@ -210,18 +210,18 @@ int lane_receive(struct lane *lane, const uint8_t **data, size_t *len)
 	return 1;
 }
 
-void lane_release(struct lane *lane)
+void usb_lane_release(struct usb_lane *lane)
 {
 	lane->in_len = 0;
 	lane_wake(lane);
 }
 
-uint8_t *lane_buffer(struct lane *lane)
+uint8_t *usb_lane_buffer(struct usb_lane *lane)
 {
 	return lane->out_len == 0 && !lane->err ? lane->buffer : NULL;
 }
 
-void lane_send(struct lane *lane, size_t len)
+void usb_lane_send(struct usb_lane *lane, size_t len)
 {
 	assert_true(len < TRANSFER && len % TRANSFER_QUANTUM != 0);
 	memcpy(lane->out, lane->buffer, len);
@@ -229,7 +229,7 @@ void lane_send(struct lane *lane, size_t len)
 	lane_wake(lane);
 }
 
-bool lane_sending(const struct lane *lane)
+bool usb_lane_sending(const struct usb_lane *lane)
 {
 	return lane->out_len > 0;
 }
@@ -264,7 +264,7 @@ static void bridge_child(
 	options.signal_fd = signals_open();
 	options.lane = fake_lane(fake);
 	status = pump_run(&options, &counts);
-	lane_close(options.lane);
+	usb_lane_close(options.lane);
 	close(options.signal_fd);
 	if (status < 0)
 		signals_die(-status);
