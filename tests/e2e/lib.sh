@@ -106,7 +106,7 @@ gadget_stop()
 	local pid=$GADGET_PID
 	GADGET_PID=''
 	kill "$pid" 2>/dev/null
-	wait "$pid"
+	wait "$pid" 2>/dev/null
 }
 
 gadget_kill()
