@@ -152,6 +152,7 @@ static enum board_event board_hello(
 {
 	struct hello hello;
 	char text[LINK_TEXT_MAX + 1];
+	enum board_event replaced;
 
 	if (hello_get(frame, &hello) < 0)
 		return board_violation(s, "malformed HELLO");
@@ -162,10 +163,12 @@ static enum board_event board_hello(
 	}
 	if (frame->seq != 0 || hello.max_transfer < TRANSFER_MIN)
 		return board_refuse(s, RESET_PROTOCOL, hello.nonce, "malformed HELLO");
-	board_session_drop(s);
+	replaced = board_session_drop(s);
 	s->input = malloc(s->config.window);
-	if (!s->input)
-		return board_refuse(s, RESET_START, hello.nonce, "out of memory");
+	if (!s->input) {
+		board_refuse(s, RESET_START, hello.nonce, "out of memory");
+		return replaced;
+	}
 	link_open(&s->link, s->config.max_send, hello.max_transfer);
 	s->link.rx_seq = 1;
 	s->nonce = hello.nonce;

@@ -12,6 +12,7 @@
 #include "core/ring.h"
 #include "core/usym.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,8 @@ int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int 
 
 	if (!b)
 		return -ENOMEM;
+	/* libbpf's own messages would wait for whoever reads stderr; the errno tells enough. */
+	libbpf_set_print(NULL);
 	b->config = *config;
 	b->memory.max = config->limits.memory;
 	raise_rlimits(&b->config.limits);

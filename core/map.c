@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PERCPU_ALIGN  8
@@ -63,8 +64,10 @@ static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 
 	switch (spec->type) {
 	case BPF_MAP_TYPE_RINGBUF:
-	case BPF_MAP_TYPE_USER_RINGBUF:
+	case MAP_TYPE_USER_RINGBUF:
 		return spec->max_entries; /* are bytes */
+	case MAP_TYPE_ARENA: /* are pages */
+		return spec->max_entries * (uint64_t)sysconf(_SC_PAGESIZE);
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 		break;
@@ -170,8 +173,40 @@ int map_delete(struct map *map, const void *key)
 	return bpf_map_delete_elem(map->fd, key);
 }
 
+/* Behind a key that is not there the kernel sees the first one. */
+static int key_behind_none(struct map *map, void *first)
+{
+	static const uint8_t fills[] = {0xff, 0x00, 0x55, 0xaa};
+	char *none = malloc(map->key_size + 1);
+	const void *value;
+	int err = 0;
+
+	if (!none)
+		return -ENOMEM;
+	for (size_t i = 0; !err && i < sizeof(fills); i++) {
+		memset(none, fills[i], map->key_size);
+		err = map_lookup(map, none, &value);
+	}
+	if (err == -ENOENT)
+		err = bpf_map_get_next_key(map->fd, none, first);
+	else if (!err)
+		err = -EFAULT;
+	free(none);
+	return err;
+}
+
+int map_first_key(struct map *map, void *first)
+{
+	int err = bpf_map_get_next_key(map->fd, NULL, first);
+
+	return err == -EFAULT ? key_behind_none(map, first) : err;
+}
+
 int map_next_key(struct map *map, const void *key, const void **next)
 {
 	*next = map_buffer(map);
-	return *next ? bpf_map_get_next_key(map->fd, key, map->buffer) : -ENOMEM;
+	if (!*next)
+		return -ENOMEM;
+	return key ? bpf_map_get_next_key(map->fd, key, map->buffer)
+		   : map_first_key(map, map->buffer);
 }

@@ -174,7 +174,7 @@ static int walk_resume(struct walk *w, int next_err)
 
 	if (next_err)
 		return next_err;
-	err = bpf_map_get_next_key(w->map->fd, NULL, w->first);
+	err = map_first_key(w->map, w->first);
 	if (err || memcmp(w->first, w->next, w->map->key_size) != 0)
 		return err;
 	for (unsigned int i = w->passed; i > oldest; i--) {
@@ -187,7 +187,7 @@ static int walk_resume(struct walk *w, int next_err)
 		if (map_lookup(w->map, key, &value) == 0)
 			return err;
 	}
-	return bpf_map_get_next_key(w->map->fd, NULL, w->next);
+	return map_first_key(w->map, w->next);
 }
 
 static int64_t walk_run(struct walk *w, map_sink sink, void *arg)
@@ -198,7 +198,7 @@ static int64_t walk_run(struct walk *w, map_sink sink, void *arg)
 	char *swap;
 	int err;
 
-	err = bpf_map_get_next_key(w->map->fd, NULL, w->current);
+	err = map_first_key(w->map, w->current);
 	while (!err && steps--) {
 		int next_err = bpf_map_get_next_key(w->map->fd, w->current, w->next);
 
@@ -262,7 +262,7 @@ static int64_t clear_keys(struct map *map)
 	if (!keys)
 		return -ENOMEM;
 	next = keys + map->key_size;
-	err = bpf_map_get_next_key(map->fd, NULL, current);
+	err = map_first_key(map, current);
 	while (!err && steps--) {
 		int next_err = bpf_map_get_next_key(map->fd, current, next);
 

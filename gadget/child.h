@@ -8,6 +8,10 @@
 
 #define CHILD_GRACE_MS 2000 /* from SIGTERM to SIGKILL: time to take probes out of tracefs */
 
+/* Processes at a time, those on their way out included: many more than there are lanes, few enough
+ * for a small board. */
+#define CHILDREN_MAX 64
+
 struct children; /* all processes of the daemon, also those that are on their way out */
 struct child;	 /* the process of a session */
 
@@ -18,8 +22,9 @@ struct children *children_new(char *const *argv);
 void children_free(struct children *all);
 
 /* Starts a process whose stdin, stdout and stderr are pipes of which the other ends are
- * non-blocking. It dies with the daemon. Returns 0 and *child, or a negative errno, that of exec
- * included. */
+ * non-blocking. It dies with the daemon. Returns 0 and *child, or a negative errno: that of exec
+ * too, and -EAGAIN for CHILDREN_MAX processes, as when a host opens sessions faster than they
+ * end. */
 int child_start(struct children *all, struct child **child);
 
 /* The daemon's ends of the pipes; -1 when closed. */

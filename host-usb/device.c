@@ -82,6 +82,24 @@ static bool is_busy(int dir, const char *interface)
 	return readlinkat(dir, path, target, sizeof(target)) > 0;
 }
 
+/* usbip-host takes a device as a whole, to lend it to another machine: it is no board of this one.
+ */
+static bool is_lent(int dir, const char *device)
+{
+	char path[NAME_MAX + 16], target[PATH_MAX];
+	const char *name;
+	ssize_t len;
+
+	if (snprintf(path, sizeof(path), "%s/driver", device) >= (int)sizeof(path))
+		return false;
+	len = readlinkat(dir, path, target, sizeof(target) - 1);
+	if (len <= 0)
+		return false;
+	target[len] = '\0';
+	name = strrchr(target, '/');
+	return strcmp(name ? name + 1 : target, "usb") != 0;
+}
+
 /* Returns 0, or a negative errno when the device vanished meanwhile. */
 static int device_read(int dir, struct device *device)
 {
@@ -102,7 +120,7 @@ static int device_read(int dir, struct device *device)
 }
 
 /* The device of an interface "1-2.3:1.0", with its number of lanes; added when it is new. Returns
- * NULL with *err 0 when there is no such device any more. */
+ * NULL with *err 0 when there is no such device any more, or it is not for us. */
 static struct device *list_device(
 	struct device_list *list, int dir, const char *interface, int *err)
 {
@@ -116,7 +134,7 @@ static struct device *list_device(
 	for (size_t i = 0; i < list->count; i++)
 		if (strcmp(list->items[i].path, device.path) == 0)
 			return &list->items[i];
-	if (device_read(dir, &device) < 0)
+	if (is_lent(dir, device.path) || device_read(dir, &device) < 0)
 		return NULL;
 	items = realloc(list->items, (list->count + 1) * sizeof(*items));
 	if (!items) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests the board's end of a session against a host that breaks the rules, and against line noise.
 #include "tests/unit/board_test.h"
+#include "tests/unit/skip.h"
+
+#include <sys/resource.h>
 
 static void whole_window_and_one_byte(void **state)
 {
@@ -194,6 +197,41 @@ static void flood_of_garbage(void **state)
 	}
 }
 
+#define HUGE_WINDOW (64u << 20) /* malloc() asks the kernel for it, each time */
+
+/* A HELLO that replaces a session but finds no memory for its input: the old process must end, or
+ * its output would be waited for and never taken. */
+static void no_memory_for_the_next_session(void **state)
+{
+#ifdef __SANITIZE_ADDRESS__
+	skip_because("ASan's allocator ends the program when the kernel refuses memory");
+#endif
+	static const struct board_config config = {
+		.max_transfer = MAX_TRANSFER, .window = HUGE_WINDOW, .version = "9.8.7"};
+	struct hello hello = wire_hello_default(NONCE + 1);
+	struct fixture *f = *state;
+	struct reset_info info;
+	struct rlimit old, none;
+	enum board_event event;
+
+	board_session_free(f->s);
+	f->s = board_session_new(&config);
+	assert_non_null(f->s);
+	wire_hello(&f->w, &hello);
+	assert_int_equal(receive(f, 0), BOARD_START);
+	assert_true(send_pending(f) > 0);
+	assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
+	none = (struct rlimit){.rlim_cur = 1, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	event = receive(f, 0);
+	assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+	assert_int_equal(event, BOARD_STOP);
+	assert_false(board_session_is_open(f->s));
+	info = expect_only_reset(f, RESET_START);
+	assert_string_equal(info.text, "out of memory");
+	assert_true(info.nonce == NONCE + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +242,7 @@ int main(void)
 		board_test(violations),
 		board_test(cuts_and_corruption),
 		board_test(flood_of_garbage),
+		board_test(no_memory_for_the_next_session),
 	};
 
 	return cmocka_run_group_tests_name("board_faults", tests, NULL, NULL);

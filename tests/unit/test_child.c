@@ -151,6 +151,26 @@ static void test_sweep(void **state)
 	children_free(all);
 }
 
+/* A host that opens session after session does not fill the board with processes. */
+static void test_limit(void **state)
+{
+	struct children *all = shell("kill -9 $$");
+	struct child *child;
+	int err = 0, started;
+
+	for (started = 0; started < 2 * CHILDREN_MAX; started++) {
+		err = child_start(all, &child);
+		if (err < 0)
+			break;
+		child_release(all, child);
+	}
+	assert_int_equal(started, CHILDREN_MAX);
+	assert_int_equal(err, -EAGAIN);
+	wait_none(all);
+	assert_int_equal(child_start(all, &child), 0);
+	children_free(all);
+}
+
 /* Nothing of ours but the pipes reaches the process; what this test inherited itself does. */
 static void test_descriptors_stay_here(void **state)
 {
@@ -179,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_exec_fails),
 		cmocka_unit_test(test_stubborn),
 		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_descriptors_stay_here),
 	};
 

@@ -4,6 +4,7 @@
 #include "core/bpfd.h"
 #include "core/command.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -62,6 +63,12 @@ static void expect(const char *input, const char *wanted)
 
 	assert_string_equal(text, wanted);
 	free(text);
+}
+
+static void test_libbpf_is_quiet(void **state)
+{
+	expect("", "");
+	assert_null(libbpf_set_print(NULL));
 }
 
 static void test_nothing(void **state)
@@ -298,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_args),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_libbpf_is_quiet),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_not_owned),
 		cmocka_unit_test(test_long_line),

@@ -101,6 +101,10 @@ static void test_scan(void **state)
 	put_board("1-10", "tenth", "1", "9");
 	put_board("1-2.3", "other", "1", "7");
 	put_driver("1-2.3:1.1", "usbfs");
+	put_driver("1-2.3", "usb");
+	/* A board that is lent to another machine. */
+	put_board("1-3", "lent", "1", "8");
+	put_driver("1-3", "usbip-host");
 	/* A keyboard, adb, and an interface that has just gone. */
 	put("1-4", "busnum", "1");
 	put_interface("1-4:1.0", "03", "01", "01");
