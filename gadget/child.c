@@ -30,6 +30,7 @@ struct child {
 
 struct children {
 	struct child *list;
+	unsigned int count;
 	char *const *argv;
 };
 
@@ -115,6 +116,7 @@ static struct child *child_add(struct children *all)
 	child->kill_ms = UINT64_MAX;
 	child->next = all->list;
 	all->list = child;
+	all->count++;
 	return child;
 }
 
@@ -125,6 +127,7 @@ static void child_remove(struct children *all, struct child *child)
 	while (*at != child)
 		at = &(*at)->next;
 	*at = child->next;
+	all->count--;
 	child_close_stdin(child);
 	child_close_stdout(child);
 	child_close_stderr(child);
@@ -152,9 +155,12 @@ static int make_pipes(int pipes[3][2])
 
 int child_start(struct children *all, struct child **result)
 {
-	struct child *child = child_add(all);
+	struct child *child;
 	int pipes[3][2], err;
 
+	if (all->count >= CHILDREN_MAX)
+		return -EAGAIN;
+	child = child_add(all);
 	if (!child)
 		return -ENOMEM;
 	err = make_pipes(pipes);
@@ -222,7 +228,8 @@ bool child_ended(const struct child *child, int *code, int *signal)
 	return child->ended;
 }
 
-/* Without input and output bpfd ends at once, after it has removed what dead ones left behind. */
+/* Without input and output bpfd ends at once, after it has removed what dead ones left behind. It
+ * takes the place of the one that has just been buried, so that no limit is needed here. */
 static void child_sweep(struct children *all)
 {
 	struct child *child = child_add(all);
