@@ -66,8 +66,8 @@ static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 	case BPF_MAP_TYPE_RINGBUF:
 	case MAP_TYPE_USER_RINGBUF:
 		return spec->max_entries; /* are bytes */
-	case MAP_TYPE_ARENA: /* are pages */
-		return spec->max_entries * (uint64_t)sysconf(_SC_PAGESIZE);
+	case MAP_TYPE_ARENA:
+		return spec->max_entries * (uint64_t)sysconf(_SC_PAGESIZE); /* are pages */
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 		break;
