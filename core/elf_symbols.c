@@ -183,9 +183,7 @@ static int read_table(struct elf_symbols *symbols, Elf *elf, Elf_Scn *section,
 	if (header->sh_size > (uint64_t)SYMBOLS_MAX * sizeof(GElf_Sym))
 		return -E2BIG;
 	data = section_data(section, UINT64_MAX);
-	/* base counts our own NUL as well and can be one beyond the limit. */
-	strings = section_data(
-		elf_getscn(elf, header->sh_link), base < NAMES_MAX ? NAMES_MAX - base : 0);
+	strings = section_data(elf_getscn(elf, header->sh_link), NAMES_MAX - base);
 	if (!data || !strings || data->d_type != ELF_T_SYM)
 		return 0;
 	err = add_names(symbols, strings);
