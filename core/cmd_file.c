@@ -121,6 +121,9 @@ void cmd_comm_for_pid(struct bpfd *bpfd, struct args *args)
 		reply_text(bpfd->reply, OPEN_FAILED);
 		return;
 	}
+	/* A process chooses its name, and that one is just short enough. */
+	if (strcmp(comm, REPLY_END) == 0)
+		comm[0] = '?';
 	reply_text(bpfd->reply, comm);
 	reply_text(bpfd->reply, "\n");
 }

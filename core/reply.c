@@ -173,5 +173,5 @@ void reply_begin(struct reply *reply)
 
 void reply_end(struct reply *reply)
 {
-	reply_text(reply, "END_BPFD_OUTPUT\n");
+	reply_text(reply, REPLY_END "\n");
 }

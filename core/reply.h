@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define REPLY_END "END_BPFD_OUTPUT" /* the line that closes a reply */
+
 struct reply;
 
 /* Makes a writer on fd, which stays the caller's. *stop (may be NULL) ends a write that blocks when

@@ -71,6 +71,33 @@ static void test_libbpf_is_quiet(void **state)
 	assert_null(libbpf_set_print(NULL));
 }
 
+/* A process that is called like the end of a reply. */
+static void test_comm(void **state)
+{
+	char dir[] = "/tmp/test_command.XXXXXX", path[64], *text;
+	struct bpfd_config config;
+	int fd;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/7", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/7/comm", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, END, strlen(END)), strlen(END));
+	close(fd);
+	bpfd_config_init(&config);
+	config.paths.proc = dir;
+	config.paths.sysfs = config.paths.tracefs = "/nonexistent";
+	text = run(&config, "COMM_FOR_PID 7\n", 15, 0);
+	assert_string_equal(text, BEGIN "?ND_BPFD_OUTPUT\n" END);
+	free(text);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/7", dir);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void test_nothing(void **state)
 {
 	expect("", "");
@@ -305,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_args),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_comm),
 		cmocka_unit_test(test_libbpf_is_quiet),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_not_owned),

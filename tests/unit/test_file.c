@@ -251,9 +251,6 @@ static void test_comm(void **state)
 	put(fake, "proc/7/comm", "a\nEND\x01\x7f\n");
 	assert_int_equal(file_comm(&fake->paths, 7, comm), 0);
 	assert_string_equal(comm, "a?END??");
-	put(fake, "proc/7/comm", "END_BPFD_OUTPUT\n");
-	assert_int_equal(file_comm(&fake->paths, 7, comm), 0);
-	assert_string_equal(comm, "?ND_BPFD_OUTPUT");
 	put(fake, "proc/7/comm", "");
 	assert_int_equal(file_comm(&fake->paths, 7, comm), 0);
 	assert_string_equal(comm, "");
