@@ -46,7 +46,7 @@ pkg = $(shell $(PKG_CONFIG) $(PKG_CONFIG_STATIC) $(1) $(2))
 
 # libiberty demangles C++ names; without it they stay as they are. It has no pkg-config file.
 IBERTY := $(shell echo 'int main(void) { return !cplus_demangle_v3("", 0); }' | \
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -include libiberty/demangle.h -xc - -o /dev/null \
+	$(CC) $(CPPFLAGS) $(filter-out --coverage,$(CFLAGS)) $(LDFLAGS) -include libiberty/demangle.h -xc - -o /dev/null \
 	-liberty 2>/dev/null && echo 1)
 
 Q := $(if $(filter 1,$(V)),,@)
