@@ -156,6 +156,8 @@ int ffs_open(const char *dir, size_t receive_size, size_t send_size, struct ffs 
 	if (err < 0)
 		goto err_close;
 	err = write_descriptors(ffs->ep0);
+	if (err == -ESRCH)
+		err = -EBUSY; /* another program has written them, and serves the instance */
 	if (err < 0) {
 		log_error("%s/ep0: descriptors refused: %s", dir, strerror(-err));
 		goto err_close;

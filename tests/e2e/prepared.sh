@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# FunctionFS instances that somebody else has made (--ffs-dir): the daemon serves them through
+# unbinding and binding, leaves the gadget alone, and says what is wrong with a directory.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+work=$(mktemp -d)
+gadget=$CONFIGFS/other
+lanes=(--ffs-dir /run/ffs/a --ffs-dir /run/ffs/b)
+
+load_udc is_super_speed=1 || { not_ok "load dummy_hcd"; finish; }
+modprobe libcomposite
+
+gadget_make()
+{
+	local lane
+
+	mkdir $gadget $gadget/strings/0x409 $gadget/configs/c.1
+	echo 0x1d6b >$gadget/idVendor
+	echo 0x0104 >$gadget/idProduct
+	echo prepared >$gadget/strings/0x409/serialnumber
+	for lane in a b; do
+		mkdir -p $gadget/functions/ffs.$lane /run/ffs/$lane
+		ln -s $gadget/functions/ffs.$lane $gadget/configs/c.1
+		mount -t functionfs $lane /run/ffs/$lane
+	done
+}
+gadget_remove()
+{
+	umount /run/ffs/a /run/ffs/b
+	rm $gadget/configs/c.1/ffs.*
+	rmdir $gadget/configs/c.1 $gadget/functions/* $gadget/strings/0x409 $gadget
+}
+daemon_start()
+{
+	: >"$GADGET_LOG"
+	bpfd-gadget -v "$@" >>"$GADGET_LOG" 2>&1 &
+	GADGET_PID=$!
+	until_true 10 test -e /run/ffs/a/ep2
+}
+udc_bind()
+{
+	until_true 10 sh -c "echo dummy_udc.0 >$gadget/UDC" && until_true 10 device_present 2
+}
+session()
+{
+	echo 'BPF_CREATE_MAP 1 count 8 40 10240 0' |
+		bpfd-usb -w=10 -s prepared 2>"$work/err" | grep -q 'bpf_create_map: ret=3'
+}
+# fails NAME TEXT OPTION...: a daemon that ends with a failure and says TEXT.
+fails()
+{
+	local name=$1 text=$2 status=0
+	shift 2
+	timeout 10 bpfd-gadget "$@" >"$work/log" 2>&1 || status=$?
+	check "$name: status 1 ($status)" test $status = 1
+	check "$name: it says so" grep -q -e "$text" "$work/log"
+}
+
+gadget_make
+check "a prepared gadget: the daemon starts" daemon_start "${lanes[@]}"
+check "a prepared gadget: it can be bound" udc_bind
+check "a prepared gadget: a session" session
+mkfifo "$work/in"
+bpfd-usb -s prepared <"$work/in" >"$work/out" 2>&1 &
+pid=$!
+exec 8>"$work/in"
+until_true 10 grep -q STARTED_BPFD "$work/out"
+check "two lanes: a session beside another" session
+fails "in use" "ep0: .* busy" --ffs-dir /run/ffs/b
+check "in use: the lanes still work" session
+echo '' >$gadget/UDC
+wait $pid
+check "unbound: the session ends with 255" test $? = 255
+exec 8>&-
+check "unbound: no process is left" until_true 5 sh -c "! pgrep -P $GADGET_PID"
+check "bound again: the host sees it" udc_bind
+check "bound again: a session" session
+gadget_stop
+check "the daemon ends with status 0" test $? = 0
+check "the gadget and the mounts stay" test -d $gadget/functions/ffs.b -a -e /run/ffs/a/ep0
+check "another daemon: it starts" daemon_start "${lanes[@]}"
+check "another daemon: it can be bound" udc_bind
+check "another daemon: a session" session
+gadget_kill
+check "killed: a daemon starts again" daemon_start "${lanes[@]}"
+check "killed: it can be bound" udc_bind
+check "killed: a session" session
+gadget_stop
+fails "no directory" "/nonexistent/ep0: No such file" --ffs-dir /nonexistent
+fails "one of two" "/nonexistent/ep0: No such file" --ffs-dir /run/ffs/a --ffs-dir /nonexistent
+check "one of two: the good one is let go" daemon_start "${lanes[@]}"
+gadget_stop
+gadget_remove
+check_no_leftovers
+finish
