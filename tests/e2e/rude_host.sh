@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A host that does what no bridge does: floods of sessions, garbage, resets and requests, sessions
+# that are never read. The daemon stays small and idle, the other lane works all the time, and so
+# does the same lane afterwards.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+work=$(mktemp -d)
+
+load_udc is_super_speed=1 || { not_ok "load dummy_hcd"; finish; }
+gadget_start || { not_ok "start the gadget"; finish; }
+
+session()
+{
+	echo 'BPF_CREATE_MAP 1 count 8 40 10240 0' | bpfd-usb >"$work/out" 2>"$work/err"
+	grep -q 'bpf_create_map: ret=3' "$work/out"
+}
+descriptors()
+{
+	find /proc/"$GADGET_PID"/fd -type l | wc -l
+}
+ticks()
+{
+	awk '{print $14 + $15}' /proc/"$GADGET_PID"/stat
+}
+# A loop that spins takes 100 ticks a second.
+is_idle()
+{
+	local before
+	before=$(ticks)
+	sleep 1
+	[ $(($(ticks) - before)) -lt 20 ]
+}
+no_process()
+{
+	! pgrep -P "$GADGET_PID"
+}
+few_processes()
+{
+	[ "$(pgrep -c -P "$GADGET_PID")" -le 64 ]
+}
+
+interface=$(dirname "$(grep -l '^b7$' /sys/bus/usb/devices/*:1.0/bInterfaceSubClass | head -n 1)")
+device=${interface%:*}
+node=$(printf '/dev/bus/usb/%03d/%03d' "$(cat "$device/busnum")" "$(cat "$device/devnum")")
+out=$(grep -h '^0' "$interface"/ep_*/bEndpointAddress)
+before=$(descriptors)
+for mode in hello garbage long commands reset request; do
+	"$BPFD_BUILD/tools/rude_host" "$node" 0 "$out" $mode 4 >"$work/count" 2>&1 &
+	pid=$!
+	sleep 2
+	check "$mode: the other lane works" session
+	check "$mode: few processes" few_processes
+	wait $pid
+	check "$mode: it was taken" test "$(cat "$work/count")" -gt 0
+	check "$mode: the lease ends what was open" until_true 5 no_process
+	check "$mode: the daemon is idle" is_idle
+	check "$mode: no descriptor is lost" test "$(descriptors)" = "$before"
+	check "$mode: the same lane works" session
+done
+gadget_stop
+check "the daemon ends with status 0" test $? = 0
+check_no_leftovers
+finish
