@@ -43,6 +43,11 @@ struct children *children_new(char *const *argv)
 	return all;
 }
 
+const char *children_program(const struct children *all)
+{
+	return all->argv[0];
+}
+
 static void close_pair(int pair[2])
 {
 	close(pair[0]);

@@ -18,6 +18,9 @@ struct child;	 /* the process of a session */
 /* `argv` is the command, NULL at its end, not copied. Returns NULL when memory is short. */
 struct children *children_new(char *const *argv);
 
+/* The program that is run. */
+const char *children_program(const struct children *all);
+
 /* Ends all processes and waits for them, at most twice CHILD_GRACE_MS. */
 void children_free(struct children *all);
 

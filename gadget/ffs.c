@@ -144,7 +144,9 @@ int ffs_open(const char *dir, size_t receive_size, size_t send_size, struct ffs 
 	ffs->ep0 = ffs->completion = ffs->out.fd = ffs->in.fd = -1;
 	err = aio_setup(2 * FFS_DEPTH, &ffs->aio);
 	if (err < 0) {
-		log_error("AIO: %s (the kernel needs CONFIG_AIO)", strerror(-err));
+		log_error("AIO: %s (%s)", strerror(-err),
+			err == -EAGAIN ? "see the sysctl fs.aio-max-nr"
+				       : "the kernel needs CONFIG_AIO");
 		goto err_close;
 	}
 	ffs->completion = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -89,7 +89,7 @@ static void lane_start(struct lane *lane)
 		return;
 	}
 	lane->child = NULL;
-	snprintf(text, sizeof(text), "bpfd: %s", strerror(-err));
+	snprintf(text, sizeof(text), "%s: %s", children_program(lane->children), strerror(-err));
 	log_error("lane %u: cannot start %s", lane->index, text);
 	board_session_end(lane->session, RESET_START, text);
 }
