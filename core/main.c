@@ -63,7 +63,7 @@ static void on_signal(int signal_number)
 
 static void catch_signals(void)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM};
 	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: calls must end */
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
 
@@ -142,7 +142,7 @@ static int read_options(int argc, char **argv, struct bpfd_config *config)
 	while ((id = options_next(argc, argv, options)) != -1) {
 		switch (id) {
 		case 'h':
-			options_help("usage: bpfd [OPTION]...\n"
+			options_help("Usage: bpfd [OPTION]...\n"
 				     "Answers BPF commands from stdin on stdout; see bpfd(8).",
 				options);
 			return 0;

@@ -177,6 +177,18 @@ err_free:
 	return err;
 }
 
+/* The first CPU that is online: on some boards it is not 0. */
+static int first_cpu(const struct probe_set *set)
+{
+	char path[PATH_MAX], text[64];
+	int cpu;
+
+	if (file_path(path, "%s/devices/system/cpu/online", set->paths->sysfs) < 0 ||
+		file_read(path, text, sizeof(text)) < 0 || sscanf(text, "%d", &cpu) != 1)
+		return 0;
+	return cpu;
+}
+
 /* A probe without a process is one event on the first CPU, and its program runs on all. */
 static struct request probe_request(
 	struct probe_set *set, int prog_fd, enum probe_kind kind, const char *event, pid_t pid)
@@ -187,7 +199,7 @@ static struct request probe_request(
 		.kind = kind,
 		.event = event,
 		.pid = pid > 0 ? pid : -1,
-		.cpu = pid > 0 ? -1 : 0,
+		.cpu = pid > 0 ? -1 : first_cpu(set),
 		.group_fd = -1,
 	};
 }

@@ -64,16 +64,18 @@ client.wait()
 check("exit ends it with status 0", client.exitstatus == 0, (client.exitstatus, client.signalstatus))
 
 # The terminal is as it was, also after a signal.
-for end in ("exit", "signal"):
-    shell = pexpect.spawn("/bin/sh", ["-c", "trap : INT; stty -a; %s; echo status $?; stty -a; echo over" % command],
+for end in ("exit", "interrupt", "quit"):
+    shell = pexpect.spawn("/bin/sh", ["-c", "trap : INT QUIT; stty -a; %s; echo status $?; stty -a; echo over" % command],
                           timeout=60)
     shell.delaybeforesend = None
     shell.expect("STARTED_BPFD")
     before = shell.before.decode()
     if end == "exit":
         shell.sendline("exit")
-    else:
+    elif end == "interrupt":
         shell.sendintr()
+    else:
+        shell.send("\x1c")
     shell.expect("status ([0-9]+)\r\n")
     status = int(shell.match.group(1))
     check("status after " + end, status == 0 if end == "exit" else status != 0, status)

@@ -114,6 +114,22 @@ check "tracefs: somebody else's probe stays" grep -q not_ours $tracefs/kprobe_ev
 echo '-:mine/not_ours' >>$tracefs/kprobe_events
 umount /sys/bus/event_source/devices/kprobe /sys/bus/event_source/devices/uprobe
 
+# CPU 0 may be offline: probes go to the first CPU that is not.
+mkdir -p /run/sysfs/devices/system/cpu
+for cpu in 1 99; do
+	echo $cpu >/run/sysfs/devices/system/cpu/online
+	client_open 1 "$BPFD_BUILD/bpfd" --sysfs /run/sysfs
+	want "map" 3 "BPF_CREATE_MAP 2 counts 4 8 8 0"
+	want "program" 4 "$(line_of "$object" test/count0 2 GPL 0 counts=3)"
+	client_command 1 "BPF_ATTACH_KPROBE 4 0 p_getpgid __x64_sys_getpgid"
+	if [ $cpu = 1 ]; then
+		count_events "a probe on CPU 1 counts on all" 100 taskset -c 0 "$trigger" syscall 100
+	else
+		check "a probe on a CPU that is not there is refused" test "$(result)" -lt 0
+	fi
+	client_close 1
+done
+
 # Tracepoint, perf event, rings.
 client_open 1 "${transport[@]}" || not_ok "open a session"
 cpus=$(nproc)
