@@ -5,6 +5,11 @@
 
 #include "core/frame.h"
 
+/* What the interface of a lane says of itself: the host finds it by this. */
+#define LANE_CLASS    0xff /* vendor specific */
+#define LANE_SUBCLASS 0xb7
+#define LANE_PROTOCOL 0x01
+
 #define LEASE_MS     15000 /* a host that sleeps this long is gone; adb and iiod wait for ever */
 #define LEASE_MS_MIN 1000
 #define LEASE_MS_MAX 600000

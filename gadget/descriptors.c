@@ -3,6 +3,8 @@
  * the USB 3 specification, and of Microsoft's OS descriptors 1.0. */
 #include "gadget/descriptors.h"
 
+#include "core/link.h"
+
 #include <linux/usb/ch9.h>
 #include <linux/usb/functionfs.h>
 #include <string.h>

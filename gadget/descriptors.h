@@ -6,10 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LANE_CLASS    0xff /* vendor specific */
-#define LANE_SUBCLASS 0xb7
-#define LANE_PROTOCOL 0x01
-
 #define DESCRIPTORS_MAX 512 /* bytes, enough for each of the two */
 
 /* Microsoft OS descriptors (compatible ID WINUSB), so that Windows needs no driver file. Kernels

@@ -6,6 +6,8 @@
  * libusb context does not notice one where no udevd runs). */
 #include "host-usb/device.h"
 
+#include "core/link.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

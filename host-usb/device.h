@@ -8,11 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* What the interface of a lane says of itself. */
-#define LANE_CLASS    0xff
-#define LANE_SUBCLASS 0xb7
-#define LANE_PROTOCOL 0x01
-
 #define DEVICE_PATH_MAX	  64  /* bytes: bus, seven ports */
 #define DEVICE_SERIAL_MAX 384 /* bytes: 126 characters of up to 3 bytes */
 

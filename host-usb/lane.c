@@ -2,6 +2,8 @@
 /* Claims a lane and keeps its transfers in flight, with libusb. */
 #include "host-usb/lane.h"
 
+#include "core/link.h"
+
 #include "core/log.h"
 #include "host-usb/clock.h"
 #include "host-usb/device.h"
