@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/fake_tree.h"
+
 #define REFUSED	    "Command not recognized"
 #define OPEN_FAILED "Open failed, ignoring\n"
 
@@ -21,18 +23,6 @@ struct fake {
 	char dir[64], proc[96], sysfs[96], tracefs[96];
 	struct bpfd_config config;
 };
-
-static void put(const struct fake *fake, const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
 
 static int setup(void **state)
 {
@@ -49,14 +39,14 @@ static int setup(void **state)
 		snprintf(path, sizeof(path), "%s/%s", fake->dir, dirs[i]);
 		assert_int_equal(mkdir(path, 0700), 0);
 	}
-	put(fake, "proc/kallsyms",
+	put_file(fake->dir, "proc/kallsyms",
 		"ffffffff81000000 T _stext\nffffffff81000100 t do_it\n"
 		"ffffffffc0000000 t mod_a\t[mod]\n");
-	put(fake, "proc/7/comm", "a prog\n");
-	put(fake, "sys/kernel/debug/kprobes/blacklist", "0x1-0x2\tnever\n");
-	put(fake, "tracing/kprobe_events", "");
-	put(fake, "tracing/uprobe_events", "");
-	put(fake, "tracing/events/enable", "0\n");
+	put_file(fake->dir, "proc/7/comm", "a prog\n");
+	put_file(fake->dir, "sys/kernel/debug/kprobes/blacklist", "0x1-0x2\tnever\n");
+	put_file(fake->dir, "tracing/kprobe_events", "");
+	put_file(fake->dir, "tracing/uprobe_events", "");
+	put_file(fake->dir, "tracing/events/enable", "0\n");
 	bpfd_config_init(&fake->config);
 	snprintf(fake->proc, sizeof(fake->proc), "%s/proc", fake->dir);
 	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
@@ -140,7 +130,7 @@ static void test_kernel_symbols(void **state)
 	refused(fake, "GET_KSYM_NAME do_it");
 	refused(fake, "GET_KSYM_NAME 99999999999999999999999");
 	refused(fake, "GET_KSYM_ADDR");
-	put(fake, "proc/kallsyms", "0000000000000000 T _stext\n");
+	put_file(fake->dir, "proc/kallsyms", "0000000000000000 T _stext\n");
 	expect(fake, "GET_KSYM_NAME 5", "GET_KSYM_NAME: ret=-1\n");
 }
 
@@ -165,7 +155,7 @@ static void test_files(void **state)
 	expect(fake, "GET_KALLSYMS",
 		"ffffffff81000000 T _stext\nffffffff81000100 t do_it\n"
 		"ffffffffc0000000 t mod_a\t[mod]\n");
-	put(fake, "proc/kallsyms", "no end of line");
+	put_file(fake->dir, "proc/kallsyms", "no end of line");
 	expect(fake, "GET_KALLSYMS", "no end of line\n");
 	snprintf(path, sizeof(path), "%s/kallsyms", fake->proc);
 	assert_int_equal(unlink(path), 0);

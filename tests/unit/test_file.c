@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/fake_tree.h"
+
 struct fake {
 	char dir[64], proc[96], sysfs[96], tracefs[96];
 	struct paths paths;
@@ -27,18 +29,6 @@ static void make_dir(const struct fake *fake, const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
 	assert_int_equal(mkdir(path, 0700), 0);
-}
-
-static void put(const struct fake *fake, const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
 }
 
 static int setup(void **state)
@@ -109,10 +99,10 @@ static void test_read(void **state)
 
 	snprintf(path, sizeof(path), "%s/small", fake->dir);
 	assert_int_equal(file_read(path, text, sizeof(text)), -ENOENT);
-	put(fake, "small", "1234567");
+	put_file(fake->dir, "small", "1234567");
 	assert_int_equal(file_read(path, text, sizeof(text)), 7);
 	assert_string_equal(text, "1234567");
-	put(fake, "small", "12345678");
+	put_file(fake->dir, "small", "12345678");
 	assert_int_equal(file_read(path, text, sizeof(text)), -EFBIG);
 	assert_int_equal(file_read(fake->dir, text, sizeof(text)), -EISDIR);
 }
@@ -167,15 +157,15 @@ static void test_blacklist(void **state)
 
 	assert_int_equal(file_open_blacklist(&fake->paths, asked), -ENOENT);
 	assert_int_equal(file_open_blacklist(&fake->paths, "/etc"), -EACCES);
-	put(fake, "sys/kernel/debug/kprobes/blacklist", "debugfs");
+	put_file(fake->dir, "sys/kernel/debug/kprobes/blacklist", "debugfs");
 	check_text(file_open_blacklist(&fake->paths, asked), "debugfs");
 	make_dir(fake, "tracing/events");
 	check_text(file_open_blacklist(&fake->paths, asked), "debugfs");
 	make_dir(fake, "kprobes");
-	put(fake, "kprobes/blacklist", "beside");
+	put_file(fake->dir, "kprobes/blacklist", "beside");
 	check_text(file_open_blacklist(&fake->paths, asked), "beside");
 	assert_int_equal(file_open_kallsyms(&fake->paths), -ENOENT);
-	put(fake, "proc/kallsyms", "symbols");
+	put_file(fake->dir, "proc/kallsyms", "symbols");
 	check_text(file_open_kallsyms(&fake->paths), "symbols");
 }
 
@@ -197,7 +187,7 @@ static void test_list(void **state)
 	make_dir(fake, "tracing/sched");
 	make_dir(fake, "tracing/block");
 	make_dir(fake, "tracing/.hidden");
-	put(fake, "tracing/enable", "0");
+	put_file(fake->dir, "tracing/enable", "0");
 	assert_int_equal(file_list_directories(fake->tracefs, take_name, text), 0);
 	assert_string_equal(text, "block sched ");
 	make_dir(fake, "tracing/stop");
@@ -245,13 +235,13 @@ static void test_comm(void **state)
 	char comm[FILE_COMM_SIZE];
 
 	assert_int_equal(file_comm(&fake->paths, 7, comm), -ENOENT);
-	put(fake, "proc/7/comm", "my prog\n");
+	put_file(fake->dir, "proc/7/comm", "my prog\n");
 	assert_int_equal(file_comm(&fake->paths, 7, comm), 0);
 	assert_string_equal(comm, "my prog");
-	put(fake, "proc/7/comm", "a\nEND\x01\x7f\n");
+	put_file(fake->dir, "proc/7/comm", "a\nEND\x01\x7f\n");
 	assert_int_equal(file_comm(&fake->paths, 7, comm), 0);
 	assert_string_equal(comm, "a?END??");
-	put(fake, "proc/7/comm", "");
+	put_file(fake->dir, "proc/7/comm", "");
 	assert_int_equal(file_comm(&fake->paths, 7, comm), 0);
 	assert_string_equal(comm, "");
 }
@@ -265,16 +255,16 @@ static void test_start_time(void **state)
 
 	assert_int_equal(file_start_time(fake->proc, 7, &start), -ENOENT);
 	snprintf(text, sizeof(text), "7 (a)%s", rest);
-	put(fake, "proc/7/stat", text);
+	put_file(fake->dir, "proc/7/stat", text);
 	assert_int_equal(file_start_time(fake->proc, 7, &start), 0);
 	assert_int_equal(start, 4711);
 	snprintf(text, sizeof(text), "7 (a b) c) S 9 (x)%s", rest);
-	put(fake, "proc/self/stat", text);
+	put_file(fake->dir, "proc/self/stat", text);
 	assert_int_equal(file_start_time(fake->proc, 0, &start), 0);
 	assert_int_equal(start, 4711);
-	put(fake, "proc/7/stat", "7 (a) S 1 2 3\n");
+	put_file(fake->dir, "proc/7/stat", "7 (a) S 1 2 3\n");
 	assert_int_equal(file_start_time(fake->proc, 7, &start), -EINVAL);
-	put(fake, "proc/7/stat", "");
+	put_file(fake->dir, "proc/7/stat", "");
 	assert_int_equal(file_start_time(fake->proc, 7, &start), -EINVAL);
 }
 

@@ -17,22 +17,12 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/fake_tree.h"
+
 struct fake {
 	char dir[64];
 	struct ksym *ksym;
 };
-
-static void put(const struct fake *fake, const char *name, const char *text)
-{
-	char path[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
 
 static int setup(void **state)
 {
@@ -107,7 +97,7 @@ static void test_find_address(void **state)
 	struct fake *fake = *state;
 	struct ksym_name found;
 
-	put(fake, "kallsyms", kallsyms);
+	put_file(fake->dir, "kallsyms", kallsyms);
 	check_address(fake->ksym, 0xffffffff81000000, "_stext", 0, "kernel");
 	check_address(fake->ksym, 0xffffffff81000005, "_stext", 5, "kernel");
 	check_address(fake->ksym, 0xffffffff81000011, "__pfx_do_one", 1, "kernel");
@@ -133,7 +123,7 @@ static void test_find_name(void **state)
 	struct fake *fake = *state;
 	uint64_t address;
 
-	put(fake, "kallsyms", kallsyms);
+	put_file(fake->dir, "kallsyms", kallsyms);
 	check_name(fake->ksym, "_text", 0xffffffff81000000);
 	check_name(fake->ksym, "__pfx_do_one", 0xffffffff81000010);
 	check_name(fake->ksym, "do_one", 0xffffffff81000020);
@@ -151,7 +141,8 @@ static void test_32_bit(void **state)
 {
 	struct fake *fake = *state;
 
-	put(fake, "kallsyms", "c0008000 T stext\nc0009000 T foo\nbf000000 t mod\t[mod]\n");
+	put_file(
+		fake->dir, "kallsyms", "c0008000 T stext\nc0009000 T foo\nbf000000 t mod\t[mod]\n");
 	check_address(fake->ksym, 0xc0008004, "stext", 4, "kernel");
 	check_address(fake->ksym, 0xc0009001, "foo", 1, "kernel");
 	check_address(fake->ksym, 0xbf000010, "mod", 16, "mod");
@@ -165,14 +156,14 @@ static void test_hidden(void **state)
 
 	assert_int_equal(ksym_find_address(fake->ksym, 1, &found), -ENOENT); /* no file */
 	wait_check();
-	put(fake, "kallsyms", "0000000000000000 T _text\n0000000000000000 t foo\n");
+	put_file(fake->dir, "kallsyms", "0000000000000000 T _text\n0000000000000000 t foo\n");
 	assert_int_equal(ksym_find_address(fake->ksym, 1, &found), -EPERM);
 	assert_int_equal(ksym_find_name(fake->ksym, "foo", &address), -EPERM);
 	wait_check();
-	put(fake, "kallsyms", "");
+	put_file(fake->dir, "kallsyms", "");
 	assert_int_equal(ksym_find_name(fake->ksym, "foo", &address), -ENODATA);
 	wait_check();
-	put(fake, "kallsyms", kallsyms);
+	put_file(fake->dir, "kallsyms", kallsyms);
 	check_name(fake->ksym, "_text", 0xffffffff81000000);
 }
 
@@ -181,15 +172,15 @@ static void test_modules_change(void **state)
 	struct fake *fake = *state;
 	uint64_t address;
 
-	put(fake, "kallsyms", "ffffffff81000000 T _text\n");
-	put(fake, "modules", "ext4 1000 1 - Live 0xffffffffc0001000\n");
+	put_file(fake->dir, "kallsyms", "ffffffff81000000 T _text\n");
+	put_file(fake->dir, "modules", "ext4 1000 1 - Live 0xffffffffc0001000\n");
 	check_name(fake->ksym, "_text", 0xffffffff81000000);
-	put(fake, "kallsyms", kallsyms);
+	put_file(fake->dir, "kallsyms", kallsyms);
 	/* A reference count alone is no change. */
-	put(fake, "modules", "ext4 1000 2 jbd2, Live 0xffffffffc0001000\n");
+	put_file(fake->dir, "modules", "ext4 1000 2 jbd2, Live 0xffffffffc0001000\n");
 	wait_check();
 	assert_int_equal(ksym_find_name(fake->ksym, "mod_a", &address), -ENOENT);
-	put(fake, "modules",
+	put_file(fake->dir, "modules",
 		"nf_tables 900 0 - Live 0xffffffffc0000000\n"
 		"ext4 1000 2 - Live 0xffffffffc0001000\n");
 	wait_check();
@@ -211,7 +202,7 @@ static void test_malformed(void **state)
 	size_t len = strlen(text);
 	memset(text + len, 'x', 200000); /* one endless line, its tail is not a symbol of its own */
 	strcpy(text + len + 200000, "\nffffffff81000010 t after\nffffffff81000020 t cut");
-	put(fake, "kallsyms", text);
+	put_file(fake->dir, "kallsyms", text);
 	free(text);
 	check_name(fake->ksym, "good", 0xffffffff81000000);
 	check_name(fake->ksym, "after", 0xffffffff81000010);

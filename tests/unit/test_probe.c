@@ -27,24 +27,13 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/fake_tree.h"
 #include "tests/unit/skip.h"
 
 struct fake {
 	char dir[64], tracefs[96], sysfs[96];
 	struct paths paths;
 };
-
-static void put(const struct fake *fake, const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
 
 static void check_file(const struct fake *fake, const char *name, const char *wanted)
 {
@@ -74,8 +63,8 @@ static int setup(void **state)
 		snprintf(path, sizeof(path), "%s/%s", fake->dir, dirs[i]);
 		assert_int_equal(mkdir(path, 0700), 0);
 	}
-	put(fake, "tracing/kprobe_events", "");
-	put(fake, "tracing/uprobe_events", "");
+	put_file(fake->dir, "tracing/kprobe_events", "");
+	put_file(fake->dir, "tracing/uprobe_events", "");
 	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
 	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
 	fake->paths.proc = "/proc";
@@ -205,8 +194,8 @@ static void test_leftovers(void **state)
 		"p:mybpfd_%d_77/e0 f\np:bpfd_%d_77 f\np:bpfd_-5_77/e0 f\n"
 		"p:bpfd_99999999999_77/e0 f\np bpfd_%d_77/e0\n\n-:bpfd_%d_77/e9\nnonsense",
 		dead, dead, dead, getpid(), alive, dead, dead, dead, dead, dead, dead);
-	put(fake, "tracing/kprobe_events", text);
-	put(fake, "tracing/uprobe_events", "p:bpfd_2147483647_5/e3 /bin/sh:0x10\n");
+	put_file(fake->dir, "tracing/kprobe_events", text);
+	put_file(fake->dir, "tracing/uprobe_events", "p:bpfd_2147483647_5/e3 /bin/sh:0x10\n");
 	assert_int_equal(probe_set_new(&set, &fake->paths), 0);
 	probe_set_free(set);
 	snprintf(wanted, sizeof(wanted), "%s-:bpfd_%d_77/e0\n-:bpfd_%d_77/e1\n-:bpfd_%d_1/e2\n",
@@ -230,7 +219,7 @@ static void test_ids(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(probe_event_id(&fake->paths, "a", "b"), -ENOENT);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		put(fake, "tracing/events/a/b/id", cases[i].text);
+		put_file(fake->dir, "tracing/events/a/b/id", cases[i].text);
 		assert_int_equal(probe_event_id(&fake->paths, "a", "b"), cases[i].id);
 	}
 	assert_int_equal(probe_event_add(&fake->paths, PROBE_EVENT_KPROBE, "p f\n-:g/e"), -EINVAL);
