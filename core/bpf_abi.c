@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shape of bpf(2). The source of the numbers is linux/bpf.h; commands and fields that older
+ * headers lack are given as numbers. */
+#include "core/bpf_abi.h"
+
+#include <linux/bpf.h>
+#include <string.h>
+
+#define AT(member) offsetof(union bpf_attr, member)
+#define OUT(member)                                               \
+	{                                                         \
+		AT(member), sizeof(((union bpf_attr *)0)->member) \
+	}
+#define END(member) (AT(member) + sizeof(((union bpf_attr *)0)->member))
+#define KEY_IN                                         \
+	{                                              \
+		AT(key), BPF_ABI_IN, BPF_ABI_KEY, 0, 0 \
+	}
+#define VALUE_IN                                           \
+	{                                                  \
+		AT(value), BPF_ABI_IN, BPF_ABI_VALUE, 0, 0 \
+	}
+#define VALUE_OUT                                           \
+	{                                                   \
+		AT(value), BPF_ABI_OUT, BPF_ABI_VALUE, 0, 0 \
+	}
+#define MAP_FD                                 \
+	{                                      \
+		AT(map_fd), BPF_ABI_MAP, false \
+	}
+#define ELEMENT .end = END(flags), .map = 1 + AT(map_fd), .fds = {MAP_FD}
+#define BATCH                                                 \
+	.end = END(batch.flags), .map = 1 + AT(batch.map_fd), \
+	.fds = {{AT(batch.map_fd), BPF_ABI_MAP, false}}, .outs = {OUT(batch.count)}
+#define BATCH_TOKENS                                                  \
+	{AT(batch.in_batch), BPF_ABI_IN, BPF_ABI_TOKEN, 0, 0},        \
+	{                                                             \
+		AT(batch.out_batch), BPF_ABI_OUT, BPF_ABI_TOKEN, 0, 0 \
+	}
+#define BATCH_KEYS(direction)                                 \
+	{                                                     \
+		AT(batch.keys), direction, BPF_ABI_KEYS, 0, 0 \
+	}
+#define BATCH_VALUES(direction)                                   \
+	{                                                         \
+		AT(batch.values), direction, BPF_ABI_VALUES, 0, 0 \
+	}
+#define NEXT_ID	 .end = END(open_flags), .outs = {OUT(next_id)}
+#define FD_BY_ID .end = END(open_flags)
+#define RECORDS(member)                                                                          \
+	{                                                                                        \
+		AT(member), BPF_ABI_IN, BPF_ABI_RECORDS, AT(member##_cnt), AT(member##_rec_size) \
+	}
+
+/* Fields that came after 6.1. */
+#define PROG_LOAD_LOG_TRUE_SIZE 140 /* 6.4 */
+#define BTF_LOAD_LOG_TRUE_SIZE	28  /* 6.4 */
+
+static const struct bpf_abi_command commands[] = {
+	{BPF_MAP_CREATE, "MAP_CREATE", BPF_ABI_MAP, .end = END(map_extra),
+		.fds = {{AT(inner_map_fd), BPF_ABI_MAP, true}, {AT(btf_fd), BPF_ABI_BTF, true}}},
+	{BPF_MAP_LOOKUP_ELEM, "MAP_LOOKUP_ELEM", ELEMENT, .ptrs = {KEY_IN, VALUE_OUT}},
+	{BPF_MAP_UPDATE_ELEM, "MAP_UPDATE_ELEM", ELEMENT, .ptrs = {KEY_IN, VALUE_IN}},
+	{BPF_MAP_DELETE_ELEM, "MAP_DELETE_ELEM", ELEMENT, .ptrs = {KEY_IN}},
+	{BPF_MAP_GET_NEXT_KEY, "MAP_GET_NEXT_KEY", ELEMENT,
+		.ptrs = {KEY_IN, {AT(next_key), BPF_ABI_OUT, BPF_ABI_KEY, 0, 0}}},
+	{BPF_MAP_LOOKUP_AND_DELETE_ELEM, "MAP_LOOKUP_AND_DELETE_ELEM", ELEMENT,
+		.ptrs = {KEY_IN, VALUE_OUT}},
+	{BPF_MAP_FREEZE, "MAP_FREEZE", .end = END(map_fd), .fds = {MAP_FD}},
+	{BPF_MAP_LOOKUP_BATCH, "MAP_LOOKUP_BATCH", BATCH,
+		.ptrs = {BATCH_TOKENS, BATCH_KEYS(BPF_ABI_OUT), BATCH_VALUES(BPF_ABI_OUT)}},
+	{BPF_MAP_LOOKUP_AND_DELETE_BATCH, "MAP_LOOKUP_AND_DELETE_BATCH", BATCH,
+		.ptrs = {BATCH_TOKENS, BATCH_KEYS(BPF_ABI_OUT), BATCH_VALUES(BPF_ABI_OUT)}},
+	{BPF_MAP_UPDATE_BATCH, "MAP_UPDATE_BATCH", BATCH,
+		.ptrs = {BATCH_KEYS(BPF_ABI_IN), BATCH_VALUES(BPF_ABI_IN)}},
+	{BPF_MAP_DELETE_BATCH, "MAP_DELETE_BATCH", BATCH, .ptrs = {BATCH_KEYS(BPF_ABI_IN)}},
+	{BPF_PROG_LOAD, "PROG_LOAD", BPF_ABI_PROG, .end = PROG_LOAD_LOG_TRUE_SIZE + 4,
+		.fds = {{AT(prog_btf_fd), BPF_ABI_BTF, true},
+			{AT(attach_prog_fd), BPF_ABI_PROG | BPF_ABI_BTF, true}},
+		/* Not fd_array, whose length the call does not tell. */
+		.ptrs = {{AT(insns), BPF_ABI_IN, BPF_ABI_COUNT, AT(insn_cnt), 8},
+			{AT(license), BPF_ABI_IN, BPF_ABI_STRING, 0, 0},
+			{AT(log_buf), BPF_ABI_OUT, BPF_ABI_COUNT, AT(log_size), 1},
+			RECORDS(func_info), RECORDS(line_info),
+			{AT(core_relos), BPF_ABI_IN, BPF_ABI_RECORDS, AT(core_relo_cnt),
+				AT(core_relo_rec_size)}},
+		.outs = {{PROG_LOAD_LOG_TRUE_SIZE, 4}}},
+	{BPF_BTF_LOAD, "BTF_LOAD", BPF_ABI_BTF, .end = BTF_LOAD_LOG_TRUE_SIZE + 4,
+		.ptrs = {{AT(btf), BPF_ABI_IN, BPF_ABI_COUNT, AT(btf_size), 1},
+			{AT(btf_log_buf), BPF_ABI_OUT, BPF_ABI_COUNT, AT(btf_log_size), 1}},
+		.outs = {{BTF_LOAD_LOG_TRUE_SIZE, 4}}},
+	{BPF_PROG_TEST_RUN, "PROG_TEST_RUN", .end = END(test.batch_size),
+		.fds = {{AT(test.prog_fd), BPF_ABI_PROG, false}},
+		.ptrs = {{AT(test.data_in), BPF_ABI_IN, BPF_ABI_COUNT, AT(test.data_size_in), 1},
+			{AT(test.data_out), BPF_ABI_OUT, BPF_ABI_COUNT, AT(test.data_size_out), 1},
+			{AT(test.ctx_in), BPF_ABI_IN, BPF_ABI_COUNT, AT(test.ctx_size_in), 1},
+			{AT(test.ctx_out), BPF_ABI_OUT, BPF_ABI_COUNT, AT(test.ctx_size_out), 1}},
+		.outs = {OUT(test.retval), OUT(test.data_size_out), OUT(test.duration),
+			OUT(test.ctx_size_out)}},
+	{BPF_PROG_GET_NEXT_ID, "PROG_GET_NEXT_ID", NEXT_ID},
+	{BPF_MAP_GET_NEXT_ID, "MAP_GET_NEXT_ID", NEXT_ID},
+	{BPF_BTF_GET_NEXT_ID, "BTF_GET_NEXT_ID", NEXT_ID},
+	{BPF_LINK_GET_NEXT_ID, "LINK_GET_NEXT_ID", NEXT_ID},
+	{BPF_PROG_GET_FD_BY_ID, "PROG_GET_FD_BY_ID", BPF_ABI_PROG, FD_BY_ID},
+	{BPF_MAP_GET_FD_BY_ID, "MAP_GET_FD_BY_ID", BPF_ABI_MAP, FD_BY_ID},
+	{BPF_BTF_GET_FD_BY_ID, "BTF_GET_FD_BY_ID", BPF_ABI_BTF, FD_BY_ID},
+	{BPF_LINK_GET_FD_BY_ID, "LINK_GET_FD_BY_ID", BPF_ABI_LINK, FD_BY_ID},
+	{BPF_RAW_TRACEPOINT_OPEN, "RAW_TRACEPOINT_OPEN", BPF_ABI_LINK,
+		.end = END(raw_tracepoint.prog_fd),
+		.fds = {{AT(raw_tracepoint.prog_fd), BPF_ABI_PROG, false}},
+		.ptrs = {{AT(raw_tracepoint.name), BPF_ABI_IN, BPF_ABI_STRING, 0, 0}}},
+	/* Up to the cookie: the kinds that have pointers behind it are refused, see rpc_bpf.c. */
+	{BPF_LINK_CREATE, "LINK_CREATE", BPF_ABI_LINK, .end = END(link_create.tracing.cookie),
+		.fds = {{AT(link_create.prog_fd), BPF_ABI_PROG, false},
+			{AT(link_create.target_fd), BPF_ABI_EVENT | BPF_ABI_PROG, true}}},
+	{BPF_LINK_UPDATE, "LINK_UPDATE", .end = END(link_update.old_prog_fd),
+		.fds = {{AT(link_update.link_fd), BPF_ABI_LINK, false},
+			{AT(link_update.new_prog_fd), BPF_ABI_PROG, false},
+			{AT(link_update.old_prog_fd), BPF_ABI_PROG, true}}},
+	{BPF_LINK_DETACH, "LINK_DETACH", .end = END(link_detach.link_fd),
+		.fds = {{AT(link_detach.link_fd), BPF_ABI_LINK, false}}},
+	{BPF_ENABLE_STATS, "ENABLE_STATS", BPF_ABI_OTHER, .end = END(enable_stats.type)},
+	{BPF_PROG_BIND_MAP, "PROG_BIND_MAP", .end = END(prog_bind_map.flags),
+		.fds = {{AT(prog_bind_map.prog_fd), BPF_ABI_PROG, false},
+			{AT(prog_bind_map.map_fd), BPF_ABI_MAP, false}}},
+	{BPF_TASK_FD_QUERY, "TASK_FD_QUERY", .end = END(task_fd_query.probe_addr),
+		.ptrs = {{AT(task_fd_query.buf), BPF_ABI_OUT, BPF_ABI_COUNT,
+			AT(task_fd_query.buf_len), 1}},
+		.outs = {OUT(task_fd_query.buf_len), OUT(task_fd_query.prog_id),
+			OUT(task_fd_query.fd_type), OUT(task_fd_query.probe_offset),
+			OUT(task_fd_query.probe_addr)}},
+	{BPF_OBJ_PIN, "OBJ_PIN", .end = END(file_flags),
+		.fds = {{AT(bpf_fd), BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_LINK, false}},
+		.ptrs = {{AT(pathname), BPF_ABI_IN, BPF_ABI_STRING, 0, 0}}},
+	/* What it returns depends on the file: the board says which class it is. */
+	{BPF_OBJ_GET, "OBJ_GET", BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_LINK, .end = END(file_flags),
+		.ptrs = {{AT(pathname), BPF_ABI_IN, BPF_ABI_STRING, 0, 0}}},
+};
+
+const struct bpf_abi_command *bpf_abi_find(uint32_t number)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (commands[i].number == number)
+			return &commands[i];
+	return NULL;
+}
+
+const char *bpf_abi_name(uint32_t number)
+{
+	const struct bpf_abi_command *command = bpf_abi_find(number);
+
+	if (command)
+		return command->name;
+	switch (number) {
+	case BPF_OBJ_GET_INFO_BY_FD:
+		return "OBJ_GET_INFO_BY_FD";
+	case BPF_PROG_ATTACH:
+		return "PROG_ATTACH";
+	case BPF_PROG_DETACH:
+		return "PROG_DETACH";
+	case BPF_PROG_QUERY:
+		return "PROG_QUERY";
+	case BPF_ITER_CREATE:
+		return "ITER_CREATE";
+	default:
+		return NULL;
+	}
+}
+
+#define PROG_AT(member) offsetof(struct bpf_prog_info, member)
+
+static const struct bpf_abi_nested prog_nested[] = {
+	{PROG_AT(jited_prog_insns), PROG_AT(jited_prog_len), 1, 0},
+	{PROG_AT(xlated_prog_insns), PROG_AT(xlated_prog_len), 1, 0},
+	{PROG_AT(map_ids), PROG_AT(nr_map_ids), 4, 0},
+	{PROG_AT(jited_ksyms), PROG_AT(nr_jited_ksyms), 8, 0},
+	{PROG_AT(jited_func_lens), PROG_AT(nr_jited_func_lens), 4, 0},
+	{PROG_AT(func_info), PROG_AT(nr_func_info), 0, PROG_AT(func_info_rec_size)},
+	{PROG_AT(line_info), PROG_AT(nr_line_info), 0, PROG_AT(line_info_rec_size)},
+	{PROG_AT(jited_line_info), PROG_AT(nr_jited_line_info), 0,
+		PROG_AT(jited_line_info_rec_size)},
+	{PROG_AT(prog_tags), PROG_AT(nr_prog_tags), BPF_TAG_SIZE, 0},
+};
+
+static const struct bpf_abi_nested btf_nested[] = {
+	{offsetof(struct bpf_btf_info, btf), offsetof(struct bpf_btf_info, btf_size), 1, 0},
+	{offsetof(struct bpf_btf_info, name), offsetof(struct bpf_btf_info, name_len), 1, 0},
+};
+
+/* A name of a raw tracepoint or an iterator's target, at the same place. */
+static const struct bpf_abi_nested link_name_nested[] = {
+	{offsetof(struct bpf_link_info, raw_tracepoint.tp_name),
+		offsetof(struct bpf_link_info, raw_tracepoint.tp_name_len), 1, 0},
+};
+
+/* Since 6.6 the link of a perf event tells of a file or function, behind the kind of event. */
+static const struct bpf_abi_nested link_event_nested[] = {{24, 32, 1, 0}};
+
+#define LIST(list) (*count = sizeof(list) / sizeof((list)[0]), (list))
+
+const struct bpf_abi_nested *bpf_abi_nested(unsigned int class, uint32_t link_type, size_t *count)
+{
+	if (class == BPF_ABI_PROG)
+		return LIST(prog_nested);
+	if (class == BPF_ABI_BTF)
+		return LIST(btf_nested);
+	if (class == BPF_ABI_LINK &&
+		(link_type == BPF_LINK_TYPE_RAW_TRACEPOINT || link_type == BPF_LINK_TYPE_ITER))
+		return LIST(link_name_nested);
+	if (class == BPF_ABI_LINK && link_type == BPF_LINK_TYPE_PERF_EVENT)
+		return LIST(link_event_nested);
+	*count = 0;
+	return NULL;
+}
+
+uint32_t bpf_abi_get32(const void *attr, size_t size, size_t offset)
+{
+	uint32_t value = 0;
+
+	if (offset + sizeof(value) <= size)
+		memcpy(&value, (const char *)attr + offset, sizeof(value));
+	return value;
+}
+
+uint64_t bpf_abi_get64(const void *attr, size_t size, size_t offset)
+{
+	uint64_t value = 0;
+
+	if (offset + sizeof(value) <= size)
+		memcpy(&value, (const char *)attr + offset, sizeof(value));
+	return value;
+}
+
+static uint64_t times(uint64_t count, uint64_t size)
+{
+	uint64_t product;
+
+	return __builtin_mul_overflow(count, size, &product) ? UINT64_MAX : product;
+}
+
+uint64_t bpf_abi_ptr_size(const struct bpf_abi_command *command, const struct bpf_abi_ptr *ptr,
+	const void *attr, size_t attr_size, uint64_t key_size, uint64_t value_size)
+{
+	uint64_t count = bpf_abi_get32(attr, attr_size, ptr->count);
+
+	switch (ptr->size) {
+	case BPF_ABI_KEY:
+		return key_size;
+	case BPF_ABI_VALUE:
+		return value_size;
+	case BPF_ABI_TOKEN:
+		return key_size < sizeof(uint32_t) ? sizeof(uint32_t) : key_size;
+	case BPF_ABI_KEYS:
+		return times(bpf_abi_get32(attr, attr_size, AT(batch.count)), key_size);
+	case BPF_ABI_VALUES:
+		return times(bpf_abi_get32(attr, attr_size, AT(batch.count)), value_size);
+	case BPF_ABI_COUNT:
+		return times(count, ptr->unit);
+	case BPF_ABI_RECORDS:
+		return times(count, bpf_abi_get32(attr, attr_size, ptr->unit));
+	default:
+		return 0;
+	}
+}
+
+uint32_t bpf_abi_value_classes(uint32_t map_type, uint32_t *offset)
+{
+	*offset = 0;
+	switch (map_type) {
+	case BPF_MAP_TYPE_PROG_ARRAY:
+		return BPF_ABI_PROG;
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+		return BPF_ABI_EVENT;
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+		return BPF_ABI_MAP;
+	case BPF_MAP_TYPE_CGROUP_ARRAY:
+	case BPF_MAP_TYPE_SOCKMAP:
+	case BPF_MAP_TYPE_SOCKHASH:
+	case BPF_MAP_TYPE_XSKMAP:
+	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY:
+		return UINT32_MAX;
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+	case BPF_MAP_TYPE_CPUMAP:
+		*offset = 4;
+		return BPF_ABI_PROG;
+	default:
+		return 0;
+	}
+}
