@@ -3,6 +3,7 @@
 #include "core/bpfd.h"
 
 #include "core/command.h"
+#include "core/event_list.h"
 #include "core/handle.h"
 #include "core/ksym.h"
 #include "core/line.h"
@@ -10,6 +11,7 @@
 #include "core/probe.h"
 #include "core/reply.h"
 #include "core/ring.h"
+#include "core/rpc_server.h"
 #include "core/usym.h"
 
 #include <bpf/libbpf.h>
@@ -83,6 +85,8 @@ static int open_parts(struct bpfd *b, int in, int out)
 	if (!err)
 		err = probe_set_new(&b->probes, &b->config.paths);
 	if (!err)
+		err = event_list_new(&b->events, &b->config.paths);
+	if (!err)
 		err = ksym_new(&b->ksym, b->config.paths.proc);
 	if (!err)
 		err = usym_new(&b->usym, b->config.paths.proc);
@@ -115,7 +119,8 @@ void bpfd_close(struct bpfd *b)
 {
 	if (!b)
 		return;
-	handles_free(b->handles); /* first: they belong to the sets */
+	handles_free(b->handles);   /* first: they belong to the sets */
+	event_list_free(b->events); /* behind what is attached to them */
 	probe_set_free(b->probes);
 	ring_set_free(b->rings);
 	usym_free(b->usym);
@@ -162,8 +167,10 @@ int bpfd_run(struct bpfd *b)
 	if (err)
 		return err;
 	reply_text(b->reply, "STARTED_BPFD\n");
-	while (!err && !b->finished)
+	while (!err && !b->finished && !b->binary)
 		err = b->config.stop && *b->config.stop ? -EINTR : run_line(b, &args);
+	if (!err && b->binary)
+		err = rpc_serve(b);
 	if (err == -ENODATA)
 		err = 0;
 	if (!err || err == -EINTR) {

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BPFD_PROTOCOL 1 /* told by BPFD_VERSION; grows when a command is added or changed */
+#define BPFD_PROTOCOL 2 /* told by BPFD_VERSION; grows when a command is added or changed */
 
 /* How much one session may make us hold. Each has an option. */
 struct limits {
@@ -29,6 +29,7 @@ struct bpfd_config {
 	const volatile sig_atomic_t *stop; /* set by a signal handler: end */
 };
 
+struct event_list;
 struct handles;
 struct ksym;
 struct line_reader;
@@ -47,7 +48,9 @@ struct bpfd {
 	struct ring_set *rings;
 	struct ksym *ksym;
 	struct usym *usym;
-	bool finished; /* "exit" was read */
+	struct event_list *events; /* that the client made in tracefs itself */
+	bool finished;		   /* "exit" was read */
+	bool binary;		   /* BPFD_RPC was read: messages follow */
 };
 
 /* Fills in the limits and paths that hold without options. */
@@ -57,8 +60,9 @@ void bpfd_config_init(struct bpfd_config *config);
  * failed is logged. */
 int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int out);
 
-/* Runs commands until "exit" or the end of input. Returns 0; -EPIPE: nobody reads the replies;
- * -EINTR: stopped; what reading or writing failed with. */
+/* Runs commands, or messages behind BPFD_RPC, until "exit" or the end of input. Returns 0; -EPIPE:
+ * nobody reads the replies; -EINTR: stopped; -EPROTO: a message cannot be one; what reading or
+ * writing failed with. */
 int bpfd_run(struct bpfd *bpfd);
 
 /* Releases everything that the session made. NULL is fine. */

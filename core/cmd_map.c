@@ -28,6 +28,8 @@ static int read_target(struct bpfd *bpfd, struct args *args, unsigned int key_fi
 	if (!handle)
 		return -EBADF;
 	target->map = handle->object;
+	if (translate_key(map_type(target->map)))
+		return -EBADF;
 	return size == map_key_size(target->map) ? 0 : -EINVAL;
 }
 

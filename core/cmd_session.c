@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands about the session itself. */
 #include "core/command.h"
+#include "core/file.h"
+#include "core/rpc.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#define CPU_LIST_SIZE 256
 
 void cmd_exit(struct bpfd *bpfd, struct args *args)
 {
@@ -38,36 +38,27 @@ static bool feature_there(const struct paths *paths, const struct feature *featu
 	return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0;
 }
 
-/* The kernel's list of the CPUs that are online, like "0-3,6". */
-static void online_cpus(const struct paths *paths, char list[CPU_LIST_SIZE])
-{
-	char path[PATH_MAX];
-	ssize_t n = -1;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/devices/system/cpu/online", paths->sysfs);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, list, CPU_LIST_SIZE - 1);
-		close(fd);
-	}
-	list[n > 0 ? n : 0] = 0;
-	list[strcspn(list, " \n")] = 0;
-	if (!*list)
-		strcpy(list, "?");
-}
-
 void cmd_version(struct bpfd *bpfd, struct args *args)
 {
-	char cpus[CPU_LIST_SIZE];
+	char cpus[FILE_CPUS_SIZE];
 	struct utsname uts;
 
 	uname(&uts);
-	online_cpus(&bpfd->config.paths, cpus);
+	file_online_cpus(&bpfd->config.paths, cpus);
 	reply_printf(bpfd->reply, "%s %d %s %s %s", BPFD_USB_VERSION, BPFD_PROTOCOL, uts.release,
 		uts.machine, cpus);
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (feature_there(&bpfd->config.paths, &features[i]))
 			reply_printf(bpfd->reply, " %s", features[i].word);
-	reply_text(bpfd->reply, "\n");
+	reply_text(bpfd->reply, " rpc\n");
+}
+
+void cmd_rpc(struct bpfd *bpfd, struct args *args)
+{
+	uint64_t version = args_unsigned(args, 1, 0, UINT32_MAX);
+
+	if (args_wrong(args))
+		return;
+	bpfd->binary = version == RPC_MAJOR;
+	reply_ret(bpfd->reply, "bpfd_rpc", bpfd->binary ? 0 : -EPROTONOSUPPORT);
 }

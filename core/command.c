@@ -12,6 +12,7 @@
 
 /* Sorted by name, for bsearch. */
 static const struct command commands[] = {
+	{"BPFD_RPC", "VERSION", 1, 1, "go on with binary messages, both ways", cmd_rpc},
 	{"BPFD_VERSION", "", 0, 0, "versions, kernel, machine, online CPUs, features", cmd_version},
 	{"BPF_ATTACH_KPROBE", "FD TYPE EVENT FUNCTION [OFFSET MAXACTIVE]", 4, 6,
 		"attach a program to a kernel function; type 0: entry, 1: return",

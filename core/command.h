@@ -34,7 +34,7 @@ void command_refuse(struct bpfd *bpfd, const char *why);
 /* Prints the table. */
 void command_help(FILE *out);
 
-command_handler cmd_exit, cmd_version;
+command_handler cmd_exit, cmd_version, cmd_rpc;
 command_handler cmd_create_map, cmd_update_elem, cmd_lookup_elem, cmd_get_first_key,
 	cmd_get_next_key, cmd_delete_elem, cmd_clear_map;
 command_handler cmd_prog_load;

@@ -225,6 +225,35 @@ int file_comm(const struct paths *paths, pid_t pid, char comm[FILE_COMM_SIZE])
 	return 0;
 }
 
+void file_online_cpus(const struct paths *paths, char list[FILE_CPUS_SIZE])
+{
+	char path[PATH_MAX];
+	ssize_t n = -1;
+
+	*list = '\0';
+	if (!file_path(path, "%s/devices/system/cpu/online", paths->sysfs))
+		n = file_read(path, list, FILE_CPUS_SIZE);
+	if (n > 0)
+		list[strcspn(list, " \n")] = '\0';
+	if (n <= 0 || !*list)
+		strcpy(list, "?");
+}
+
+int file_pmu_type(const struct paths *paths, const char *pmu)
+{
+	char path[PATH_MAX], text[32];
+	ssize_t len;
+	int err, type;
+
+	err = file_path(path, "%s/bus/event_source/devices/%s/type", paths->sysfs, pmu);
+	if (err)
+		return err;
+	len = file_read(path, text, sizeof(text));
+	if (len < 0)
+		return (int)len;
+	return sscanf(text, "%d", &type) == 1 && type >= 0 ? type : -EINVAL;
+}
+
 int file_start_time(const char *proc, pid_t pid, uint64_t *start)
 {
 	char path[PATH_MAX], text[1024], *at;

@@ -11,6 +11,8 @@
 
 #define FILE_COMM_SIZE 128 /* a kernel worker has its queue's name behind its own */
 
+#define FILE_CPUS_SIZE 256
+
 struct paths;
 
 /* Receives the next bytes; a negative errno ends the reading. */
@@ -50,6 +52,12 @@ int file_tracefs(const struct paths *paths, const char *asked, char root[PATH_MA
 
 /* The name of a process; control characters in it become '?'. Returns 0 or the errno. */
 int file_comm(const struct paths *paths, pid_t pid, char comm[FILE_COMM_SIZE]);
+
+/* The kernel's list of the CPUs that are online, like "0-3,6"; "?" if it cannot be read. */
+void file_online_cpus(const struct paths *paths, char list[FILE_CPUS_SIZE]);
+
+/* The number of a PMU for perf_event_open(2), or what reading it fails with. */
+int file_pmu_type(const struct paths *paths, const char *pmu);
 
 /* When a process started, in clock ticks since boot; pid 0 is the caller. Returns 0; -ENOENT:
  * no such process; -EINVAL: the file makes no sense; or the errno. */

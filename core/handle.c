@@ -75,14 +75,20 @@ int handle_add(struct handles *handles, const struct handle_class *class, void *
 	return HANDLE_FIRST + (int)i;
 }
 
-const struct handle *handle_get(
-	const struct handles *handles, int64_t number, const struct handle_class *class)
+const struct handle *handle_any(const struct handles *handles, int64_t number)
 {
 	if (number < HANDLE_FIRST || number - HANDLE_FIRST >= handles->used)
 		return NULL;
-	if (handles->slots[number - HANDLE_FIRST].class != class)
-		return NULL;
-	return &handles->slots[number - HANDLE_FIRST];
+	return handles->slots[number - HANDLE_FIRST].class ? &handles->slots[number - HANDLE_FIRST]
+							   : NULL;
+}
+
+const struct handle *handle_get(
+	const struct handles *handles, int64_t number, const struct handle_class *class)
+{
+	const struct handle *handle = handle_any(handles, number);
+
+	return handle && handle->class == class ? handle : NULL;
 }
 
 int handle_find(const struct handles *handles, const struct handle_class *class, const void *object)

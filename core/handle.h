@@ -37,6 +37,9 @@ int handle_add(struct handles *handles, const struct handle_class *class, void *
 const struct handle *handle_get(
 	const struct handles *handles, int64_t number, const struct handle_class *class);
 
+/* The same for a handle of any class. */
+const struct handle *handle_any(const struct handles *handles, int64_t number);
+
 /* The number of an object. Returns -ENOENT if the table does not own it. */
 int handle_find(
 	const struct handles *handles, const struct handle_class *class, const void *object);

@@ -175,6 +175,15 @@ bool line_pending(const struct line_reader *r)
 	return r->ended || r->from < r->to;
 }
 
+size_t line_take_rest(struct line_reader *r, const void **data)
+{
+	size_t size = r->to - r->from;
+
+	*data = r->data + r->from;
+	r->from = r->looked = r->to;
+	return size;
+}
+
 int line_fd(const struct line_reader *r)
 {
 	return r->fd;

@@ -36,6 +36,10 @@ bool line_ready(struct line_reader *reader);
 /* Whether any input is there that line_read has not handed out, or its end. */
 bool line_pending(const struct line_reader *reader);
 
+/* Hands over what was read and is in no line yet, for a stream that goes on in another form. *data
+ * lives as long as the reader, which is not to be used for lines again. Returns the size. */
+size_t line_take_rest(struct line_reader *reader, const void **data);
+
 /* The descriptor that is read. */
 int line_fd(const struct line_reader *reader);
 

@@ -77,7 +77,10 @@ static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 	return entry * spec->max_entries + value_size + spec->key_size; /* see MAP_ENTRY_MAX */
 }
 
-int map_new(struct map **map, const struct map_spec *spec, struct budget *budget)
+/* Makes an object without a descriptor that has taken its own entry from the budget, and all
+ * others too if they are the session's. */
+static int map_object(
+	struct map **map, const struct map_spec *spec, struct budget *budget, bool owned)
 {
 	uint64_t value_size, bytes;
 	struct map *m;
@@ -88,32 +91,74 @@ int map_new(struct map **map, const struct map_spec *spec, struct budget *budget
 		return err;
 	if (value_size > MAP_ENTRY_MAX || spec->key_size > MAP_ENTRY_MAX - value_size)
 		return -E2BIG;
-	bytes = full_size(spec, value_size);
+	bytes = owned ? full_size(spec, value_size) : value_size + spec->key_size;
 	err = budget_take(budget, bytes);
 	if (err)
 		return err;
 	m = malloc(sizeof(*m));
-	err = -ENOMEM;
-	if (!m)
-		goto err_give;
+	if (!m) {
+		budget_give(budget, bytes);
+		return -ENOMEM;
+	}
 	*m = (struct map){.budget = budget,
 		.bytes = bytes,
+		.fd = -1,
 		.type = spec->type,
+		.flags = spec->flags,
 		.key_size = spec->key_size,
 		.value_size = value_size,
 		.max_entries = spec->max_entries,
 		.batch = true};
-	m->fd = map_create(spec);
-	err = m->fd;
-	if (m->fd < 0)
-		goto err_free;
 	*map = m;
 	return 0;
+}
 
-err_free:
-	free(m);
-err_give:
-	budget_give(budget, bytes);
+int map_reserve(struct map **map, const struct map_spec *spec, struct budget *budget)
+{
+	return map_object(map, spec, budget, true);
+}
+
+void map_adopt(struct map *map, int fd)
+{
+	map->fd = fd;
+}
+
+int map_new(struct map **map, const struct map_spec *spec, struct budget *budget)
+{
+	struct map *m;
+	int err, fd;
+
+	err = map_reserve(&m, spec, budget);
+	if (err)
+		return err;
+	fd = map_create(spec);
+	if (fd < 0) {
+		map_free(m);
+		return fd;
+	}
+	map_adopt(m, fd);
+	*map = m;
+	return 0;
+}
+
+int map_of_fd(struct map **map, int fd, struct budget *budget)
+{
+	struct bpf_map_info info = {.type = 0};
+	struct map_spec spec = {.name = NULL};
+	uint32_t size = sizeof(info);
+	int err;
+
+	err = bpf_obj_get_info_by_fd(fd, &info, &size);
+	if (err)
+		return err;
+	spec.type = info.type;
+	spec.key_size = info.key_size;
+	spec.value_size = info.value_size;
+	spec.max_entries = info.max_entries;
+	spec.flags = info.map_flags;
+	err = map_object(map, &spec, budget, false);
+	if (!err)
+		map_adopt(*map, fd);
 	return err;
 }
 
@@ -121,7 +166,8 @@ void map_free(struct map *map)
 {
 	if (!map)
 		return;
-	close(map->fd);
+	if (map->fd >= 0)
+		close(map->fd);
 	budget_give(map->budget, map->bytes);
 	free(map->buffer);
 	free(map);
@@ -135,6 +181,16 @@ int map_fd(const struct map *map)
 uint32_t map_type(const struct map *map)
 {
 	return map->type;
+}
+
+uint32_t map_max_entries(const struct map *map)
+{
+	return map->max_entries;
+}
+
+uint32_t map_flags(const struct map *map)
+{
+	return map->flags;
 }
 
 size_t map_key_size(const struct map *map)

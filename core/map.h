@@ -28,12 +28,24 @@ typedef int (*map_sink)(void *arg, const void *key, const void *value);
  * budget does not allow it; what the kernel refuses with. */
 int map_new(struct map **map, const struct map_spec *spec, struct budget *budget);
 
+/* For a map that the caller makes himself: takes what it will need from the budget, without a name.
+ * map_adopt() then gives it its descriptor. Returns like map_new(). */
+int map_reserve(struct map **map, const struct map_spec *spec, struct budget *budget);
+void map_adopt(struct map *map, int fd);
+
+/* The object of a map that exists already; only our own memory counts against the budget. The map
+ * then owns fd. Returns 0; -ENOMEM; -E2BIG as map_new(); what the kernel refuses with to tell
+ * what it is. */
+int map_of_fd(struct map **map, int fd, struct budget *budget);
+
 /* Closes and frees it. NULL is fine. */
 void map_free(struct map *map);
 
 /* The descriptor, which stays the map's. */
 int map_fd(const struct map *map);
 uint32_t map_type(const struct map *map);
+uint32_t map_max_entries(const struct map *map);
+uint32_t map_flags(const struct map *map); /* BPF_F_ of its creation */
 
 /* Bytes of a key and of a value as user space sees them: in a per-CPU map a value has a part,
  * rounded up to 8 bytes, for each possible CPU. */

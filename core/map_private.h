@@ -17,7 +17,7 @@ struct map {
 	struct budget *budget;
 	uint64_t bytes; /* taken from the budget */
 	int fd;
-	uint32_t type, max_entries;
+	uint32_t type, max_entries, flags;
 	size_t key_size, value_size; /* as user space sees them */
 	bool batch;		     /* the kernel was not yet seen to lack batch calls for it */
 	void *buffer;		     /* what the last call has found; NULL: not used yet */

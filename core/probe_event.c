@@ -29,6 +29,11 @@ static const char *const files[] = {
 	[PROBE_EVENT_UPROBE] = "uprobe_events",
 };
 
+const char *probe_event_file(enum probe_event_kind kind)
+{
+	return files[kind];
+}
+
 static void format_group(char group[PROBE_GROUP_SIZE], int pid, uint64_t start)
 {
 	snprintf(group, PROBE_GROUP_SIZE, GROUP_PREFIX "%d_%" PRIu64, pid, start);

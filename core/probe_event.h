@@ -11,6 +11,9 @@ struct paths;
 
 enum probe_event_kind { PROBE_EVENT_KPROBE, PROBE_EVENT_UPROBE };
 
+/* The name of the file in tracefs. */
+const char *probe_event_file(enum probe_event_kind kind);
+
 /* The group of this process's events: "bpfd_PID_START", START being the process's start time,
  * so that a reused PID is another group. Returns 0, or what <proc>/self/stat fails with. */
 int probe_event_group(const struct paths *paths, char group[PROBE_GROUP_SIZE]);

@@ -92,41 +92,56 @@ static int load_and_explain(const struct prog_spec *spec, size_t log_max, char *
 	return err == -ENOMEM || err == -ENOSPC ? fd : err; /* fd: why it was refused at first */
 }
 
-int prog_load(struct prog **prog, const struct prog_spec *spec, struct budget *budget,
-	size_t log_max, char **log)
+int prog_reserve(struct prog **prog, uint32_t insn_count, struct budget *budget)
 {
-	uint64_t bytes = PROG_BYTES + (uint64_t)spec->insn_count * INSN_BYTES;
+	uint64_t bytes = insn_count ? PROG_BYTES + (uint64_t)insn_count * INSN_BYTES : 0;
 	struct prog *p;
 	int err;
 
-	*log = NULL;
 	err = budget_take(budget, bytes);
 	if (err)
 		return err;
 	p = malloc(sizeof(*p));
-	err = -ENOMEM;
-	if (!p)
-		goto err_give;
-	*p = (struct prog){.budget = budget, .bytes = bytes};
-	p->fd = load_and_explain(spec, log_max, log);
-	err = p->fd;
-	if (p->fd < 0)
-		goto err_free;
+	if (!p) {
+		budget_give(budget, bytes);
+		return -ENOMEM;
+	}
+	*p = (struct prog){.budget = budget, .bytes = bytes, .fd = -1};
 	*prog = p;
 	return 0;
+}
 
-err_free:
-	free(p);
-err_give:
-	budget_give(budget, bytes);
-	return err;
+void prog_adopt(struct prog *prog, int fd)
+{
+	prog->fd = fd;
+}
+
+int prog_load(struct prog **prog, const struct prog_spec *spec, struct budget *budget,
+	size_t log_max, char **log)
+{
+	struct prog *p;
+	int err, fd;
+
+	*log = NULL;
+	err = prog_reserve(&p, spec->insn_count, budget);
+	if (err)
+		return err;
+	fd = load_and_explain(spec, log_max, log);
+	if (fd < 0) {
+		prog_free(p);
+		return fd;
+	}
+	prog_adopt(p, fd);
+	*prog = p;
+	return 0;
 }
 
 void prog_free(struct prog *prog)
 {
 	if (!prog)
 		return;
-	close(prog->fd);
+	if (prog->fd >= 0)
+		close(prog->fd);
 	budget_give(prog->budget, prog->bytes);
 	free(prog);
 }

@@ -30,6 +30,12 @@ struct prog_spec {
 int prog_load(struct prog **prog, const struct prog_spec *spec, struct budget *budget,
 	size_t log_max, char **log);
 
+/* For a program that the caller loads himself: takes what it will need from the budget, 0
+ * instructions meaning that it exists already. prog_adopt() then gives it its descriptor. Returns
+ * 0, -ENOMEM. */
+int prog_reserve(struct prog **prog, uint32_t insn_count, struct budget *budget);
+void prog_adopt(struct prog *prog, int fd);
+
 /* Closes and frees it; the kernel keeps it while it is attached. NULL is fine. */
 void prog_free(struct prog *prog);
 

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens what tree_rights() allows. A path is opened without effect first (O_PATH); where links have
+ * led it then is looked at, and only then is it opened for reading, through that descriptor. */
+#include "core/tree.h"
+
+#include "core/file.h"
+#include "core/paths.h"
+#include "core/tree_private.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define RESOLVE_NO_MAGIC 0x02 /* of openat2(2), Linux 5.6 */
+#define RESOLVE_NO_LINKS 0x04
+#define RESOLVE_ROOT	 0x10
+
+/* Where a path really is. */
+static int real_path(const struct paths *paths, const char *path, char real[PATH_MAX])
+{
+	const char *rest = tree_tracefs_rest(path);
+	char root[PATH_MAX];
+	int err;
+
+	if (rest) {
+		err = file_tracefs(paths, NULL, root);
+		return err ? err : file_path(real, "%s%s", root, rest);
+	}
+	rest = tree_below(path, "/proc");
+	if (rest)
+		return file_path(real, "%s%s", paths->proc, rest);
+	rest = tree_below(path, "/sys");
+	if (rest)
+		return file_path(real, "%s%s", paths->sysfs, rest);
+	return file_path(real, "%s", path);
+}
+
+/* If `real` is in the directory `root`, wherever that is, writes where the client sees it. */
+static bool name_below(const char *real, const char *root, const char *as, char path[PATH_MAX])
+{
+	char canonical[PATH_MAX];
+	const char *rest;
+
+	if (!realpath(root, canonical))
+		return false;
+	rest = tree_below(real, canonical);
+	return rest && !file_path(path, "%s%s", as, rest);
+}
+
+static int descriptor_path(const struct paths *paths, int fd, char path[PATH_MAX])
+{
+	int err = file_path(path, "/proc/self/fd/%d", fd);
+
+	if (err || !access(path, F_OK))
+		return err;
+	return file_path(path, "%s/self/fd/%d", paths->proc, fd);
+}
+
+/* The path, as the client sees it, of what was opened. */
+static int opened_path(const struct paths *paths, int fd, char path[PATH_MAX])
+{
+	char link[PATH_MAX], real[PATH_MAX], root[PATH_MAX];
+	ssize_t len;
+	int err = descriptor_path(paths, fd, link);
+
+	if (err)
+		return err;
+	len = readlink(link, real, sizeof(real) - 1);
+	if (len < 0)
+		return -errno;
+	real[len] = '\0';
+	if (!file_tracefs(paths, NULL, root) && name_below(real, root, "/sys/kernel/tracing", path))
+		return 0;
+	if (name_below(real, paths->sysfs, "/sys", path) ||
+		name_below(real, paths->proc, "/proc", path))
+		return 0;
+	return file_path(path, "%s", real);
+}
+
+/* The rights that are left when links have been followed. sysfs is full of links to its devices;
+ * what another tree's link leads to needs the right by its own name as well. */
+static unsigned int opened_rights(const struct paths *paths, const char *path, int fd)
+{
+	unsigned int rights = tree_rights(paths, path), other;
+	char opened[PATH_MAX];
+
+	/* What is allowed in /proc has no links but those of processes, which lead anywhere. */
+	if (tree_below(path, "/proc"))
+		return rights;
+	if (opened_path(paths, fd, opened))
+		return 0;
+	if (tree_below(path, "/sys") && tree_below(opened, "/sys/devices"))
+		return rights;
+	other = tree_rights(paths, opened);
+	return (rights & other & ~(unsigned int)TREE_CODE) | ((rights | other) & TREE_CODE);
+}
+
+/* Kernels before 5.6: if the process has our root, links are what they are for us; else there must
+ * be none. */
+static int open_in_root_old(const char *root, int root_fd, const char *path, int flags)
+{
+	struct stat ours, theirs;
+	int fd = root_fd, next;
+
+	if (!stat("/", &ours) && !fstat(root_fd, &theirs) && ours.st_dev == theirs.st_dev &&
+		ours.st_ino == theirs.st_ino) {
+		fd = open(path, flags);
+		return fd < 0 ? -errno : fd;
+	}
+	while (*path) {
+		char name[NAME_MAX + 1];
+		size_t len = strcspn(++path, "/");
+
+		if (len > NAME_MAX)
+			return -ENAMETOOLONG;
+		memcpy(name, path, len);
+		name[len] = '\0';
+		path += len;
+		next = openat(
+			fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC | (*path ? O_DIRECTORY : 0));
+		if (next < 0)
+			next = errno == ENOTDIR && *path ? -ELOOP : -errno;
+		if (fd != root_fd)
+			close(fd);
+		if (next < 0)
+			return next;
+		fd = next;
+	}
+	return fd;
+}
+
+/* Opens a path within the root of a process. */
+static int open_in_root(const struct paths *paths, const char *path, int flags)
+{
+	struct {
+		uint64_t flags, mode, resolve;
+	} how = {(uint64_t)flags, 0, RESOLVE_ROOT | RESOLVE_NO_MAGIC};
+	const char *rest = tree_root_rest(path);
+	char root[PATH_MAX];
+	int root_fd, fd;
+
+	if (tree_is_symbols(rest)) /* any process can make a link in /tmp */
+		how.resolve |= RESOLVE_NO_LINKS;
+	if (file_path(root, "%s%.*s", paths->proc, (int)(rest - path - (int)strlen("/proc")),
+		    path + strlen("/proc")))
+		return -ENAMETOOLONG;
+	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		return -errno;
+#ifdef SYS_openat2
+	fd = (int)syscall(SYS_openat2, root_fd, rest, &how, sizeof(how));
+	if (fd < 0)
+		fd = -errno;
+#else
+	fd = -ENOSYS;
+#endif
+	if (fd == -ENOSYS)
+		fd = open_in_root_old(root, root_fd, rest,
+			how.resolve & RESOLVE_NO_LINKS ? flags | O_NOFOLLOW : flags);
+	close(root_fd);
+	return fd;
+}
+
+static int reopen(const struct paths *paths, int fd, int flags)
+{
+	char path[PATH_MAX];
+	int err = descriptor_path(paths, fd, path), again;
+
+	if (err)
+		return err;
+	again = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	return again < 0 ? -errno : again;
+}
+
+/* Whether a file that is open is a program, a library or an object: no core dump, whose contents
+ * are a process's memory, nor the kernel's own. */
+static bool is_code(int fd)
+{
+	unsigned char header[EI_NIDENT + 2];
+	unsigned int type;
+
+	if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
+		memcmp(header, ELFMAG, SELFMAG) != 0)
+		return false;
+	type = header[EI_DATA] == ELFDATA2MSB ? header[EI_NIDENT] << 8U | header[EI_NIDENT + 1]
+					      : header[EI_NIDENT + 1] << 8U | header[EI_NIDENT];
+	return type == ET_EXEC || type == ET_DYN || type == ET_REL;
+}
+
+/* Whether only code may be read there, and this is none. */
+static int check_code(const struct paths *paths, const char *path, int fd)
+{
+	const char *rest = tree_root_rest(path);
+	struct statfs fs;
+	int file, err;
+
+	if (fstatfs(fd, &fs) || fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC)
+		return -EACCES;
+	if (rest && tree_is_symbols(rest))
+		return 0;
+	file = reopen(paths, fd, O_RDONLY | O_NONBLOCK);
+	if (file < 0)
+		return file;
+	err = is_code(file) ? 0 : -EACCES;
+	close(file);
+	return err;
+}
+
+/* What is to be checked of a file before it is opened for reading: devices and pipes have effects,
+ * and so have the tracer's files that are there for writing. */
+static int check_file(const struct paths *paths, const char *path, int fd)
+{
+	unsigned int rights = opened_rights(paths, path, fd);
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0444))
+		return -EACCES;
+	return rights & TREE_CODE ? check_code(paths, path, fd) : 0;
+}
+
+/* Elsewhere than in the kernel's trees and in processes, even whether a file is there is told of
+ * code only. */
+static bool may_be_seen(const struct paths *paths, const char *path, enum tree_right want, int fd)
+{
+	unsigned int rights = opened_rights(paths, path, fd);
+
+	if (!(rights & want))
+		return false;
+	return !(rights & TREE_CODE) || tree_below(path, "/proc") || !check_file(paths, path, fd);
+}
+
+int tree_open(const struct paths *paths, const char *path, enum tree_right want, bool follow)
+{
+	int flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), fd;
+	char real[PATH_MAX];
+	int err;
+
+	if (!(tree_rights(paths, path) & want))
+		return -EACCES;
+	if (tree_root_rest(path))
+		return open_in_root(paths, path, flags);
+	err = real_path(paths, path, real);
+	if (err)
+		return err;
+	fd = open(real, flags);
+	if (fd < 0)
+		return -errno;
+	if (may_be_seen(paths, path, want, fd))
+		return fd;
+	close(fd);
+	return -EACCES;
+}
+
+static bool is_endless(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+
+	return tree_tracefs_rest(path) &&
+	       (!strcmp(name, "trace_pipe") || !strcmp(name, "trace_pipe_raw") ||
+		       !strcmp(name, "snapshot_raw"));
+}
+
+int tree_open_read(const struct paths *paths, const char *path)
+{
+	int fd = tree_open(paths, path, TREE_READ, true), file;
+
+	if (fd < 0)
+		return fd;
+	file = is_endless(path) ? -EINVAL : check_file(paths, path, fd);
+	if (!file)
+		file = reopen(paths, fd, O_RDONLY | O_NONBLOCK);
+	close(fd);
+	return file;
+}
+
+int tree_open_directory(const struct paths *paths, const char *path)
+{
+	int fd = tree_open(paths, path, TREE_LIST, true), directory;
+
+	if (fd < 0)
+		return fd;
+	directory = reopen(paths, fd, O_RDONLY | O_DIRECTORY);
+	close(fd);
+	return directory;
+}
+
+int tree_open_follow(const struct paths *paths, const char *path)
+{
+	const char *rest = tree_tracefs_rest(path);
+	char real[PATH_MAX];
+	int err, fd;
+
+	if (!rest || !tree_is_valid(path))
+		return -EACCES;
+	if (!strncmp(rest, "/per_cpu/cpu", 12)) {
+		rest += 12;
+		rest += strspn(rest, "0123456789");
+	}
+	if (strcmp(rest, "/trace_pipe") != 0)
+		return -EACCES;
+	err = real_path(paths, path, real);
+	if (err)
+		return err;
+	fd = open(real, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int tree_writable(const char *path, enum probe_event_kind *kind)
+{
+	const char *rest = tree_tracefs_rest(path);
+
+	for (*kind = PROBE_EVENT_KPROBE; rest && *kind <= PROBE_EVENT_UPROBE; (*kind)++)
+		if (*rest == '/' && !strcmp(rest + 1, probe_event_file(*kind)))
+			return 0;
+	return -EACCES;
+}
+
+int tree_access(const struct paths *paths, const char *path, int mode)
+{
+	enum probe_event_kind kind;
+	char again[PATH_MAX];
+	int fd, err;
+
+	if (mode & W_OK && tree_writable(path, &kind))
+		return -EACCES;
+	fd = tree_open(paths, path, TREE_STAT, true);
+	if (fd < 0)
+		return fd;
+	err = descriptor_path(paths, fd, again);
+	if (!err && access(again, mode))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int tree_bpffs(const struct paths *paths, const char *path, char real[PATH_MAX])
+{
+	const char *rest = tree_below(path, "/sys/fs/bpf");
+
+	if (!tree_is_valid(path) || !rest || !*rest)
+		return -EACCES;
+	return file_path(real, "%s%s", paths->sysfs, path + strlen("/sys"));
+}
