@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Builds bpfd, bpfd-gadget and bpfd-usb into $(BUILD); `make help` lists the targets.
+# Builds bpfd, bpfd-gadget, bpfd-usb and bpfd-run into $(BUILD); `make help` lists the targets.
 
 VERSION := 0.1.0
 
@@ -59,6 +59,7 @@ CORE_SRC      := $(filter-out $(LINK_SRC) core/main.c,$(wildcard core/*.c))
 CONFIGFS_SRC  := $(wildcard configfs/*.c)
 GADGET_SRC    := $(filter-out gadget/main.c,$(wildcard gadget/*.c))
 HOST_SRC      := $(filter-out host-usb/main.c,$(wildcard host-usb/*.c))
+RUN_SRC       := $(filter-out host-usb/run/main.c,$(wildcard host-usb/run/*.c))
 UNIT_SRC      := $(wildcard tests/unit/test_*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -67,9 +68,10 @@ LIBCORE     := $(BUILD)/obj/libcore.a
 LIBCONFIGFS := $(BUILD)/obj/libconfigfs.a
 LIBGADGET   := $(BUILD)/obj/libgadget.a
 LIBHOST     := $(BUILD)/obj/libhost.a
+LIBRUN      := $(BUILD)/obj/librun.a
 
 BOARD_PROGRAMS := $(BUILD)/bpfd $(BUILD)/bpfd-gadget
-HOST_PROGRAMS  := $(BUILD)/bpfd-usb
+HOST_PROGRAMS  := $(BUILD)/bpfd-usb $(BUILD)/bpfd-run
 UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 
 # libusb has no static libudev on Debian: STATIC=1 is for the board's programs.
@@ -86,6 +88,7 @@ $(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflag
 $(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
 $(call obj,core/demangle.c): CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
 $(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
+$(call obj,$(wildcard host-usb/run/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libseccomp)
 
 define archive
 	@mkdir -p $(@D)
@@ -98,6 +101,7 @@ $(LIBCORE): $(call obj,$(CORE_SRC)); $(archive)
 $(LIBCONFIGFS): $(call obj,$(CONFIGFS_SRC)); $(archive)
 $(LIBGADGET): $(call obj,$(GADGET_SRC)); $(archive)
 $(LIBHOST): $(call obj,$(HOST_SRC)); $(archive)
+$(LIBRUN): $(call obj,$(RUN_SRC)); $(archive)
 
 define link
 	@mkdir -p $(@D)
@@ -113,12 +117,15 @@ $(BUILD)/bpfd-gadget: $(BUILD)/obj/gadget/main.o $(LIBGADGET) $(LIBCONFIGFS) $(L
 $(BUILD)/bpfd-usb: LIBS = $(call pkg,--libs,libusb-1.0)
 $(BUILD)/bpfd-usb: $(BUILD)/obj/host-usb/main.o $(LIBHOST) $(LIBLINK)
 	$(link)
+$(BUILD)/bpfd-run: LIBS = $(call pkg,--libs,libseccomp)
+$(BUILD)/bpfd-run: $(BUILD)/obj/host-usb/run/main.o $(LIBRUN) $(LIBLINK)
+	$(link)
 
 # Unit tests: one program a file, linked against all the libraries.
 $(call obj,$(UNIT_SRC)): PKG_CFLAGS = $(call pkg,--cflags,cmocka libusb-1.0 libusbgx libbpf)
-$(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0) -lpthread \
+$(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0 libseccomp) -lpthread \
 	$(if $(IBERTY),-liberty)
-$(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBHOST) $(LIBGADGET) \
+$(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRUN) $(LIBHOST) $(LIBGADGET) \
 		$(LIBCONFIGFS) $(LIBCORE) $(LIBLINK)
 	$(link)
 unit-programs: $(UNIT_PROGRAMS)
@@ -150,13 +157,14 @@ clean:
 help:
 	@sed -n 's/^#help //p' $(firstword $(MAKEFILE_LIST))
 #help Targets
-#help   all (default)   $(BUILD)/bpfd, bpfd-gadget and bpfd-usb
+#help   all (default)   $(BUILD)/bpfd, bpfd-gadget, bpfd-usb and bpfd-run
 #help   board-programs  the first two: what runs on the board
 #help   install         into $(DESTDIR)$(PREFIX)
 #help   deps            install what the build and the tests need from Debian
 #help   demo            a board in a VM, traced through its USB cable (three minutes)
 #help   check           unit tests and lint: no root, no VM
 #help   test            everything; may install packages, fetches a kernel, boots VMs
+#help   test-tools      stock BPF tools by themselves and under bpfd-run (hours; it resumes)
 #help   lint            formatting, shell scripts, manual pages
 #help   clean
 #help Variables

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The board's files: asked for, and kept for a while or for good. */
+#include "host-usb/run/files.h"
+
+#include "core/log.h"
+#include "host-usb/run/cache.h"
+#include "host-usb/run/client.h"
+#include "host-usb/run/notify.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LISTINGS	 16   /* directories whose entries are remembered */
+#define LISTING_AGE_MS	 2000 /* tools look at each entry right after they have listed it */
+#define PROGRESS_MS	 300  /* what takes longer shows itself */
+#define PROGRESS_STEP_MS 100
+
+struct files {
+	struct run *run;
+	struct cache *cache;
+	struct listing *listings[LISTINGS];
+	size_t next_listing;
+	bool terminal;		/* progress is shown */
+	char checked[PATH_MAX]; /* the file that was compared last, and is the same */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int files_new(struct files **files, struct run *run)
+{
+	struct files *f = calloc(1, sizeof(*f));
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	f->run = run;
+	f->terminal = isatty(STDERR_FILENO);
+	err = cache_new(&f->cache, f);
+	if (err) {
+		free(f);
+		return err;
+	}
+	*files = f;
+	return 0;
+}
+
+void files_free(struct files *files)
+{
+	if (!files)
+		return;
+	for (size_t i = 0; i < LISTINGS; i++)
+		listing_put(files->listings[i]);
+	cache_free(files->cache);
+	free(files);
+}
+
+const struct run *files_run(const struct files *files)
+{
+	return files->run;
+}
+
+void listing_put(struct listing *listing)
+{
+	if (!listing || --listing->users)
+		return;
+	for (size_t i = 0; i < listing->count; i++)
+		free(listing->entries[i].name);
+	free(listing->entries);
+	free(listing->path);
+	free(listing);
+}
+
+static struct rpc_out *begin(struct files *files, enum rpc_op op, const char *path)
+{
+	struct rpc_out *out = client_begin(files->run->client, op);
+
+	rpc_put_string(out, path);
+	client_note(files->run->client, "%s", path);
+	return out;
+}
+
+static struct listing *remembered(struct files *files, const char *path, size_t length)
+{
+	for (size_t i = 0; i < LISTINGS; i++) {
+		struct listing *listing = files->listings[i];
+
+		if (listing && strncmp(listing->path, path, length) == 0 &&
+			!listing->path[length] && now_ms() - listing->time_ms <= LISTING_AGE_MS)
+			return listing;
+	}
+	return NULL;
+}
+
+static void remember(struct files *files, struct listing *listing)
+{
+	struct listing **slot = &files->listings[files->next_listing++ % LISTINGS];
+
+	listing_put(*slot);
+	*slot = listing;
+	listing->users++;
+}
+
+static int compare(const void *name, const void *entry)
+{
+	return strcmp(name, ((const struct listing_entry *)entry)->name);
+}
+
+/* From a listing of its directory. Returns 0; -ENOENT: there is no such entry; -EAGAIN: it is not
+ * known. */
+static int stat_remembered(
+	struct files *files, const char *path, bool follow, struct rpc_stat *stat)
+{
+	const char *slash = strrchr(path, '/');
+	const struct listing_entry *entry;
+	struct listing *listing;
+
+	if (!slash || slash == path)
+		return -EAGAIN;
+	listing = remembered(files, path, (size_t)(slash - path));
+	if (!listing)
+		return -EAGAIN;
+	entry = bsearch(slash + 1, listing->entries, listing->count, sizeof(*entry), compare);
+	if (!entry)
+		return -ENOENT;
+	if (follow && S_ISLNK(entry->stat.mode))
+		return -EAGAIN;
+	*stat = entry->stat;
+	return 0;
+}
+
+int files_stat(struct files *files, const char *path, bool follow, struct rpc_stat *stat)
+{
+	struct rpc_in reply;
+	struct rpc_out *out;
+	int err = stat_remembered(files, path, follow, stat);
+	int64_t ret;
+
+	if (err != -EAGAIN)
+		return err;
+	out = begin(files, RPC_FILE_STAT, path);
+	rpc_put_u32(out, follow ? 0 : RPC_NOFOLLOW);
+	ret = client_call(files->run->client, &reply);
+	if (ret < 0)
+		return (int)ret;
+	rpc_get_stat(&reply, stat);
+	return reply.failed ? -EIO : 0;
+}
+
+int files_access(struct files *files, const char *path, uint32_t mode)
+{
+	struct rpc_in reply;
+	struct rpc_out *out = begin(files, RPC_FILE_ACCESS, path);
+
+	rpc_put_u32(out, mode);
+	return (int)client_call(files->run->client, &reply);
+}
+
+static int64_t link_of(struct files *files, const char *path, char *target, size_t size)
+{
+	struct rpc_in reply;
+	int64_t ret;
+
+	begin(files, RPC_FILE_LINK, path);
+	ret = client_call(files->run->client, &reply);
+	if (ret < 0)
+		return ret;
+	if (!rpc_get_string(&reply, target, size))
+		return -EIO;
+	return (int64_t)strlen(target);
+}
+
+bool files_is_mount_namespace(const char *path)
+{
+	size_t length = strlen(path);
+
+	return strncmp(path, "/proc/", 6) == 0 && length > 7 &&
+	       strcmp(path + length - 7, "/ns/mnt") == 0;
+}
+
+/* A process in the board's first namespace is for the tool in its own one: tools that compare the
+ * two would else try to enter it. */
+int64_t files_link(
+	struct files *files, const struct call *call, const char *path, char *target, size_t size)
+{
+	int64_t ret = link_of(files, path, target, size);
+	char first[256], own[64];
+	ssize_t n;
+
+	if (ret < 0 || !files_is_mount_namespace(path) ||
+		link_of(files, "/proc/1/ns/mnt", first, sizeof(first)) < 0 || strcmp(first, target))
+		return ret;
+	snprintf(own, sizeof(own), "/proc/%d/ns/mnt", (int)call->tid);
+	n = readlink(own, target, size - 1);
+	if (n < 0)
+		return -errno;
+	target[n] = 0;
+	return n;
+}
+
+/* One part of a listing. */
+static int take_entries(struct listing *listing, struct rpc_in *reply)
+{
+	uint32_t n = rpc_get_u32(reply);
+	struct listing_entry *entries;
+	char name[NAME_MAX + 1];
+
+	if (n > reply->size)
+		return -EIO;
+	entries = realloc(listing->entries, (listing->count + n + 1) * sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	listing->entries = entries;
+	for (; n; n--) {
+		struct listing_entry *entry = &listing->entries[listing->count];
+
+		if (!rpc_get_string(reply, name, sizeof(name)) || strchr(name, '/'))
+			return -EIO;
+		rpc_get_stat(reply, &entry->stat);
+		if (reply->failed)
+			return -EIO;
+		entry->name = strdup(name);
+		if (!entry->name)
+			return -ENOMEM;
+		listing->count++;
+	}
+	return 0;
+}
+
+static int order(const void *a, const void *b)
+{
+	return strcmp(
+		((const struct listing_entry *)a)->name, ((const struct listing_entry *)b)->name);
+}
+
+int files_list(struct files *files, const char *path, struct listing **listing)
+{
+	struct client *client = files->run->client;
+	struct listing *l = remembered(files, path, strlen(path));
+	struct rpc_in reply;
+	int64_t ret;
+	int err;
+
+	if (l) {
+		l->users++;
+		*listing = l;
+		return 0;
+	}
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->users = 1;
+	l->path = strdup(path);
+	begin(files, RPC_FILE_LIST, path);
+	ret = client_call(client, &reply);
+	err = l->path ? 0 : -ENOMEM;
+	if (ret >= 0 && !err)
+		err = take_entries(l, &reply);
+	while (client_more(client)) { /* to the end, also after an error */
+		ret = client_next(client, &reply);
+		if (ret >= 0 && !err)
+			err = take_entries(l, &reply);
+	}
+	if (ret < 0)
+		err = (int)ret;
+	if (err) {
+		listing_put(l);
+		return err;
+	}
+	qsort(l->entries, l->count, sizeof(*l->entries), order);
+	l->time_ms = now_ms();
+	remember(files, l);
+	*listing = l;
+	return 0;
+}
+
+/* A line that is overwritten, and gone when it is done. */
+static void progress(
+	struct files *files, const char *path, uint64_t bytes, uint64_t start_ms, uint64_t *told_ms)
+{
+	uint64_t now = now_ms();
+
+	if (!files->terminal || now - start_ms < PROGRESS_MS ||
+		(*told_ms && now - *told_ms < PROGRESS_STEP_MS))
+		return;
+	fprintf(stderr, "\rbpfd-run: fetching %s from the board: %.1f MB\033[K", path,
+		(double)bytes / 1e6);
+	*told_ms = now;
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int take_contents(struct rpc_in *reply, int fd, uint64_t *bytes)
+{
+	size_t size;
+	const char *data = rpc_get_bytes(reply, &size);
+
+	*bytes += size;
+	return data ? write_all(fd, data, size) : -EIO;
+}
+
+int files_fetch(struct files *files, const char *path, int fd, uint64_t max)
+{
+	uint64_t start = now_ms(), told = 0, bytes = 0;
+	struct client *client = files->run->client;
+	struct rpc_out *out = begin(files, RPC_FILE_READ, path);
+	struct rpc_in reply;
+	int64_t ret;
+	int err = 0;
+
+	rpc_put_u64(out, max);
+	ret = client_call(client, &reply);
+	if (ret >= 0)
+		err = take_contents(&reply, fd, &bytes);
+	while (client_more(client)) {
+		ret = client_next(client, &reply);
+		if (ret >= 0 && !err)
+			err = take_contents(&reply, fd, &bytes);
+		progress(files, path, bytes, start, &told);
+	}
+	if (told)
+		fputs("\r\033[K", stderr);
+	return ret < 0 ? (int)ret : err;
+}
+
+/* A memory file with the contents, at its start. */
+static int fetch_into_memory(struct files *files, const char *path)
+{
+	int fd = memfd_create("bpfd:file", MFD_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = files_fetch(files, path, fd, 0);
+	if (!err && lseek(fd, 0, SEEK_SET) < 0)
+		err = -errno;
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* A file of a process' root from the copy of the board's files, or -ENOENT. */
+static int open_in_sysroot(struct files *files, const char *path)
+{
+	char local[PATH_MAX], *end;
+	const char *rest;
+	int fd;
+
+	if (!files->run->sysroot || strncmp(path, "/proc/", 6) != 0)
+		return -ENOENT;
+	strtol(path + 6, &end, 10);
+	rest = strncmp(end, "/root/", 6) == 0 ? end + 5 : NULL;
+	if (!rest || snprintf(local, sizeof(local), "%s%s", files->run->sysroot, rest) >=
+			     (int)sizeof(local))
+		return -ENOENT;
+	fd = open(local, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -ENOENT : fd;
+}
+
+int files_open(struct files *files, const char *path)
+{
+	int fd = open_in_sysroot(files, path);
+
+	if (fd == -ENOENT)
+		fd = cache_open(files->cache, path);
+	if (fd == -ENOENT)
+		fd = fetch_into_memory(files, path);
+	return fd;
+}
+
+/* The first page of a program holds its build id, and much that differs from build to build. */
+static int compare_programs(struct files *files, const char *path)
+{
+	char board[4096], local[4096];
+	int theirs = memfd_create("bpfd:file", MFD_CLOEXEC), ours, err;
+	ssize_t n = 0, m = 0;
+
+	if (theirs < 0)
+		return -errno;
+	err = files_fetch(files, path, theirs, sizeof(board));
+	if (!err)
+		n = pread(theirs, board, sizeof(board), 0);
+	close(theirs);
+	if (err)
+		return err;
+	ours = open(path, O_RDONLY | O_CLOEXEC);
+	if (ours < 0) /* only the board has it: then the tool knows its offset from elsewhere */
+		return 0;
+	m = pread(ours, local, sizeof(local), 0);
+	close(ours);
+	return n == m && n >= 0 && memcmp(board, local, (size_t)n) == 0 ? 0 : -ESTALE;
+}
+
+int files_board_path(const struct call *call, const char *path, const char **told)
+{
+	struct files *files = call->run->files;
+	const char *sysroot = call->run->sysroot;
+	size_t length = sysroot ? strlen(sysroot) : 0;
+	int err;
+
+	*told = path;
+	if (length && strncmp(path, sysroot, length) == 0 && path[length] == '/') {
+		*told = path + length;
+		return 0;
+	}
+	if (strncmp(path, "/proc/", 6) == 0 || strcmp(path, files->checked) == 0)
+		return 0;
+	err = compare_programs(files, path);
+	switch (err) {
+	case 0:
+		snprintf(files->checked, sizeof(files->checked), "%s", path);
+		return 0;
+	case -ENOENT:
+		log_error("%s: the board has no such file", path);
+		return err;
+	case -ESTALE:
+		log_error(
+			"%s: the board has another build of it than the workstation, so offsets in "
+			"it differ; with --sysroot DIR name it as DIR%s",
+			path, path);
+		return -EINVAL;
+	default:
+		log_debug("%s: cannot be compared with the board's: %s", path, strerror(-err));
+		return 0;
+	}
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tool's descriptors stand for. */
+#include "host-usb/run/objects.h"
+
+#include "core/log.h"
+#include "host-usb/run/client.h"
+#include "host-usb/run/files.h"
+#include "host-usb/run/mirror.h"
+#include "host-usb/run/notify.h"
+#include "host-usb/run/ring.h"
+#include "host-usb/run/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define BUCKETS	    1024
+#define EVENTS_SIZE 4096
+
+struct objects {
+	struct run *run;
+	int inotify;
+	struct object *buckets[BUCKETS]; /* by inode */
+};
+
+int objects_new(struct objects **objects, struct run *run)
+{
+	struct objects *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return -ENOMEM;
+	o->run = run;
+	o->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (o->inotify < 0) {
+		free(o);
+		return -errno;
+	}
+	*objects = o;
+	return 0;
+}
+
+static struct object **bucket(struct objects *objects, ino_t ino)
+{
+	return &objects->buckets[ino % BUCKETS];
+}
+
+static void object_free(struct object *object)
+{
+	ring_free(object->ring);
+	mirror_free(object->mirror);
+	walk_free(object->walk);
+	listing_put(object->listing);
+	if (object->wake_fd >= 0)
+		close(object->wake_fd);
+	if (object->fd >= 0)
+		close(object->fd);
+	free(object->path);
+	free(object);
+}
+
+/* Takes it out of the table. */
+static void object_unlink(struct object *object)
+{
+	struct object **at = bucket(object->run->objects, object->ino);
+
+	while (*at && *at != object)
+		at = &(*at)->next;
+	if (*at)
+		*at = object->next;
+}
+
+static void object_end(struct object *object)
+{
+	struct run *run = object->run;
+
+	object_unlink(object);
+	if (object->watch >= 0)
+		inotify_rm_watch(run->objects->inotify, object->watch);
+	if (object->handle != RPC_NO_HANDLE)
+		client_close_handle(run->client, object->handle);
+	/* What a program has counted is complete when it is detached. */
+	if (object->class & (BPF_ABI_EVENT | BPF_ABI_LINK))
+		mirrors_sync(run);
+	object_free(object);
+}
+
+void objects_free(struct objects *objects)
+{
+	if (!objects)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		while (objects->buckets[i]) {
+			struct object *object = objects->buckets[i];
+
+			objects->buckets[i] = object->next;
+			object_free(object);
+		}
+	}
+	close(objects->inotify);
+	free(objects);
+}
+
+int objects_fd(const struct objects *objects)
+{
+	return objects->inotify;
+}
+
+static struct object *object_of_watch(const struct objects *objects, int watch)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct object *object = objects->buckets[i]; object; object = object->next)
+			if (object->watch == watch)
+				return object;
+	return NULL;
+}
+
+void objects_reap(struct objects *objects)
+{
+	char events[EVENTS_SIZE] __attribute__((aligned(__alignof__(struct inotify_event))));
+	const struct inotify_event *event;
+	struct object *object;
+	ssize_t n;
+
+	while ((n = read(objects->inotify, events, sizeof(events))) > 0) {
+		for (char *at = events; at < events + n; at += sizeof(*event) + event->len) {
+			event = (const struct inotify_event *)at;
+			object =
+				event->mask & IN_CLOSE ? object_of_watch(objects, event->wd) : NULL;
+			if (object)
+				object_end(object);
+		}
+	}
+}
+
+/* An empty directory that has no name any more. */
+static int open_directory(void)
+{
+	const char *parent = getenv("TMPDIR");
+	char path[4096];
+	int fd, n;
+
+	n = snprintf(path, sizeof(path), "%s/bpfd-run.XXXXXX", parent ? parent : "/tmp");
+	if (n < 0 || (size_t)n >= sizeof(path) || !mkdtemp(path))
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	rmdir(path);
+	return fd;
+}
+
+static int open_memory(unsigned int class)
+{
+	/* A name for people who look into /proc. */
+	int fd = memfd_create(class == BPF_ABI_EVENT ? "bpfd:event" : "bpfd:object", MFD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int object_new(struct object **object, struct objects *objects, unsigned int class, uint32_t handle)
+{
+	struct object *o = calloc(1, sizeof(*o)), **at;
+	char path[64];
+	struct stat st;
+	int err = -ENOMEM;
+
+	if (!o)
+		goto err_close;
+	*o = (struct object){
+		.run = objects->run, .class = class, .handle = handle, .watch = -1, .wake_fd = -1};
+	o->fd = class == OBJECT_DIRECTORY ? open_directory() : open_memory(class);
+	err = o->fd;
+	if (o->fd < 0)
+		goto err_free;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->fd);
+	if (fstat(o->fd, &st) < 0) {
+		err = -errno;
+		goto err_free;
+	}
+	o->watch = inotify_add_watch(objects->inotify, path, IN_CLOSE);
+	if (o->watch < 0) {
+		err = -errno;
+		log_error("inotify: %s; see fs.inotify.max_user_watches", strerror(errno));
+		goto err_free;
+	}
+	o->dev = st.st_dev;
+	o->ino = st.st_ino;
+	at = bucket(objects, o->ino);
+	o->next = *at;
+	*at = o;
+	*object = o;
+	return 0;
+
+err_free:
+	object_free(o);
+err_close:
+	if (handle != RPC_NO_HANDLE)
+		client_close_handle(objects->run->client, handle);
+	return err;
+}
+
+/* Our own descriptor stays open, so the tool gets another file of the same inode: its last close is
+ * then told while ours is open. */
+int64_t object_give(struct object *object, const struct call *call, bool cloexec)
+{
+	bool seen = object->class & (OBJECT_DIRECTORY | OBJECT_WRITER);
+	int flags = object->class == OBJECT_DIRECTORY ? O_RDONLY | O_DIRECTORY : O_RDWR;
+	char path[64];
+	int64_t ret;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
+	/* An unlinked directory cannot be opened again by some kernels' file systems. */
+	fd = open(path, flags | O_CLOEXEC);
+	ret = fd < 0 ? -errno : notify_give_fd(call, fd, cloexec, seen);
+	if (ret != CALL_ANSWERED)
+		object_end(object);
+	if (fd >= 0)
+		close(fd); /* told as a close if the tool did not get it */
+	return ret;
+}
+
+struct object *object_of_any(const struct call *call, int fd)
+{
+	struct object *object;
+	char path[64];
+	struct stat st;
+
+	if (fd < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)call->tid, fd);
+	if (stat(path, &st) < 0)
+		return NULL;
+	object = *bucket(call->run->objects, st.st_ino);
+	while (object && (object->ino != st.st_ino || object->dev != st.st_dev))
+		object = object->next;
+	return object;
+}
+
+struct object *object_of(const struct call *call, int fd, unsigned int classes)
+{
+	struct object *object = object_of_any(call, fd);
+
+	return object && object->class & classes ? object : NULL;
+}
+
+struct object *object_of_handle(const struct objects *objects, uint32_t handle)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct object *object = objects->buckets[i]; object; object = object->next)
+			if (object->ring && object->handle == handle)
+				return object;
+	return NULL;
+}
+
+static struct object *next_object(const struct objects *objects, const struct object *after)
+{
+	size_t i = 0;
+
+	if (after) {
+		if (after->next)
+			return after->next;
+		i = after->ino % BUCKETS + 1;
+	}
+	for (; i < BUCKETS; i++)
+		if (objects->buckets[i])
+			return objects->buckets[i];
+	return NULL;
+}
+
+struct object *object_next_mirror(const struct objects *objects, const struct object *after)
+{
+	struct object *object = next_object(objects, after);
+
+	while (object && !object->mirror)
+		object = next_object(objects, object);
+	return object;
+}
+
+struct object *object_next_ring(const struct objects *objects, const struct object *after)
+{
+	struct object *object = next_object(objects, after);
+
+	while (object && !object->ring)
+		object = next_object(objects, object);
+	return object;
+}
+
+void object_wake(struct object *object)
+{
+	const uint64_t one = 1;
+
+	if (object->wake_fd >= 0 && write(object->wake_fd, &one, sizeof(one)) < 0)
+		log_debug("wake-up: %s", strerror(errno));
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of bpfd-run: one tool, one board. */
+#ifndef HOST_USB_RUN_RUN_H
+#define HOST_USB_RUN_RUN_H
+
+#include "core/rpc.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct client;
+struct files;
+struct objects;
+struct seccomp_notif;
+struct waits;
+
+#define RUN_UNSUPPORTED_MAX 16
+
+struct run {
+	struct client *client;
+	struct rpc_hello board;
+	struct objects *objects; /* what the tool's descriptors stand for */
+	struct files *files;	 /* the board's files */
+	struct waits *waits;	 /* poll(2)s of the tool that are not answered yet */
+	const char *sysroot;	 /* copy of the board's files, NULL: none */
+	int listener;		 /* seccomp's notifications */
+	int fd_base; /* descriptors from here on are those whose reads and writes we see */
+	pid_t tool;
+	const char *unsupported[RUN_UNSUPPORTED_MAX]; /* of which the user was told */
+};
+
+/* One system call of the tool. */
+struct call {
+	struct run *run;
+	uint64_t id; /* of the notification */
+	pid_t tid;
+	int number;
+	const uint64_t *args;
+};
+
+/* What a handler returns: a value, a negative errno, or one of these. */
+#define CALL_CONTINUE INT64_MIN	      /* let the workstation's kernel run it */
+#define CALL_ANSWERED (INT64_MIN + 1) /* the answer was sent, with a descriptor */
+#define CALL_HELD     (INT64_MIN + 2) /* it is answered later */
+
+typedef int64_t call_handler(const struct call *call);
+
+call_handler sys_bpf;
+call_handler sys_perf_event_open, sys_ioctl;
+call_handler sys_mmap;
+call_handler sys_poll, sys_ppoll, sys_epoll_ctl;
+call_handler sys_open, sys_openat, sys_openat2, sys_stat, sys_lstat, sys_newfstatat, sys_statx,
+	sys_statfs, sys_access, sys_faccessat, sys_readlink, sys_readlinkat, sys_getdents64,
+	sys_lseek, sys_write, sys_pwrite64, sys_writev;
+call_handler sys_uname, sys_setrlimit, sys_prlimit64;
+
+/* Says once for each thing (a constant) that it is not supported, and which call wanted it. */
+void run_unsupported(const struct call *call, const char *what);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The main loop of bpfd-run. */
+#include "host-usb/run/supervisor.h"
+
+#include "core/log.h"
+#include "host-usb/run/mirror.h"
+#include "host-usb/run/notify.h"
+#include "host-usb/run/objects.h"
+#include "host-usb/run/ring.h"
+#include "host-usb/run/run.h"
+#include "host-usb/run/wait.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CREDIT_MS 3    /* how often we look whether the tool has read a full ring */
+#define GRACE_MS  3000 /* for the tool to end after SIGTERM */
+#define OTHERS	  256  /* descriptors of held polls that we wait for */
+
+enum { LISTENER, LINK, CLOSED, SIGNALS, OWN_COUNT };
+
+/* Signals are a property of the process, and so is the descriptor that reads them. */
+static int signal_fd = -1;
+
+static const int passed_on[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT};
+
+struct loop {
+	struct run *run;
+	bool ended;	   /* the tool has */
+	int status;	   /* and how */
+	bool lost;	   /* the link is */
+	bool stopped;	   /* the board waits for the tool to read a ring */
+	int64_t kill_ms;   /* when the tool gets SIGKILL; 0: it does not */
+	int64_t mirror_ms; /* when mirrors were last brought up to date */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void on_data(void *arg, uint32_t handle, uint64_t position, const void *data, size_t size)
+{
+	struct run *run = arg;
+	struct object *object = object_of_handle(run->objects, handle);
+
+	if (object) /* else the tool has closed it meanwhile */
+		ring_receive(object, position, data, size);
+}
+
+/* While we wait for the board, only the end of the tool makes the answer worthless. */
+static bool on_abort(void *arg)
+{
+	const struct run *run = arg;
+	siginfo_t info = {.si_pid = 0};
+
+	if (run->tool <= 0)
+		return false;
+	return waitid(P_PID, (id_t)run->tool, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
+}
+
+struct client_events supervisor_events(struct run *run)
+{
+	return (struct client_events){.data = on_data, .abort = on_abort, .arg = run};
+}
+
+int supervisor_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
+		sigaddset(&set, passed_on[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return signal_fd < 0 ? -errno : 0;
+}
+
+/* A signal of the terminal, or one that was sent to our process group, has reached the tool as
+ * well. */
+static bool is_for_group(const struct signalfd_siginfo *signal)
+{
+	if (signal->ssi_signo != SIGINT && signal->ssi_signo != SIGQUIT)
+		return false;
+	return signal->ssi_code != SI_USER || getpgid((pid_t)signal->ssi_pid) == getpgrp();
+}
+
+static void take_signals(struct loop *loop)
+{
+	struct signalfd_siginfo signal;
+
+	while (read(signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+		if (signal.ssi_signo != SIGCHLD && !is_for_group(&signal))
+			kill(loop->run->tool, (int)signal.ssi_signo);
+	}
+	if (!loop->ended && waitpid(loop->run->tool, &loop->status, WNOHANG) == loop->run->tool)
+		loop->ended = true;
+}
+
+/* Without the board the tool waits for ever. */
+static void lose_link(struct loop *loop)
+{
+	if (loop->lost || loop->ended)
+		return;
+	loop->lost = true;
+	log_error("the link to the board is lost; ending the tool");
+	kill(loop->run->tool, SIGTERM);
+	loop->kill_ms = now_ms() + GRACE_MS;
+}
+
+static int timeout_ms(const struct loop *loop)
+{
+	int timeout = waits_timeout(loop->run);
+
+	if (loop->stopped && (timeout < 0 || timeout > CREDIT_MS))
+		timeout = CREDIT_MS;
+	if (object_next_mirror(loop->run->objects, NULL) && (timeout < 0 || timeout > MIRROR_MS))
+		timeout = MIRROR_MS;
+	if (loop->kill_ms && (timeout < 0 || timeout > GRACE_MS))
+		timeout = GRACE_MS;
+	return timeout;
+}
+
+static void look_after(struct loop *loop)
+{
+	struct run *run = loop->run;
+	int64_t now = now_ms();
+
+	if (!client_dead(run->client)) {
+		loop->stopped = rings_credit(run->objects);
+		if (now - loop->mirror_ms >= MIRROR_MS) {
+			mirrors_sync(run);
+			loop->mirror_ms = now;
+		}
+	}
+	waits_answer(run);
+	if (loop->kill_ms && now >= loop->kill_ms) {
+		kill(run->tool, SIGKILL);
+		loop->kill_ms = 0;
+	}
+}
+
+int supervisor_run(struct run *run)
+{
+	struct loop loop = {.run = run};
+	struct pollfd polled[OWN_COUNT + OTHERS];
+
+	while (!loop.ended) {
+		bool dead = client_dead(run->client);
+		size_t others = waits_poll(run, polled + OWN_COUNT, OTHERS);
+
+		polled[LISTENER] = (struct pollfd){.fd = run->listener, .events = POLLIN};
+		polled[LINK] =
+			(struct pollfd){.fd = dead ? -1 : client_fd(run->client), .events = POLLIN};
+		polled[CLOSED] = (struct pollfd){.fd = objects_fd(run->objects), .events = POLLIN};
+		polled[SIGNALS] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
+		if (poll(polled, OWN_COUNT + others, timeout_ms(&loop)) < 0 && errno != EINTR)
+			break;
+		if (polled[LINK].revents)
+			client_receive(run->client);
+		if (polled[LISTENER].revents & POLLIN)
+			notify_serve(run);
+		if (polled[CLOSED].revents)
+			objects_reap(run->objects);
+		take_signals(&loop);
+		if (client_dead(run->client))
+			lose_link(&loop);
+		look_after(&loop);
+	}
+	if (!loop.lost)
+		return loop.status;
+	return -125;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tool: found and started under the filter. */
+#include "host-usb/run/tool.h"
+
+#include "core/log.h"
+#include "host-usb/run/notify.h"
+#include "host-usb/run/objects.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FD_LIMIT 1024 /* select(2) knows no more */
+
+static int is_program(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EACCES;
+	return access(path, X_OK) < 0 ? -errno : 0;
+}
+
+int tool_find(const char *name)
+{
+	const char *path = getenv("PATH");
+	int found = -ENOENT, err;
+	char *candidate;
+
+	if (strchr(name, '/'))
+		return is_program(name);
+	if (!path)
+		path = "/usr/local/bin:/bin:/usr/bin";
+	while (*name && *path) {
+		size_t length = strcspn(path, ":");
+
+		if (asprintf(&candidate, "%.*s%s%s", (int)length, path, length ? "/" : "", name) <
+			0)
+			return -ENOMEM;
+		err = is_program(candidate);
+		free(candidate);
+		if (err == 0)
+			return 0;
+		if (err == -EACCES)
+			found = err;
+		path += length + (path[length] == ':');
+	}
+	return found;
+}
+
+int tool_fd_base(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -errno;
+	if (files.rlim_cur < FD_LIMIT / 2) {
+		files.rlim_cur = files.rlim_max < FD_LIMIT ? files.rlim_max : FD_LIMIT;
+		if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+			return -errno;
+	}
+	if (files.rlim_cur < 2 * FD_SEEN_COUNT)
+		return -EMFILE;
+	return (files.rlim_cur < FD_LIMIT ? (int)files.rlim_cur : FD_LIMIT) - FD_SEEN_COUNT;
+}
+
+/* As the kernel's makefiles call it, which BCC follows. */
+static const char *arch_of(const char *machine)
+{
+	static const struct {
+		const char *prefix, *arch;
+	} archs[] = {
+		{"x86_64", "x86"},
+		{"aarch64", "arm64"},
+		{"arm", "arm"},
+		{"riscv", "riscv"},
+		{"ppc", "powerpc"},
+		{"s390", "s390"},
+		{"mips", "mips"},
+		{"loongarch", "loongarch"},
+	};
+
+	for (size_t i = 0; i < sizeof(archs) / sizeof(archs[0]); i++)
+		if (strncmp(machine, archs[i].prefix, strlen(archs[i].prefix)) == 0)
+			return archs[i].arch;
+	return machine;
+}
+
+/* What tools that compile for the board have to be told. */
+static void set_environment(const struct tool *tool, const struct rpc_hello *board)
+{
+	struct utsname own;
+
+	if (uname(&own) == 0 && strcmp(own.machine, board->machine) != 0)
+		setenv("ARCH", arch_of(board->machine), 1);
+	if (tool->headers) {
+		setenv("BCC_KERNEL_SOURCE", tool->headers, 1);
+		setenv("BPFTRACE_KERNEL_SOURCE", tool->headers, 1);
+	}
+}
+
+static int send_fd(int socket, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {.space = {0}};
+	char byte = 0;
+	struct iovec data = {&byte, 1};
+	struct msghdr message = {.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	return sendmsg(socket, &message, 0) < 0 ? -errno : 0;
+}
+
+/* Returns the descriptor, or the errno that the child has sent in its place. */
+static int receive_fd(int socket)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	int number = -EIO;
+	struct iovec data = {&number, sizeof(number)};
+	struct msghdr message = {.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *header;
+	ssize_t n;
+
+	do
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return -EIO;
+	header = CMSG_FIRSTHDR(&message);
+	if (!header || header->cmsg_type != SCM_RIGHTS)
+		return n == sizeof(number) ? number : -EIO;
+	memcpy(&number, CMSG_DATA(header), sizeof(number));
+	return number;
+}
+
+static void run_tool(
+	const struct tool *tool, const struct rpc_hello *board, int socket, pid_t parent)
+{
+	sigset_t none;
+	int listener;
+
+	/* Without us it can do nothing any more. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(125);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	set_environment(tool, board);
+	listener = notify_install(tool->fd_base, tool->as_root);
+	if (listener < 0 || send_fd(socket, listener) < 0) {
+		if (send(socket, &listener, sizeof(listener), 0) < 0)
+			_exit(125);
+		_exit(125);
+	}
+	close(listener);
+	close(socket);
+	execvp(tool->argv[0], tool->argv);
+	dprintf(STDERR_FILENO, "bpfd-run: %s: %s\n", tool->argv[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+pid_t tool_start(const struct tool *tool, const struct rpc_hello *board, int *listener)
+{
+	pid_t parent = getpid(), pid;
+	int sockets[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		run_tool(tool, board, sockets[1], parent);
+	close(sockets[1]);
+	*listener = pid < 0 ? -errno : receive_fd(sockets[0]);
+	close(sockets[0]);
+	if (*listener >= 0)
+		return pid;
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return *listener;
+}

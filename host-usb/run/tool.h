@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tool: found, started under the filter, and ended. */
+#ifndef HOST_USB_RUN_TOOL_H
+#define HOST_USB_RUN_TOOL_H
+
+#include "core/rpc.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct tool {
+	char *const *argv;
+	const char *headers; /* kernel headers of the board, NULL: none */
+	int fd_base;
+	bool as_root; /* let it believe that it is root */
+};
+
+/* Finds the program in $PATH as execvp(3) does. Returns 0; -ENOENT; -EACCES. */
+int tool_find(const char *name);
+
+/* The descriptors that we see are the last ones below the limit of open files, or below 1024. */
+int tool_fd_base(void);
+
+/* Starts it. Returns its process id, and the listener's descriptor; or a negative errno. */
+pid_t tool_start(const struct tool *tool, const struct rpc_hello *board, int *listener);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way to the board. */
+#include "host-usb/run/via.h"
+
+#include "core/log.h"
+#include "core/rpc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_SIZE   512
+#define LINES_MAX   256 /* before the banner: what a login prints */
+#define PATIENCE_MS 5000
+#define END_MS	    5000 /* bpfd detaches all there is in far less */
+#define END_STEP_MS 10
+
+/* Programs of ours may lie beside us instead of in $PATH. */
+static void extend_path(void)
+{
+	const char *path = getenv("PATH");
+	char own[4096], *slash, *extended;
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	if (n <= 0)
+		return;
+	own[n] = 0;
+	slash = strrchr(own, '/');
+	if (!slash)
+		return;
+	*slash = 0;
+	if (asprintf(&extended, "%s%s%s", path ? path : "", path ? ":" : "", own) < 0)
+		return;
+	setenv("PATH", extended, 1);
+	free(extended);
+}
+
+static void run_command(const char *command, int in, int out)
+{
+	char *line;
+	sigset_t none;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	extend_path();
+	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
+		asprintf(&line, "exec %s", command) < 0)
+		_exit(126);
+	execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+	_exit(127);
+}
+
+int via_start(struct via *via, const char *command)
+{
+	int to[2], from[2], err;
+
+	if (pipe2(to, O_CLOEXEC) < 0)
+		return -errno;
+	if (pipe2(from, O_CLOEXEC) < 0) {
+		err = -errno;
+		goto err_close_to;
+	}
+	via->pid = fork();
+	if (via->pid < 0) {
+		err = -errno;
+		goto err_close_from;
+	}
+	if (via->pid == 0)
+		run_command(command, to[0], from[1]);
+	close(to[0]);
+	close(from[1]);
+	via->out = to[1];
+	via->in = from[0];
+	return 0;
+
+err_close_from:
+	close(from[0]);
+	close(from[1]);
+err_close_to:
+	close(to[0]);
+	close(to[1]);
+	return err;
+}
+
+/* Reads one line, byte by byte: what is behind it is not ours to read. Returns its length, which
+ * may be more than there is room for, or -1 at the end. */
+static int read_line(int fd, char line[LINE_SIZE])
+{
+	int length = 0;
+	char byte;
+
+	for (;;) {
+		ssize_t n = read(fd, &byte, 1);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		if (byte == '\n')
+			break;
+		if (length < LINE_SIZE - 1)
+			line[length++] = byte;
+	}
+	line[length] = 0;
+	if (length && line[length - 1] == '\r')
+		line[length - 1] = 0;
+	return length;
+}
+
+/* Reads a reply and keeps its first line. */
+static int read_reply(int fd, char first[LINE_SIZE])
+{
+	char line[LINE_SIZE];
+	int lines = 0;
+
+	first[0] = 0;
+	do {
+		if (read_line(fd, line) < 0)
+			return -1;
+		if (lines == 1 && strcmp(line, "END_BPFD_OUTPUT") != 0)
+			memcpy(first, line, sizeof(line));
+		lines++;
+	} while (strcmp(line, "END_BPFD_OUTPUT") != 0);
+	return 0;
+}
+
+static int wait_banner(int fd, const char *command)
+{
+	struct pollfd readable = {.fd = fd, .events = POLLIN};
+	char line[LINE_SIZE];
+
+	if (poll(&readable, 1, PATIENCE_MS) == 0)
+		log_info("%s: no word from bpfd yet, waiting", command);
+
+	for (int i = 0; i < LINES_MAX; i++) {
+		if (read_line(fd, line) < 0) {
+			log_error("%s: ended before bpfd answered", command);
+			return -EPROTO;
+		}
+		if (strcmp(line, "STARTED_BPFD") == 0)
+			return 0;
+	}
+	log_error("%s: does not sound like bpfd: \"%s\"", command, line);
+	return -EPROTO;
+}
+
+static int write_text(int fd, const char *text)
+{
+	size_t size = strlen(text);
+
+	return write(fd, text, size) == (ssize_t)size ? 0 : -1;
+}
+
+int via_handshake(const struct via *via, const char *command)
+{
+	char version[LINE_SIZE], answer[LINE_SIZE], ask[64];
+	int err = wait_banner(via->in, command);
+
+	if (err)
+		return err;
+	snprintf(ask, sizeof(ask), "BPFD_VERSION\nBPFD_RPC %d\n", RPC_MAJOR);
+	if (write_text(via->out, ask) || read_reply(via->in, version) ||
+		read_reply(via->in, answer)) {
+		log_error("%s: ended before bpfd answered", command);
+		return -EPROTO;
+	}
+	if (strcmp(answer, "bpfd_rpc: ret=0") == 0)
+		return 0;
+	if (strncmp(version, "Command not recognized", 22) == 0)
+		strcpy(version, "unknown, older than 0.1.0");
+	version[strcspn(version, " ,")] = 0;
+	log_error("the board's bpfd (version %s) cannot do this: bpfd-run %s needs one that knows "
+		  "BPFD_RPC %d; put the same version on the board",
+		version, BPFD_USB_VERSION, RPC_MAJOR);
+	return -EPROTO;
+}
+
+int via_end(struct via *via)
+{
+	const struct timespec step = {.tv_nsec = END_STEP_MS * 1000000L};
+	int status, waited;
+
+	close(via->out);
+	for (waited = 0; waited < END_MS; waited += END_STEP_MS) {
+		pid_t pid = waitpid(via->pid, &status, WNOHANG);
+		char rest[4096];
+
+		if (pid)
+			break;
+		/* What comes still keeps it from ending. */
+		if (read(via->in, rest, sizeof(rest)) <= 0)
+			nanosleep(&step, NULL);
+	}
+	if (waited >= END_MS) {
+		log_warning("the way to the board does not end, killing it");
+		kill(via->pid, SIGTERM);
+		if (waitpid(via->pid, &status, 0) < 0)
+			status = -1;
+	}
+	close(via->in);
+	return status;
+}
