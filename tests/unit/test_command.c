@@ -147,8 +147,8 @@ static void test_malformed(void **state)
 		"PERF_READER_POLL 0 -1 3", "PERF_READER_POLL 0 4294967297 3",
 		"PERF_READER_POLL -2 0", "PERF_READER_POLL 0 1 x", "PERF_READER_POLL 99999999999 0",
 		"PERF_READER_LOST", "BPF_OPEN_PERF_BUFFER -1 0", "BPF_OPEN_PERF_BUFFER x 0 8",
-		"BPF_CLOSE_PERF_EVENT_FD", "BPFD_RPC 1", "START_BPFD_OUTPUT", "\x01\x02\xff",
-		"%n%s%n", "\t"};
+		"BPF_CLOSE_PERF_EVENT_FD", "BPFD_RPC", "BPFD_RPC x", "BPFD_RPC 1 1",
+		"START_BPFD_OUTPUT", "\x01\x02\xff", "%n%s%n", "\t"};
 	char *text = calloc(1, 64 * 1024);
 	unsigned int count = sizeof(lines) / sizeof(lines[0]);
 
@@ -256,7 +256,7 @@ static void test_no_reader(void **state)
 	close(in);
 }
 
-static const char *const names[] = {"exit", "BPFD_VERSION", "BPF_ATTACH_KPROBE",
+static const char *const names[] = {"exit", "BPFD_RPC", "BPFD_VERSION", "BPF_ATTACH_KPROBE",
 	"BPF_ATTACH_PERF_EVENT", "BPF_ATTACH_TRACEPOINT", "BPF_ATTACH_UPROBE", "BPF_CLEAR_MAP",
 	"BPF_CLOSE_PERF_EVENT_FD", "BPF_CREATE_MAP", "BPF_DELETE_ELEM", "BPF_DETACH_KPROBE",
 	"BPF_DETACH_TRACEPOINT", "BPF_DETACH_UPROBE", "BPF_GET_FIRST_KEY", "BPF_GET_NEXT_KEY",

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's end of the binary protocol, as tests need it: one request at a time, waited for. What
+ * goes wrong with the session itself ends the program. */
+#ifndef TESTS_TOOLS_RPC_PEER_H
+#define TESTS_TOOLS_RPC_PEER_H
+
+#include "core/rpc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PEER_RINGS 64 /* handles whose data is kept */
+
+struct peer {
+	pid_t child;
+	int to, from;
+	uint32_t tag;
+	struct rpc_out request;
+	uint8_t *reply; /* the payload of the last one */
+	size_t reply_size;
+	struct rpc_in in; /* of it, behind ret */
+	struct rpc_out rings[PEER_RINGS];
+	uint64_t positions[PEER_RINGS];
+};
+
+static void peer_die(const char *what)
+{
+	printf("%s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void peer_write(struct peer *peer, const void *data, size_t size)
+{
+	const char *at = data;
+
+	while (size) {
+		ssize_t n = write(peer->to, at, size);
+
+		if (n <= 0)
+			peer_die("write to the session");
+		at += n;
+		size -= (size_t)n;
+	}
+}
+
+static void peer_read(struct peer *peer, void *data, size_t size)
+{
+	char *at = data;
+
+	while (size) {
+		ssize_t n = read(peer->from, at, size);
+
+		if (n <= 0)
+			peer_die("read from the session");
+		at += n;
+		size -= (size_t)n;
+	}
+}
+
+static void peer_start(struct peer *peer, char **command)
+{
+	static const char hello[] = "STARTED_BPFD\nSTART_BPFD_OUTPUT\nbpfd_rpc: ret=0\n"
+				    "END_BPFD_OUTPUT\n";
+	char head[sizeof(hello)] = "";
+	int in[2], out[2];
+
+	memset(peer, 0, sizeof(*peer));
+	if (pipe(in) || pipe(out))
+		peer_die("pipe");
+	peer->child = fork();
+	if (!peer->child) {
+		dup2(in[0], STDIN_FILENO);
+		dup2(out[1], STDOUT_FILENO);
+		close(in[0]);
+		close(in[1]);
+		close(out[0]);
+		close(out[1]);
+		execvp(command[0], command);
+		_exit(127);
+	}
+	close(in[0]);
+	close(out[1]);
+	peer->to = in[1];
+	peer->from = out[0];
+	peer_write(peer, "BPFD_RPC 1\n", 11);
+	peer_read(peer, head, sizeof(hello) - 1);
+	if (memcmp(head, hello, sizeof(hello) - 1) != 0)
+		peer_die(head);
+}
+
+/* Ends the input, reads what still comes, and returns the status of the session's process. */
+static int peer_end(struct peer *peer)
+{
+	char rest[4096];
+	int status;
+
+	close(peer->to);
+	while (read(peer->from, rest, sizeof(rest)) > 0)
+		;
+	close(peer->from);
+	if (waitpid(peer->child, &status, 0) < 0)
+		peer_die("wait");
+	for (unsigned int i = 0; i < PEER_RINGS; i++)
+		rpc_out_free(&peer->rings[i]);
+	rpc_out_free(&peer->request);
+	free(peer->reply);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Keeps what a ring has sent, and checks that it is where it should be. */
+static void peer_keep(struct peer *peer)
+{
+	struct rpc_in in = {peer->reply, peer->reply_size, false};
+	uint32_t handle = rpc_get_u32(&in);
+	uint64_t position = rpc_get_u64(&in);
+	void *to;
+
+	if (in.failed || handle >= PEER_RINGS || position != peer->positions[handle] || !in.size) {
+		printf("ring %u: %zu bytes at %llu instead of %llu\n", handle, in.size,
+			(unsigned long long)position, (unsigned long long)peer->positions[handle]);
+		exit(1);
+	}
+	peer->positions[handle] += in.size;
+	to = rpc_put_room(&peer->rings[handle], in.size);
+	memcpy(to, in.data, in.size);
+}
+
+/* Reads one message. */
+static void peer_receive(struct peer *peer, struct rpc_header *header)
+{
+	uint8_t bytes[RPC_HEADER_SIZE];
+
+	peer_read(peer, bytes, sizeof(bytes));
+	rpc_header_get(bytes, header);
+	peer->reply = realloc(peer->reply, header->length + 1);
+	peer->reply_size = header->length;
+	peer_read(peer, peer->reply, header->length);
+	if (header->op == RPC_RING_DATA)
+		peer_keep(peer);
+}
+
+/* A request: begun, filled in through the rpc_out that is returned, and sent. */
+static struct rpc_out *peer_begin(struct peer *peer, unsigned int op)
+{
+	peer->request.size = 0;
+	rpc_begin(&peer->request, op, 0, ++peer->tag);
+	return &peer->request;
+}
+
+static void peer_send(struct peer *peer)
+{
+	rpc_end(&peer->request, 0);
+	peer_write(peer, peer->request.data, peer->request.size);
+}
+
+/* Waits for the next part of the reply. Returns ret; *more tells whether there is another part. */
+static int peer_part(struct peer *peer, bool *more)
+{
+	struct rpc_header header;
+
+	do
+		peer_receive(peer, &header);
+	while (header.op == RPC_RING_DATA);
+	if (header.tag != peer->tag || !(header.flags & RPC_FLAG_REPLY)) {
+		printf("message: op %u, tag %u, flags %u\n", header.op, header.tag, header.flags);
+		exit(1);
+	}
+	*more = header.flags & RPC_FLAG_MORE;
+	peer->in = (struct rpc_in){peer->reply, peer->reply_size, false};
+	return (int)rpc_get_u32(&peer->in);
+}
+
+/* Sends the request and waits for its reply, of one part. */
+static int peer_call(struct peer *peer)
+{
+	bool more;
+	int ret;
+
+	peer_send(peer);
+	ret = peer_part(peer, &more);
+	if (more) {
+		printf("op: more than one part\n");
+		exit(1);
+	}
+	return ret;
+}
+
+/* Has what was written before been answered? HELLO comes behind it. */
+static int peer_hello(struct peer *peer, struct rpc_hello *hello)
+{
+	struct rpc_out *out = peer_begin(peer, RPC_HELLO);
+	int ret;
+
+	rpc_put_u16(out, RPC_MAJOR);
+	rpc_put_u16(out, RPC_MINOR);
+	ret = peer_call(peer);
+	rpc_get_hello(&peer->in, hello);
+	return rpc_get_end(&peer->in) ? ret : -EBADMSG;
+}
+
+#endif
