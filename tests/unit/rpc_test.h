@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session of the binary protocol over files in memory, for tests: all requests are written first,
+ * then the session runs, then its replies are read in order. Include after cmocka.h. */
+#ifndef TESTS_UNIT_RPC_TEST_H
+#define TESTS_UNIT_RPC_TEST_H
+
+#include "core/bpfd.h"
+#include "core/rpc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RPC_COMMAND "BPFD_RPC 1\n"
+#define RPC_HEAD    "STARTED_BPFD\nSTART_BPFD_OUTPUT\nbpfd_rpc: ret=0\nEND_BPFD_OUTPUT\n"
+
+struct rpc_session {
+	struct bpfd_config config;
+	struct rpc_out input; /* the command, and then the requests */
+	uint32_t requests;    /* tags count from 1 */
+	uint8_t *output;
+	struct rpc_in replies; /* of the output, what is not read */
+	struct rpc_in in;      /* the payload of the last reply, behind ret */
+};
+
+static inline void session_begin(struct rpc_session *s)
+{
+	memset(s, 0, sizeof(*s));
+	bpfd_config_init(&s->config);
+	s->config.paths.proc = s->config.paths.sysfs = s->config.paths.tracefs = "/nonexistent";
+	memcpy(rpc_put_room(&s->input, strlen(RPC_COMMAND)), RPC_COMMAND, strlen(RPC_COMMAND));
+}
+
+/* Begins a request; request_end() with what it has returned completes it. */
+static inline size_t request(struct rpc_session *s, unsigned int op)
+{
+	return rpc_begin(&s->input, op, 0, ++s->requests);
+}
+
+static inline void request_end(struct rpc_session *s, size_t start)
+{
+	rpc_end(&s->input, start);
+}
+
+static inline int memory_file(const void *data, size_t size)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, size), size);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+/* Runs the session, which is to return `wanted`. */
+static inline void session_run(struct rpc_session *s, int wanted)
+{
+	int in = memory_file(s->input.data, s->input.size), out = memory_file("", 0);
+	struct bpfd *bpfd;
+	struct stat st;
+
+	assert_int_equal(bpfd_open(&bpfd, &s->config, in, out), 0);
+	assert_int_equal(bpfd_run(bpfd), wanted);
+	bpfd_close(bpfd);
+	assert_int_equal(fstat(out, &st), 0);
+	s->output = malloc((size_t)st.st_size + 1);
+	assert_int_equal(pread(out, s->output, (size_t)st.st_size, 0), st.st_size);
+	assert_true((size_t)st.st_size >= strlen(RPC_HEAD));
+	assert_memory_equal(s->output, RPC_HEAD, strlen(RPC_HEAD));
+	s->replies.data = s->output + strlen(RPC_HEAD);
+	s->replies.size = (size_t)st.st_size - strlen(RPC_HEAD);
+	close(in);
+	close(out);
+}
+
+/* The next message: its header, and its payload as s->in. Returns whether there was one. */
+static inline bool next_message(struct rpc_session *s, struct rpc_header *header)
+{
+	if (!s->replies.size)
+		return false;
+	assert_true(s->replies.size >= RPC_HEADER_SIZE);
+	rpc_header_get(s->replies.data, header);
+	assert_true(s->replies.size - RPC_HEADER_SIZE >= header->length);
+	s->in = (struct rpc_in){s->replies.data + RPC_HEADER_SIZE, header->length, false};
+	s->replies.data += RPC_HEADER_SIZE + header->length;
+	s->replies.size -= RPC_HEADER_SIZE + header->length;
+	return true;
+}
+
+/* The last part of the next reply. Returns its ret. */
+static inline int next_reply(struct rpc_session *s)
+{
+	struct rpc_header header;
+	int ret;
+
+	do {
+		assert_true(next_message(s, &header));
+		assert_true(header.flags & RPC_FLAG_REPLY);
+		ret = (int)rpc_get_u32(&s->in);
+		assert_false(s->in.failed);
+	} while (header.flags & RPC_FLAG_MORE);
+	return ret;
+}
+
+static inline void session_end(struct rpc_session *s)
+{
+	rpc_out_free(&s->input);
+	free(s->output);
+}
+
+#endif

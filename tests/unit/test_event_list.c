@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of the events in tracefs a client has defined, over files that look like the kernel's. */
+#include "core/event_list.h"
+#include "core/paths.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/fake_tree.h"
+
+static char directory[] = "/tmp/test_events.XXXXXX";
+static struct paths paths = {"/nonexistent", "/nonexistent", directory};
+
+static int setup(void **state)
+{
+	char path[64];
+
+	strcpy(directory, "/tmp/test_events.XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/events", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	return system(command);
+}
+
+/* A write of a client: the kernel's list is `before`, becomes `after`. */
+static void client_writes(
+	struct event_list *list, const char *text, const char *before, const char *after)
+{
+	put_file(directory, "kprobe_events", before);
+	event_list_before(list, PROBE_EVENT_KPROBE);
+	put_file(directory, "kprobe_events", after);
+	event_list_after(list, PROBE_EVENT_KPROBE, text, strlen(text));
+}
+
+/* Ends the session and looks at what was written, behind the list. */
+static void expect_removed(struct event_list *list, const char *wanted)
+{
+	char path[64], text[1000] = "";
+	FILE *file;
+
+	put_file(directory, "kprobe_events", "");
+	event_list_free(list);
+	snprintf(path, sizeof(path), "%s/kprobe_events", directory);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	assert_string_equal(text, wanted);
+}
+
+static void test_named(void **state)
+{
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	client_writes(list, "p:mine/a do_exit\nr5:mine/b x", "p:others/c y\n",
+		"p:others/c y\np:mine/a do_exit\np:others/d z\nr5:mine/b x\n");
+	expect_removed(list, "-:mine/b\n-:mine/a\n");
+}
+
+/* The kernel chooses the group, or the whole name. */
+static void test_defaults(void **state)
+{
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	client_writes(list, "p:a x\n", "", "p:kprobes/a x\n");
+	client_writes(list, "p do_exit+4\n", "p:kprobes/a x\n",
+		"p:kprobes/a x\np:kprobes/p_do_exit_4 do_exit+4\n");
+	client_writes(
+		list, "p:g.dot x\n", "", "p:kprobes/a x\np:kprobes/p_do_exit_4 x\np:g/dot x\n");
+	expect_removed(list, "-:g/dot\n-:kprobes/p_do_exit_4\n-:kprobes/a\n");
+}
+
+static void test_gone(void **state)
+{
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	client_writes(list, "p:mine/a x\n", "", "p:mine/a x\n");
+	client_writes(list, "-:mine/a\n", "p:mine/a x\n", "p:others/d z\n");
+	client_writes(list, "p:mine/fails x\n", "", ""); /* refused by the kernel */
+	client_writes(list, "", "", "p:others/e z\n");
+	client_writes(list, "\n\n#p:no x\n:\np", "", "\n\np\n:\n");
+	expect_removed(list, "");
+}
+
+static void test_no_tracefs(void **state)
+{
+	struct paths none = {"/nonexistent", "/nonexistent", "/nonexistent"};
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &none), 0);
+	event_list_before(list, PROBE_EVENT_UPROBE);
+	event_list_after(list, PROBE_EVENT_UPROBE, "p:a/b c", 7);
+	event_list_free(list);
+	event_list_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
+		cmocka_unit_test(test_no_tracefs),
+	};
+
+	return cmocka_run_group_tests_name("event list", tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The codec of the binary protocol: what is written is read, and nothing beyond the end is. */
+#include "core/bpf_abi.h"
+#include "core/rpc.h"
+
+#include <linux/bpf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct rpc_in in_of(const struct rpc_out *out)
+{
+	return (struct rpc_in){out->data, out->size, false};
+}
+
+static void test_numbers(void **state)
+{
+	static const uint8_t bytes[] = {1, 3, 2, 7, 6, 5, 4, 15, 14, 13, 12, 11, 10, 9, 8};
+	struct rpc_out out = {.data = NULL};
+	struct rpc_in in;
+
+	rpc_put_u8(&out, 1);
+	rpc_put_u16(&out, 0x0203);
+	rpc_put_u32(&out, 0x04050607);
+	rpc_put_u64(&out, 0x08090a0b0c0d0e0f);
+	assert_int_equal(out.size, sizeof(bytes));
+	assert_memory_equal(out.data, bytes, sizeof(bytes)); /* little-endian on each machine */
+	in = in_of(&out);
+	assert_int_equal(rpc_get_u8(&in), 1);
+	assert_int_equal(rpc_get_u16(&in), 0x0203);
+	assert_int_equal(rpc_get_u32(&in), 0x04050607);
+	assert_false(rpc_get_end(&in));
+	assert_int_equal(rpc_get_u64(&in), 0x08090a0b0c0d0e0f);
+	assert_true(rpc_get_end(&in));
+	assert_int_equal(rpc_get_u8(&in), 0);
+	assert_true(in.failed);
+	assert_false(rpc_get_end(&in));
+	rpc_out_free(&out);
+}
+
+static void test_header(void **state)
+{
+	struct rpc_header header;
+	struct rpc_out out = {.data = NULL};
+	size_t start;
+
+	rpc_put_u32(&out, 0); /* another message before it */
+	start = rpc_begin(&out, RPC_FILE_STAT, RPC_FLAG_REPLY, 77);
+	rpc_put_string(&out, "five!");
+	rpc_end(&out, start);
+	rpc_header_get(out.data + start, &header);
+	assert_int_equal(header.length, 9);
+	assert_int_equal(header.tag, 77);
+	assert_int_equal(header.op, RPC_FILE_STAT);
+	assert_int_equal(header.flags, RPC_FLAG_REPLY);
+	rpc_out_free(&out);
+}
+
+/* Lengths that are wrong, near the end and near the end of numbers. */
+static void test_bytes(void **state)
+{
+	static const uint32_t lengths[] = {5, 6, 0x7fffffff, 0x80000000, 0xfffffffb, 0xffffffff};
+	struct rpc_out out = {.data = NULL};
+	struct rpc_in in;
+	size_t size;
+
+	rpc_put_bytes(&out, "data", 4);
+	in = in_of(&out);
+	assert_memory_equal(rpc_get_bytes(&in, &size), "data", 4);
+	assert_int_equal(size, 4);
+	assert_true(rpc_get_end(&in));
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		out.size = 0;
+		rpc_put_u32(&out, lengths[i]);
+		memcpy(rpc_put_room(&out, 4), "data", 4);
+		in = in_of(&out);
+		assert_null(rpc_get_bytes(&in, &size));
+		assert_int_equal(size, 0);
+		assert_true(in.failed);
+	}
+	rpc_out_free(&out);
+}
+
+static void test_strings(void **state)
+{
+	struct rpc_out out = {.data = NULL};
+	struct rpc_in in;
+	char text[5];
+
+	rpc_put_string(&out, "four");
+	in = in_of(&out);
+	assert_true(rpc_get_string(&in, text, sizeof(text)));
+	assert_string_equal(text, "four");
+	in = in_of(&out);
+	assert_false(rpc_get_string(&in, text, sizeof(text) - 1)); /* no room for the NUL */
+	assert_string_equal(text, "");
+	assert_true(in.failed);
+	out.size = 0;
+	rpc_put_bytes(&out, "a\0b", 3);
+	in = in_of(&out);
+	assert_false(rpc_get_string(&in, text, sizeof(text)));
+	out.size = 0;
+	rpc_put_string(&out, "");
+	in = in_of(&out);
+	assert_true(rpc_get_string(&in, text, sizeof(text)));
+	assert_true(rpc_get_end(&in));
+	rpc_out_free(&out);
+}
+
+/* A message that needs more memory than there is fails as a whole, at its end. */
+static void test_no_memory(void **state)
+{
+	struct rpc_out out = {.data = NULL};
+
+	rpc_put_u32(&out, 1);
+	assert_null(rpc_put_room(&out, SIZE_MAX - 8));
+	assert_true(out.failed);
+	rpc_put_u32(&out, 2);
+	assert_int_equal(out.size, 4);
+	rpc_out_free(&out);
+	assert_false(out.failed);
+	rpc_put_u32(&out, 3);
+	assert_int_equal(out.size, 4);
+	rpc_out_free(&out);
+}
+
+static void test_structures(void **state)
+{
+	struct rpc_stat stat = {.mode = 0100644,
+				.size = 1ULL << 40,
+				.mtime_s = -1,
+				.ctime_ns = 999999999,
+				.rdev_minor = 7},
+			stat_back;
+	struct rpc_hello hello = {.major = 1, .page_size = 4096, .online = "0-3", .boot_id = "x"},
+			 hello_back;
+	struct rpc_out out = {.data = NULL};
+	struct rpc_in in;
+
+	rpc_put_stat(&out, &stat);
+	in = in_of(&out);
+	memset(&stat_back, 0, sizeof(stat_back));
+	rpc_get_stat(&in, &stat_back);
+	assert_true(rpc_get_end(&in));
+	assert_int_equal(stat_back.size, stat.size);
+	assert_int_equal(stat_back.mtime_s, -1);
+	assert_int_equal(stat_back.ctime_ns, 999999999);
+	assert_int_equal(stat_back.rdev_minor, 7);
+	out.size = 0;
+	rpc_put_hello(&out, &hello);
+	for (size_t size = 0; size <= out.size; size++) {
+		in = (struct rpc_in){out.data, size, false};
+		rpc_get_hello(&in, &hello_back);
+		assert_int_equal(in.failed, size < out.size);
+	}
+	assert_string_equal(hello_back.online, "0-3");
+	assert_string_equal(hello_back.boot_id, "x");
+	rpc_out_free(&out);
+}
+
+static void test_names(void **state)
+{
+	assert_string_equal(rpc_op_name(RPC_HELLO), "HELLO");
+	assert_string_equal(rpc_op_name(RPC_FILE_FOLLOW), "FILE_FOLLOW");
+	assert_null(rpc_op_name(0));
+	assert_null(rpc_op_name(RPC_FILE_FOLLOW + 1));
+}
+
+/* The table of bpf(2): its fields are within what is known, and its lists end. */
+static void test_abi(void **state)
+{
+	for (uint32_t number = 0; number < 64; number++) {
+		const struct bpf_abi_command *command = bpf_abi_find(number);
+
+		if (!command)
+			continue;
+		assert_string_equal(bpf_abi_name(number), command->name);
+		assert_true(command->end <= BPF_ABI_ATTR_MAX);
+		assert_int_equal(command->ptrs[BPF_ABI_PTRS].size, BPF_ABI_END);
+		assert_int_equal(command->fds[BPF_ABI_FDS].classes, 0);
+		for (int i = 0; command->ptrs[i].size; i++)
+			assert_true(command->ptrs[i].offset + 8 <= command->end);
+		for (int i = 0; command->fds[i].classes; i++)
+			assert_true(command->fds[i].offset + 4 <= command->end);
+	}
+	assert_null(bpf_abi_find(BPF_OBJ_GET_INFO_BY_FD));
+	assert_null(bpf_abi_find(UINT32_MAX));
+}
+
+static void test_abi_sizes(void **state)
+{
+	const struct bpf_abi_command *batch = bpf_abi_find(BPF_MAP_LOOKUP_BATCH);
+	union bpf_attr attr = {.batch = {.count = UINT32_MAX}};
+
+	assert_int_equal(bpf_abi_ptr_size(batch, &batch->ptrs[2], &attr, sizeof(attr), 4, 8),
+		4ULL * UINT32_MAX);
+	assert_true(bpf_abi_ptr_size(batch, &batch->ptrs[3], &attr, sizeof(attr), 4, 1ULL << 40) ==
+		    UINT64_MAX);
+	assert_int_equal(bpf_abi_ptr_size(batch, &batch->ptrs[1], &attr, sizeof(attr), 2, 8), 4);
+	/* What the attributes are too short for is 0. */
+	assert_int_equal(bpf_abi_ptr_size(batch, &batch->ptrs[2], &attr, 16, 4, 8), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_structures),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_abi),
+		cmocka_unit_test(test_abi_sizes),
+	};
+
+	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);
+}

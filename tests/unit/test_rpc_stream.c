@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams over rings that are made of files: credits, records that wrap, broken rings. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/reply.h"
+#include "core/rpc_server.h"
+#include "core/rpc_stream.h"
+#include "tests/unit/rpc_test.h"
+
+#define HANDLE 5
+
+struct rig {
+	size_t page, size; /* of the ring's data */
+	int fd, out;
+	char *memory; /* of the whole file */
+	struct bpfd bpfd;
+	struct rpc rpc;
+	uint64_t sent;	    /* bytes */
+	struct rpc_out all; /* of them */
+	unsigned int messages;
+};
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	rig->page = rig->size = (size_t)sysconf(_SC_PAGESIZE);
+	rig->fd = memfd_create("ring", MFD_CLOEXEC);
+	rig->out = memory_file("", 0);
+	assert_int_equal(ftruncate(rig->fd, (off_t)(4 * rig->page)), 0);
+	rig->memory = mmap(NULL, 4 * rig->page, PROT_READ | PROT_WRITE, MAP_SHARED, rig->fd, 0);
+	assert_true(rig->memory != MAP_FAILED);
+	bpfd_config_init(&rig->bpfd.config);
+	rig->bpfd.memory.max = 1 << 20;
+	assert_int_equal(reply_new(&rig->bpfd.reply, rig->out, NULL), 0);
+	rig->rpc.bpfd = &rig->bpfd;
+	assert_int_equal(stream_set_new(&rig->rpc.streams, &rig->bpfd.memory), 0);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	stream_set_free(rig->rpc.streams);
+	assert_int_equal(rig->bpfd.memory.used, 0);
+	reply_free(rig->bpfd.reply);
+	rpc_out_free(&rig->rpc.out);
+	rpc_out_free(&rig->all);
+	munmap(rig->memory, 4 * rig->page);
+	close(rig->fd);
+	close(rig->out);
+	free(rig);
+	return 0;
+}
+
+/* Lets the streams send, until they have nothing, and gathers what comes. Returns how many bytes
+ * came. */
+static uint64_t gather(struct rig *rig)
+{
+	struct rpc_session s = {.requests = 0};
+	uint64_t before = rig->sent;
+	struct rpc_header header;
+	struct stat st;
+	off_t from = lseek(rig->out, 0, SEEK_CUR);
+
+	while (stream_set_send(&rig->rpc, rig->rpc.streams))
+		;
+	assert_int_equal(reply_flush(rig->bpfd.reply), 0);
+	assert_int_equal(fstat(rig->out, &st), 0);
+	s.replies.size = (size_t)(st.st_size - from);
+	s.output = malloc(s.replies.size + 1);
+	s.replies.data = s.output;
+	assert_int_equal(pread(rig->out, s.output, s.replies.size, from), s.replies.size);
+	while (next_message(&s, &header)) {
+		assert_int_equal(header.op, RPC_RING_DATA);
+		assert_int_equal(header.flags, 0);
+		assert_int_equal(header.tag, 0);
+		assert_int_equal(rpc_get_u32(&s.in), HANDLE);
+		assert_int_equal(rpc_get_u64(&s.in), rig->sent);
+		assert_true(s.in.size > 0);
+		memcpy(rpc_put_room(&rig->all, s.in.size), s.in.data, s.in.size);
+		rig->sent += s.in.size;
+		rig->messages++;
+	}
+	free(s.output);
+	return rig->sent - before;
+}
+
+static struct perf_event_mmap_page *perf_page(const struct rig *rig)
+{
+	return (void *)rig->memory;
+}
+
+/* Writes a record of that size, with a number in it, as the kernel does. */
+static void perf_put(const struct rig *rig, uint16_t size, uint32_t number)
+{
+	const struct perf_event_header header = {.type = PERF_RECORD_SAMPLE, .size = size};
+	struct perf_event_mmap_page *page = perf_page(rig);
+	char record[4096] = {0};
+
+	memcpy(record, &header, sizeof(header));
+	memcpy(record + sizeof(header), &number, sizeof(number));
+	assert_true(page->data_head + size - page->data_tail <= rig->size);
+	for (size_t i = 0; i < size; i++)
+		rig->memory[rig->page + (page->data_head + i) % rig->size] = record[i];
+	page->data_head += size;
+}
+
+static void test_perf_credit(void **state)
+{
+	struct rig *rig = *state;
+	struct stream_set *set = rig->rpc.streams;
+
+	assert_int_equal(stream_open_perf(set, HANDLE, rig->fd, rig->size, 0), 0);
+	assert_int_equal(stream_open_perf(set, HANDLE, rig->fd, rig->size, 0), -EBUSY);
+	assert_int_equal(rig->bpfd.memory.used, rig->size + rig->page);
+	assert_int_equal(gather(rig), 0);
+	for (uint32_t i = 0; i < 10; i++)
+		perf_put(rig, 24, i);
+	assert_int_equal(gather(rig), 0); /* no credit */
+	assert_int_equal(perf_page(rig)->data_tail, 0);
+	stream_credit(set, HANDLE, 23);
+	assert_int_equal(gather(rig), 0); /* too little for a record */
+	stream_credit(set, HANDLE, 24);
+	assert_int_equal(gather(rig), 24);
+	assert_int_equal(perf_page(rig)->data_tail, 24);
+	stream_credit(set, HANDLE, 10);	      /* falls */
+	stream_credit(set, HANDLE + 1, 1000); /* is not there */
+	assert_int_equal(gather(rig), 0);
+	stream_credit(set, HANDLE, 100);
+	assert_int_equal(gather(rig), 72);
+	stream_credit(set, HANDLE, UINT64_MAX);
+	assert_int_equal(gather(rig), 144);
+	assert_int_equal(perf_page(rig)->data_tail, 240);
+	stream_close(set, HANDLE);
+	stream_close(set, HANDLE);
+	assert_int_equal(rig->bpfd.memory.used, 0);
+	perf_put(rig, 24, 0);
+	assert_int_equal(gather(rig), 0);
+}
+
+/* Many times round the ring: each record arrives once, whole, in order. */
+static void test_perf_wrap(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t number = 0, got;
+	size_t at = 0;
+
+	assert_int_equal(
+		stream_open_perf(rig->rpc.streams, HANDLE, rig->fd, rig->size, UINT64_MAX), 0);
+	for (int round = 0; round < 200; round++) {
+		for (int i = 0; i < 5; i++, number++)
+			perf_put(rig, (uint16_t)(16 + 8 * (number % 90)), number);
+		gather(rig);
+	}
+	for (number = 0; at < rig->all.size; number++) {
+		memcpy(&got, rig->all.data + at + 8, sizeof(got));
+		assert_int_equal(got, number);
+		at += 16 + 8 * (number % 90);
+	}
+	assert_int_equal(number, 1000);
+	assert_int_equal(at, rig->all.size);
+}
+
+/* What is no record is passed over, and not sent. */
+static void test_perf_broken(void **state)
+{
+	struct rig *rig = *state;
+	struct perf_event_mmap_page *page = perf_page(rig);
+
+	assert_int_equal(
+		stream_open_perf(rig->rpc.streams, HANDLE, rig->fd, rig->size, UINT64_MAX), 0);
+	page->data_head = 64; /* zeroes */
+	assert_int_equal(gather(rig), 0);
+	assert_int_equal(page->data_tail, 64);
+	perf_put(rig, 24, 1);
+	assert_int_equal(gather(rig), 24);
+	page->data_head += 10 * rig->size;
+	assert_int_equal(gather(rig), 0);
+	assert_int_equal(page->data_tail, page->data_head);
+	perf_put(rig, 24, 2);
+	page->data_head -= 8; /* a record beyond the head */
+	assert_int_equal(gather(rig), 0);
+}
+
+static void test_sizes(void **state)
+{
+	struct rig *rig = *state;
+	struct stream_set *set = rig->rpc.streams;
+
+	assert_int_equal(stream_open_perf(set, HANDLE, rig->fd, 0, 0), -EINVAL);
+	assert_int_equal(stream_open_perf(set, HANDLE, rig->fd, 3 * rig->page, 0), -EINVAL);
+	assert_int_equal(stream_open_perf(set, HANDLE, rig->fd, 1ULL << 63, 0), -ENOMEM);
+	assert_int_equal(stream_open_perf(set, HANDLE, rig->fd, 1 << 20, 0), -ENOMEM); /* budget */
+	assert_int_equal(stream_open_perf(set, HANDLE, -1, rig->size, 0), -EBADF);
+	assert_int_equal(rig->bpfd.memory.used, 0);
+	assert_int_equal(stream_open_perf(set, HANDLE, rig->fd, 8, 0), 0); /* becomes a page */
+	assert_int_equal(rig->bpfd.memory.used, 2 * rig->page);
+}
+
+/* A ring buffer: the consumer's page, the producer's, and the data twice. */
+static void ringbuf_put(const struct rig *rig, uint32_t length, uint32_t flags, uint32_t number)
+{
+	unsigned long *produced = (void *)(rig->memory + rig->page);
+	char *data = rig->memory + 2 * rig->page;
+	size_t at = *produced % rig->size, size = (8 + length + 7) / 8 * 8;
+	char record[4096] = {0};
+
+	flags |= length;
+	memcpy(record, &flags, sizeof(flags));
+	memcpy(record + 8, &number, sizeof(number));
+	for (size_t i = 0; i < size; i++) {
+		data[at + i] = record[i];
+		data[(at + i) % rig->size] = record[i];
+		if (at + i < rig->size)
+			data[at + i + rig->size] = record[i];
+	}
+	*produced += size;
+}
+
+static void test_ringbuf(void **state)
+{
+	struct rig *rig = *state;
+	unsigned long *consumed = (void *)rig->memory;
+	char *data = rig->memory + 2 * rig->page;
+	const uint32_t done = 8;
+
+	assert_int_equal(stream_open_ringbuf(rig->rpc.streams, HANDLE, rig->fd, rig->size, 40), 0);
+	ringbuf_put(rig, 8, 0, 1);
+	ringbuf_put(rig, 8, 1U << 30, 2); /* discarded: sent as well */
+	ringbuf_put(rig, 8, 0, 3);
+	assert_int_equal(gather(rig), 32); /* the credit */
+	assert_int_equal(*consumed, 32);
+	stream_credit(rig->rpc.streams, HANDLE, UINT64_MAX);
+	assert_int_equal(gather(rig), 16);
+	ringbuf_put(rig, 8, 1U << 31, 4); /* being written */
+	ringbuf_put(rig, 8, 0, 5);
+	assert_int_equal(gather(rig), 0);
+	memcpy(data + 48, &done, sizeof(done));
+	assert_int_equal(gather(rig), 32);
+	for (uint32_t i = 0; i < 1000; i++) { /* round it */
+		ringbuf_put(rig, i % 50, 0, i);
+		assert_int_equal(gather(rig), (8 + i % 50 + 7) / 8 * 8);
+	}
+}
+
+static void test_file(void **state)
+{
+	struct rig *rig = *state;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(stream_open_file(rig->rpc.streams, HANDLE, ends[0], 6), 0);
+	assert_int_equal(gather(rig), 0);
+	assert_int_equal(write(ends[1], "0123456789", 10), 10);
+	assert_int_equal(gather(rig), 6);
+	stream_credit(rig->rpc.streams, HANDLE, 100);
+	assert_int_equal(gather(rig), 4);
+	assert_memory_equal(rig->all.data, "0123456789", 10);
+	close(ends[1]);
+	assert_int_equal(gather(rig), 0); /* its end is not told */
+	stream_close(rig->rpc.streams, HANDLE);
+	close(ends[0]);
+}
+
+/* Waiting ends for input and for what may be sent, and not for what may not. */
+static void test_poll(void **state)
+{
+	struct rig *rig = *state;
+	int input[2], file[2];
+
+	assert_int_equal(pipe2(input, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(file, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(stream_set_poll(rig->rpc.streams, input[0], false), 0);
+	assert_int_equal(stream_open_file(rig->rpc.streams, HANDLE, file[0], 0), 0);
+	assert_int_equal(write(file[1], "x", 1), 1);
+	assert_int_equal(gather(rig), 0); /* blocked */
+	assert_int_equal(write(input[1], "x", 1), 1);
+	assert_int_equal(stream_set_poll(rig->rpc.streams, input[0], true), 1);
+	assert_int_equal(stream_set_poll(rig->rpc.streams, input[0], false), 1);
+	assert_int_equal(read(input[0], &(char){0}, 1), 1);
+	stream_credit(rig->rpc.streams, HANDLE, 10);
+	assert_int_equal(gather(rig), 1);
+	assert_int_equal(write(file[1], "x", 1), 1);
+	assert_int_equal(stream_set_poll(rig->rpc.streams, input[0], true), 0);
+	assert_int_equal(gather(rig), 1);
+	for (int i = 0; i < 2; i++) {
+		close(input[i]);
+		close(file[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_perf_credit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_perf_wrap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_perf_broken, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ringbuf, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("rpc streams", tests, NULL, NULL);
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which files a remote client may see: by name, through links, in processes' roots, and only code
+ * elsewhere. */
+#include "core/paths.h"
+#include "core/tree.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/fake_tree.h"
+
+struct fake {
+	char dir[64], proc[96], sysfs[96], tracefs[96];
+	struct paths paths;
+};
+
+static void make_link(const struct fake *fake, const char *target, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
+	assert_int_equal(symlink(target, path), 0);
+}
+
+static int setup(void **state)
+{
+	static const char *const dirs[] = {"proc", "proc/7", "proc/7/root", "proc/7/root/tmp",
+		"sys", "sys/kernel", "sys/kernel/notes.d", "sys/kernel/debug", "sys/bus",
+		"sys/bus/event_source", "sys/bus/event_source/devices", "sys/devices",
+		"sys/devices/pmu", "sys/devices/other", "sys/fs", "sys/fs/bpf", "tracing",
+		"tracing/events", "tracing/per_cpu", "tracing/per_cpu/cpu0", "else"};
+	struct fake *fake = calloc(1, sizeof(*fake));
+	char path[256];
+
+	strcpy(fake->dir, "/tmp/test_tree.XXXXXX");
+	assert_non_null(mkdtemp(fake->dir));
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", fake->dir, dirs[i]);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	snprintf(fake->proc, sizeof(fake->proc), "%s/proc", fake->dir);
+	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
+	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
+	fake->paths = (struct paths){fake->proc, fake->sysfs, fake->tracefs};
+	*state = fake;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fake *fake = *state;
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", fake->dir);
+	assert_int_equal(system(command), 0);
+	free(fake);
+	return 0;
+}
+
+/* Whether reading yields that text. */
+static void expect_text(const struct fake *fake, const char *path, const char *text)
+{
+	char got[100] = "";
+	int fd = tree_open_read(&fake->paths, path);
+
+	if (fd < 0)
+		fail_msg("%s: %s", path, strerror(-fd));
+	assert_true(read(fd, got, sizeof(got) - 1) >= 0);
+	assert_string_equal(got, text);
+	close(fd);
+}
+
+static void expect_error(const struct fake *fake, const char *path, int wanted)
+{
+	int fd = tree_open_read(&fake->paths, path);
+
+	if (fd != wanted)
+		fail_msg("%s: %d instead of %d", path, fd, wanted);
+}
+
+static void test_refused_names(void **state)
+{
+	static const char *const names[] = {"", "etc/passwd", "/proc/../etc/passwd", "/proc/./stat",
+		"//proc/stat", "/proc//stat", "/proc/stat/", "/proc/..", "/sys/kernel/..",
+		"/sys/kernel/debug/../../etc", "/sys/kernel/debug/tracing/../../../etc",
+		"/proc/self/mem", "/proc/self/environ", "/proc/self", "/proc/1/environ",
+		"/proc/1/mem", "/proc/1/auxv", "/proc/1/fdinfo/3", "/proc/1/task/1/environ",
+		"/proc/1/task/x", "/proc/1x/stat", "/proc/kcore", "/proc/kmsg", "/proc/keys",
+		"/proc/sysrq-trigger", "/proc/1/root/../etc/passwd", "/proc/1/map_files/x",
+		"/proc/1/fd/3/x", "/proc/1/ns/mnt/x", "/sys/firmware/efi", "/sys/power/state",
+		"/sys/kernel/debug/sleep_time", "/sys/kernel/debug/tracingx", "/sys/fs/ext4",
+		"/sys/bus/usb", "/sys/class/tty", "/sys/devices/pci0000:00", "/dev/mem", "/dev",
+		"/dev/kmsg"};
+	const struct fake *fake = *state;
+	char path[PATH_MAX];
+	int fd;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (tree_rights(&fake->paths, names[i]))
+			fail_msg("%s: may be seen", names[i]);
+		expect_error(fake, names[i], -EACCES);
+		fd = tree_open(&fake->paths, names[i], TREE_STAT, true);
+		assert_int_equal(fd, -EACCES);
+		assert_int_equal(tree_access(&fake->paths, names[i], F_OK), -EACCES);
+		assert_int_equal(tree_open_directory(&fake->paths, names[i]), -EACCES);
+		assert_int_equal(tree_open_follow(&fake->paths, names[i]), -EACCES);
+		assert_int_equal(tree_bpffs(&fake->paths, names[i], path), -EACCES);
+	}
+}
+
+static void test_rights(void **state)
+{
+	static const struct {
+		const char *path;
+		unsigned int rights;
+	} paths[] = {
+		{"/", TREE_STAT},
+		{"/proc", TREE_STAT | TREE_LIST},
+		{"/proc/kallsyms", TREE_STAT | TREE_READ},
+		{"/proc/sys/kernel/hostname", TREE_STAT | TREE_READ | TREE_LIST},
+		{"/proc/12", TREE_STAT | TREE_LIST},
+		{"/proc/12/maps", TREE_STAT | TREE_READ},
+		{"/proc/12/exe", TREE_STAT | TREE_LINK | TREE_READ | TREE_CODE},
+		{"/proc/12/root", TREE_STAT | TREE_LINK},
+		{"/proc/12/root/etc/x", TREE_STAT | TREE_LINK | TREE_READ | TREE_CODE},
+		{"/proc/12/ns/mnt", TREE_STAT | TREE_LINK},
+		{"/proc/12/fd/5", TREE_STAT | TREE_LINK},
+		{"/proc/12/task/13/comm", TREE_STAT | TREE_READ},
+		{"/sys/kernel/btf/vmlinux", TREE_STAT | TREE_READ | TREE_LIST | TREE_LINK},
+		{"/sys/kernel/debug", TREE_STAT | TREE_LIST},
+		{"/sys/kernel/debug/tracing/events", TREE_STAT | TREE_READ | TREE_LIST | TREE_LINK},
+		{"/usr/lib/libc.so", TREE_STAT | TREE_READ | TREE_CODE},
+	};
+	const struct fake *fake = *state;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		assert_int_equal(tree_rights(&fake->paths, paths[i].path), paths[i].rights);
+}
+
+static void test_trees(void **state)
+{
+	const struct fake *fake = *state;
+	char path[256];
+	int fd;
+
+	put_file(fake->proc, "kallsyms", "symbols");
+	put_file(fake->proc, "7/stat", "a process");
+	put_file(fake->tracefs, "kprobe_events", "");
+	put_file(fake->tracefs, "trace_pipe", "pipe");
+	put_file(fake->tracefs, "per_cpu/cpu0/trace_pipe", "pipe 0");
+	put_file(fake->tracefs, "free_buffer", "");
+	snprintf(path, sizeof(path), "%s/free_buffer", fake->tracefs);
+	assert_int_equal(chmod(path, 0200), 0);
+	expect_text(fake, "/proc/kallsyms", "symbols");
+	expect_text(fake, "/proc/7/stat", "a process");
+	expect_text(fake, "/sys/kernel/tracing/kprobe_events", "");
+	expect_text(fake, "/sys/kernel/debug/tracing/kprobe_events", "");
+	expect_error(fake, "/sys/kernel/tracing/trace_pipe", -EINVAL);
+	expect_error(fake, "/sys/kernel/tracing/per_cpu/cpu0/trace_pipe", -EINVAL);
+	expect_error(fake, "/sys/kernel/tracing/free_buffer", -EACCES);
+	expect_error(fake, "/sys/kernel/tracing/events", -EISDIR);
+	expect_error(fake, "/sys/kernel/tracing/none", -ENOENT);
+	expect_error(fake, "/proc/8/stat", -ENOENT);
+	fd = tree_open_follow(&fake->paths, "/sys/kernel/tracing/per_cpu/cpu0/trace_pipe");
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(
+		tree_open_follow(&fake->paths, "/sys/kernel/tracing/kprobe_events"), -EACCES);
+	assert_int_equal(
+		tree_open_follow(&fake->paths, "/sys/kernel/tracing/events/x/trace_pipe"), -EACCES);
+	fd = tree_open_directory(&fake->paths, "/sys/kernel/tracing");
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* Links of the trees themselves are followed as far as what they lead to may be seen. */
+static void test_links(void **state)
+{
+	const struct fake *fake = *state;
+	int fd;
+
+	put_file(fake->dir, "else/secret", "secret");
+	put_file(fake->sysfs, "devices/pmu/type", "9");
+	put_file(fake->sysfs, "devices/other/key", "key");
+	put_file(fake->sysfs, "kernel/notes", "notes");
+	make_link(fake, "../../../devices/pmu", "sys/bus/event_source/devices/pmu");
+	make_link(fake, "../../else/secret", "sys/kernel/escape");
+	make_link(fake, "../../../else", "sys/fs/bpf/else");
+	make_link(fake, "notes", "sys/kernel/alias");
+	expect_text(fake, "/sys/bus/event_source/devices/pmu/type", "9");
+	expect_text(fake, "/sys/devices/pmu/type", "9");
+	expect_text(fake, "/sys/kernel/alias", "notes");
+	expect_error(fake, "/sys/devices/other/key", -EACCES);
+	expect_error(fake, "/sys/kernel/escape", -EACCES);
+	expect_error(fake, "/sys/fs/bpf/else/secret", -EACCES);
+	assert_int_equal(tree_open(&fake->paths, "/sys/kernel/escape", TREE_STAT, true), -EACCES);
+	assert_int_equal(tree_open_directory(&fake->paths, "/sys/fs/bpf/else"), -EACCES);
+	assert_int_equal(tree_access(&fake->paths, "/sys/kernel/escape", R_OK), -EACCES);
+	fd = tree_open(&fake->paths, "/sys/kernel/escape", TREE_LINK, false); /* as it is */
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void put_elf(const struct fake *fake, const char *name, uint16_t type)
+{
+	unsigned char elf[64] = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1};
+	char path[256];
+	FILE *file;
+
+	elf[EI_NIDENT] = (unsigned char)type;
+	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(elf, 1, sizeof(elf), file), sizeof(elf));
+	assert_int_equal(fclose(file), 0);
+}
+
+/* A path of the fake tree as the client names it: it is outside all trees. */
+static const char *outside(const struct fake *fake, const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
+	return path;
+}
+
+static void test_code(void **state)
+{
+	const struct fake *fake = *state;
+	char fifo[256];
+	int fd;
+
+	put_elf(fake, "else/program", ET_EXEC);
+	put_elf(fake, "else/library", ET_DYN);
+	put_elf(fake, "else/core", ET_CORE);
+	put_file(fake->dir, "else/text",
+		"\x7f"
+		"ELF");
+	put_file(fake->dir, "else/secret", "secret");
+	snprintf(fifo, sizeof(fifo), "%s/else/fifo", fake->dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	make_link(fake, "program", "else/link");
+	make_link(fake, "/proc/kcore", "else/kcore");
+	make_link(fake, "/proc/self/mem", "else/mem");
+	make_link(fake, "secret", "else/to_secret");
+	fd = tree_open_read(&fake->paths, outside(fake, "else/program"));
+	assert_true(fd >= 0);
+	close(fd);
+	fd = tree_open_read(&fake->paths, outside(fake, "else/library"));
+	assert_true(fd >= 0);
+	close(fd);
+	fd = tree_open(&fake->paths, outside(fake, "else/link"), TREE_STAT, true);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(tree_access(&fake->paths, outside(fake, "else/program"), R_OK), 0);
+	assert_int_equal(tree_access(&fake->paths, outside(fake, "else/program"), W_OK), -EACCES);
+	expect_error(fake, outside(fake, "else/core"), -EACCES);
+	expect_error(fake, outside(fake, "else/text"), -EACCES);
+	expect_error(fake, outside(fake, "else/secret"), -EACCES);
+	expect_error(fake, outside(fake, "else/to_secret"), -EACCES);
+	expect_error(fake, outside(fake, "else/fifo"), -EACCES);
+	expect_error(fake, outside(fake, "else/mem"), -EACCES);
+	expect_error(fake, outside(fake, "else/none"), -ENOENT);
+	fd = tree_open_read(&fake->paths, outside(fake, "else/kcore"));
+	assert_true(fd == -EACCES || fd == -ENOENT);
+	/* Not even whether it is there. */
+	assert_int_equal(
+		tree_open(&fake->paths, outside(fake, "else/secret"), TREE_STAT, true), -EACCES);
+	assert_int_equal(tree_open(&fake->paths, outside(fake, "else"), TREE_STAT, true), -EACCES);
+	assert_int_equal(tree_open_directory(&fake->paths, outside(fake, "else")), -EACCES);
+}
+
+static void test_process_root(void **state)
+{
+	const struct fake *fake = *state;
+	int fd;
+
+	put_file(fake->dir, "else/secret", "secret");
+	put_file(fake->proc, "7/root/secret", "also");
+	put_file(fake->proc, "7/root/tmp/perf-7.map", "symbols");
+	put_elf(fake, "proc/7/root/program", ET_DYN);
+	put_elf(fake, "else/program", ET_DYN);
+	make_link(fake, "/program", "proc/7/root/absolute");
+	make_link(fake, "../../../../../../program", "proc/7/root/tmp/up");
+	make_link(fake, "../secret", "proc/7/root/tmp/perf-8.map");
+	fd = tree_open_read(&fake->paths, "/proc/7/root/program");
+	assert_true(fd >= 0);
+	close(fd);
+	/* Within the root, wherever links point to. */
+	fd = tree_open_read(&fake->paths, "/proc/7/root/absolute");
+	if (fd == -ELOOP) /* a kernel before 5.6 */
+		skip();
+	assert_true(fd >= 0);
+	close(fd);
+	fd = tree_open_read(&fake->paths, "/proc/7/root/tmp/up");
+	assert_true(fd >= 0);
+	close(fd);
+	expect_text(fake, "/proc/7/root/tmp/perf-7.map", "symbols");
+	expect_error(fake, "/proc/7/root/tmp/perf-8.map", -ELOOP);
+	expect_error(fake, "/proc/7/root/secret", -EACCES);
+	expect_error(fake, "/proc/7/root/tmp", -EISDIR);
+	expect_error(fake, "/proc/9/root/program", -ENOENT);
+	fd = tree_open(&fake->paths, "/proc/7/root/secret", TREE_STAT, true);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void test_writable(void **state)
+{
+	const struct fake *fake = *state;
+	enum probe_event_kind kind;
+	char real[PATH_MAX], wanted[256];
+
+	assert_int_equal(tree_writable("/sys/kernel/tracing/kprobe_events", &kind), 0);
+	assert_int_equal(kind, PROBE_EVENT_KPROBE);
+	assert_int_equal(tree_writable("/sys/kernel/debug/tracing/uprobe_events", &kind), 0);
+	assert_int_equal(kind, PROBE_EVENT_UPROBE);
+	assert_int_equal(tree_writable("/sys/kernel/tracing/dynamic_events", &kind), -EACCES);
+	assert_int_equal(tree_writable("/sys/kernel/tracing/tracing_on", &kind), -EACCES);
+	assert_int_equal(tree_writable("/sys/kernel/tracing", &kind), -EACCES);
+	assert_int_equal(tree_writable("/sys/kernel/tracing/x/kprobe_events", &kind), -EACCES);
+	assert_int_equal(tree_writable("/etc/kprobe_events", &kind), -EACCES);
+	assert_int_equal(tree_bpffs(&fake->paths, "/sys/fs/bpf/a/b", real), 0);
+	snprintf(wanted, sizeof(wanted), "%s/fs/bpf/a/b", fake->sysfs);
+	assert_string_equal(real, wanted);
+	assert_int_equal(tree_bpffs(&fake->paths, "/sys/fs/bpf", real), -EACCES);
+	assert_int_equal(tree_bpffs(&fake->paths, "/sys/fs/bpf/../x", real), -EACCES);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_refused_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rights, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trees, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_code, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_process_root, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_writable, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
+}
