@@ -150,7 +150,7 @@ void mirrors_sync(struct run *run)
 		if (ret >= 0)
 			continue;
 		object->mirror->failed = true;
-		if (ret != -EIO)
+		if (!client_dead(run->client))
 			log_warning("map %u: its memory cannot be kept up to date: %s",
 				object->handle, strerror((int)-ret));
 	}

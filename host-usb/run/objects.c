@@ -7,7 +7,7 @@
 #include "host-usb/run/files.h"
 #include "host-usb/run/mirror.h"
 #include "host-usb/run/notify.h"
-#include "host-usb/run/ring.h"
+#include "host-usb/run/tool_ring.h"
 #include "host-usb/run/walk.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ static struct object **bucket(struct objects *objects, ino_t ino)
 
 static void object_free(struct object *object)
 {
-	ring_free(object->ring);
+	tool_ring_free(object->ring);
 	mirror_free(object->mirror);
 	walk_free(object->walk);
 	listing_put(object->listing);

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-struct ring;
+struct tool_ring;
 struct mirror;
 struct walk;
 
@@ -43,8 +43,8 @@ struct object {
 	struct walk *walk;     /* entries that were read ahead; NULL: none */
 	struct mirror *mirror; /* of mapped memory */
 
-	uint32_t link_type; /* enum bpf_link_type, 0: not asked for yet */
-	struct ring *ring;  /* of an event or map: what arrives from the board */
+	uint32_t link_type;	/* enum bpf_link_type, 0: not asked for yet */
+	struct tool_ring *ring; /* of an event or map: what arrives from the board */
 
 	/* Files. */
 	char *path;

@@ -6,8 +6,8 @@
 #include "host-usb/run/mirror.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/objects.h"
-#include "host-usb/run/ring.h"
 #include "host-usb/run/run.h"
+#include "host-usb/run/tool_ring.h"
 #include "host-usb/run/wait.h"
 
 #include <errno.h>
@@ -55,7 +55,7 @@ static void on_data(void *arg, uint32_t handle, uint64_t position, const void *d
 	struct object *object = object_of_handle(run->objects, handle);
 
 	if (object) /* else the tool has closed it meanwhile */
-		ring_receive(object, position, data, size);
+		tool_ring_receive(object, position, data, size);
 }
 
 /* While we wait for the board, only the end of the tool makes the answer worthless. */
@@ -140,7 +140,7 @@ static void look_after(struct loop *loop)
 	int64_t now = now_ms();
 
 	if (!client_dead(run->client)) {
-		loop->stopped = rings_credit(run->objects);
+		loop->stopped = tool_rings_credit(run->objects);
 		if (now - loop->mirror_ms >= MIRROR_MS) {
 			mirrors_sync(run);
 			loop->mirror_ms = now;

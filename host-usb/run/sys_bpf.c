@@ -301,7 +301,7 @@ static void note(struct bpf_call *b)
 	struct client *client = b->call->run->client;
 	union bpf_attr attr = {.map_type = 0};
 
-	memcpy(&attr, b->packed, b->size < sizeof(attr) ? b->size : sizeof(attr));
+	memcpy(&attr, b->attr, b->size < sizeof(attr) ? b->size : sizeof(attr));
 	switch (b->command->number) {
 	case BPF_MAP_CREATE:
 		client_note(client, "MAP_CREATE %.16s type %u, key %u, value %u, %u entries",
@@ -313,9 +313,7 @@ static void note(struct bpf_call *b)
 			attr.prog_type, attr.insn_cnt);
 		break;
 	case BPF_LINK_CREATE:
-		client_note(client, "LINK_CREATE program %u, target %d, type %u",
-			attr.link_create.prog_fd, (int)attr.link_create.target_fd,
-			attr.link_create.attach_type);
+		client_note(client, "LINK_CREATE type %u", attr.link_create.attach_type);
 		break;
 	default:
 		client_note(client, "%s %u", b->command->name, b->map ? b->map->handle : 0);

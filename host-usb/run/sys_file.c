@@ -7,8 +7,8 @@
 #include "host-usb/run/memory.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/objects.h"
-#include "host-usb/run/ring.h"
 #include "host-usb/run/run.h"
+#include "host-usb/run/tool_ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,7 +99,7 @@ static int64_t give_stream(const struct call *call, const char *path, int flags)
 	if (flags & O_NONBLOCK)
 		fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	fcntl(ends[1], F_SETFL, O_NONBLOCK);
-	err = ring_open_pipe(object, ends[1], STREAM_CREDIT);
+	err = tool_ring_open_pipe(object, ends[1], STREAM_CREDIT);
 	ret = err ? err : notify_give_fd(call, ends[0], flags & O_CLOEXEC, false);
 	close(ends[0]);
 	return ret;

@@ -4,8 +4,8 @@
 #include "core/bpf_abi.h"
 #include "host-usb/run/mirror.h"
 #include "host-usb/run/objects.h"
-#include "host-usb/run/ring.h"
 #include "host-usb/run/run.h"
+#include "host-usb/run/tool_ring.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -21,14 +21,14 @@ static int64_t map_event(struct object *object, uint64_t length, uint64_t offset
 	if (offset || length % page || length < 2 * page || size & (size - 1))
 		return -EINVAL;
 	if (object->ring)
-		return ring_size(object->ring) == size ? CALL_CONTINUE : -EINVAL;
-	err = ring_open_event(object, size);
+		return tool_ring_size(object->ring) == size ? CALL_CONTINUE : -EINVAL;
+	err = tool_ring_open_event(object, size);
 	return err ? err : CALL_CONTINUE;
 }
 
 static int64_t map_ringbuf(struct object *object)
 {
-	int err = object->ring ? 0 : ring_open_map(object);
+	int err = object->ring ? 0 : tool_ring_open_map(object);
 
 	return err ? err : CALL_CONTINUE;
 }

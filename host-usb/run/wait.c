@@ -6,8 +6,8 @@
 #include "host-usb/run/memory.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/objects.h"
-#include "host-usb/run/ring.h"
 #include "host-usb/run/run.h"
+#include "host-usb/run/tool_ring.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -119,7 +119,7 @@ static int look(const struct run *run, struct held *held)
 		struct pollfd *polled = &held->polled[i];
 
 		polled->revents = held->others[i].fd >= 0 ? held->others[i].revents : 0;
-		if (held->objects[i] && ring_readable(held->objects[i]))
+		if (held->objects[i] && tool_ring_readable(held->objects[i]))
 			polled->revents = READY(polled->events);
 		ready += polled->revents != 0;
 	}
@@ -280,7 +280,7 @@ static int change_set(int set, int operation, struct object *object, struct epol
 	event->events |= EPOLLET;
 	if (epoll_ctl(set, operation, object->wake_fd, event) < 0)
 		err = -errno;
-	else if (operation != EPOLL_CTL_DEL && ring_readable(object))
+	else if (operation != EPOLL_CTL_DEL && tool_ring_readable(object))
 		object_wake(object);
 	return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tool's end of a ring. */
-#include "host-usb/run/ring.h"
+#include "host-usb/run/tool_ring.h"
 
 #include "core/log.h"
 #include "host-usb/run/client.h"
@@ -19,7 +19,7 @@
 
 enum ring_kind { RING_EVENT, RING_MAP, RING_PIPE };
 
-struct ring {
+struct tool_ring {
 	enum ring_kind kind;
 	char *memory;
 	size_t bytes; /* mapped */
@@ -34,7 +34,7 @@ struct ring {
 	size_t kept_size;
 };
 
-void ring_free(struct ring *ring)
+void tool_ring_free(struct tool_ring *ring)
 {
 	if (!ring)
 		return;
@@ -46,21 +46,21 @@ void ring_free(struct ring *ring)
 	free(ring);
 }
 
-uint64_t ring_size(const struct ring *ring)
+uint64_t tool_ring_size(const struct tool_ring *ring)
 {
 	return ring->size;
 }
 
-static struct ring *ring_new(enum ring_kind kind, uint64_t size)
+static struct tool_ring *tool_ring_new(enum ring_kind kind, uint64_t size)
 {
-	struct ring *ring = calloc(1, sizeof(*ring));
+	struct tool_ring *ring = calloc(1, sizeof(*ring));
 
 	if (ring)
-		*ring = (struct ring){.kind = kind, .size = size, .granted = size, .pipe = -1};
+		*ring = (struct tool_ring){.kind = kind, .size = size, .granted = size, .pipe = -1};
 	return ring;
 }
 
-static int map_memory(struct ring *ring, int fd, size_t bytes)
+static int map_memory(struct tool_ring *ring, int fd, size_t bytes)
 {
 	void *memory;
 
@@ -74,7 +74,7 @@ static int map_memory(struct ring *ring, int fd, size_t bytes)
 	return 0;
 }
 
-static int ask(struct object *object, const struct ring *ring)
+static int ask(struct object *object, const struct tool_ring *ring)
 {
 	struct client *client = object->run->client;
 	struct rpc_out *out = client_begin(client, RPC_RING_OPEN);
@@ -88,7 +88,7 @@ static int ask(struct object *object, const struct ring *ring)
 }
 
 /* Data may come before the reply is read, so the ring is there before it is asked for. */
-static int start(struct object *object, struct ring *ring)
+static int start(struct object *object, struct tool_ring *ring)
 {
 	int err;
 
@@ -96,15 +96,15 @@ static int start(struct object *object, struct ring *ring)
 	err = ask(object, ring);
 	if (err) {
 		object->ring = NULL;
-		ring_free(ring);
+		tool_ring_free(ring);
 	}
 	return err;
 }
 
-int ring_open_event(struct object *object, uint64_t size)
+int tool_ring_open_event(struct object *object, uint64_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct ring *ring = ring_new(RING_EVENT, size);
+	struct tool_ring *ring = tool_ring_new(RING_EVENT, size);
 	struct perf_event_mmap_page *header;
 	int err;
 
@@ -112,7 +112,7 @@ int ring_open_event(struct object *object, uint64_t size)
 		return -ENOMEM;
 	err = map_memory(ring, object->fd, page + size);
 	if (err) {
-		ring_free(ring);
+		tool_ring_free(ring);
 		return err;
 	}
 	header = (struct perf_event_mmap_page *)ring->memory;
@@ -126,17 +126,17 @@ int ring_open_event(struct object *object, uint64_t size)
 
 /* A page with the consumer's position, one with the producer's, then the data. The kernel maps it
  * twice, so that records never wrap; in a file it is there twice. */
-int ring_open_map(struct object *object)
+int tool_ring_open_map(struct object *object)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct ring *ring = ring_new(RING_MAP, object->max_entries);
+	struct tool_ring *ring = tool_ring_new(RING_MAP, object->max_entries);
 	int err;
 
 	if (!ring)
 		return -ENOMEM;
 	err = map_memory(ring, object->fd, 2 * page + 2 * ring->size);
 	if (err) {
-		ring_free(ring);
+		tool_ring_free(ring);
 		return err;
 	}
 	ring->tail = (uint64_t *)ring->memory;
@@ -145,9 +145,9 @@ int ring_open_map(struct object *object)
 	return start(object, ring);
 }
 
-int ring_open_pipe(struct object *object, int fd, uint64_t credit)
+int tool_ring_open_pipe(struct object *object, int fd, uint64_t credit)
 {
-	struct ring *ring = ring_new(RING_PIPE, credit);
+	struct tool_ring *ring = tool_ring_new(RING_PIPE, credit);
 
 	if (!ring) {
 		close(fd);
@@ -158,7 +158,7 @@ int ring_open_pipe(struct object *object, int fd, uint64_t credit)
 	return 0;
 }
 
-static void copy_in(struct ring *ring, uint64_t position, const char *data, size_t size)
+static void copy_in(struct tool_ring *ring, uint64_t position, const char *data, size_t size)
 {
 	uint64_t at = position & (ring->size - 1), straight = ring->size - at;
 
@@ -173,7 +173,7 @@ static void copy_in(struct ring *ring, uint64_t position, const char *data, size
 }
 
 /* Writes into a pipe; what it has no room for is kept, and is at most the credit. */
-static void pipe_write(struct ring *ring, const char *data, size_t size)
+static void pipe_write(struct tool_ring *ring, const char *data, size_t size)
 {
 	ssize_t n = ring->kept_size ? -1 : write(ring->pipe, data, size);
 	size_t done = n > 0 ? (size_t)n : 0;
@@ -189,9 +189,9 @@ static void pipe_write(struct ring *ring, const char *data, size_t size)
 	ring->kept_size += size - done;
 }
 
-void ring_receive(struct object *object, uint64_t position, const void *data, size_t size)
+void tool_ring_receive(struct object *object, uint64_t position, const void *data, size_t size)
 {
-	struct ring *ring = object->ring;
+	struct tool_ring *ring = object->ring;
 
 	/* A board that sends more than it may would overwrite what the tool has not read. */
 	if (position < ring->received || size > ring->granted - position ||
@@ -209,15 +209,15 @@ void ring_receive(struct object *object, uint64_t position, const void *data, si
 	object_wake(object);
 }
 
-bool ring_readable(const struct object *object)
+bool tool_ring_readable(const struct object *object)
 {
-	const struct ring *ring = object->ring;
+	const struct tool_ring *ring = object->ring;
 
 	return ring && ring->tail &&
 	       __atomic_load_n(ring->tail, __ATOMIC_ACQUIRE) != ring->received;
 }
 
-static uint64_t read_so_far(struct ring *ring)
+static uint64_t read_so_far(struct tool_ring *ring)
 {
 	struct pollfd writable = {.fd = ring->pipe, .events = POLLOUT};
 	ssize_t n;
@@ -236,9 +236,9 @@ static uint64_t read_so_far(struct ring *ring)
 
 /* Credit is told in steps of a quarter of the ring, and the board is thought to be stopped when it
  * has less than half of it left: a record may be larger than what is left. */
-static bool ring_credit(struct object *object)
+static bool tool_ring_credit(struct object *object)
 {
-	struct ring *ring = object->ring;
+	struct tool_ring *ring = object->ring;
 	uint64_t tail = read_so_far(ring), limit = tail + ring->size;
 	struct rpc_out *out;
 
@@ -253,12 +253,12 @@ static bool ring_credit(struct object *object)
 	return ring->granted - ring->received < ring->size / 2;
 }
 
-bool rings_credit(struct objects *objects)
+bool tool_rings_credit(struct objects *objects)
 {
 	bool stopped = false;
 
 	for (struct object *object = object_next_ring(objects, NULL); object;
 		object = object_next_ring(objects, object))
-		stopped |= ring_credit(object);
+		stopped |= tool_ring_credit(object);
 	return stopped;
 }
