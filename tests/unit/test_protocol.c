@@ -5,8 +5,10 @@
 #include "tests/unit/link_test.h"
 
 #include "core/board_session.h"
+#include "core/bpf_abi.h"
 #include "core/command.h"
 #include "core/host_session.h"
+#include "core/rpc.h"
 
 #define DOCUMENT     "PROTOCOL.md" /* tests run at the top of the tree */
 #define BEGIN	     "<!-- the example that tests/unit/test_protocol.c makes -->\n```\n"
@@ -340,6 +342,107 @@ static void commands(void **state)
 	assert_true(count > 20);
 }
 
+/* The name first: frames have a table that begins with numbers. */
+static void operations(void **state)
+{
+	static const char *const rows[] = {
+#define RPC_OP(number, name, help) "\n| " #name " | " #number " | " help " |\n",
+		RPC_OPS(RPC_OP)
+#undef RPC_OP
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect_text(rows[i]);
+}
+
+static void rpc_numbers(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned long value;
+		const char *unit;
+	} rows[] = {
+		{"major version of the messages", RPC_MAJOR, ""},
+		{"minor version of the messages", RPC_MINOR, ""},
+		{"header of a message", RPC_HEADER_SIZE, " bytes"},
+		{"longest payload", RPC_MESSAGE_MAX, " bytes"},
+		{"payload of a part, about", RPC_PART_MAX, " bytes"},
+		{"longest attributes of bpf(2)", BPF_ABI_ATTR_MAX, " bytes"},
+		{"longest info", BPF_ABI_INFO_MAX, " bytes"},
+		{"longest string behind a pointer", BPF_ABI_STRING_MAX - 1, " bytes"},
+	};
+	char row[200];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(row, sizeof(row), "\n| %s | %lu%s |", rows[i].name, rows[i].value,
+			rows[i].unit);
+		expect_text(row);
+	}
+}
+
+static void put_classes(FILE *out, unsigned int classes)
+{
+	static const char *const names[] = {"map", "program", "btf", "link", "event", "other"};
+	const char *between = "";
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (classes & 1U << i) {
+			fprintf(out, "%s%s", between, names[i]);
+			between = "/";
+		}
+	}
+}
+
+static void put_ptr(FILE *out, const struct bpf_abi_ptr *ptr)
+{
+	static const char *const sizes[] = {"", "key", "value", "token", "keys", "values"};
+
+	fprintf(out, "%u %s ", ptr->offset, ptr->direction == BPF_ABI_IN ? "in" : "out");
+	if (ptr->size == BPF_ABI_STRING)
+		fputs("string", out);
+	else if (ptr->size == BPF_ABI_COUNT && ptr->unit == 1)
+		fprintf(out, "@%u", ptr->count);
+	else if (ptr->size == BPF_ABI_COUNT)
+		fprintf(out, "@%ux%u", ptr->count, ptr->unit);
+	else if (ptr->size == BPF_ABI_RECORDS)
+		fprintf(out, "@%ux@%u", ptr->count, ptr->unit);
+	else
+		fputs(sizes[ptr->size], out);
+}
+
+/* A command of bpf(2): descriptors with "?" if 0 is none, pointers, and what it returns. */
+static void bpf_commands(void **state)
+{
+	for (uint32_t number = 0; number < 100; number++) {
+		const struct bpf_abi_command *command = bpf_abi_find(number);
+		char *row;
+		size_t size;
+		FILE *out;
+
+		if (!command)
+			continue;
+		out = open_memstream(&row, &size);
+		assert_non_null(out);
+		fprintf(out, "\n| %s | %u | %u | ", command->name, number, command->end);
+		for (int i = 0; command->fds[i].classes; i++) {
+			fprintf(out, "%s%u ", i ? ", " : "", command->fds[i].offset);
+			put_classes(out, command->fds[i].classes);
+			fputs(command->fds[i].optional ? "?" : "", out);
+		}
+		fputs(command->fds[0].classes ? " | " : "| ", out);
+		for (int i = 0; command->ptrs[i].size; i++) {
+			fputs(i ? ", " : "", out);
+			put_ptr(out, &command->ptrs[i]);
+		}
+		fputs(command->ptrs[0].size ? " | " : "| ", out);
+		put_classes(out, command->returns);
+		fputs(command->returns ? " |\n" : "|\n", out);
+		fclose(out);
+		expect_text(row);
+		free(row);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +451,9 @@ int main(void)
 		cmocka_unit_test(reset_reasons),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(commands),
+		cmocka_unit_test(operations),
+		cmocka_unit_test(rpc_numbers),
+		cmocka_unit_test(bpf_commands),
 	};
 
 	return cmocka_run_group_tests_name("protocol", tests, read_document, free_document);
