@@ -4,19 +4,23 @@
 
 #include "core/bpf_abi.h"
 #include "host-usb/run/client.h"
+#include "host-usb/run/files.h"
 #include "host-usb/run/memory.h"
 #include "host-usb/run/objects.h"
 #include "host-usb/run/run.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define NESTED_MAX (16U << 20) /* of all that is behind the pointers */
+#define BTF_NAME_SIZE 64	  /* of a module's name, with its end */
+#define NESTED_MAX    (16U << 20) /* of all that is behind the pointers */
 
 struct info {
-	const struct call *call;
 	struct object *object;
+	pid_t tid;     /* of the tool */
 	uint64_t user; /* where it is in the tool */
 	size_t size;
 	char data[BPF_ABI_INFO_MAX];
@@ -44,7 +48,7 @@ static void take_nested(struct info *info, const struct bpf_abi_nested *nested)
 
 static int64_t ask(struct info *info, struct rpc_in *reply)
 {
-	struct client *client = info->call->run->client;
+	struct client *client = info->object->run->client;
 	struct rpc_out *out = client_begin(client, RPC_INFO);
 
 	rpc_put_u32(out, info->object->handle);
@@ -59,9 +63,9 @@ static int64_t ask(struct info *info, struct rpc_in *reply)
 }
 
 /* Which pointers a link has depends on its type, which the board knows. */
-static int64_t learn_link_type(struct object *object, const struct call *call)
+static int64_t learn_link_type(struct object *object)
 {
-	struct info info = {.call = call, .object = object, .size = sizeof(struct bpf_link_info)};
+	struct info info = {.object = object, .size = sizeof(struct bpf_link_info)};
 	struct rpc_in reply;
 	const void *data;
 	int64_t ret;
@@ -83,7 +87,7 @@ static int unpack(struct info *info, struct rpc_in *reply, uint64_t user_attr)
 	size_t size;
 	const void *data = rpc_get_bytes(reply, &size);
 	uint32_t length = (uint32_t)size;
-	pid_t tid = info->call->tid;
+	pid_t tid = info->tid;
 	int err;
 
 	if (!data || size > info->size)
@@ -106,9 +110,101 @@ static int unpack(struct info *info, struct rpc_in *reply, uint64_t user_attr)
 	return err;
 }
 
+/* What BTF is called and how long it is never changes: it is asked for once. */
+static int64_t learn_btf(struct object *object)
+{
+	struct info info = {.object = object, .size = sizeof(struct bpf_btf_info)};
+	struct bpf_btf_info btf = {.name = 1, .name_len = BTF_NAME_SIZE}; /* any pointer */
+	const struct bpf_abi_nested *nested;
+	struct rpc_in reply;
+	const char *data;
+	size_t count, size;
+	int64_t ret;
+
+	if (object->btf_info)
+		return 0;
+	memcpy(info.data, &btf, sizeof(btf));
+	nested = bpf_abi_nested(BPF_ABI_BTF, 0, &count);
+	for (size_t i = 0; i < count; i++)
+		take_nested(&info, &nested[i]);
+	ret = ask(&info, &reply);
+	if (ret < 0)
+		return ret;
+	data = rpc_get_bytes(&reply, &size);
+	if (!data || size > sizeof(btf))
+		return -EIO;
+	memset(&btf, 0, sizeof(btf));
+	memcpy(&btf, data, size);
+	data = rpc_get_bytes(&reply, &size);
+	object->path = data ? strndup(data, size) : NULL;
+	object->btf_info = object->path ? malloc(sizeof(btf)) : NULL;
+	if (!object->btf_info)
+		return -ENOMEM;
+	*object->btf_info = btf;
+	return 0;
+}
+
+/* Copies the beginning of a file into the tool. */
+static int copy_file(pid_t tid, uint64_t to, int fd, uint64_t size)
+{
+	char data[16384];
+	uint64_t done = 0;
+
+	while (done < size) {
+		size_t piece = size - done < sizeof(data) ? size - done : sizeof(data);
+		ssize_t n = pread(fd, data, piece, (off_t)done);
+		int err = n <= 0 ? -EIO : memory_write(tid, to + done, data, (size_t)n);
+
+		if (err)
+			return err;
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* As the kernel does it: what fits is copied, and the true lengths are told. */
+static int64_t answer_btf(struct info *info, uint64_t user_attr)
+{
+	const struct bpf_btf_info *known = info->object->btf_info;
+	const char *name = info->object->path;
+	uint32_t length = info->size < sizeof(*known) ? (uint32_t)info->size : sizeof(*known);
+	struct bpf_btf_info wanted = {.id = 0}, told = *known;
+	size_t name_size = strlen(name) + 1;
+	int err = 0, fd;
+
+	memcpy(&wanted, info->data, length);
+	told.btf = wanted.btf;
+	told.name = wanted.name;
+	told.name_len = (uint32_t)name_size - 1;
+	if (!wanted.name != !wanted.name_len)
+		return -EINVAL;
+	if (wanted.btf && wanted.btf_size) {
+		fd = files_kernel_btf(info->object->run->files, name, known->btf_size);
+		if (fd < 0)
+			return fd;
+		err = copy_file(info->tid, wanted.btf, fd,
+			wanted.btf_size < known->btf_size ? wanted.btf_size : known->btf_size);
+		close(fd);
+	}
+	if (!err && wanted.name)
+		err = wanted.name_len < name_size
+			      ? -ENOSPC
+			      : memory_write(info->tid, wanted.name, name, name_size);
+	if (!err || err == -ENOSPC) {
+		int failed = memory_write(info->tid, info->user, &told, length);
+
+		if (!failed)
+			failed = memory_write(info->tid,
+				user_attr + offsetof(union bpf_attr, info.info_len), &length,
+				sizeof(length));
+		err = failed ? failed : err;
+	}
+	return err;
+}
+
 int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 {
-	struct info info = {.call = call};
+	struct info info = {.tid = call->tid};
 	const struct bpf_abi_nested *nested;
 	struct rpc_in reply;
 	size_t count;
@@ -125,12 +221,48 @@ int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 		return -E2BIG;
 	ret = memory_read(call->tid, info.user, info.data, info.size);
 	if (!ret)
-		ret = learn_link_type(info.object, call);
+		ret = learn_link_type(info.object);
+	if (!ret && info.object->class == BPF_ABI_BTF)
+		ret = learn_btf(info.object);
 	if (ret)
 		return ret;
+	if (info.object->btf_info && info.object->btf_info->kernel_btf)
+		return answer_btf(&info, call->args[1]);
 	nested = bpf_abi_nested(info.object->class, info.object->link_type, &count);
 	for (size_t i = 0; i < count; i++)
 		take_nested(&info, &nested[i]);
 	ret = ask(&info, &reply);
 	return ret < 0 ? ret : unpack(&info, &reply, call->args[1]);
+}
+
+int64_t bpf_info_program(
+	struct object *object, struct bpf_prog_info *program, uint64_t *addresses, size_t max)
+{
+	struct info info = {.object = object, .size = sizeof(*program)};
+	const struct bpf_abi_nested *nested;
+	struct rpc_in reply;
+	const void *data;
+	size_t count, size;
+	int64_t ret;
+
+	memset(program, 0, sizeof(*program));
+	program->nr_jited_ksyms = (uint32_t)max;
+	program->jited_ksyms = 1; /* any pointer: it stays here */
+	memcpy(info.data, program, sizeof(*program));
+	nested = bpf_abi_nested(BPF_ABI_PROG, 0, &count);
+	for (size_t i = 0; i < count; i++)
+		take_nested(&info, &nested[i]);
+	ret = ask(&info, &reply);
+	if (ret < 0)
+		return ret;
+	data = rpc_get_bytes(&reply, &size);
+	if (!data)
+		return -EIO;
+	memcpy(program, data, size < sizeof(*program) ? size : sizeof(*program));
+	data = rpc_get_bytes(&reply, &size);
+	if (!data || size > max * sizeof(*addresses))
+		return -EIO;
+	memcpy(addresses, data, size);
+	count = program->nr_jited_ksyms;
+	return (int64_t)(count < max ? count : max);
 }

@@ -22,9 +22,13 @@
 #define KEEP_S	 (30 * 24 * 3600) /* copies that nobody has used for so long are removed */
 #define NAME_KEY 256
 
+#define BTF_DIRECTORY "/sys/kernel/btf/"
+
 struct cache {
 	struct files *files;
 	char directory[PATH_MAX]; /* empty: there is none */
+	uint64_t build; /* of the kernel: hash of its notes, which hold its build id; 0: not known
+			   yet */
 };
 
 static int make_directory(const char *path)
@@ -141,6 +145,28 @@ static int program_key(struct cache *cache, const char *path, char key[NAME_KEY]
 	return 0;
 }
 
+/* The kernel's own types depend on its build; those of a module may change while it runs. */
+static int btf_key(struct cache *cache, const char *path, uint64_t size, char key[NAME_KEY])
+{
+	const struct rpc_hello *board = &files_run(cache->files)->board;
+	const char *name = path + strlen(BTF_DIRECTORY);
+	int err;
+
+	if (strcmp(name, "vmlinux") != 0) {
+		snprintf(key, NAME_KEY, "%s-btf-%s-%llu", board->boot_id, name,
+			(unsigned long long)size);
+		return 0;
+	}
+	if (!cache->build) {
+		err = hash_file(cache, "/sys/kernel/notes", &cache->build);
+		if (err)
+			cache->build = hash(HASH_START, board->boot_id, strlen(board->boot_id));
+	}
+	snprintf(key, NAME_KEY, "%s-btf-%016llx-%llu", board->release,
+		(unsigned long long)cache->build, (unsigned long long)size);
+	return 0;
+}
+
 /* Returns 0; -ENOENT: it is not kept. */
 static int key_of(struct cache *cache, const char *path, char key[NAME_KEY])
 {
@@ -154,14 +180,11 @@ static int key_of(struct cache *cache, const char *path, char key[NAME_KEY])
 			(unsigned long long)h);
 		return err == -ENOENT ? 0 : err; /* a kernel without modules has no list */
 	}
-	if (strncmp(path, "/sys/kernel/btf/", 16) == 0) {
-		/* The notes hold the build id. */
-		err = hash_file(cache, "/sys/kernel/notes", &h);
-		h = hash(h, board->version, strlen(board->version));
-		snprintf(key, NAME_KEY, "%s-btf-%s-%016llx", err ? board->boot_id : board->release,
-			path + 16, (unsigned long long)h);
-		return strchr(path + 16, '/') || (err && err != -ENOENT && err != -EACCES) ? -ENOENT
-											   : 0;
+	if (strncmp(path, BTF_DIRECTORY, strlen(BTF_DIRECTORY)) == 0) {
+		struct rpc_stat st;
+
+		err = files_stat(cache->files, path, true, &st);
+		return err ? err : btf_key(cache, path, st.size, key);
 	}
 	if (strncmp(path, "/proc/", 6) == 0 && isdigit((unsigned char)path[6]) &&
 		strstr(path, "/root/"))
@@ -198,16 +221,11 @@ static int fetch(struct cache *cache, const char *path, const char *name)
 	return fd < 0 ? -ENOENT : fd;
 }
 
-int cache_open(struct cache *cache, const char *path)
+static int open_copy(struct cache *cache, const char *path, const char *key)
 {
-	char key[NAME_KEY], name[PATH_MAX];
-	int err, fd;
+	char name[PATH_MAX];
+	int fd;
 
-	if (!cache->directory[0])
-		return -ENOENT;
-	err = key_of(cache, path, key);
-	if (err)
-		return err;
 	if (!is_name(key) ||
 		snprintf(name, sizeof(name), "%s/%s", cache->directory, key) >= (int)sizeof(name))
 		return -ENOENT;
@@ -216,4 +234,26 @@ int cache_open(struct cache *cache, const char *path)
 		return fetch(cache, path, name);
 	futimens(fd, NULL); /* it is in use */
 	return fd;
+}
+
+int cache_open(struct cache *cache, const char *path)
+{
+	char key[NAME_KEY];
+	int err;
+
+	if (!cache->directory[0])
+		return -ENOENT;
+	err = key_of(cache, path, key);
+	return err ? err : open_copy(cache, path, key);
+}
+
+int cache_open_btf(struct cache *cache, const char *path, uint64_t size)
+{
+	char key[NAME_KEY];
+	int err;
+
+	if (!cache->directory[0])
+		return -ENOENT;
+	err = btf_key(cache, path, size, key);
+	return err ? err : open_copy(cache, path, key);
 }

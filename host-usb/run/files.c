@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "host-usb/run/cache.h"
 #include "host-usb/run/client.h"
+#include "host-usb/run/ksyms.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/run.h"
 
@@ -384,14 +385,31 @@ static int open_in_sysroot(struct files *files, const char *path)
 	return fd < 0 ? -ENOENT : fd;
 }
 
+int files_kernel_btf(struct files *files, const char *name, uint64_t size)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (strchr(name, '/') || !*name)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/sys/kernel/btf/%s", name);
+	fd = cache_open_btf(files->cache, path, size);
+	return fd == -ENOENT ? fetch_into_memory(files, path) : fd;
+}
+
 int files_open(struct files *files, const char *path)
 {
-	int fd = open_in_sysroot(files, path);
+	int fd = open_in_sysroot(files, path), all;
 
 	if (fd == -ENOENT)
 		fd = cache_open(files->cache, path);
 	if (fd == -ENOENT)
 		fd = fetch_into_memory(files, path);
+	else if (fd >= 0 && strcmp(path, "/proc/kallsyms") == 0) {
+		all = ksyms_open(files->run, fd);
+		close(fd);
+		fd = all;
+	}
 	return fd;
 }
 

@@ -49,6 +49,10 @@ int files_list(struct files *files, const char *path, struct listing **listing);
 /* A descriptor from which the file's contents can be read, from its start. */
 int files_open(struct files *files, const char *path);
 
+/* The type information of the kernel or of a module, of that size in bytes. Returns a descriptor or
+ * a negative errno. */
+int files_kernel_btf(struct files *files, const char *name, uint64_t size);
+
 /* What the board calls a file that the tool names for a uprobe: a path below --sysroot loses that.
  * Says so if the board's file is another one than the workstation's. Returns 0 and *told, which is
  * path or a part of it, or a negative errno. */

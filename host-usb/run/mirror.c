@@ -136,14 +136,23 @@ int mirror_open(struct object *object, bool writable)
 	return ret < 0 ? (int)ret : 0;
 }
 
+bool mirrors_exist(const struct run *run)
+{
+	const struct object *object = object_next(run->objects, NULL);
+
+	while (object && !object->mirror)
+		object = object_next(run->objects, object);
+	return object != NULL;
+}
+
 void mirrors_sync(struct run *run)
 {
-	struct object *object = object_next_mirror(run->objects, NULL);
+	struct object *object = object_next(run->objects, NULL);
 	int64_t ret;
 
-	for (; object; object = object_next_mirror(run->objects, object)) {
+	for (; object; object = object_next(run->objects, object)) {
 		/* What neither user space nor programs may write does not change. */
-		if (object->mirror->failed ||
+		if (!object->mirror || object->mirror->failed ||
 			(object->frozen && object->map_flags & BPF_F_RDONLY_PROG))
 			continue;
 		ret = sync_one(object, false);

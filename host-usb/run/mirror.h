@@ -20,4 +20,7 @@ void mirror_free(struct mirror *mirror);
  * changed adds up, in words of 8 bytes: counters lose nothing. */
 void mirrors_sync(struct run *run);
 
+/* Whether there is any. */
+bool mirrors_exist(const struct run *run);
+
 #endif

@@ -60,6 +60,7 @@ static void object_free(struct object *object)
 		close(object->wake_fd);
 	if (object->fd >= 0)
 		close(object->fd);
+	free(object->btf_info);
 	free(object->path);
 	free(object);
 }
@@ -113,11 +114,11 @@ int objects_fd(const struct objects *objects)
 
 static struct object *object_of_watch(const struct objects *objects, int watch)
 {
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct object *object = objects->buckets[i]; object; object = object->next)
-			if (object->watch == watch)
-				return object;
-	return NULL;
+	struct object *object = object_next(objects, NULL);
+
+	while (object && object->watch != watch)
+		object = object_next(objects, object);
+	return object;
 }
 
 void objects_reap(struct objects *objects)
@@ -252,14 +253,14 @@ struct object *object_of(const struct call *call, int fd, unsigned int classes)
 
 struct object *object_of_handle(const struct objects *objects, uint32_t handle)
 {
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct object *object = objects->buckets[i]; object; object = object->next)
-			if (object->ring && object->handle == handle)
-				return object;
-	return NULL;
+	struct object *object = object_next(objects, NULL);
+
+	while (object && !(object->ring && object->handle == handle))
+		object = object_next(objects, object);
+	return object;
 }
 
-static struct object *next_object(const struct objects *objects, const struct object *after)
+struct object *object_next(const struct objects *objects, const struct object *after)
 {
 	size_t i = 0;
 
@@ -272,24 +273,6 @@ static struct object *next_object(const struct objects *objects, const struct ob
 		if (objects->buckets[i])
 			return objects->buckets[i];
 	return NULL;
-}
-
-struct object *object_next_mirror(const struct objects *objects, const struct object *after)
-{
-	struct object *object = next_object(objects, after);
-
-	while (object && !object->mirror)
-		object = next_object(objects, object);
-	return object;
-}
-
-struct object *object_next_ring(const struct objects *objects, const struct object *after)
-{
-	struct object *object = next_object(objects, after);
-
-	while (object && !object->ring)
-		object = next_object(objects, object);
-	return object;
 }
 
 void object_wake(struct object *object)

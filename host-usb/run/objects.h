@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+struct bpf_btf_info;
 struct tool_ring;
 struct mirror;
 struct walk;
@@ -43,8 +44,9 @@ struct object {
 	struct walk *walk;     /* entries that were read ahead; NULL: none */
 	struct mirror *mirror; /* of mapped memory */
 
-	uint32_t link_type;	/* enum bpf_link_type, 0: not asked for yet */
-	struct tool_ring *ring; /* of an event or map: what arrives from the board */
+	uint32_t link_type;	       /* enum bpf_link_type, 0: not asked for yet */
+	struct bpf_btf_info *btf_info; /* of BTF, whose name is in path; NULL: not asked for yet */
+	struct tool_ring *ring;	       /* of an event or map: what arrives from the board */
 
 	/* Files. */
 	char *path;
@@ -80,9 +82,8 @@ struct object *object_of_any(const struct call *call, int fd);
 /* The object that has a ring of that handle, or NULL. */
 struct object *object_of_handle(const struct objects *objects, uint32_t handle);
 
-/* The next object with a mirror, or with a ring, behind `after` (NULL: the first), or NULL. */
-struct object *object_next_mirror(const struct objects *objects, const struct object *after);
-struct object *object_next_ring(const struct objects *objects, const struct object *after);
+/* The object behind `after` (NULL: the first one), in no order, or NULL. */
+struct object *object_next(const struct objects *objects, const struct object *after);
 
 /* Tells whoever waits for the object that there is something. */
 void object_wake(struct object *object);

@@ -127,7 +127,7 @@ static int timeout_ms(const struct loop *loop)
 
 	if (loop->stopped && (timeout < 0 || timeout > CREDIT_MS))
 		timeout = CREDIT_MS;
-	if (object_next_mirror(loop->run->objects, NULL) && (timeout < 0 || timeout > MIRROR_MS))
+	if (mirrors_exist(loop->run) && (timeout < 0 || timeout > MIRROR_MS))
 		timeout = MIRROR_MS;
 	if (loop->kill_ms && (timeout < 0 || timeout > GRACE_MS))
 		timeout = GRACE_MS;

@@ -257,8 +257,8 @@ bool tool_rings_credit(struct objects *objects)
 {
 	bool stopped = false;
 
-	for (struct object *object = object_next_ring(objects, NULL); object;
-		object = object_next_ring(objects, object))
-		stopped |= tool_ring_credit(object);
+	for (struct object *object = object_next(objects, NULL); object;
+		object = object_next(objects, object))
+		stopped |= object->ring && tool_ring_credit(object);
 	return stopped;
 }
