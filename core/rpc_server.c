@@ -157,6 +157,18 @@ static void reply_failure(struct rpc *rpc, int err)
 	rpc_end(&rpc->out, 0);
 }
 
+/* What a call made programs write reaches the host before the call's answer, as a tool that looks
+ * at its ring then finds it where there is no link between them. */
+static void send_streams_first(struct rpc *rpc)
+{
+	struct rpc_out answer = rpc->out;
+
+	rpc->out = (struct rpc_out){.data = NULL};
+	stream_set_send(rpc, rpc->streams);
+	rpc_out_free(&rpc->out);
+	rpc->out = answer;
+}
+
 static int answer(struct rpc *rpc, const struct rpc_header *header, const uint8_t *payload)
 {
 	struct rpc_in in = {.data = payload, .size = header->length};
@@ -183,6 +195,8 @@ static int answer(struct rpc *rpc, const struct rpc_header *header, const uint8_
 		rpc_end(&rpc->out, 0);
 	if (rpc->out.failed)
 		return -ENOMEM; /* for a dozen bytes */
+	if (rpc->op == RPC_BPF || rpc->op == RPC_PERF_IOCTL)
+		send_streams_first(rpc);
 	rpc_send(rpc);
 	return reply_error(rpc->bpfd->reply);
 }

@@ -27,7 +27,9 @@
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS _IOW('!', 4, uint64_t)
 #endif
-#define SYNC_WAKE_UP 1UL /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
+#define WAIT_KILLABLE (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
+#define FILTER_MAX    1024	 /* instructions */
+#define SYNC_WAKE_UP  1UL	 /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
 
 #define IOCTL_TYPE_MASK	     0xff00
 #define IOCTL_TYPE_PERF	     ('$' << 8)
@@ -133,6 +135,41 @@ static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, i
 	return seccomp_rule_add_array(filter, SCMP_ACT_NOTIFY, entry->number, 1, &compare);
 }
 
+/* The library writes the filter; the flag that it does not know yet needs our own hands. With it,
+ * the tool waits for answers that it is being given without being interrupted by signals: bpf(2)
+ * and others never are. */
+static int load(const struct sock_fprog *program)
+{
+	long listener;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	listener = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+		SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE, program);
+	if (listener < 0 && errno == EINVAL) /* before Linux 5.19 */
+		listener = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+			SECCOMP_FILTER_FLAG_NEW_LISTENER, program);
+	return listener < 0 ? -errno : (int)listener;
+}
+
+static int export_and_load(scmp_filter_ctx filter)
+{
+	struct sock_filter code[FILTER_MAX];
+	struct sock_fprog program = {.filter = code};
+	int fd = memfd_create("bpfd:filter", MFD_CLOEXEC), err;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	err = seccomp_export_bpf(filter, fd);
+	n = err ? 0 : pread(fd, code, sizeof(code), 0);
+	close(fd);
+	if (err || n <= 0 || (size_t)n == sizeof(code))
+		return err ? err : -EIO;
+	program.len = (unsigned short)((size_t)n / sizeof(code[0]));
+	return load(&program);
+}
+
 int notify_install(int fd_base, bool as_root)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -150,11 +187,16 @@ int notify_install(int fd_base, bool as_root)
 	if (!err && as_root)
 		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), __NR_getuid, 0);
 	if (!err)
-		err = seccomp_load(filter);
-	if (!err)
-		err = seccomp_notify_fd(filter);
-	/* The filter is not freed: that would close the descriptor. */
+		err = export_and_load(filter);
+	seccomp_release(filter);
 	return err;
+}
+
+void notify_tune(const struct run *run)
+{
+	/* The tool and we take turns. Kernels before 6.6 do not know it, and are slower. */
+	if (ioctl(run->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) < 0)
+		log_debug("seccomp: %s: without synchronous wake-ups", strerror(errno));
 }
 
 int notify_check(void)

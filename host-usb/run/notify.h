@@ -17,6 +17,9 @@ int notify_install(int fd_base, bool as_root);
 /* Whether this kernel has user notifications at all. Returns 0, -ENOSYS. */
 int notify_check(void);
 
+/* Makes the listener as fast as the kernel lets it be. */
+void notify_tune(const struct run *run);
+
 /* Takes the next system call and answers it. Returns 0; -ENOENT: there is none any more. */
 int notify_serve(struct run *run);
 

@@ -158,6 +158,7 @@ int supervisor_run(struct run *run)
 	struct loop loop = {.run = run};
 	struct pollfd polled[OWN_COUNT + OTHERS];
 
+	notify_tune(run);
 	while (!loop.ended) {
 		bool dead = client_dead(run->client);
 		size_t others = waits_poll(run, polled + OWN_COUNT, OTHERS);
@@ -169,7 +170,8 @@ int supervisor_run(struct run *run)
 		polled[SIGNALS] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
 		if (poll(polled, OWN_COUNT + others, timeout_ms(&loop)) < 0 && errno != EINTR)
 			break;
-		if (polled[LINK].revents)
+		/* Also without new bytes: what came behind the last reply may still be there. */
+		if (!dead)
 			client_receive(run->client);
 		if (polled[LISTENER].revents & POLLIN)
 			notify_serve(run);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,8 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_MAX  8192 /* descriptors of one call */
-#define READY(ev) ((ev) & (POLLIN | POLLRDNORM))
+#define POLL_MAX   8192 /* descriptors of one call */
+#define SIGNALS_MS 50	/* how often held calls are looked at for signals */
+#define READY(ev)  ((ev) & (POLLIN | POLLRDNORM))
 
 /* One poll(2) that is not answered yet. */
 struct held {
@@ -36,6 +38,7 @@ struct held {
 
 struct waits {
 	struct held *first;
+	int64_t signals_ms; /* when we last looked for signals */
 };
 
 int waits_new(struct waits **waits)
@@ -193,29 +196,70 @@ out_continue:
 	return CALL_CONTINUE;
 }
 
+/* Whether the thread has a signal to take. A call that is being answered is not interrupted by the
+ * kernel, so that is ours to do. */
+static bool has_signal(pid_t tid)
+{
+	unsigned long long own = 0, shared = 0, blocked = 0;
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file)) {
+		sscanf(line, "SigPnd: %llx", &own);
+		sscanf(line, "ShdPnd: %llx", &shared);
+		if (sscanf(line, "SigBlk: %llx", &blocked) == 1)
+			break;
+	}
+	fclose(file);
+	return (own | shared) & ~blocked;
+}
+
+/* Returns whether the poll was answered. */
+static bool answer_one(struct run *run, struct held *held, bool look_for_signals)
+{
+	int ready;
+
+	if (!notify_waiting(run, held->id))
+		return true;
+	ready = look(run, held);
+	if (ready || (held->end_ms >= 0 && now_ms() >= held->end_ms))
+		notify_answer(run, held->id, answer(held, ready));
+	else if (look_for_signals && has_signal(held->tid))
+		notify_answer(run, held->id, -EINTR);
+	else
+		return false;
+	return true;
+}
+
 void waits_answer(struct run *run)
 {
-	struct held **at = &run->waits->first;
+	struct waits *waits = run->waits;
+	bool look_for_signals = now_ms() - waits->signals_ms >= SIGNALS_MS;
+	struct held **at = &waits->first;
 
+	if (!waits->first)
+		return;
+	if (look_for_signals)
+		waits->signals_ms = now_ms();
 	while (*at) {
 		struct held *held = *at;
-		bool waiting = notify_waiting(run, held->id);
-		int ready = waiting ? look(run, held) : 0;
 
-		if (waiting && !ready && (held->end_ms < 0 || now_ms() < held->end_ms)) {
+		if (!answer_one(run, held, look_for_signals)) {
 			at = &held->next;
 			continue;
 		}
 		*at = held->next;
-		if (waiting)
-			notify_answer(run, held->id, answer(held, ready));
 		held_free(held);
 	}
 }
 
 int waits_timeout(const struct run *run)
 {
-	int64_t now = now_ms(), least = -1;
+	int64_t now = now_ms(), least = run->waits->first ? SIGNALS_MS : -1;
 
 	for (const struct held *held = run->waits->first; held; held = held->next) {
 		int64_t left = held->end_ms - now;
@@ -223,9 +267,9 @@ int waits_timeout(const struct run *run)
 		if (held->end_ms < 0)
 			continue;
 		left = left < 0 ? 0 : left;
-		least = least < 0 || left < least ? left : least;
+		least = left < least ? left : least;
 	}
-	return least > INT_MAX ? INT_MAX : (int)least;
+	return (int)least;
 }
 
 size_t waits_poll(const struct run *run, struct pollfd *polled, size_t room)
