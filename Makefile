@@ -130,7 +130,7 @@ $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRUN) $(LIBHO
 	$(link)
 unit-programs: $(UNIT_PROGRAMS)
 
-MAN_PAGES  := $(wildcard core/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8])
+MAN_PAGES  := $(wildcard core/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8] host-usb/run/*.[1-8])
 UDEV_RULES := $(wildcard board/*.rules)
 
 # libusb's permissions come from the udev rules; the manual pages go by their section.
