@@ -22,6 +22,8 @@
 #define GUARD	  8			   /* bytes behind what a pointer is to have */
 #define REPLY_MAX (RPC_MESSAGE_MAX - 4096) /* of what comes back behind pointers */
 
+#define PROG_TYPE_SYSCALL 31 /* BPF_PROG_TYPE_SYSCALL, Linux 5.14 */
+
 /* What LINK_CREATE may make: others have more descriptors or pointers behind attach_type. */
 static const uint32_t link_types[] = {
 	0,  /* of a program that replaces another one's function, which has none */
@@ -235,12 +237,29 @@ static int prepare_path(struct call *call)
 	return 0;
 }
 
-/* A test run without a size for what comes out takes any size. */
-static void prepare_test(struct call *call)
+/* Programs of this type make system calls of their own, in our name and with our descriptors. */
+static bool makes_syscalls(const struct call *call)
 {
+	uint32_t number = get32(call, offsetof(union bpf_attr, test.prog_fd));
+	struct bpf_prog_info info;
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	memset(&info, 0, sizeof(info));
+	attr.info.bpf_fd = (uint32_t)object_fd(call->rpc->bpfd->handles, number, BPF_ABI_PROG);
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uintptr_t)&info;
+	return rpc_sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr.info)) == 0 &&
+	       info.type == PROG_TYPE_SYSCALL;
+}
+
+static int prepare_test(struct call *call)
+{
+	/* A test run without a size for what comes out takes any size. */
 	for (unsigned int i = 0; i < call->ptr_count; i++)
 		if (call->ptrs[i].abi->direction == BPF_ABI_OUT && !call->ptrs[i].size)
 			call->ptrs[i].present = false;
+	return makes_syscalls(call) ? -EOPNOTSUPP : 0;
 }
 
 /* What only some commands need. */
@@ -262,8 +281,7 @@ static int prepare(struct call *call)
 	case BPF_OBJ_GET:
 		return prepare_path(call);
 	case BPF_PROG_TEST_RUN:
-		prepare_test(call);
-		return 0;
+		return prepare_test(call);
 	default:
 		return 0;
 	}
