@@ -13,8 +13,8 @@ $(TOOLS_DIR)/%: tests/tools/%.c
 $(TOOLS_DIR)/bpf_line: TOOL_LIBS = $(call pkg,--libs,libelf)
 $(TOOLS_DIR)/rude_host: TOOL_LIBS = $(LIBLINK)
 $(TOOLS_DIR)/rude_host: $(LIBLINK)
-$(TOOLS_DIR)/rpc_client: TOOL_LIBS = $(LIBLINK)
-$(TOOLS_DIR)/rpc_client: $(LIBLINK)
+$(TOOLS_DIR)/rpc_client $(TOOLS_DIR)/rpc_rings: TOOL_LIBS = $(LIBLINK)
+$(TOOLS_DIR)/rpc_client $(TOOLS_DIR)/rpc_rings: $(LIBLINK)
 $(TOOLS_DIR)/gadget_api: $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
 $(TOOLS_DIR)/gadget_api: TOOL_LIBS = $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK) \
 	$(call pkg,--libs,cmocka libusbgx zlib)

@@ -13,14 +13,17 @@ trigger=$BPFD_BUILD/tools/trigger
 tracefs=/sys/kernel/tracing
 session=("$@")
 
-# The rings are those of CPU 0.
 rpc()
 {
-	taskset -c 0 "$client" "$1" "${2:--}" "${3:--}" "${session[@]}"
+	"$client" "$1" "${2:--}" "${3:--}" "${session[@]}"
 }
 
-for name in maps programs test_run info kprobe tracepoint ring lost ringbuf sync follow; do
+for name in maps programs test_run info kprobe tracepoint sync; do
 	check "$name" rpc $name
+done
+# The rings are those of CPU 0.
+for name in ring lost ringbuf follow; do
+	check "$name" taskset -c 0 "$BPFD_BUILD/tools/rpc_rings" $name - - "${session[@]}"
 done
 address=$(nm "$trigger" | awk '$3 == "trigger_point" {print "0x" $1}')
 check "uprobe" rpc uprobe "$trigger" "$(elf_offset "$trigger" "$address")"

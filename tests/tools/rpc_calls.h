@@ -19,7 +19,7 @@ struct call_arg {
 };
 
 /* Makes a call; attr gets what comes back. Returns ret. */
-static int peer_bpf(
+static inline int peer_bpf(
 	struct peer *peer, uint32_t cmd, union bpf_attr *attr, size_t size, struct call_arg *args)
 {
 	const struct bpf_abi_command *command = bpf_abi_find(cmd);
@@ -47,8 +47,8 @@ static int peer_bpf(
 	return ret;
 }
 
-static int peer_map(struct peer *peer, uint32_t type, uint32_t key, uint32_t value, uint32_t max,
-	uint32_t flags)
+static inline int peer_map(struct peer *peer, uint32_t type, uint32_t key, uint32_t value,
+	uint32_t max, uint32_t flags)
 {
 	union bpf_attr attr = {.map_type = type,
 		.key_size = key,
@@ -59,7 +59,7 @@ static int peer_map(struct peer *peer, uint32_t type, uint32_t key, uint32_t val
 	return peer_bpf(peer, BPF_MAP_CREATE, &attr, 20, NULL);
 }
 
-static int peer_update(struct peer *peer, int map, const void *key, size_t key_size,
+static inline int peer_update(struct peer *peer, int map, const void *key, size_t key_size,
 	const void *value, size_t value_size)
 {
 	union bpf_attr attr = {.map_fd = (uint32_t)map};
@@ -69,7 +69,7 @@ static int peer_update(struct peer *peer, int map, const void *key, size_t key_s
 }
 
 /* The u64 at a u32 key, or UINT64_MAX. */
-static uint64_t peer_lookup(struct peer *peer, int map, uint32_t key)
+static inline uint64_t peer_lookup(struct peer *peer, int map, uint32_t key)
 {
 	union bpf_attr attr = {.map_fd = (uint32_t)map};
 	struct call_arg args[] = {{&key, sizeof(key), NULL, 0}, {NULL, 8, NULL, 0}};
@@ -93,11 +93,12 @@ static uint64_t peer_lookup(struct peer *peer, int map, uint32_t key)
 #define EXIT	       INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 /* Loads a program; *log, if asked for, is the verifier's. */
-static int peer_load(struct peer *peer, uint32_t type, const struct bpf_insn *insns, size_t size,
-	const char **log)
+static inline int peer_load(struct peer *peer, uint32_t type, const struct bpf_insn *insns,
+	size_t size, const char **log)
 {
 	union bpf_attr attr = {.prog_type = type,
 		.insn_cnt = (uint32_t)(size / sizeof(*insns)),
+		.prog_flags = type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
 		.log_level = log != NULL,
 		.log_size = log ? 65536 : 0};
 	struct call_arg args[BPF_ABI_PTRS] = {
@@ -112,7 +113,7 @@ static int peer_load(struct peer *peer, uint32_t type, const struct bpf_insn *in
 }
 
 /* A program that adds 1 to the u64 in slot 0 of an array. */
-static int peer_load_count(struct peer *peer, uint32_t type, int map)
+static inline int peer_load_count(struct peer *peer, uint32_t type, int map)
 {
 	const struct bpf_insn insns[] = {
 		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
@@ -131,7 +132,7 @@ static int peer_load_count(struct peer *peer, uint32_t type, int map)
 }
 
 /* A program that puts a record of 8 bytes, the time, into a perf event array or a ring buffer. */
-static int peer_load_emit(struct peer *peer, uint32_t type, int map, bool ringbuf)
+static inline int peer_load_emit(struct peer *peer, uint32_t type, int map, bool ringbuf)
 {
 	const struct bpf_insn perf[] = {
 		COPY(6, 1),
@@ -164,7 +165,7 @@ static int peer_load_emit(struct peer *peer, uint32_t type, int map, bool ringbu
 		       : peer_load(peer, type, perf, sizeof(perf), NULL);
 }
 
-static int peer_perf_open(
+static inline int peer_perf_open(
 	struct peer *peer, const struct perf_event_attr *attr, int pid, int cpu, const char *name)
 {
 	struct rpc_out *out = peer_begin(peer, RPC_PERF_OPEN);
@@ -179,7 +180,7 @@ static int peer_perf_open(
 	return peer_call(peer);
 }
 
-static int peer_ioctl(struct peer *peer, int event, uint32_t request, uint64_t arg)
+static inline int peer_ioctl(struct peer *peer, int event, uint32_t request, uint64_t arg)
 {
 	struct rpc_out *out = peer_begin(peer, RPC_PERF_IOCTL);
 
@@ -191,7 +192,7 @@ static int peer_ioctl(struct peer *peer, int event, uint32_t request, uint64_t a
 }
 
 /* Opens an event, sets a program on it, and enables it. Returns the event or an errno. */
-static int peer_attach(
+static inline int peer_attach(
 	struct peer *peer, struct perf_event_attr *attr, int cpu, const char *name, int prog)
 {
 	int event, err;
@@ -207,7 +208,7 @@ static int peer_attach(
 	return err ? err : event;
 }
 
-static int peer_ring(struct peer *peer, int handle, uint64_t bytes, uint64_t credit)
+static inline int peer_ring(struct peer *peer, int handle, uint64_t bytes, uint64_t credit)
 {
 	struct rpc_out *out = peer_begin(peer, RPC_RING_OPEN);
 
@@ -217,7 +218,7 @@ static int peer_ring(struct peer *peer, int handle, uint64_t bytes, uint64_t cre
 	return peer_call(peer);
 }
 
-static void peer_credit(struct peer *peer, int handle, uint64_t position)
+static inline void peer_credit(struct peer *peer, int handle, uint64_t position)
 {
 	struct rpc_out *out = peer_begin(peer, RPC_RING_CREDIT);
 
@@ -226,7 +227,7 @@ static void peer_credit(struct peer *peer, int handle, uint64_t position)
 	peer_send(peer);
 }
 
-static void peer_close(struct peer *peer, int handle)
+static inline void peer_close(struct peer *peer, int handle)
 {
 	struct rpc_out *out = peer_begin(peer, RPC_CLOSE);
 
@@ -235,7 +236,7 @@ static void peer_close(struct peer *peer, int handle)
 }
 
 /* Reads a file whole into `text`. Returns ret of the last part. */
-static int peer_file(struct peer *peer, const char *path, struct rpc_out *text)
+static inline int peer_file(struct peer *peer, const char *path, struct rpc_out *text)
 {
 	struct rpc_out *out = peer_begin(peer, RPC_FILE_READ);
 	bool more = true;
@@ -258,7 +259,7 @@ static int peer_file(struct peer *peer, const char *path, struct rpc_out *text)
 	return ret;
 }
 
-static int peer_file_write(struct peer *peer, const char *path, const char *text)
+static inline int peer_file_write(struct peer *peer, const char *path, const char *text)
 {
 	struct rpc_out *out = peer_begin(peer, RPC_FILE_WRITE);
 

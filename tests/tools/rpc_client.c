@@ -1,60 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of the binary protocol against a session with a kernel: each is a name of the table at the
- * end. Says what was wrong and exits with 1, or with 0. */
-#include "tests/tools/rpc_calls.h"
-
-#include <inttypes.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <time.h>
-
-static char **session;	      /* the command that starts one */
-static const char *file_name; /* an argument of some checks */
-static uint64_t file_offset;  /* another one */
-
-#define SYSCALLS 1000
-#define RING	 4096u /* bytes of a ring's data */
-
-#define expect(what)                                                                    \
-	do {                                                                            \
-		if (!(what)) {                                                          \
-			printf("%s: line %d: not so: %s\n", __func__, __LINE__, #what); \
-			exit(1);                                                        \
-		}                                                                       \
-	} while (0)
-
-#define expect_number(number, wanted)                                                              \
-	do {                                                                                       \
-		long long number_ = (long long)(number), wanted_ = (long long)(wanted);            \
-		if (number_ != wanted_) {                                                          \
-			printf("%s: line %d: %s is %lld, not %lld\n", __func__, __LINE__, #number, \
-				number_, wanted_);                                                 \
-			exit(1);                                                                   \
-		}                                                                                  \
-	} while (0)
-
-static void start(struct peer *peer)
-{
-	peer_start(peer, session);
-}
-
-static void end(struct peer *peer)
-{
-	expect_number(peer_end(peer), 0);
-}
-
-static void make_events(unsigned int count)
-{
-	while (count--)
-		syscall(SYS_getpgid, 0);
-}
-
-static void wait_ms(long ms)
-{
-	const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-
-	nanosleep(&time, NULL);
-}
+/* Checks of the binary protocol with a kernel: calls of bpf(2), probes, and files. */
+#include "tests/tools/rpc_checks.h"
 
 static void check_maps(void)
 {
@@ -139,6 +85,13 @@ static void check_test_run(void)
 	expect_number(peer_bpf(&peer, BPF_PROG_TEST_RUN, &attr, 76, args), 0);
 	expect_number(attr.test.retval, 7);
 	expect_number(attr.test.data_size_out, 14);
+	/* Programs that make system calls would make them in the session's name. */
+	prog = peer_load(&peer, BPF_PROG_TYPE_SYSCALL, seven, sizeof(seven), NULL);
+	expect(prog > 0);
+	memset(&attr, 0, sizeof(attr));
+	memset(args, 0, sizeof(args));
+	attr.test.prog_fd = (uint32_t)prog;
+	expect_number(peer_bpf(&peer, BPF_PROG_TEST_RUN, &attr, 76, args), -EOPNOTSUPP);
 	end(&peer);
 }
 
@@ -272,22 +225,6 @@ static void check_uprobe(void)
 	end(&peer);
 }
 
-/* The tracepoint of a system call, whose number is read from tracefs. */
-static uint64_t tracepoint_id(struct peer *peer)
-{
-	struct rpc_out text = {.data = NULL};
-	uint64_t id;
-
-	expect_number(
-		peer_file(peer, "/sys/kernel/tracing/events/syscalls/sys_enter_getpgid/id", &text),
-		0);
-	rpc_put_u8(&text, 0);
-	id = strtoull((const char *)text.data, NULL, 10);
-	expect(id > 0);
-	rpc_out_free(&text);
-	return id;
-}
-
 static void check_tracepoint(void)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT};
@@ -296,183 +233,6 @@ static void check_tracepoint(void)
 	start(&peer);
 	attr.config = tracepoint_id(&peer);
 	count_events(&peer, BPF_PROG_TYPE_TRACEPOINT, &attr, NULL, make_events);
-	end(&peer);
-}
-
-/* What is in the records that a perf ring has sent. */
-static void count_records(
-	const struct rpc_out *data, unsigned int *samples, uint64_t *lost, bool *in_order)
-{
-	uint64_t before = 0;
-
-	*samples = 0;
-	*lost = 0;
-	*in_order = true;
-	for (size_t at = 0; at < data->size;) {
-		struct perf_event_header header;
-		uint64_t value;
-
-		memcpy(&header, data->data + at, sizeof(header));
-		expect(header.size >= 16 && header.size % 8 == 0 && header.size <= data->size - at);
-		if (header.type == PERF_RECORD_SAMPLE) { /* a size of 4 bytes, then the data */
-			memcpy(&value, data->data + at + 12, sizeof(value));
-			*in_order = *in_order && value > before;
-			before = value;
-			++*samples;
-		} else if (header.type == PERF_RECORD_LOST) {
-			memcpy(&value, data->data + at + 16, sizeof(value));
-			*lost += value;
-		}
-		at += header.size;
-	}
-}
-
-/* Runs on one CPU, whose ring it is that gets the records. */
-static int open_ring(struct peer *peer, uint64_t bytes, uint64_t credit)
-{
-	struct perf_event_attr ring = {.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(ring),
-		.config = PERF_COUNT_SW_BPF_OUTPUT,
-		.sample_period = 1,
-		.wakeup_events = 1,
-		.sample_type = PERF_SAMPLE_RAW};
-	struct perf_event_attr point = {.type = PERF_TYPE_TRACEPOINT};
-	uint32_t zero = 0;
-	int map, prog, event;
-
-	map = peer_map(peer, BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1, 0);
-	event = peer_perf_open(peer, &ring, -1, 0, NULL);
-	expect(event > 0);
-	expect_number(peer_update(peer, map, &zero, 4, &event, 4), 0);
-	expect_number(peer_ioctl(peer, event, PERF_EVENT_IOC_ENABLE, 0), 0);
-	expect_number(peer_ring(peer, event, bytes, credit), 0);
-	expect_number(peer_ring(peer, event, bytes, credit), -EBUSY);
-	prog = peer_load_emit(peer, BPF_PROG_TYPE_TRACEPOINT, map, false);
-	expect(prog > 0);
-	point.config = tracepoint_id(peer);
-	expect(peer_attach(peer, &point, 0, NULL, prog) > 0);
-	return event;
-}
-
-/* Everything that the board would send is here when it answers behind it. */
-static void settle(struct peer *peer)
-{
-	struct rpc_hello hello;
-
-	for (int i = 0; i < 3; i++) {
-		wait_ms(150);
-		expect_number(peer_hello(peer, &hello), 0);
-	}
-}
-
-static void check_ring(void)
-{
-	const struct rpc_out *data;
-	unsigned int samples;
-	struct peer peer;
-	bool in_order;
-	uint64_t lost;
-	size_t first;
-	int event;
-
-	start(&peer);
-	event = open_ring(&peer, 16 * RING, 0);
-	data = &peer.rings[event];
-	make_events(100);
-	settle(&peer);
-	expect_number(data->size, 0);	/* no credit */
-	peer_credit(&peer, event, 100); /* four records of 24 bytes */
-	settle(&peer);
-	count_records(data, &samples, &lost, &in_order);
-	expect_number(samples, 4);
-	peer_credit(&peer, event, 50); /* falls: of no effect */
-	peer_credit(&peer, event, 1 << 20);
-	settle(&peer);
-	count_records(data, &samples, &lost, &in_order);
-	expect_number(samples, 100);
-	expect_number(lost, 0);
-	expect(in_order);
-	first = data->size;
-	make_events(1);
-	while (data->size == first) { /* comes without being asked for */
-		struct rpc_header header;
-
-		peer_receive(&peer, &header);
-	}
-	count_records(data, &samples, &lost, &in_order);
-	expect_number(samples, 101);
-	peer_close(&peer, event);
-	make_events(10);
-	settle(&peer);
-	count_records(data, &samples, &lost, &in_order);
-	expect_number(samples, 101);
-	end(&peer);
-}
-
-/* The ring is full while there is no credit: what is sent and what is lost are all. */
-static void check_lost(void)
-{
-	unsigned int samples, sent = 0;
-	struct peer peer;
-	bool in_order;
-	uint64_t lost;
-	int event;
-
-	start(&peer);
-	event = open_ring(&peer, RING, 0);
-	make_events(SYSCALLS);
-	settle(&peer);
-	peer_credit(&peer, event, UINT64_MAX);
-	settle(&peer);
-	make_events(1); /* the kernel tells of a loss before the next record */
-	settle(&peer);
-	count_records(&peer.rings[event], &samples, &lost, &in_order);
-	sent = SYSCALLS + 1;
-	expect(lost > 0);
-	expect_number(samples + lost, sent);
-	expect(in_order);
-	end(&peer);
-}
-
-static void check_ringbuf(void)
-{
-	struct perf_event_attr point = {.type = PERF_TYPE_TRACEPOINT};
-	const struct rpc_out *data;
-	struct peer peer;
-	int map, prog;
-
-	start(&peer);
-	map = peer_map(&peer, BPF_MAP_TYPE_RINGBUF, 0, 0, 4 * RING, 0);
-	expect(map > 0);
-	expect_number(peer_ring(&peer, map, 2 * RING, 0), -EINVAL);
-	expect_number(peer_ring(&peer, map, 4 * RING, 64), 0);
-	prog = peer_load_emit(&peer, BPF_PROG_TYPE_TRACEPOINT, map, true);
-	expect(prog > 0);
-	point.config = tracepoint_id(&peer);
-	expect(peer_attach(&peer, &point, 0, NULL, prog) > 0);
-	data = &peer.rings[map];
-	make_events(100); /* records of 16 bytes */
-	settle(&peer);
-	expect_number(data->size, 64);
-	peer_credit(&peer, map, 4 * RING);
-	settle(&peer);
-	expect_number(data->size, 1600);
-	/* Round the ring, several times. */
-	for (unsigned int i = 1; i <= 40; i++) {
-		peer_credit(&peer, map, data->size + 4 * RING);
-		make_events(500);
-		while (data->size < 1600 + (size_t)i * 8000) {
-			struct rpc_header header;
-
-			peer_receive(&peer, &header);
-		}
-	}
-	for (size_t at = 0; at < data->size; at += 16) {
-		uint32_t length;
-
-		memcpy(&length, data->data + at, sizeof(length));
-		expect_number(length, 8);
-	}
 	end(&peer);
 }
 
@@ -597,30 +357,6 @@ static void check_events(void)
 	end(&peer);
 }
 
-/* Follows the tracer's pipe, into which a program prints. */
-static void check_follow(void)
-{
-	struct peer peer;
-	struct rpc_out *out;
-	int handle;
-
-	start(&peer);
-	out = peer_begin(&peer, RPC_FILE_FOLLOW);
-	rpc_put_string(out, "/sys/kernel/debug/tracing/trace_pipe");
-	rpc_put_u64(out, 1 << 20);
-	handle = peer_call(&peer);
-	expect(handle > 0);
-	expect_number(system("echo followed > /sys/kernel/tracing/trace_marker"), 0);
-	while (!peer.rings[handle].size ||
-		!memmem(peer.rings[handle].data, peer.rings[handle].size, "followed", 8)) {
-		struct rpc_header header;
-
-		peer_receive(&peer, &header);
-	}
-	peer_close(&peer, handle);
-	end(&peer);
-}
-
 /* Attaches, says so, and sleeps: what becomes of it when the session is killed? */
 static void check_sleep(void)
 {
@@ -638,10 +374,7 @@ static void check_sleep(void)
 	wait_ms(60000);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} checks[] = {
+static const struct check checks[] = {
 	{"maps", check_maps},
 	{"programs", check_programs},
 	{"test_run", check_test_run},
@@ -649,33 +382,14 @@ static const struct {
 	{"kprobe", check_kprobe},
 	{"uprobe", check_uprobe},
 	{"tracepoint", check_tracepoint},
-	{"ring", check_ring},
-	{"lost", check_lost},
-	{"ringbuf", check_ringbuf},
 	{"sync", check_sync},
 	{"cat", check_cat},
 	{"list", check_list},
 	{"events", check_events},
-	{"follow", check_follow},
 	{"sleep", check_sleep},
 };
 
-/* rpc_client CHECK FILE OFFSET COMMAND...: FILE and OFFSET may be "-". */
 int main(int argc, char **argv)
 {
-	if (argc < 5) {
-		fputs("Usage: rpc_client CHECK FILE OFFSET COMMAND...\n", stderr);
-		return 2;
-	}
-	file_name = argv[2];
-	file_offset = strtoull(argv[3], NULL, 0);
-	session = argv + 4;
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		if (strcmp(checks[i].name, argv[1]) == 0) {
-			checks[i].run();
-			return 0;
-		}
-	}
-	fprintf(stderr, "rpc_client: %s: no such check\n", argv[1]);
-	return 2;
+	return run_check(argc, argv, checks, sizeof(checks) / sizeof(checks[0]));
 }

@@ -27,13 +27,13 @@ struct peer {
 	uint64_t positions[PEER_RINGS];
 };
 
-static void peer_die(const char *what)
+static inline void peer_die(const char *what)
 {
 	printf("%s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
-static void peer_write(struct peer *peer, const void *data, size_t size)
+static inline void peer_write(struct peer *peer, const void *data, size_t size)
 {
 	const char *at = data;
 
@@ -47,7 +47,7 @@ static void peer_write(struct peer *peer, const void *data, size_t size)
 	}
 }
 
-static void peer_read(struct peer *peer, void *data, size_t size)
+static inline void peer_read(struct peer *peer, void *data, size_t size)
 {
 	char *at = data;
 
@@ -61,7 +61,7 @@ static void peer_read(struct peer *peer, void *data, size_t size)
 	}
 }
 
-static void peer_start(struct peer *peer, char **command)
+static inline void peer_start(struct peer *peer, char **command)
 {
 	static const char hello[] = "STARTED_BPFD\nSTART_BPFD_OUTPUT\nbpfd_rpc: ret=0\n"
 				    "END_BPFD_OUTPUT\n";
@@ -93,7 +93,7 @@ static void peer_start(struct peer *peer, char **command)
 }
 
 /* Ends the input, reads what still comes, and returns the status of the session's process. */
-static int peer_end(struct peer *peer)
+static inline int peer_end(struct peer *peer)
 {
 	char rest[4096];
 	int status;
@@ -112,7 +112,7 @@ static int peer_end(struct peer *peer)
 }
 
 /* Keeps what a ring has sent, and checks that it is where it should be. */
-static void peer_keep(struct peer *peer)
+static inline void peer_keep(struct peer *peer)
 {
 	struct rpc_in in = {peer->reply, peer->reply_size, false};
 	uint32_t handle = rpc_get_u32(&in);
@@ -130,7 +130,7 @@ static void peer_keep(struct peer *peer)
 }
 
 /* Reads one message. */
-static void peer_receive(struct peer *peer, struct rpc_header *header)
+static inline void peer_receive(struct peer *peer, struct rpc_header *header)
 {
 	uint8_t bytes[RPC_HEADER_SIZE];
 
@@ -144,21 +144,21 @@ static void peer_receive(struct peer *peer, struct rpc_header *header)
 }
 
 /* A request: begun, filled in through the rpc_out that is returned, and sent. */
-static struct rpc_out *peer_begin(struct peer *peer, unsigned int op)
+static inline struct rpc_out *peer_begin(struct peer *peer, unsigned int op)
 {
 	peer->request.size = 0;
 	rpc_begin(&peer->request, op, 0, ++peer->tag);
 	return &peer->request;
 }
 
-static void peer_send(struct peer *peer)
+static inline void peer_send(struct peer *peer)
 {
 	rpc_end(&peer->request, 0);
 	peer_write(peer, peer->request.data, peer->request.size);
 }
 
 /* Waits for the next part of the reply. Returns ret; *more tells whether there is another part. */
-static int peer_part(struct peer *peer, bool *more)
+static inline int peer_part(struct peer *peer, bool *more)
 {
 	struct rpc_header header;
 
@@ -175,7 +175,7 @@ static int peer_part(struct peer *peer, bool *more)
 }
 
 /* Sends the request and waits for its reply, of one part. */
-static int peer_call(struct peer *peer)
+static inline int peer_call(struct peer *peer)
 {
 	bool more;
 	int ret;
@@ -190,7 +190,7 @@ static int peer_call(struct peer *peer)
 }
 
 /* Has what was written before been answered? HELLO comes behind it. */
-static int peer_hello(struct peer *peer, struct rpc_hello *hello)
+static inline int peer_hello(struct peer *peer, struct rpc_hello *hello)
 {
 	struct rpc_out *out = peer_begin(peer, RPC_HELLO);
 	int ret;
