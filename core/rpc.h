@@ -56,8 +56,9 @@ struct rpc_header {
 #define RPC_FLAG_REPLY 1 /* it answers a request */
 #define RPC_FLAG_MORE  2 /* more parts of this reply follow */
 
-#define RPC_MESSAGE_MAX (32U << 20) /* bytes behind the header; a program with all its notes fits \
-				     */
+#define RPC_MESSAGE_MAX                                                           \
+	(32U << 20) /* bytes behind the header; a program with all its notes fits \
+		     */
 #define RPC_PART_MAX \
 	(64U << 10) /* of the payload of RING_DATA and of each part of a reply, about */
 
