@@ -3,6 +3,8 @@
  * write, we read. */
 #include "host-usb/run/client.h"
 
+#include "core/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #define READ_ROOM (256U << 10)
+#define ERRNO_MAX 4095 /* the C library takes no other result for an error */
 #define NOTE_SIZE 256
 #define ABORT_MS  100 /* how often a wait looks whether it still makes sense */
 
@@ -30,6 +33,7 @@ struct client {
 	size_t reply_size; /* of the reply that was handed out: passed over with the next read */
 	bool more, dead;
 	uint64_t start_ns;
+	uint64_t asked_ns; /* when we last looked whether waiting makes sense */
 };
 
 static uint64_t now_ns(void)
@@ -89,6 +93,13 @@ void client_free(struct client *client)
 int client_fd(const struct client *client)
 {
 	return client->in;
+}
+
+void client_give_up(struct client *client, const char *what)
+{
+	if (!client->dead)
+		log_error("%s: the board sends without end", what);
+	client->dead = true;
 }
 
 bool client_dead(const struct client *client)
@@ -230,6 +241,20 @@ static void flush(struct client *c, size_t *done)
 	}
 }
 
+/* Also of a board that never stops sending. */
+static int ask_abort(struct client *c)
+{
+	uint64_t now = now_ns();
+
+	if (now - c->asked_ns < ABORT_MS * 1000000ULL)
+		return 0;
+	c->asked_ns = now;
+	if (!c->events.abort(c->events.arg))
+		return 0;
+	c->dead = true;
+	return -EINTR;
+}
+
 /* Waits until there is something to read, or room to write while something is to be sent. */
 static int wait_link(struct client *c, bool sending)
 {
@@ -238,14 +263,14 @@ static int wait_link(struct client *c, bool sending)
 		{.fd = sending ? c->out_fd : -1, .events = POLLOUT},
 	};
 
-	int n = poll(polled, 2, ABORT_MS);
+	int err = ask_abort(c), n;
+
+	if (err)
+		return err;
+	n = poll(polled, 2, ABORT_MS);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -EIO;
-	if (n == 0 && c->events.abort(c->events.arg)) {
-		c->dead = true;
-		return -EINTR;
-	}
 	return polled[0].revents ? fill(c) : 0;
 }
 
@@ -256,6 +281,7 @@ static int send_all(struct client *c)
 	size_t done = 0;
 	int err = 0;
 
+	pass_reply(c);
 	if (c->out.failed)
 		err = -ENOMEM;
 	while (!err && !c->dead) {
@@ -263,7 +289,9 @@ static int send_all(struct client *c)
 		if (done == c->out.size)
 			break;
 		err = wait_link(c, true);
-		take_pushed(c, &header);
+		/* Nobody can answer what is not sent yet. */
+		if (take_pushed(c, &header))
+			c->dead = true;
 	}
 	if (c->out.failed)
 		rpc_out_free(&c->out);
@@ -274,9 +302,11 @@ static int send_all(struct client *c)
 static int64_t receive_reply(struct client *c, struct rpc_in *reply)
 {
 	struct rpc_header header;
-	int err = 0;
+	int err = ask_abort(c);
 	int64_t ret;
 
+	if (err)
+		return err;
 	pass_reply(c);
 	while (!take_pushed(c, &header)) {
 		err = c->dead ? -EIO : wait_link(c, false);
@@ -290,7 +320,8 @@ static int64_t receive_reply(struct client *c, struct rpc_in *reply)
 	c->reply_size = RPC_HEADER_SIZE + header.length;
 	c->more = header.flags & RPC_FLAG_MORE;
 	ret = (int32_t)rpc_get_u32(reply);
-	if (reply->failed || header.tag != c->tag || !(header.flags & RPC_FLAG_REPLY)) {
+	if (reply->failed || ret < -ERRNO_MAX || header.tag != c->tag ||
+		!(header.flags & RPC_FLAG_REPLY)) {
 		c->dead = true;
 		return -EIO;
 	}

@@ -53,6 +53,9 @@ void client_close_handle(struct client *client, uint32_t handle);
 /* Takes what has arrived without waiting. Returns 0 or -EIO: the link is lost. */
 int client_receive(struct client *client);
 
+/* Ends the link to a board that sends what makes no sense; `what` is said. */
+void client_give_up(struct client *client, const char *what);
+
 /* Whether the link is lost. */
 bool client_dead(const struct client *client);
 

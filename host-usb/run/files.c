@@ -19,9 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LISTINGS	 16   /* directories whose entries are remembered */
-#define LISTING_AGE_MS	 2000 /* tools look at each entry right after they have listed it */
-#define PROGRESS_MS	 300  /* what takes longer shows itself */
+#define LISTINGS	 16	      /* directories whose entries are remembered */
+#define LISTING_AGE_MS	 2000	      /* tools look at each entry right after they have listed it */
+#define LISTING_MAX	 (1U << 20)   /* entries of one directory */
+#define FETCH_MAX	 (1ULL << 30) /* bytes of one file: more than any kernel file or program */
+#define PROGRESS_MS	 300	      /* what takes longer shows itself */
 #define PROGRESS_STEP_MS 100
 
 struct files {
@@ -166,8 +168,24 @@ int files_access(struct files *files, const char *path, uint32_t mode)
 	struct rpc_in reply;
 	struct rpc_out *out = begin(files, RPC_FILE_ACCESS, path);
 
+	int64_t ret;
+
 	rpc_put_u32(out, mode);
-	return (int)client_call(files->run->client, &reply);
+	ret = client_call(files->run->client, &reply);
+	return ret > 0 ? -EIO : (int)ret;
+}
+
+int64_t files_write(struct files *files, const char *path, const char *data, size_t size)
+{
+	struct rpc_in reply;
+	struct rpc_out *out = begin(files, RPC_FILE_WRITE, path);
+	int64_t ret;
+
+	rpc_put_u32(out, RPC_APPEND);
+	rpc_put_bytes(out, data, size);
+	client_note(files->run->client, "%s: %.*s", path, (int)strcspn(data, "\n"), data);
+	ret = client_call(files->run->client, &reply);
+	return ret > (int64_t)size ? -EIO : ret;
 }
 
 static int64_t link_of(struct files *files, const char *path, char *target, size_t size)
@@ -271,6 +289,8 @@ int files_list(struct files *files, const char *path, struct listing **listing)
 	if (ret >= 0 && !err)
 		err = take_entries(l, &reply);
 	while (client_more(client)) { /* to the end, also after an error */
+		if (l->count > LISTING_MAX)
+			client_give_up(client, path);
 		ret = client_next(client, &reply);
 		if (ret >= 0 && !err)
 			err = take_entries(l, &reply);
@@ -317,13 +337,13 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-static int take_contents(struct rpc_in *reply, int fd, uint64_t *bytes)
+static int take_contents(struct rpc_in *reply, int fd, uint64_t max, uint64_t *bytes)
 {
 	size_t size;
 	const char *data = rpc_get_bytes(reply, &size);
 
 	*bytes += size;
-	return data ? write_all(fd, data, size) : -EIO;
+	return data && *bytes <= max ? write_all(fd, data, size) : -EIO;
 }
 
 int files_fetch(struct files *files, const char *path, int fd, uint64_t max)
@@ -336,13 +356,16 @@ int files_fetch(struct files *files, const char *path, int fd, uint64_t max)
 	int err = 0;
 
 	rpc_put_u64(out, max);
+	max = max ? max : FETCH_MAX;
 	ret = client_call(client, &reply);
 	if (ret >= 0)
-		err = take_contents(&reply, fd, &bytes);
+		err = take_contents(&reply, fd, max, &bytes);
 	while (client_more(client)) {
+		if (bytes > max) /* it might never end */
+			client_give_up(client, path);
 		ret = client_next(client, &reply);
 		if (ret >= 0 && !err)
-			err = take_contents(&reply, fd, &bytes);
+			err = take_contents(&reply, fd, max, &bytes);
 		progress(files, path, bytes, start, &told);
 	}
 	if (told)

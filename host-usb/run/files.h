@@ -43,6 +43,9 @@ int files_access(struct files *files, const char *path, uint32_t mode);
 int64_t files_link(
 	struct files *files, const struct call *call, const char *path, char *target, size_t size);
 
+/* One write(2), which appends. */
+int64_t files_write(struct files *files, const char *path, const char *data, size_t size);
+
 /* A directory's entries, to be given back by listing_put(). */
 int files_list(struct files *files, const char *path, struct listing **listing);
 

@@ -156,6 +156,37 @@ static char *via_command(const struct command_line *line)
 	return n < 0 ? NULL : command;
 }
 
+/* Real kernels' names are made of these, and shells and paths take them as they are: the tool may
+ * hand them on to either. */
+static bool is_plain(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._+~-";
+
+	return *name && *name != '.' && *name != '-' && !name[strspn(name, allowed)] &&
+	       !strstr(name, "..");
+}
+
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+static int check_names(struct rpc_hello *board)
+{
+	make_printable(board->program);
+	make_printable(board->nodename);
+	make_printable(board->version);
+	make_printable(board->online);
+	if (is_plain(board->sysname) && is_plain(board->release) && is_plain(board->machine) &&
+		(!*board->boot_id || is_plain(board->boot_id)))
+		return 0;
+	log_error("the board gives its kernel a name that no kernel has");
+	return -EPROTO;
+}
+
 /* The first operation: what the board is. */
 static int say_hello(struct run *run)
 {
@@ -167,6 +198,7 @@ static int say_hello(struct run *run)
 	rpc_put_u16(out, RPC_MINOR);
 	ret = client_call(run->client, &reply);
 	rpc_get_hello(&reply, &run->board);
+	make_printable(run->board.program);
 	if (ret == -EPROTONOSUPPORT) {
 		log_error(
 			"bpfd on the board (version %s) speaks protocol %u.%u, bpfd-run %s speaks "
@@ -185,6 +217,8 @@ static int say_hello(struct run *run)
 			run->board.machine);
 		return -EPROTO;
 	}
+	if (check_names(&run->board))
+		return -EPROTO;
 	log_debug("board %s: %s %s, bpfd %s", run->board.nodename, run->board.machine,
 		run->board.release, run->board.program);
 	return 0;

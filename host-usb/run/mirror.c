@@ -115,7 +115,7 @@ int mirror_open(struct object *object, bool writable)
 		return -ENOMEM;
 	mirror->size = size;
 	mirror->known = calloc(1, size);
-	if (!mirror->known || ftruncate(object->fd, (off_t)size) < 0) {
+	if (!mirror->known || object_set_size(object->fd, size)) {
 		mirror_free(mirror);
 		return -ENOMEM;
 	}

@@ -22,6 +22,7 @@
 
 #define BUCKETS	    1024
 #define EVENTS_SIZE 4096
+#define LATE_MAX    (64 * 1024)
 
 struct objects {
 	struct run *run;
@@ -76,11 +77,30 @@ static void object_unlink(struct object *object)
 		*at = object->next;
 }
 
+/* What was written through a duplicate with a low number, as a shell does it, was not seen: it goes
+ * to the board now. */
+static void write_late(struct object *object)
+{
+	char data[LATE_MAX + 1];
+	ssize_t n = pread(object->fd, data, LATE_MAX, 0);
+	int64_t ret;
+
+	if (n <= 0)
+		return;
+	data[n] = 0;
+	ret = files_write(object->run->files, object->path, data, (size_t)n);
+	if (ret < 0)
+		log_error("%s: the board refuses \"%.*s\": %s", object->path,
+			(int)strcspn(data, "\n"), data, strerror((int)-ret));
+}
+
 static void object_end(struct object *object)
 {
 	struct run *run = object->run;
 
 	object_unlink(object);
+	if (object->class == OBJECT_WRITER && object->path)
+		write_late(object);
 	if (object->watch >= 0)
 		inotify_rm_watch(run->objects->inotify, object->watch);
 	if (object->handle != RPC_NO_HANDLE)
@@ -156,12 +176,38 @@ static int open_directory(void)
 	return fd;
 }
 
+/* Named as the kernel names its own: bpftool looks at the link in /proc/self/fd. */
+static const char *memory_name(unsigned int class)
+{
+	switch (class) {
+	case BPF_ABI_MAP:
+		return "anon_inode:bpf-map";
+	case BPF_ABI_PROG:
+		return "anon_inode:bpf-prog";
+	case BPF_ABI_BTF:
+		return "anon_inode:btf";
+	case BPF_ABI_LINK:
+		return "anon_inode:bpf_link";
+	case BPF_ABI_EVENT:
+		return "anon_inode:[perf_event]";
+	default:
+		return "bpfd:file";
+	}
+}
+
 static int open_memory(unsigned int class)
 {
-	/* A name for people who look into /proc. */
-	int fd = memfd_create(class == BPF_ABI_EVENT ? "bpfd:event" : "bpfd:object", MFD_CLOEXEC);
+	int fd = memfd_create(memory_name(class), MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int object_set_size(int fd, uint64_t size)
+{
+	if (ftruncate(fd, (off_t)size) < 0 ||
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	return 0;
 }
 
 int object_new(struct object **object, struct objects *objects, unsigned int class, uint32_t handle)

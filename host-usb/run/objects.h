@@ -71,6 +71,10 @@ void objects_reap(struct objects *objects);
 int object_new(
 	struct object **object, struct objects *objects, unsigned int class, uint32_t handle);
 
+/* Sets the size of a memory file that will be mapped, for good: the tool cannot shrink it under our
+ * feet. Returns 0 or a negative errno. */
+int object_set_size(int fd, uint64_t size);
+
 /* Gives the object's descriptor to the tool as the answer to the call. The object is gone if that
  * fails. Returns CALL_ANSWERED or a negative errno. */
 int64_t object_give(struct object *object, const struct call *call, bool cloexec);

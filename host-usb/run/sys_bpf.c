@@ -258,6 +258,11 @@ static int unpack(struct bpf_call *b, struct rpc_in *reply)
 
 	if (!attr || attr_size != b->size)
 		return -EIO;
+	/* The kernel never tells of more entries than there was room for. */
+	if (b->command->map && b->command->outs[0].size &&
+		bpf_abi_get32(attr, attr_size, b->command->outs[0].offset) >
+			bpf_abi_get32(b->attr, b->size, b->command->outs[0].offset))
+		return -EIO;
 	for (const struct bpf_abi_out *out = b->command->outs; !err && out->size; out++)
 		if (out->offset + out->size <= b->size)
 			err = memory_write(b->call->tid, b->user_attr + out->offset,
@@ -276,23 +281,58 @@ static int unpack(struct bpf_call *b, struct rpc_in *reply)
 	return err;
 }
 
+/* What the board says of a new map decides how much is written into the tool's memory: it has to be
+ * what the tool has asked for. */
+static bool is_map_asked_for(const struct bpf_call *b, const struct object *map)
+{
+	union bpf_attr attr = {.map_type = 0};
+	uint64_t value;
+
+	if (b->command->number != BPF_MAP_CREATE)
+		return true;
+	memcpy(&attr, b->attr, b->size < sizeof(attr) ? b->size : sizeof(attr));
+	value = attr.value_size;
+	switch (attr.map_type) {
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
+		value = (value + 7) / 8 * 8 * b->call->run->board.possible_cpus;
+		break;
+	default:
+		break;
+	}
+	return map->map_type == attr.map_type && map->key_size == attr.key_size &&
+	       map->value_size == value;
+}
+
 /* Makes the object behind a new handle and gives its descriptor to the tool. */
 static int64_t give(struct bpf_call *b, uint32_t handle, struct rpc_in *reply)
 {
 	uint32_t class = rpc_get_u32(reply);
-	struct object *object;
+	struct object map = {.class = class}, *object;
 	int err;
 
+	if (class == BPF_ABI_MAP) {
+		map.map_type = rpc_get_u32(reply);
+		map.key_size = rpc_get_u32(reply);
+		map.value_size = rpc_get_u32(reply);
+		map.max_entries = rpc_get_u32(reply);
+		map.map_flags = rpc_get_u32(reply);
+	}
+	if (reply->failed || !(class & b->command->returns) || class & (class - 1) ||
+		(class == BPF_ABI_MAP && !is_map_asked_for(b, &map))) {
+		client_close_handle(b->call->run->client, handle);
+		return -EIO;
+	}
 	err = object_new(&object, b->call->run->objects, class, handle);
 	if (err)
 		return err;
-	if (class == BPF_ABI_MAP) {
-		object->map_type = rpc_get_u32(reply);
-		object->key_size = rpc_get_u32(reply);
-		object->value_size = rpc_get_u32(reply);
-		object->max_entries = rpc_get_u32(reply);
-		object->map_flags = rpc_get_u32(reply);
-	}
+	object->map_type = map.map_type;
+	object->key_size = map.key_size;
+	object->value_size = map.value_size;
+	object->max_entries = map.max_entries;
+	object->map_flags = map.map_flags;
 	return object_give(object, b->call, true);
 }
 
@@ -340,7 +380,7 @@ static int64_t forward(struct bpf_call *b)
 	err = unpack(b, &reply);
 	/* A reply that ends early had no call behind it. */
 	if (ret < 0 || b->command->returns == BPF_ABI_NUMBER)
-		return ret < 0 ? ret : err ? err : ret;
+		return ret < 0 ? ret : err ? err : ret > 0 ? -EIO : 0;
 	if (err) {
 		client_close_handle(client, (uint32_t)ret);
 		return err;

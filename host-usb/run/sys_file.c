@@ -382,7 +382,7 @@ struct entry {
 	int64_t next;
 	uint16_t size;
 	uint8_t type;
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 1 + 8]; /* and its padding */
 } __attribute__((packed));
 
 #define ENTRY_NAME offsetof(struct entry, name)
@@ -452,20 +452,6 @@ int64_t sys_lseek(const struct call *call)
 	return to;
 }
 
-static int64_t write_out(
-	const struct call *call, const struct object *object, char *data, size_t size)
-{
-	struct client *client = call->run->client;
-	struct rpc_out *out = client_begin(client, RPC_FILE_WRITE);
-	struct rpc_in reply;
-
-	rpc_put_string(out, object->path);
-	rpc_put_u32(out, RPC_APPEND);
-	rpc_put_bytes(out, data, size);
-	client_note(client, "%s: %.*s", object->path, (int)strcspn(data, "\n"), data);
-	return client_call(client, &reply);
-}
-
 static int64_t write_from(const struct call *call, const struct iovec *vector, size_t count)
 {
 	const struct object *object = object_of(call, (int)call->args[0], OBJECT_WRITER);
@@ -490,7 +476,7 @@ static int64_t write_from(const struct call *call, const struct iovec *vector, s
 		size += vector[i].iov_len;
 	}
 	if (!ret)
-		ret = write_out(call, object, data, size);
+		ret = files_write(call->run->files, object->path, data, size);
 	free(data);
 	return ret;
 }

@@ -172,6 +172,7 @@ static void run_tool(
 		_exit(125);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	set_environment(tool, board);
 	listener = notify_install(tool->fd_base, tool->as_root);
 	if (listener < 0 || send_fd(socket, listener) < 0) {

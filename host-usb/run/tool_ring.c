@@ -64,8 +64,10 @@ static int map_memory(struct tool_ring *ring, int fd, size_t bytes)
 {
 	void *memory;
 
-	if (ftruncate(fd, (off_t)bytes) < 0)
-		return -errno;
+	int err = object_set_size(fd, bytes);
+
+	if (err)
+		return err;
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
@@ -79,12 +81,14 @@ static int ask(struct object *object, const struct tool_ring *ring)
 	struct client *client = object->run->client;
 	struct rpc_out *out = client_begin(client, RPC_RING_OPEN);
 	struct rpc_in reply;
+	int64_t ret;
 
 	rpc_put_u32(out, object->handle);
 	rpc_put_u64(out, ring->size);
 	rpc_put_u64(out, ring->granted);
 	client_note(client, "%u %llu bytes", object->handle, (unsigned long long)ring->size);
-	return (int)client_call(client, &reply);
+	ret = client_call(client, &reply);
+	return ret > 0 ? -EIO : (int)ret;
 }
 
 /* Data may come before the reply is read, so the ring is there before it is asked for. */

@@ -50,6 +50,7 @@ static void run_command(const char *command, int in, int out)
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	extend_path();
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
 		asprintf(&line, "exec %s", command) < 0)

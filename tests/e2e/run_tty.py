@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs tools with bpfd-run under pexpect: what a person at a terminal does. argv[1]: the way to the
+board. Prints "pass NAME" or "fail NAME"."""
+import sys
+import time
+
+import pexpect
+
+VIA = sys.argv[1]
+
+
+def report(good, name):
+    print("pass" if good else "fail", name, flush=True)
+
+
+def start(*tool):
+    child = pexpect.spawn("bpfd-run", ["--via", VIA, *tool], timeout=90, encoding="utf-8",
+                          echo=False)
+    child.delaybeforesend = None
+    return child
+
+
+child = start("bpftrace", "-e",
+              "BEGIN { printf(\"ready\\n\"); } kprobe:do_sys_openat2 { @opens = count(); }")
+child.expect("ready")
+time.sleep(2)
+child.sendintr()
+child.expect("@opens: [1-9]")
+child.expect(pexpect.EOF)
+child.close()
+report(child.exitstatus == 0, "Ctrl-C ends bpftrace, which prints its maps")
+
+child = start("opensnoop")
+child.expect("marker")
+child.sendcontrol("z")
+time.sleep(1)
+report(child.isalive(), "Ctrl-Z stops it")
+child.kill(18)  # SIGCONT to bpfd-run; the tool is continued by its process group
+child.sendline("")
+pexpect.run("pkill -CONT -x opensnoop")
+child.expect("marker")
+report(True, "and it goes on")
+child.sendintr()
+child.expect(pexpect.EOF)
+child.close()
+report(True, "until Ctrl-C")
