@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which paths mean the board. */
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "host-usb/run/files.h"
+#include "tests/unit/run_test.h"
+
+static char resolved[PATH_MAX];
+
+static int setup(void **state)
+{
+	*state = board_start(NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	board_stop(*state);
+	return 0;
+}
+
+static int resolve_at(struct board *board, int dirfd, const char *path)
+{
+	const struct call call = board_call(board, 0, NULL);
+
+	strcpy(resolved, "nothing");
+	return files_resolve(&call, dirfd, user(path), resolved);
+}
+
+static int resolve(struct board *board, const char *path)
+{
+	return resolve_at(board, AT_FDCWD, path);
+}
+
+static void assert_board(struct board *board, const char *path, const char *wanted)
+{
+	if (resolve(board, path) != 1)
+		fail_msg("%s is not the board's", path);
+	assert_string_equal(resolved, wanted);
+}
+
+static void assert_workstation(struct board *board, const char *path)
+{
+	if (resolve(board, path) != 0)
+		fail_msg("%s is the board's", path);
+}
+
+static void test_trees(void **state)
+{
+	static const char *const board[] = {"/proc", "/proc/kallsyms", "/proc/version",
+		"/proc/sys/kernel/perf_event_paranoid", "/sys/kernel", "/sys/kernel/btf/vmlinux",
+		"/sys/kernel/debug/tracing/events", "/sys/devices/system/cpu/possible",
+		"/sys/fs/bpf/x", "/sys/bus/event_source/devices/kprobe/type", "/sys/module",
+		"/sys/class/net/eth0", "/proc/cmdline"};
+	static const char *const workstation[] = {"", "/", "/sys", "/sys/", "/sysx", "/sysx/kernel",
+		"/sys/kernelx", "/sys/class", "/sys/fs/bpfx", "/procx", "/procx/kallsyms",
+		"/proc/versionx", "/proc/version_signatures", "/proc/self", "/proc/self/maps",
+		"/proc/thread-self/stat", "/proc/mounts", "/proc/filesystems", "/proc/net/dev",
+		"/sys/devices/system", "/sys/bus/usb/devices", "/etc/passwd", "/home/proc/kallsyms",
+		"/dev/null"};
+
+	for (size_t i = 0; i < sizeof(board) / sizeof(board[0]); i++)
+		assert_board(*state, board[i], board[i]);
+	for (size_t i = 0; i < sizeof(workstation) / sizeof(workstation[0]); i++)
+		assert_workstation(*state, workstation[i]);
+}
+
+static void test_normal_form(void **state)
+{
+	assert_board(*state, "//proc//kallsyms", "/proc/kallsyms");
+	assert_board(*state, "///////sys/./kernel/.//btf/", "/sys/kernel/btf");
+	assert_board(*state, "/proc/", "/proc");
+	assert_board(*state, "/proc/.", "/proc");
+	assert_board(*state, "/proc/self/../kallsyms", "/proc/kallsyms");
+	assert_board(*state, "/sys/../proc/modules", "/proc/modules");
+	assert_board(*state, "/proc/../../../proc/modules", "/proc/modules");
+	assert_board(*state, "/sys/kernel/..kernel", "/sys/kernel/..kernel");
+	assert_board(*state, "/sys/kernel/...", "/sys/kernel/...");
+	assert_workstation(*state, "/sys/kernel/..");
+	assert_workstation(*state, "/sys/kernel/../../etc/passwd");
+	assert_workstation(*state, "/proc/kallsyms/../../etc/shadow");
+	assert_workstation(*state, "/proc/..");
+	assert_workstation(*state, "/sys/kernel/../../sysx/kernel");
+}
+
+static void test_processes(void **state)
+{
+	char path[64];
+	int status, number = 400000;
+	pid_t child = fork();
+
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	assert_true(child > 0);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)getpid());
+	assert_workstation(*state, path);
+	snprintf(path, sizeof(path), "/proc/%d", (int)child);
+	assert_workstation(*state, path);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_board(*state, path, path); /* it is no process of ours any more */
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)getppid());
+	assert_board(*state, path, path);
+	assert_board(*state, "/proc/1/ns/mnt", "/proc/1/ns/mnt");
+	snprintf(path, sizeof(path), "/proc/%d/root/lib", number);
+	assert_board(*state, path, path);
+	assert_workstation(*state, "/proc/12x");
+	assert_workstation(*state, "/proc/99999999999999999999/stat");
+	assert_workstation(*state, "/proc/-1/stat");
+}
+
+static void test_relative(void **state)
+{
+	struct board *board = *state;
+	struct object *object = board_object(board, OBJECT_DIRECTORY, RPC_NO_HANDLE);
+	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), cwd = open(".", O_RDONLY);
+
+	object->path = strdup("/sys/kernel/tracing");
+	assert_int_equal(resolve_at(board, object->fd, "events/sched"), 1);
+	assert_string_equal(resolved, "/sys/kernel/tracing/events/sched");
+	assert_int_equal(resolve_at(board, object->fd, "../../../etc/passwd"), 0);
+	assert_int_equal(resolve_at(board, object->fd, "../../../proc/stat"), 1);
+	assert_string_equal(resolved, "/proc/stat");
+	assert_int_equal(resolve_at(board, object->fd, "/etc/passwd"), 0);
+
+	assert_true(proc >= 0);
+	assert_int_equal(resolve_at(board, proc, "kallsyms"), 1);
+	assert_string_equal(resolved, "/proc/kallsyms");
+	assert_int_equal(resolve_at(board, proc, "self/maps"), 0);
+	assert_int_equal(resolve_at(board, proc + 100, "kallsyms"), 0); /* no descriptor */
+	assert_int_equal(resolve_at(board, -1, "kallsyms"), 0);
+
+	assert_int_equal(resolve(board, "kallsyms"), 0);
+	assert_int_equal(fchdir(proc), 0);
+	assert_int_equal(resolve(board, "kallsyms"), 1);
+	assert_string_equal(resolved, "/proc/kallsyms");
+	assert_int_equal(resolve(board, "../etc/passwd"), 0);
+	assert_int_equal(fchdir(cwd), 0);
+	close(proc);
+	close(cwd);
+}
+
+/* What the kernel refuses goes to the kernel. */
+static void test_refused_by_kernel(void **state)
+{
+	struct board *board = *state;
+	const struct call call = board_call(board, 0, NULL);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char long_path[PATH_MAX + 1];
+	char *pages =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(long_path, '/', sizeof(long_path));
+	memcpy(long_path + PATH_MAX - 15, "/proc/kallsyms", 15);
+	assert_int_equal(strlen(long_path), PATH_MAX - 1);
+	assert_int_equal(resolve(board, long_path), 1); /* as long as it may be */
+	assert_string_equal(resolved, "/proc/kallsyms");
+	memcpy(long_path + PATH_MAX - 14, "/proc/kallsyms", 15);
+	assert_int_equal(resolve(board, long_path), 0);
+
+	assert_int_equal(files_resolve(&call, AT_FDCWD, 0, resolved), 0);
+	assert_int_equal(files_resolve(&call, AT_FDCWD, UINT64_MAX, resolved), 0);
+	/* A path that ends with its page, before one that is not there. */
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(munmap(pages + page, page), 0);
+	memcpy(pages + page - 15, "/proc/kallsyms", 15);
+	assert_int_equal(resolve(board, pages + page - 15), 1);
+	memcpy(pages + page - 14, "/proc/kallsyms", 14);
+	assert_int_equal(files_resolve(&call, AT_FDCWD, user(pages + page - 14), resolved), 0);
+	munmap(pages, page);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_trees, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_normal_form, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_relative, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_by_kernel, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

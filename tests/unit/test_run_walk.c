@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading ahead in maps. */
+#include <linux/bpf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "host-usb/run/walk.h"
+#include "tests/unit/run_test.h"
+
+#define HANDLE 9
+
+/* The clock is the test's: a busy machine does not make entries old. */
+static uint64_t now_ms = 1000000;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	*now = (struct timespec){(time_t)(now_ms / 1000), (long)(now_ms % 1000) * 1000000};
+	return 0;
+}
+
+/* A hash map of u32 to u64. */
+static struct object *new_map(struct board *board, uint32_t type)
+{
+	struct object *map = board_object(board, BPF_ABI_MAP, HANDLE);
+
+	map->map_type = type;
+	map->key_size = 4;
+	map->value_size = 8;
+	map->max_entries = 100;
+	return map;
+}
+
+/* The board's next reply: n entries, keys from `first` on, values `values` higher. */
+static void says(struct board *board, uint32_t first, uint32_t n, uint64_t values, bool ended)
+{
+	struct rpc_out *out = board_reply(board, RPC_MAP_WALK, (int32_t)n);
+
+	rpc_put_u8(out, ended);
+	rpc_put_u32(out, n * 12);
+	for (uint32_t key = first; key < first + n; key++) {
+		uint64_t value = key + values;
+
+		memcpy(rpc_put_room(out, 4), &key, 4);
+		memcpy(rpc_put_room(out, 8), &value, 8);
+	}
+	board_ready(board);
+}
+
+/* What the board is asked: the key to go on behind, or -1 for the start. */
+static int64_t asked(struct board *board)
+{
+	struct rpc_in in = board_asked(board, RPC_MAP_WALK);
+	const void *key;
+	uint32_t number = 0;
+	bool has_key;
+	size_t size;
+
+	assert_int_equal(rpc_get_u32(&in), HANDLE);
+	has_key = rpc_get_u8(&in);
+	key = rpc_get_bytes(&in, &size);
+	assert_int_equal(size, has_key ? 4 : 0);
+	if (has_key)
+		memcpy(&number, key, 4);
+	assert_true(rpc_get_u32(&in) >= 4096);
+	assert_true(rpc_get_end(&in));
+	return has_key ? (int64_t)number : -1;
+}
+
+/* The key behind that one, -1 for the first; or a negative errno. */
+static int64_t next(struct object *map, int64_t key)
+{
+	uint32_t number = (uint32_t)key;
+	const void *found;
+	int err = walk_next(map, key < 0 ? NULL : &number, &found);
+
+	if (err)
+		return err;
+	memcpy(&number, found, 4);
+	return number;
+}
+
+/* The value that is known of a key, 0: none. */
+static uint64_t value_of(struct object *map, uint32_t key)
+{
+	const void *found = walk_value(map, &key);
+	uint64_t value = 0;
+
+	if (found)
+		memcpy(&value, found, 8);
+	return value;
+}
+
+static void test_dump(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+
+	assert_int_equal(value_of(map, 1), 0);
+	says(board, 10, 3, 1000, false);
+	says(board, 13, 2, 1000, true);
+	assert_int_equal(next(map, -1), 10);
+	assert_int_equal(value_of(map, 10), 1010);
+	for (uint32_t key = 10; key < 14; key++) {
+		assert_int_equal(next(map, key), key + 1);
+		assert_int_equal(value_of(map, key + 1), key + 1001);
+	}
+	assert_int_equal(next(map, 14), -ENOENT);
+	assert_int_equal(asked(board), -1);
+	assert_int_equal(asked(board), 12);
+	assert_int_equal(board_unseen(board), 0); /* five entries, two round trips */
+
+	/* From the start again is a new look. */
+	says(board, 20, 1, 0, true);
+	assert_int_equal(next(map, -1), 20);
+	assert_int_equal(value_of(map, 14), 0);
+	assert_int_equal(next(map, 20), -ENOENT);
+	board_stop(board);
+}
+
+/* Keys first, values later: as tools do that copy the keys. A value that is not near is asked for.
+ */
+static void test_keys_first(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_LRU_HASH);
+
+	says(board, 1, 20, 100, true);
+	assert_int_equal(next(map, -1), 1);
+	for (uint32_t key = 1; key < 20; key++)
+		assert_int_equal(next(map, key), key + 1);
+	assert_int_equal(value_of(map, 20), 120);
+	assert_int_equal(value_of(map, 77), 0); /* nobody knows that one */
+	board_stop(board);
+}
+
+static void test_empty_and_errors(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+
+	says(board, 0, 0, 0, true);
+	assert_int_equal(next(map, -1), -ENOENT);
+	board_says(board, RPC_MAP_WALK, -EPERM);
+	assert_int_equal(next(map, -1), -EPERM);
+
+	/* More or less than the number says. */
+	for (int i = -1; i <= 1; i += 2) {
+		struct rpc_out *out = board_reply(board, RPC_MAP_WALK, 2);
+
+		rpc_put_u8(out, 1);
+		rpc_put_bytes(out, NULL, (size_t)(24 + i));
+		board_ready(board);
+		assert_int_equal(next(map, -1), -EIO);
+	}
+	rpc_put_u8(board_reply(board, RPC_MAP_WALK, 0x10000000), 1);
+	rpc_put_bytes(&board->answers[board->prepared], NULL, 24);
+	board_ready(board);
+	assert_int_equal(next(map, -1), -EIO);
+	rpc_put_u8(board_reply(board, RPC_MAP_WALK, 1), 1); /* ends early */
+	board_ready(board);
+	assert_int_equal(next(map, -1), -EIO);
+	board_stop(board);
+}
+
+/* A walk that deletes what it passes: keys go on, values are asked for. */
+static void test_deletes(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+
+	walk_changed(map); /* of what was never read */
+	says(board, 1, 4, 50, true);
+	assert_int_equal(next(map, -1), 1);
+	assert_int_equal(value_of(map, 1), 51);
+	walk_changed(map);
+	assert_int_equal(value_of(map, 1), 0);
+	for (uint32_t key = 1; key < 4; key++) {
+		assert_int_equal(next(map, key), key + 1);
+		assert_int_equal(value_of(map, key + 1), 0);
+		walk_changed(map);
+	}
+	assert_int_equal(next(map, 4), -ENOENT);
+	assert_int_equal(asked(board), -1);
+	assert_int_equal(board_unseen(board), 0);
+
+	says(board, 1, 1, 60, true); /* a new look has values again */
+	assert_int_equal(next(map, -1), 1);
+	assert_int_equal(value_of(map, 1), 61);
+	board_stop(board);
+}
+
+/* A key that was not read ahead is looked for by the board. */
+static void test_other_key(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+
+	says(board, 1, 10, 0, true);
+	says(board, 500, 2, 0, true);
+	says(board, 2, 3, 0, true);
+	assert_int_equal(next(map, -1), 1);
+	assert_int_equal(next(map, 499), 500);
+	assert_int_equal(next(map, 1), 2);
+	asked(board);
+	assert_int_equal(asked(board), 499);
+	assert_int_equal(asked(board), 1);
+	board_stop(board);
+}
+
+static void test_age(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_ARRAY);
+
+	says(board, 1, 3, 0, true);
+	says(board, 2, 2, 7, true);
+	assert_int_equal(next(map, -1), 1);
+	now_ms += 50;
+	assert_int_equal(value_of(map, 1), 1);
+	now_ms += 100;
+	assert_int_equal(value_of(map, 1), 0);
+	assert_int_equal(next(map, 1), 2);
+	assert_int_equal(value_of(map, 2), 9);
+	assert_int_equal(asked(board), -1);
+	assert_int_equal(asked(board), 1);
+	board_stop(board);
+}
+
+/* Lookups of some maps do something else, and large entries are not fetched in vain. */
+static void test_others(void **state)
+{
+	static const uint32_t types[] = {BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_LPM_TRIE,
+		BPF_MAP_TYPE_QUEUE, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_RINGBUF};
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		map->map_type = types[i];
+		assert_int_equal(next(map, -1), -EOPNOTSUPP);
+	}
+	map->map_type = BPF_MAP_TYPE_HASH;
+	map->value_size = 64 << 10;
+	assert_int_equal(next(map, -1), -EOPNOTSUPP);
+	map->value_size = UINT32_MAX;
+	assert_int_equal(next(map, -1), -EOPNOTSUPP);
+	assert_int_equal(board_unseen(board), 0);
+	board_stop(board);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_dump),
+		cmocka_unit_test(test_keys_first),
+		cmocka_unit_test(test_empty_and_errors),
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_other_key),
+		cmocka_unit_test(test_age),
+		cmocka_unit_test(test_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
