@@ -2,7 +2,7 @@
 # Programs that the end-to-end tests use: built from C and from BPF C.
 
 TOOLS_DIR  := $(BUILD)/tools
-TEST_TOOLS := $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(wildcard tests/tools/*.c)) \
+TEST_TOOLS := $(TOOLS_DIR)/load $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(wildcard tests/tools/*.c)) \
 	$(patsubst tests/bpf/%.bpf.c,$(TOOLS_DIR)/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
 
 # -O0 keeps the functions that probes are put on as they are written.
@@ -26,5 +26,16 @@ $(TOOLS_DIR)/%.bpf.o: tests/bpf/%.bpf.c
 	$(call say,BPF,$@)
 	$(Q)$(CLANG) -target bpf -O2 -g -Wall $(BPF_INCLUDES) -c -o $@ $<
 
+$(TOOLS_DIR)/load: tests/tools-suite/load.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -lpthread
+
 test-tools-build: $(TEST_TOOLS)
-.PHONY: test-tools-build
+
+# "+": the script runs this make for what it needs built.
+test-tools:
+	+@MAKE="$(MAKE)" tests/tools-suite/run
+bench:
+	+@MAKE="$(MAKE)" tests/bench/run
+.PHONY: test-tools-build test-tools bench

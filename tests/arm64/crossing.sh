@@ -1,0 +1,270 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs on an x86-64 workstation whose board is an arm64 one: text commands, tracing by them, and the
+# stock tools of BCC and bpftrace under bpfd-run. Started by tests/arm64/run with the parts to run,
+# as arguments.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/../e2e/lib.sh"
+# shellcheck source=tests/e2e/client.sh
+. "$here/../e2e/client.sh"
+: "${BPFD_ARM64_PORT:?is not set}"
+work=$(mktemp -d)
+busybox=/run/vm/busybox
+marker=/etc/armboard-marker
+# For the first line of a tool: BCC compiles for half a minute on emulated processors, and for three
+# or more on a busy host.
+tool_seconds=480
+export PYTHONUNBUFFERED=1
+
+# The network, and the cable at the end of it. `usbip attach` may succeed without a device.
+board_attached()
+{
+	bpfd-usb -l 2>/dev/null | grep -q ^armboard && return
+	usbip --tcp-port "$BPFD_ARM64_PORT" attach -r 10.0.2.2 -b 1-1 >>"$work/usbip" 2>&1
+	until_true 3 sh -c 'bpfd-usb -l 2>/dev/null | grep -q ^armboard'
+}
+modprobe virtio_net && modprobe vhci-hcd && until_true 10 test -e /sys/class/net/eth0 &&
+	$busybox ip addr add 10.0.2.15/24 dev eth0 && $busybox ip link set eth0 up
+modprobe fuse
+if ! until_true 120 board_attached; then
+	not_ok "the arm64 board is on the bus" "$(cat "$work/usbip")"
+	finish
+fi
+ok "the arm64 board is on the bus"
+
+# want NAME RET LINE: the command's number has to be the given one, "ok" for any that is not < 0.
+want()
+{
+	client_command 1 "$3" || { not_ok "$1: no reply"; return 1; }
+	if [ "$(result)" = "$2" ] ||
+		{ [ "$2" = ok ] && [ "$(result)" != none ] && [ "$(result)" -ge 0 ]; }; then
+		ok "$1"
+	else
+		not_ok "$1" "${3:0:100} -> ${BODY[*]:0:3}"
+	fi
+}
+link=(bpfd-usb -s armboard)
+object=$BPFD_BUILD/tools/probe.bpf.o
+line_of()
+{
+	"$BPFD_BUILD/tools/bpf_line" "$object" "$@"
+}
+# counting NAME: slot 0 of map 3 grows while the board does what it always does.
+counting()
+{
+	local before after
+	before=$(count_of 1 3 0)
+	sleep 3
+	after=$(count_of 1 3 0)
+	check "$1: events of the board are counted ($((after - before)))" test "$after" -gt "$before"
+}
+# programs_on_board: the kernel lists compiled programs among its symbols.
+programs_on_board()
+{
+	local symbols
+	symbols=$(echo GET_KALLSYMS | timeout 60 "${link[@]}") || return
+	grep -q ' _stext$' <<<"$symbols" && grep -c ' bpf_prog_.*\[bpf\]$' <<<"$symbols"
+}
+board_is_clean()
+{
+	[ "$(programs_on_board)" = 0 ]
+}
+
+part_text_commands()
+{
+	client_open 1 "${link[@]}" || { not_ok "open a session"; return; }
+	client_command 1 BPFD_VERSION
+	check "the version names machine and kernel: ${BODY[0]:-}" \
+		grep -q " $BPFD_ARM64_RELEASE aarch64 0-2 " <<<"${BODY[0]:-}"
+	want "map" 3 "BPF_CREATE_MAP 2 counts 4 8 8 0"
+	want "map: update" 0 "BPF_UPDATE_ELEM 3 $(le 4 7) 4 $(le 8 123456789) 8 0"
+	client_command 1 "BPF_LOOKUP_ELEM 3 $(le 4 7) 4 8"
+	check "map: lookup" test "$(number "${BODY[0]:-}")" = 123456789
+	client_command 1 "GET_KSYM_ADDR __arm64_sys_openat"
+	check "a kernel symbol has an address: ${BODY[*]}" grep -q "^GET_KSYM_ADDR: ret=0\|^[0-9]" \
+		<<<"${BODY[*]}"
+	want "program" 4 "$(line_of test/count0 5 GPL 0 counts=3)"
+	want "tracepoint" ok "BPF_ATTACH_TRACEPOINT 4 syscalls sys_enter_openat"
+	counting "tracepoint"
+	check "the program is listed" test "$(programs_on_board)" = 1
+	want "detach" 0 "BPF_DETACH_TRACEPOINT syscalls sys_enter_openat"
+	want "program of a kprobe" ok "$(line_of test/count0 2 GPL 0 counts=3)"
+	want "kprobe" ok "BPF_ATTACH_KPROBE $(result) 0 p_openat __arm64_sys_openat"
+	counting "kprobe"
+	client_close 1
+	check "the session ends with status 0" test $? = 0
+	check "nothing is left on the board" until_true 10 board_is_clean
+}
+
+# run_start NAME OPTION... -- TOOL...: bpfd-run in a process group of its own, as a terminal makes
+# it. Its output is in $work/out and $work/err; a trace of what it did is kept for failures.
+run_start()
+{
+	local options=()
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	# bash lets background processes ignore SIGINT.
+	env --default-signal=INT,QUIT setsid bpfd-run --via "${link[*]}" --trace "$work/trace" \
+		"${options[@]}" "$@" >"$work/out" 2>"$work/err" </dev/null &
+	RUN_PID=$!
+}
+# run_end SECONDS: waits for it; 124 if it had to be killed.
+run_end()
+{
+	if until_true "$1" run_over; then
+		wait $RUN_PID
+	else
+		kill -9 -- -$RUN_PID
+		wait $RUN_PID
+		return 124
+	fi
+}
+run_over()
+{
+	! kill -0 $RUN_PID 2>/dev/null
+}
+run_matches()
+{
+	grep -qE -- "$1" "$work/out" || run_over
+}
+# explain NAME: what the last run said, as a comment; all of it is kept.
+explain()
+{
+	local kind
+	for kind in out err trace; do
+		cp "$work/$kind" "$BPFD_ARM64_SHARE/$1.$kind"
+	done
+	{
+		echo "out: $(wc -l <"$work/out") lines"
+		tail -n 12 "$work/out"
+		echo "err:"
+		tail -n 12 "$work/err"
+		echo "trace:"
+		tail -n 25 "$work/trace"
+	} 2>&1 | cut -c 1-300 | sed 's/^/# /'
+}
+
+# traces NAME PATTERN COMMAND...: the tool shows a line of the board's load; then Ctrl-C ends it.
+traces()
+{
+	local name=$1 pattern=$2 status failed=$FAILED
+	SECONDS=0
+	shift 2
+	rm -f "$work/trace"
+	run_start --headers "$BPFD_ARM64_HEADERS" -- "$@"
+	until_true $tool_seconds run_matches "$pattern"
+	check "$name: events of the board arrive ($SECONDS s): $(grep -E -m 1 "$pattern" "$work/out")" \
+		grep -qE "$pattern" "$work/out"
+	kill -INT -- -$RUN_PID 2>/dev/null
+	run_end 30
+	status=$?
+	check "$name: Ctrl-C ends it, with its own status: $status" grep -qx '0\|130' <<<"$status"
+	check "$name: nothing is left on the board" until_true 10 board_is_clean
+	[ "$FAILED" = "$failed" ] || explain "$name"
+}
+
+part_kernel_name()
+{
+	local status failed=$FAILED
+	run_start -- uname -a
+	run_end 60
+	status=$?
+	check "uname is the board's: $(cat "$work/out")" \
+		grep -q "^Linux armboard $BPFD_ARM64_RELEASE .* aarch64" "$work/out"
+	check "uname: status 0" test $status = 0
+	[ "$FAILED" = "$failed" ] || explain uname
+}
+
+part_opensnoop()
+{
+	traces opensnoop "$marker" opensnoop-bpfcc
+}
+
+part_execsnoop()
+{
+	traces execsnoop "/bin/cat $marker" execsnoop-bpfcc
+}
+
+part_bpftrace()
+{
+	traces bpftrace "^cat $marker" bpftrace -B line \
+		-e 'tracepoint:syscalls:sys_enter_openat { printf("%s %s\n", comm, str(args->filename)); }'
+}
+
+# A tool that ends by itself, with stacks: the load sleeps in the arm64 kernel.
+part_offcputime()
+{
+	local status failed=$FAILED
+	SECONDS=0
+	run_start --headers "$BPFD_ARM64_HEADERS" -- offcputime-bpfcc 5
+	run_end $tool_seconds
+	status=$?
+	check "offcputime: status 0 ($SECONDS s)" test $status = 0
+	check "offcputime: the load sleeps" grep -q armload "$work/out"
+	check "offcputime: with stacks of an arm64 kernel" grep -q 'el0_svc\|__arm64_sys_' "$work/out"
+	check "offcputime: nothing is left on the board" until_true 10 board_is_clean
+	[ "$FAILED" = "$failed" ] || explain offcputime
+}
+
+# bpftool sees the program of another session, and that it goes.
+part_program_list()
+{
+	local status failed=$FAILED
+	client_open 1 "${link[@]}"
+	want "a map for a program to be listed" 3 "BPF_CREATE_MAP 2 counts 4 8 8 0"
+	want "a program to be listed" 4 "$(line_of test/count0 5 GPL 0 counts=3)"
+	run_start -- bpftool prog list
+	run_end 120
+	check "bpftool: status 0" test $? = 0
+	check "bpftool lists the program: $(head -n 1 "$work/out")" \
+		grep -q '^[0-9]*: tracepoint' "$work/out"
+	[ "$FAILED" = "$failed" ] || explain bpftool
+	client_close 1
+	failed=$FAILED
+	run_start -- bpftool prog list
+	run_end 120
+	status=$?
+	check "bpftool: status 0 without a program" test $status = 0
+	check "bpftool lists no program" sh -c "! grep -q '^[0-9]*: ' '$work/out'"
+	[ "$FAILED" = "$failed" ] || explain bpftool-empty
+}
+
+# The board loses its power in the middle of a trace.
+part_power_cut()
+{
+	local status failed=$FAILED
+	run_start --headers "$BPFD_ARM64_HEADERS" -- opensnoop-bpfcc
+	until_true $tool_seconds run_matches "$marker"
+	check "power cut: events arrive" grep -q "$marker" "$work/out"
+	: >"$BPFD_ARM64_SHARE/kill-board"
+	SECONDS=0
+	run_end 60
+	status=$?
+	check "power cut: it ends ($SECONDS s) with status 125: $status" test $status = 125
+	check "power cut: a message: $(grep -m 1 '^bpfd-run: ' "$work/err")" \
+		grep -q '^bpfd-run: ' "$work/err"
+	[ "$FAILED" = "$failed" ] || explain power-cut
+}
+
+# have PROGRAM...: all of them are there.
+have()
+{
+	local program
+	for program; do
+		command -v "$program" >/dev/null || return 1
+	done
+}
+
+for part in "$@"; do
+	if [ "$part" = text_commands ] || have bpfd-run opensnoop-bpfcc bpftrace bpftool; then
+		"part_$part"
+	else
+		skip "$part" "bpfd-run, or a tool of tests/deps arm64, is missing"
+	fi
+done
+finish
