@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs in the VM: each tool of the table as it is and under bpfd-run, and keeps what they print.
+#
+# usage: guest.sh DIRECTORY HALF...     HALF is local or remote
+#
+# DIRECTORY/NAME/HALF gets out, err, status (the exit status, and for what reason and after how many
+# seconds it ended) and for the remote half bpfd-run's own trace. What is there is not run again.
+# $BPFD_TOOLS_LIMIT: seconds until a tool is interrupted that prints nothing. Under emulation BCC needs
+# 25 to compile its program on a quiet machine.
+set -u
+here=$(dirname "$0")
+results=$1
+shift
+halves=$*
+: "${BPFD_TOOLS_LIMIT:=90}"
+# shellcheck source=tests/e2e/lib.sh
+. "$here/../e2e/lib.sh"
+# shellcheck source=tests/tools-suite/table.sh
+. "$here/table.sh"
+# A tool that is written for a terminal keeps its lines until the end if it has none.
+export PYTHONUNBUFFERED=1
+
+ended()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# interrupted_when PID READY AFTER: prints why it has ended or has been interrupted.
+interrupted_when()
+{
+	local begin=$SECONDS end=$((SECONDS + BPFD_TOOLS_LIMIT)) seen=''
+	while [ $SECONDS -lt $end ]; do
+		sleep 1
+		if ended "$1"; then
+			echo itself
+			return
+		fi
+		if [ -z "$seen" ] && grep -aqE -e "$2" "$run/out" "$run/err"; then
+			seen=1
+			[ $((SECONDS + $3)) -ge $end ] || end=$((SECONDS + $3))
+		fi
+	done
+	# To the process group, as Ctrl-C does. A Python program that is just handling an event loses it.
+	for _ in 1 2; do
+		kill -INT -- "-$1"
+		if until_true 10 ended "$1"; then
+			echo SIGINT
+			return
+		fi
+	done
+	kill -KILL -- "-$1"
+	echo SIGKILL
+}
+
+# run_half NAME HALF LOAD READY AFTER COMMAND...
+run_half()
+{
+	local dir=$results/$1/$2 name=$1 half=$2 load=$3 ready=$4 after=$5
+	local pid load_pid why status begin word
+	local -a command=()
+	shift 5
+	rm -rf "$run"
+	mkdir "$run"
+
+	# The load gives way to compilers, which would take twice as long beside it.
+	setsid nice -n 10 "$here/load.sh" "$load" "$run.pid" >"$run.log" 2>&1 &
+	load_pid=$!
+	until_true 30 test -s "$run.pid" || sed "s/^/# load $load: /" "$run.log"
+	for word; do
+		[ "$word" = PID ] && word=$(cat "$run.pid")
+		command+=("$word")
+	done
+	[ "$half" = local ] ||
+		command=(bpfd-run --via 'bpfd-usb -s testboard' --trace "$run/trace" "${command[@]}")
+
+	begin=$SECONDS
+	# A shell's background processes ignore SIGINT, which a tool would inherit.
+	setsid env --default-signal=INT,QUIT "${command[@]}" </dev/null >"$run/out" 2>"$run/err" &
+	pid=$!
+	why=$(interrupted_when $pid "$ready" "$after")
+	wait $pid 2>/dev/null
+	status=$?
+	echo "$status $why $((SECONDS - begin))" >"$run/status"
+
+	kill -TERM -- -$load_pid
+	wait $load_pid 2>/dev/null
+	rm -f "$run.pid"
+	# The results are whole or not there.
+	mkdir -p "$dir.new"
+	cp "$run"/* "$dir.new/" && mv "$dir.new" "$dir"
+	echo "# $(date +%T) $name $half: $(cat "$run/status")"
+}
+
+# Compiling, which is most of it, keeps one processor busy: two workers, each takes the next tool that
+# is not taken. Only one at a time uses a kind of load that has a port, a disk or a control group.
+take()
+{
+	mkdir "$claims/$1" 2>/dev/null
+}
+each()
+{
+	local name=$1 load=$2 ready=$5 after=$6 half lock
+	shift 7
+	take "$name" || return
+	case $load in
+	tcp | drop | tls | disk | memory | oom | bpf) lock=load-$load ;;
+	*) lock=load-$worker ;;
+	esac
+	for half in $halves; do
+		[ ! -d "$results/$name/$half" ] || continue
+		until take "$lock"; do
+			sleep 1
+		done
+		run_half "$name" "$half" "$load" "$ready" "$after" "$@"
+		rmdir "$claims/$lock"
+	done
+}
+
+load_udc && gadget_start || exit 1
+claims=$(mktemp -d)
+for worker in 1 2; do
+	run=/run/tool.$worker
+	all_tools &
+	workers="${workers:-} $!"
+done
+# shellcheck disable=SC2086 # numbers
+wait $workers
+gadget_stop
