@@ -165,6 +165,7 @@ help:
 #help   check           unit tests and lint: no root, no VM
 #help   test            everything; may install packages, fetches a kernel, boots VMs
 #help   test-tools      stock BPF tools by themselves and under bpfd-run (hours; it resumes)
+#help   bench           what bpfd-run costs: start of tools, events; in a VM (half an hour)
 #help   lint            formatting, shell scripts, manual pages
 #help   clean
 #help Variables

@@ -26,14 +26,24 @@ __attribute__((noinline)) int trigger_wait(void)
 	return read(STDIN_FILENO, &c, 1) == 1;
 }
 
+/* Waits until `done` more events are due. */
+static void trigger_pace(struct timespec *next, long done, long per_second)
+{
+	next->tv_nsec += done * (1000000000 / per_second);
+	next->tv_sec += next->tv_nsec / 1000000000;
+	next->tv_nsec %= 1000000000;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	long count = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
-	struct timespec slow = {0, TRIGGER_SLOW_NS};
+	long rate = argc > 3 ? strtol(argv[3], NULL, 10) : 0;
+	struct timespec slow = {0, TRIGGER_SLOW_NS}, next;
 	unsigned int sum = 0;
 
 	if (argc < 2) {
-		fputs("Usage: trigger syscall|slow|call|spin|wait [COUNT]\n", stderr);
+		fputs("Usage: trigger syscall|slow|call|spin|wait [COUNT [PER_SECOND]]\n", stderr);
 		return 2;
 	}
 	if (strcmp(argv[1], "wait") == 0) {
@@ -41,7 +51,10 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		return !trigger_wait();
 	}
+	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (long i = 0; i < count; i++) {
+		if (rate && i % (rate / 100 + 1) == 0)
+			trigger_pace(&next, i ? rate / 100 + 1 : 0, rate);
 		if (strcmp(argv[1], "call") == 0)
 			sum = (unsigned int)trigger_point((int)sum);
 		else if (strcmp(argv[1], "spin") == 0)

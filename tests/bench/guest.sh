@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What bpfd-run costs, in one VM, each row with and without it: the time until a tool shows its first
+# event, and events through a perf buffer. Runs inside the VM; `make bench`.
+set -u
+: "${BPFD_BENCH_HEADERS:?is not set}"
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/../e2e/lib.sh"
+
+load_udc is_super_speed=1 && gadget_start || exit 1
+export HOME=/run/home
+mkdir -p $HOME
+repeat=${BPFD_BENCH_REPEAT:-5}
+export BCC_KERNEL_SOURCE=$BPFD_BENCH_HEADERS BPFTRACE_KERNEL_SOURCE=$BPFD_BENCH_HEADERS
+trigger=$BPFD_BUILD/tools/trigger
+remote=(bpfd-run --via 'bpfd-usb -s testboard')
+(while :; do cat /no/such/marker 2>/dev/null; sleep 0.05; done) &
+load=$!
+
+median()
+{
+	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)], v[1], v[NR] }'
+}
+
+# first_event COMMAND...: milliseconds until it prints the marker's name.
+first_event()
+{
+	local begin end
+	begin=$(date +%s%N)
+	setsid "$@" >/run/bench.out 2>/run/bench.err &
+	local pid=$!
+	until grep -q marker /run/bench.out; do
+		kill -0 $pid 2>/dev/null || { cat /run/bench.err >&2; return 1; }
+		sleep 0.05
+	done
+	end=$(date +%s%N)
+	kill -INT -- -$pid
+	wait $pid
+	echo $(((end - begin) / 1000000))
+}
+
+# start_row NAME COMMAND...
+start_row()
+{
+	local name=$1 i
+	shift
+	"${remote[@]}" true
+	first_event "${remote[@]}" "$@" >/dev/null # the first one fetches what is kept
+	first_event "$@" >/dev/null
+	: >/run/local
+	: >/run/remote
+	for ((i = 0; i < repeat; i++)); do
+		first_event "$@" >>/run/local
+		first_event "${remote[@]}" "$@" >>/run/remote
+	done
+	read -r l l1 l2 < <(median </run/local)
+	read -r r r1 r2 < <(median </run/remote)
+	printf 'start %-22s local %6d ms (%d-%d)  remote %6d ms (%d-%d)  ratio %s\n' "$name" \
+		"$l" "$l1" "$l2" "$r" "$r1" "$r2" "$(awk "BEGIN { printf \"%.2f\", $r / $l }")"
+}
+
+# events NAME COUNT RATE PAGES
+events()
+{
+	local way result
+	for way in local remote; do
+		if [ $way = local ]; then
+			result=$(/usr/bin/python3 "$here/events.py" "$trigger" "$2" "$3" "$4" 2>/run/bench.err)
+		else
+			result=$("${remote[@]}" /usr/bin/python3 "$here/events.py" "$trigger" "$2" "$3" "$4" 2>/run/bench.err)
+		fi
+		# shellcheck disable=SC2086 # four numbers
+		set -- "$1" "$2" "$3" "$4" $result
+		[ $# -ge 8 ] || { cat /run/bench.err; return 1; }
+		printf 'events %-16s %-6s sent %7d delivered %7d lost %7d  %8.0f/s%s\n' "$1" $way \
+			"$5" "$6" "$7" "$(awk "BEGIN { print $6 / $8 }")" \
+			"$([ $(($6 + $7)) = "$5" ] && echo '' || echo "  unaccounted $(($5 - $6 - $7))")"
+		set -- "$1" "$2" "$3" "$4"
+	done
+}
+
+printf 'kernel %s, %s CPUs, load %s, medians of %d (lowest-highest)\n' "$(uname -r)" "$(nproc)" \
+	"$(cut -d' ' -f1-3 /proc/loadavg)" "$repeat"
+start_row opensnoop opensnoop
+start_row 'bpftrace tracepoint' bpftrace -e \
+	'tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args->filename)); }'
+start_row opensnoop-bpfcc opensnoop-bpfcc
+kill $load
+for rate in 2000 5000 10000 20000 40000 80000; do
+	events "$rate/s" $((rate * 3)) $rate 64
+done
+events 'flat out' 300000 0 64
+events 'flat out, small' 300000 0 8
+gadget_stop
