@@ -263,6 +263,6 @@ int64_t bpf_info_program(
 	if (!data || size > max * sizeof(*addresses))
 		return -EIO;
 	memcpy(addresses, data, size);
-	count = program->nr_jited_ksyms;
-	return (int64_t)(count < max ? count : max);
+	count = size / sizeof(*addresses);
+	return program->nr_jited_ksyms < count ? program->nr_jited_ksyms : (int64_t)count;
 }

@@ -22,6 +22,8 @@
 #define KEEP_S	 (30 * 24 * 3600) /* copies that nobody has used for so long are removed */
 #define NAME_KEY 256
 
+#define LINE_MAX_SIZE 1024 /* of kallsyms */
+
 #define BTF_DIRECTORY "/sys/kernel/btf/"
 
 struct cache {
@@ -197,6 +199,24 @@ static bool is_name(const char *key)
 	return !strchr(key, '/') && key[0] != '.';
 }
 
+/* Symbols without addresses, as the kernel shows them to those who may not see them: that may
+ * change, so they are not kept. The last one tells: the first ones of x86 are at 0 indeed. */
+static bool is_hidden(int fd, const char *path)
+{
+	off_t end = lseek(fd, 0, SEEK_END), from = end > LINE_MAX_SIZE ? end - LINE_MAX_SIZE : 0;
+	char last[LINE_MAX_SIZE + 1], *line;
+	ssize_t n;
+
+	if (strcmp(path, "/proc/kallsyms") != 0)
+		return false;
+	n = pread(fd, last, LINE_MAX_SIZE, from);
+	if (n <= 1)
+		return true;
+	last[n - 1] = 0; /* the newline at the end */
+	line = strrchr(last, '\n');
+	return strncmp(line ? line + 1 : last, "00000000", 8) == 0;
+}
+
 /* Fetches into a file that takes its name when it is whole. */
 static int fetch(struct cache *cache, const char *path, const char *name)
 {
@@ -209,6 +229,11 @@ static int fetch(struct cache *cache, const char *path, const char *name)
 	if (fd < 0)
 		return -ENOENT; /* without a copy it works as well */
 	err = files_fetch(cache->files, path, fd, 0);
+	if (!err && is_hidden(fd, path)) {
+		unlink(temporary);
+		lseek(fd, 0, SEEK_SET);
+		return fd;
+	}
 	if (!err && rename(temporary, name) < 0)
 		err = -ENOENT;
 	if (err) {
@@ -236,12 +261,18 @@ static int open_copy(struct cache *cache, const char *path, const char *key)
 	return fd;
 }
 
+/* Without the boot's id nothing tells one boot's symbols from another's. */
+static bool can_keep(const struct cache *cache)
+{
+	return cache->directory[0] && files_run(cache->files)->board.boot_id[0];
+}
+
 int cache_open(struct cache *cache, const char *path)
 {
 	char key[NAME_KEY];
 	int err;
 
-	if (!cache->directory[0])
+	if (!can_keep(cache))
 		return -ENOENT;
 	err = key_of(cache, path, key);
 	return err ? err : open_copy(cache, path, key);
@@ -252,7 +283,7 @@ int cache_open_btf(struct cache *cache, const char *path, uint64_t size)
 	char key[NAME_KEY];
 	int err;
 
-	if (!cache->directory[0])
+	if (!can_keep(cache))
 		return -ENOENT;
 	err = btf_key(cache, path, size, key);
 	return err ? err : open_copy(cache, path, key);

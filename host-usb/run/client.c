@@ -249,7 +249,7 @@ static int ask_abort(struct client *c)
 	if (now - c->asked_ns < ABORT_MS * 1000000ULL)
 		return 0;
 	c->asked_ns = now;
-	if (!c->events.abort(c->events.arg))
+	if (!c->events.abort(c->events.arg, (now - c->start_ns) / 1000000))
 		return 0;
 	c->dead = true;
 	return -EINTR;

@@ -11,11 +11,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +25,7 @@
 #define LISTING_AGE_MS	 2000	      /* tools look at each entry right after they have listed it */
 #define LISTING_MAX	 (1U << 20)   /* entries of one directory */
 #define FETCH_MAX	 (1ULL << 30) /* bytes of one file: more than any kernel file or program */
+#define ENTRY_MIN	 100	      /* bytes of an entry in a reply, at least */
 #define PROGRESS_MS	 300	      /* what takes longer shows itself */
 #define PROGRESS_STEP_MS 100
 
@@ -237,7 +240,7 @@ static int take_entries(struct listing *listing, struct rpc_in *reply)
 	struct listing_entry *entries;
 	char name[NAME_MAX + 1];
 
-	if (n > reply->size)
+	if (n > reply->size / ENTRY_MIN)
 		return -EIO;
 	entries = realloc(listing->entries, (listing->count + n + 1) * sizeof(*entries));
 	if (!entries)
@@ -246,7 +249,8 @@ static int take_entries(struct listing *listing, struct rpc_in *reply)
 	for (; n; n--) {
 		struct listing_entry *entry = &listing->entries[listing->count];
 
-		if (!rpc_get_string(reply, name, sizeof(name)) || strchr(name, '/'))
+		if (!rpc_get_string(reply, name, sizeof(name)) || strchr(name, '/') || !*name ||
+			!strcmp(name, ".") || !strcmp(name, ".."))
 			return -EIO;
 		rpc_get_stat(reply, &entry->stat);
 		if (reply->failed)
@@ -393,18 +397,22 @@ static int fetch_into_memory(struct files *files, const char *path)
 /* A file of a process' root from the copy of the board's files, or -ENOENT. */
 static int open_in_sysroot(struct files *files, const char *path)
 {
-	char local[PATH_MAX], *end;
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT};
 	const char *rest;
-	int fd;
+	int root, fd;
+	char *end;
 
 	if (!files->run->sysroot || strncmp(path, "/proc/", 6) != 0)
 		return -ENOENT;
 	strtol(path + 6, &end, 10);
 	rest = strncmp(end, "/root/", 6) == 0 ? end + 5 : NULL;
-	if (!rest || snprintf(local, sizeof(local), "%s%s", files->run->sysroot, rest) >=
-			     (int)sizeof(local))
+	root = rest ? open(files->run->sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (root < 0)
 		return -ENOENT;
-	fd = open(local, O_RDONLY | O_CLOEXEC);
+	/* Its links are the board's: absolute ones begin at the copy's root. */
+	fd = (int)syscall(SYS_openat2, root, rest, &how, sizeof(how));
+	close(root);
 	return fd < 0 ? -ENOENT : fd;
 }
 
@@ -451,7 +459,7 @@ static int compare_programs(struct files *files, const char *path)
 	close(theirs);
 	if (err)
 		return err;
-	ours = open(path, O_RDONLY | O_CLOEXEC);
+	ours = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may be a FIFO */
 	if (ours < 0) /* only the board has it: then the tool knows its offset from elsewhere */
 		return 0;
 	m = pread(ours, local, sizeof(local), 0);

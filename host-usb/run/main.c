@@ -328,6 +328,17 @@ static int end_as(int status)
 	return 128 + WTERMSIG(status);
 }
 
+/* What is opened later must not become 0, 1 or 2: they are the tool's, closed or not. */
+static int take_standard_numbers(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd < 0 ? -errno : close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct command_line line = {.via = NULL};
@@ -336,6 +347,8 @@ int main(int argc, char **argv)
 	int status;
 
 	log_open("bpfd-run", LOG_INFO);
+	if (take_standard_numbers())
+		return STATUS_FAILED;
 	status = take_command_line(&line, argc, argv);
 	if (status >= 0)
 		return status;

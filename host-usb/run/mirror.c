@@ -14,7 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WORD sizeof(uint64_t)
+#define WORD	   sizeof(uint64_t)
+#define MIRROR_MAX (16U << 20) /* bytes; the board has the same limit */
 
 struct mirror {
 	uint64_t *memory; /* what the tool sees */
@@ -110,6 +111,8 @@ int mirror_open(struct object *object, bool writable)
 		object->mirror->writable |= writable;
 		return 0;
 	}
+	if (!size || size > MIRROR_MAX)
+		return -E2BIG;
 	mirror = calloc(1, sizeof(*mirror));
 	if (!mirror)
 		return -ENOMEM;

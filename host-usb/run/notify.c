@@ -72,6 +72,7 @@ static const struct syscall_entry {
 	CALL(faccessat, ALL),
 	{__NR_faccessat2, "faccessat2", sys_faccessat, ALL},
 	CALL(readlinkat, ALL),
+	CALL(fstat, SEEN_FDS),
 	CALL(getdents64, SEEN_FDS),
 	CALL(lseek, SEEN_FDS),
 	CALL(write, SEEN_FDS),

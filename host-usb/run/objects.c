@@ -94,7 +94,7 @@ static void write_late(struct object *object)
 			(int)strcspn(data, "\n"), data, strerror((int)-ret));
 }
 
-static void object_end(struct object *object)
+void object_end(struct object *object)
 {
 	struct run *run = object->run;
 
@@ -141,6 +141,18 @@ static struct object *object_of_watch(const struct objects *objects, int watch)
 	return object;
 }
 
+/* Whether the tool has closed all: it may also have opened the file anew, by /proc/PID/fd, and
+ * closed that. A lease for writing is granted only if nobody else has it open. */
+static bool is_ours_alone(const struct object *object)
+{
+	if (object->class == OBJECT_DIRECTORY)
+		return true; /* has no leases */
+	if (fcntl(object->fd, F_SETLEASE, F_WRLCK) < 0)
+		return errno != EAGAIN;
+	fcntl(object->fd, F_SETLEASE, F_UNLCK);
+	return true;
+}
+
 void objects_reap(struct objects *objects)
 {
 	char events[EVENTS_SIZE] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -153,7 +165,7 @@ void objects_reap(struct objects *objects)
 			event = (const struct inotify_event *)at;
 			object =
 				event->mask & IN_CLOSE ? object_of_watch(objects, event->wd) : NULL;
-			if (object)
+			if (object && is_ours_alone(object))
 				object_end(object);
 		}
 	}

@@ -79,6 +79,9 @@ int object_set_size(int fd, uint64_t size);
  * fails. Returns CALL_ANSWERED or a negative errno. */
 int64_t object_give(struct object *object, const struct call *call, bool cloexec);
 
+/* Ends the object here and on the board. */
+void object_end(struct object *object);
+
 /* What a descriptor of the tool stands for: an object of one of the classes, or NULL. */
 struct object *object_of(const struct call *call, int fd, unsigned int classes);
 struct object *object_of_any(const struct call *call, int fd);

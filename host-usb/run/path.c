@@ -172,9 +172,11 @@ int files_resolve(const struct call *call, int dirfd, uint64_t path, char resolv
 		/* Nearly all paths are these: the shortest way out. */
 		while (n > 1 && given[1] == '/')
 			memmove(given, given + 1, (size_t)n--);
+		if (strstr(given, "/."))
+			normalize(given);
 		if (strncmp(given, "/proc", 5) != 0 && strncmp(given, "/sys", 4) != 0)
 			return 0;
-		memcpy(resolved, given, (size_t)n + 1);
+		strcpy(resolved, given);
 	} else {
 		char base[PATH_MAX];
 

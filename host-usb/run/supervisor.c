@@ -58,23 +58,6 @@ static void on_data(void *arg, uint32_t handle, uint64_t position, const void *d
 		tool_ring_receive(object, position, data, size);
 }
 
-/* While we wait for the board, only the end of the tool makes the answer worthless. */
-static bool on_abort(void *arg)
-{
-	const struct run *run = arg;
-	siginfo_t info = {.si_pid = 0};
-
-	if (run->tool <= 0)
-		return false;
-	return waitid(P_PID, (id_t)run->tool, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-	       info.si_pid != 0;
-}
-
-struct client_events supervisor_events(struct run *run)
-{
-	return (struct client_events){.data = on_data, .abort = on_abort, .arg = run};
-}
-
 int supervisor_signals(void)
 {
 	sigset_t set;
@@ -98,16 +81,45 @@ static bool is_for_group(const struct signalfd_siginfo *signal)
 	return signal->ssi_code != SI_USER || getpgid((pid_t)signal->ssi_pid) == getpgrp();
 }
 
-static void take_signals(struct loop *loop)
+static void pass_signals(struct run *run)
 {
 	struct signalfd_siginfo signal;
 
 	while (read(signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
-		if (signal.ssi_signo != SIGCHLD && !is_for_group(&signal))
-			kill(loop->run->tool, (int)signal.ssi_signo);
+		if (signal.ssi_signo == SIGCHLD)
+			continue;
+		run->ending |= signal.ssi_signo != SIGUSR1 && signal.ssi_signo != SIGUSR2;
+		if (!is_for_group(&signal))
+			kill(run->tool, (int)signal.ssi_signo);
 	}
+}
+
+static void take_signals(struct loop *loop)
+{
+	pass_signals(loop->run);
 	if (!loop->ended && waitpid(loop->run->tool, &loop->status, WNOHANG) == loop->run->tool)
 		loop->ended = true;
+}
+
+/* While we wait for the board, the end of the tool makes the answer worthless, and a board that is
+ * silent must not keep a tool that was asked to end. */
+static bool on_abort(void *arg, uint64_t waited_ms)
+{
+	siginfo_t info = {.si_pid = 0};
+	struct run *run = arg;
+
+	if (run->tool <= 0)
+		return false;
+	pass_signals(run);
+	if (run->ending && waited_ms > GRACE_MS)
+		return true;
+	return waitid(P_PID, (id_t)run->tool, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
+}
+
+struct client_events supervisor_events(struct run *run)
+{
+	return (struct client_events){.data = on_data, .abort = on_abort, .arg = run};
 }
 
 /* Without the board the tool waits for ever. */
@@ -168,8 +180,11 @@ int supervisor_run(struct run *run)
 			(struct pollfd){.fd = dead ? -1 : client_fd(run->client), .events = POLLIN};
 		polled[CLOSED] = (struct pollfd){.fd = objects_fd(run->objects), .events = POLLIN};
 		polled[SIGNALS] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
-		if (poll(polled, OWN_COUNT + others, timeout_ms(&loop)) < 0 && errno != EINTR)
-			break;
+		if (poll(polled, OWN_COUNT + others, timeout_ms(&loop)) < 0 && errno != EINTR) {
+			log_error("poll: %s", strerror(errno));
+			kill(run->tool, SIGKILL);
+			return -125;
+		}
 		/* Also without new bytes: what came behind the last reply may still be there. */
 		if (!dead)
 			client_receive(run->client);

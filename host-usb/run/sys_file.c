@@ -39,6 +39,10 @@ static int64_t give_directory(const struct call *call, const char *path, int fla
 	if (err)
 		return err;
 	object->path = strdup(path);
+	if (!object->path) {
+		object_end(object);
+		return -ENOMEM;
+	}
 	return object_give(object, call, flags & O_CLOEXEC);
 }
 
@@ -64,6 +68,10 @@ static int64_t give_writer(const struct call *call, const char *path, int flags)
 	if (err)
 		return err;
 	object->path = strdup(path);
+	if (!object->path) {
+		object_end(object);
+		return -ENOMEM;
+	}
 	return object_give(object, call, flags & O_CLOEXEC);
 }
 
@@ -74,8 +82,7 @@ static bool is_pipe_file(const char *path)
 	return name && strcmp(name, "/trace_pipe") == 0;
 }
 
-/* A file that yields what happens: the tool gets a pipe. Its object lives until the session ends: a
- * pipe's last close is not told, but writing then fails. */
+/* A file that yields what happens: the tool gets a pipe. When it has closed that, writing fails. */
 static int64_t give_stream(const struct call *call, const char *path, int flags)
 {
 	struct client *client = call->run->client;
@@ -94,14 +101,19 @@ static int64_t give_stream(const struct call *call, const char *path, int flags)
 	err = object_new(&object, call->run->objects, OBJECT_STREAM, (uint32_t)ret);
 	if (err)
 		return err;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		err = -errno;
+		object_end(object);
+		return err;
+	}
 	if (flags & O_NONBLOCK)
 		fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	fcntl(ends[1], F_SETFL, O_NONBLOCK);
 	err = tool_ring_open_pipe(object, ends[1], STREAM_CREDIT);
 	ret = err ? err : notify_give_fd(call, ends[0], flags & O_CLOEXEC, false);
 	close(ends[0]);
+	if (ret != CALL_ANSWERED)
+		object_end(object);
 	return ret;
 }
 
@@ -253,6 +265,23 @@ int64_t sys_stat(const struct call *call)
 int64_t sys_lstat(const struct call *call)
 {
 	return stat_at(call, AT_FDCWD, call->args[0], call->args[1], AT_SYMLINK_NOFOLLOW);
+}
+
+/* fstat(fd, to) */
+int64_t sys_fstat(const struct call *call)
+{
+	const struct object *object = object_of(call, (int)call->args[0], OBJECT_DIRECTORY);
+	struct rpc_stat from;
+	struct stat st;
+	int err;
+
+	if (!object)
+		return CALL_CONTINUE;
+	err = files_stat(call->run->files, object->path, true, &from);
+	if (err)
+		return err;
+	fill_stat(&st, &from);
+	return memory_write(call->tid, call->args[1], &st, sizeof(st));
 }
 
 /* newfstatat(dirfd, path, to, flags) */
@@ -438,8 +467,8 @@ int64_t sys_lseek(const struct call *call)
 
 	if (!object)
 		return CALL_CONTINUE;
-	if (call->args[2] == SEEK_CUR)
-		to += (int64_t)object->position;
+	if (call->args[2] == SEEK_CUR && to == 0)
+		to = (int64_t)object->position;
 	else if (call->args[2] != SEEK_SET)
 		return -EINVAL;
 	if (to < 0)
@@ -501,6 +530,8 @@ int64_t sys_writev(const struct call *call)
 	size_t count = call->args[2];
 	int err;
 
+	if (!object_of(call, (int)call->args[0], OBJECT_WRITER))
+		return CALL_CONTINUE;
 	if (count > VECTOR_MAX)
 		return -EINVAL;
 	err = memory_read(call->tid, call->args[1], vector, count * sizeof(vector[0]));

@@ -22,6 +22,16 @@
 
 #define FD_LIMIT 1024 /* select(2) knows no more */
 
+bool tool_foreground(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	bool foreground = fd >= 0 && tcgetpgrp(fd) == getpgrp();
+
+	if (fd >= 0)
+		close(fd);
+	return foreground;
+}
+
 static int is_program(const char *path)
 {
 	struct stat st;
@@ -170,6 +180,8 @@ static void run_tool(
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(125);
+	if (tool->own_group)
+		setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);

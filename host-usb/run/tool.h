@@ -12,7 +12,8 @@ struct tool {
 	char *const *argv;
 	const char *headers; /* kernel headers of the board, NULL: none */
 	int fd_base;
-	bool as_root; /* let it believe that it is root */
+	bool as_root;	/* let it believe that it is root */
+	bool own_group; /* make it a process group */
 };
 
 /* Finds the program in $PATH as execvp(3) does. Returns 0; -ENOENT; -EACCES. */
@@ -20,6 +21,9 @@ int tool_find(const char *name);
 
 /* The descriptors that we see are the last ones below the limit of open files, or below 1024. */
 int tool_fd_base(void);
+
+/* Whether we are what the user at the terminal talks to. */
+bool tool_foreground(void);
 
 /* Starts it. Returns its process id, and the listener's descriptor; or a negative errno. */
 pid_t tool_start(const struct tool *tool, const struct rpc_hello *board, int *listener);

@@ -32,6 +32,7 @@ struct tool_ring {
 	int pipe;
 	char *kept; /* of a pipe: what it had no room for */
 	size_t kept_size;
+	bool failed; /* what came made no sense, or nobody reads any more */
 };
 
 void tool_ring_free(struct tool_ring *ring)
@@ -193,14 +194,44 @@ static void pipe_write(struct tool_ring *ring, const char *data, size_t size)
 	ring->kept_size += size - done;
 }
 
+/* Whether the data is whole records, as tools take it to be. */
+static bool is_records(const struct tool_ring *ring, const char *data, size_t size)
+{
+	while (size) {
+		struct perf_event_header header;
+		uint32_t length;
+		size_t record;
+
+		if (size < sizeof(uint64_t))
+			return false;
+		memcpy(&header, data, sizeof(header));
+		memcpy(&length, data, sizeof(length));
+		record = header.size;
+		if (ring->kind == RING_MAP)
+			record =
+				BPF_RINGBUF_HDR_SZ +
+				((length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT)) + 7) /
+					8 * 8;
+		if (record < sizeof(uint64_t) || record % 8 || record > size)
+			return false;
+		data += record;
+		size -= record;
+	}
+	return true;
+}
+
 void tool_ring_receive(struct object *object, uint64_t position, const void *data, size_t size)
 {
 	struct tool_ring *ring = object->ring;
 
+	if (ring->failed)
+		return;
 	/* A board that sends more than it may would overwrite what the tool has not read. */
-	if (position < ring->received || size > ring->granted - position ||
-		position > ring->granted) {
-		log_warning("ring %u: the board sent what it must not", object->handle);
+	if (position != ring->received || size > ring->granted - position ||
+		(ring->kind != RING_PIPE && !is_records(ring, data, size))) {
+		log_error("ring %u: the board sends what makes no sense; it is not read any more",
+			object->handle);
+		ring->failed = true;
 		return;
 	}
 	ring->received = position + size;
@@ -228,7 +259,9 @@ static uint64_t read_so_far(struct tool_ring *ring)
 
 	if (ring->kind != RING_PIPE)
 		return __atomic_load_n(ring->tail, __ATOMIC_ACQUIRE);
-	if (ring->kept_size && poll(&writable, 1, 0) == 1) {
+	if (poll(&writable, 1, 0) == 1 && writable.revents & POLLERR)
+		ring->failed = true;
+	if (ring->kept_size && writable.revents & POLLOUT) {
 		n = write(ring->pipe, ring->kept, ring->kept_size);
 		if (n > 0) {
 			ring->kept_size -= (size_t)n;
@@ -254,15 +287,37 @@ static bool tool_ring_credit(struct object *object)
 		rpc_put_u64(out, limit);
 		client_send(object->run->client);
 	}
-	return ring->granted - ring->received < ring->size / 2;
+	/* Nor does a ring buffer's eventfd know by itself that all is read. */
+	return ring->granted - ring->received < ring->size / 2 ||
+	       (ring->kind == RING_MAP && tail != ring->received);
+}
+
+/* A ring buffer's eventfd is level-triggered, as the kernel's own waiting is: it is reset when all
+ * is read. */
+static void reset_wake(struct object *object)
+{
+	uint64_t count;
+
+	if (object->wake_fd >= 0 && !tool_ring_readable(object) &&
+		read(object->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		log_debug("wake-up: %s", strerror(errno));
 }
 
 bool tool_rings_credit(struct objects *objects)
 {
+	struct object *object = object_next(objects, NULL), *next;
 	bool stopped = false;
 
-	for (struct object *object = object_next(objects, NULL); object;
-		object = object_next(objects, object))
-		stopped |= object->ring && tool_ring_credit(object);
+	for (; object; object = next) {
+		next = object_next(objects, object);
+		if (!object->ring)
+			continue;
+		if (object->ring->kind == RING_MAP)
+			reset_wake(object);
+		if (object->ring->kind == RING_PIPE && object->ring->failed)
+			object_end(object);
+		else if (!object->ring->failed)
+			stopped |= tool_ring_credit(object);
+	}
 	return stopped;
 }

@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #define LINES_MAX   256 /* before the banner: what a login prints */
 #define PATIENCE_MS 5000
 #define END_MS	    5000 /* bpfd detaches all there is in far less */
+#define KILL_MS	    1000
 #define END_STEP_MS 10
 
 /* Programs of ours may lie beside us instead of in $PATH. */
@@ -112,7 +115,11 @@ static int read_line(int fd, char line[LINE_SIZE])
 	}
 	line[length] = 0;
 	if (length && line[length - 1] == '\r')
-		line[length - 1] = 0;
+		line[--length] = 0;
+	/* It may be shown on a terminal. */
+	for (int i = 0; i < length; i++)
+		if (line[i] < ' ' || line[i] > '~')
+			line[i] = '?';
 	return length;
 }
 
@@ -175,36 +182,52 @@ int via_handshake(const struct via *via, const char *command)
 	}
 	if (strcmp(answer, "bpfd_rpc: ret=0") == 0)
 		return 0;
-	if (strncmp(version, "Command not recognized", 22) == 0)
+	version[strcspn(version, " ")] = 0;
+	if (strcmp(version, "Command") == 0) /* not recognized */
 		strcpy(version, "unknown, older than 0.1.0");
-	version[strcspn(version, " ,")] = 0;
 	log_error("the board's bpfd (version %s) cannot do this: bpfd-run %s needs one that knows "
 		  "BPFD_RPC %d; put the same version on the board",
 		version, BPFD_USB_VERSION, RPC_MAJOR);
 	return -EPROTO;
 }
 
-int via_end(struct via *via)
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Waits for the end, taking what still comes: it would keep the command from ending. */
+static bool wait_end(const struct via *via, uint64_t ms, int *status)
 {
 	const struct timespec step = {.tv_nsec = END_STEP_MS * 1000000L};
-	int status, waited;
+	uint64_t end = now_ms() + ms;
+	char rest[16384];
 
-	close(via->out);
-	for (waited = 0; waited < END_MS; waited += END_STEP_MS) {
-		pid_t pid = waitpid(via->pid, &status, WNOHANG);
-		char rest[4096];
-
-		if (pid)
-			break;
-		/* What comes still keeps it from ending. */
+	do {
+		if (waitpid(via->pid, status, WNOHANG))
+			return true;
 		if (read(via->in, rest, sizeof(rest)) <= 0)
 			nanosleep(&step, NULL);
-	}
-	if (waited >= END_MS) {
+	} while (now_ms() < end);
+	return false;
+}
+
+int via_end(struct via *via)
+{
+	int status = -1;
+
+	close(via->out);
+	fcntl(via->in, F_SETFL, O_NONBLOCK);
+	if (!wait_end(via, END_MS, &status)) {
 		log_warning("the way to the board does not end, killing it");
-		kill(via->pid, SIGTERM);
-		if (waitpid(via->pid, &status, 0) < 0)
-			status = -1;
+		kill(-via->pid, SIGTERM); /* it leads a session of its own */
+		if (!wait_end(via, KILL_MS, &status)) {
+			kill(-via->pid, SIGKILL);
+			waitpid(via->pid, &status, 0);
+		}
 	}
 	close(via->in);
 	return status;

@@ -309,7 +309,8 @@ int64_t sys_ppoll(const struct call *call)
 	return hold(call, call->args[0], (uint32_t)call->args[1], ms);
 }
 
-/* The kernel tells of a ring once for each wake-up, so the eventfd is edge-triggered. */
+/* The kernel tells of a perf ring once for each wake-up, so its eventfd is edge-triggered; of a BPF
+ * ring buffer as long as something is there. */
 static int change_set(int set, int operation, struct object *object, struct epoll_event *event)
 {
 	int err = 0;
@@ -321,7 +322,8 @@ static int change_set(int set, int operation, struct object *object, struct epol
 	}
 	if (object->wake_fd < 0)
 		return -ENOENT;
-	event->events |= EPOLLET;
+	if (object->class == BPF_ABI_EVENT)
+		event->events |= EPOLLET;
 	if (epoll_ctl(set, operation, object->wake_fd, event) < 0)
 		err = -errno;
 	else if (operation != EPOLL_CTL_DEL && tool_ring_readable(object))
