@@ -267,6 +267,9 @@ static int run_tool(struct run *run, const struct command_line *line)
 		.argv = line->argv,
 		.headers = line->headers,
 		.as_root = geteuid() != 0,
+		/* At a terminal, Ctrl-C is for both of us. Elsewhere signals are sent to us or to
+		 * our group, and the tool gets each once, from us. */
+		.own_group = !tool_foreground(),
 	};
 
 	tool.fd_base = run->fd_base = tool_fd_base();
@@ -274,6 +277,7 @@ static int run_tool(struct run *run, const struct command_line *line)
 		log_error("the limit of open files is too low (ulimit -n)");
 		return -STATUS_FAILED;
 	}
+	run->own_group = tool.own_group;
 	run->tool = tool_start(&tool, &run->board, &run->listener);
 	if (run->tool < 0) {
 		log_error("seccomp: the tool cannot be started under its filter: %s",

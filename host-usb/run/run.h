@@ -28,6 +28,7 @@ struct run {
 	int listener;		 /* seccomp's notifications */
 	int fd_base; /* descriptors from here on are those whose reads and writes we see */
 	pid_t tool;
+	bool own_group;				      /* the tool is a process group of its own */
 	bool ending;				      /* a signal has asked for the end */
 	const char *unsupported[RUN_UNSUPPORTED_MAX]; /* of which the user was told */
 };

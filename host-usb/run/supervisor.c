@@ -74,8 +74,10 @@ int supervisor_signals(void)
 
 /* A signal of the terminal, or one that was sent to our process group, has reached the tool as
  * well. */
-static bool is_for_group(const struct signalfd_siginfo *signal)
+static bool has_tool_got(const struct run *run, const struct signalfd_siginfo *signal)
 {
+	if (run->own_group)
+		return false;
 	if (signal->ssi_signo != SIGINT && signal->ssi_signo != SIGQUIT)
 		return false;
 	return signal->ssi_code != SI_USER || getpgid((pid_t)signal->ssi_pid) == getpgrp();
@@ -89,8 +91,8 @@ static void pass_signals(struct run *run)
 		if (signal.ssi_signo == SIGCHLD)
 			continue;
 		run->ending |= signal.ssi_signo != SIGUSR1 && signal.ssi_signo != SIGUSR2;
-		if (!is_for_group(&signal))
-			kill(run->tool, (int)signal.ssi_signo);
+		if (!has_tool_got(run, &signal))
+			kill(run->own_group ? -run->tool : run->tool, (int)signal.ssi_signo);
 	}
 }
 
