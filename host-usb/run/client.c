@@ -146,6 +146,8 @@ static bool front(const struct client *c, struct rpc_header *header)
 	if (c->to - c->from < RPC_HEADER_SIZE)
 		return false;
 	rpc_header_get(c->data + c->from, header);
+	if (header->length > RPC_MESSAGE_MAX)
+		return false; /* see make_room() */
 	return c->to - c->from - RPC_HEADER_SIZE >= header->length;
 }
 

@@ -114,29 +114,39 @@ static int map_by_index(struct bpf_call *b, struct bpf_insn *insn)
 	return 0;
 }
 
-static int pack_program(struct bpf_call *b, struct bpf_insn *insns, size_t count)
+/* An instruction that loads a map, of which the next one is the second half. */
+static int pack_load(struct bpf_call *b, struct bpf_insn *insn)
 {
+	int err = 0;
+
+	if (insn->src_reg == BPF_PSEUDO_MAP_IDX || insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE)
+		err = map_by_index(b, insn);
+	if (!err && (insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE))
+		insn->imm = (int32_t)handle_of(b->call, insn->imm, BPF_ABI_MAP);
+	return err;
+}
+
+/* The instructions are not aligned. */
+static int pack_program(struct bpf_call *b, char *at, size_t count)
+{
+	struct bpf_insn insn;
 	int err;
 
-	for (size_t i = 0; i < count; i++) {
-		struct bpf_insn *insn = &insns[i];
-
-		if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL &&
-			insn->off) {
+	for (; count; count--, at += sizeof(insn)) {
+		memcpy(&insn, at, sizeof(insn));
+		if (insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == BPF_PSEUDO_KFUNC_CALL &&
+			insn.off) {
 			run_unsupported(b->call, "a function of a kernel module");
 			return -EOPNOTSUPP;
 		}
-		if (insn->code != (BPF_LD | BPF_IMM | BPF_DW) || i + 1 == count)
+		if (insn.code != (BPF_LD | BPF_IMM | BPF_DW) || count == 1)
 			continue;
-		i++; /* it is two instructions long */
-		if (insn->src_reg == BPF_PSEUDO_MAP_IDX ||
-			insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE) {
-			err = map_by_index(b, insn);
-			if (err)
-				return err;
-		}
-		if (insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE)
-			insn->imm = (int32_t)handle_of(b->call, insn->imm, BPF_ABI_MAP);
+		err = pack_load(b, &insn);
+		if (err)
+			return err;
+		memcpy(at, &insn, sizeof(insn));
+		at += sizeof(insn);
+		count--;
 	}
 	return 0;
 }
@@ -157,7 +167,7 @@ static int pack_content(
 	if (err)
 		return err;
 	if (b->command->number == BPF_PROG_LOAD && ptr->offset == offsetof(union bpf_attr, insns))
-		return pack_program(b, (struct bpf_insn *)content, size / sizeof(struct bpf_insn));
+		return pack_program(b, content, size / sizeof(struct bpf_insn));
 	if (ptr->size == BPF_ABI_VALUE)
 		return pack_value(b, content, size);
 	for (uint64_t i = 0; ptr->size == BPF_ABI_VALUES && i < size; i += b->map->value_size) {
