@@ -20,13 +20,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define BUCKETS	    1024
-#define EVENTS_SIZE 4096
-#define LATE_MAX    (64 * 1024)
+#define BUCKETS	      1024
+#define EVENTS_SIZE   4096
+#define SUSPECT_TRIES 50 /* looks at an object that seems closed */
+#define LATE_MAX      (64 * 1024)
 
 struct objects {
 	struct run *run;
 	int inotify;
+	bool suspects;			 /* some objects may have been closed */
 	struct object *buckets[BUCKETS]; /* by inode */
 };
 
@@ -153,6 +155,24 @@ static bool is_ours_alone(const struct object *object)
 	return true;
 }
 
+/* The kernel tells of a close a moment before it is done, so the object is looked at some times. */
+static void check_closed(struct objects *objects)
+{
+	struct object *object = object_next(objects, NULL), *next;
+
+	objects->suspects = false;
+	for (; object; object = next) {
+		next = object_next(objects, object);
+		if (!object->suspect)
+			continue;
+		object->suspect--;
+		if (is_ours_alone(object))
+			object_end(object);
+		else
+			objects->suspects |= object->suspect > 0;
+	}
+}
+
 void objects_reap(struct objects *objects)
 {
 	char events[EVENTS_SIZE] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -165,10 +185,19 @@ void objects_reap(struct objects *objects)
 			event = (const struct inotify_event *)at;
 			object =
 				event->mask & IN_CLOSE ? object_of_watch(objects, event->wd) : NULL;
-			if (object && is_ours_alone(object))
-				object_end(object);
+			if (!object)
+				continue;
+			object->suspect = SUSPECT_TRIES;
+			objects->suspects = true;
 		}
 	}
+	if (objects->suspects)
+		check_closed(objects);
+}
+
+bool objects_wait(const struct objects *objects)
+{
+	return objects->suspects;
 }
 
 /* An empty directory that has no name any more. */

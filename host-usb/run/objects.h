@@ -33,9 +33,10 @@ struct object {
 	uint32_t handle; /* on the board, RPC_NO_HANDLE: none */
 	dev_t dev;	 /* of the memory file or directory */
 	ino_t ino;
-	int fd;	     /* our own descriptor of it */
-	int watch;   /* of inotify */
-	int wake_fd; /* eventfd that stands for it in epoll sets, -1: none */
+	int fd;		      /* our own descriptor of it */
+	int watch;	      /* of inotify */
+	unsigned int suspect; /* how often we still look whether it is closed */
+	int wake_fd;	      /* eventfd that stands for it in epoll sets, -1: none */
 
 	/* Maps. */
 	uint32_t map_type, key_size, max_entries, map_flags;
@@ -65,6 +66,9 @@ int objects_fd(const struct objects *objects);
 
 /* Ends what the tool has closed. */
 void objects_reap(struct objects *objects);
+
+/* Whether it has to be called again soon. */
+bool objects_wait(const struct objects *objects);
 
 /* Makes an object whose descriptor is a memory file, or an empty directory for OBJECT_DIRECTORY;
  * the object then owns the handle. Returns 0 or a negative errno, and then the handle is closed. */

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define CREDIT_MS 3    /* how often we look whether the tool has read a full ring */
+#define CLOSED_MS 5    /* how often we look at what seems closed */
 #define GRACE_MS  3000 /* for the tool to end after SIGTERM */
 #define OTHERS	  256  /* descriptors of held polls that we wait for */
 
@@ -143,6 +144,8 @@ static int timeout_ms(const struct loop *loop)
 		timeout = CREDIT_MS;
 	if (mirrors_exist(loop->run) && (timeout < 0 || timeout > MIRROR_MS))
 		timeout = MIRROR_MS;
+	if (objects_wait(loop->run->objects) && (timeout < 0 || timeout > CLOSED_MS))
+		timeout = CLOSED_MS;
 	if (loop->kill_ms && (timeout < 0 || timeout > GRACE_MS))
 		timeout = GRACE_MS;
 	return timeout;
@@ -192,7 +195,7 @@ int supervisor_run(struct run *run)
 			client_receive(run->client);
 		if (polled[LISTENER].revents & POLLIN)
 			notify_serve(run);
-		if (polled[CLOSED].revents)
+		if (polled[CLOSED].revents || objects_wait(run->objects))
 			objects_reap(run->objects);
 		take_signals(&loop);
 		if (client_dead(run->client))
