@@ -238,9 +238,18 @@ static const char *memory_name(unsigned int class)
 
 static int open_memory(unsigned int class)
 {
-	int fd = memfd_create(memory_name(class), MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int first = memfd_create(memory_name(class), MFD_CLOEXEC | MFD_ALLOW_SEALING), fd;
+	char path[64];
 
-	return fd < 0 ? -errno : fd;
+	if (first < 0)
+		return -errno;
+	/* Opened as other files are, it counts as one that may be written: see is_ours_alone(). */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", first);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	close(first);
+	return fd;
 }
 
 int object_set_size(int fd, uint64_t size)
