@@ -35,7 +35,7 @@ static void on_data(void *arg, uint32_t handle, uint64_t position, const void *d
 	ring->pieces++;
 }
 
-static bool on_abort(void *arg)
+static bool on_abort(void *arg, uint64_t waited_ms)
 {
 	struct ring *ring = arg;
 
@@ -378,6 +378,78 @@ static void test_abort(void **state)
 	peer_stop(&peer);
 }
 
+/* A board that goes on for ever: with ring data, with parts of a reply, or with replies to what is
+ * not sent yet. */
+enum endless { ENDLESS_RING, ENDLESS_PARTS, ENDLESS_REPLIES };
+
+static void never_end(int end, enum endless kind)
+{
+	struct rpc_out out = {.data = NULL};
+	unsigned int flags = RPC_FLAG_REPLY | (kind == ENDLESS_PARTS ? RPC_FLAG_MORE : 0);
+	size_t start = kind == ENDLESS_RING ? rpc_begin(&out, RPC_RING_DATA, 0, 0)
+					    : rpc_begin(&out, RPC_FILE_READ, flags, 1);
+
+	memset(rpc_put_room(&out, 60000), 0, 60000);
+	rpc_end(&out, start);
+	while (write_all(end, out.data, out.size))
+		;
+	_exit(0);
+}
+
+static void assert_given_up(enum endless kind, size_t request)
+{
+	struct ring ring = {.aborts = 3};
+	struct client_events events = events_of(&ring);
+	struct client *client;
+	struct rpc_in in;
+	int sockets[2], status;
+	int64_t ret;
+	pid_t child;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+	child = fork();
+	if (child == 0) {
+		alarm(60);
+		close(sockets[0]);
+		never_end(sockets[1], kind);
+	}
+	close(sockets[1]);
+	assert_int_equal(client_new(&client, sockets[0], sockets[0], &events, NULL), 0);
+	rpc_put_bytes(client_begin(client, RPC_FILE_READ), NULL, request);
+	ret = client_call(client, &in);
+	while (client_more(client))
+		ret = client_next(client, &in);
+	assert_int_equal(ret, kind == ENDLESS_REPLIES ? -EIO : -EINTR);
+	assert_true(client_dead(client));
+	client_free(client);
+	close(sockets[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0); /* it saw the end, not its alarm */
+}
+
+static void test_endless(void **state)
+{
+	assert_given_up(ENDLESS_RING, 16);
+	assert_given_up(ENDLESS_PARTS, 16);
+	assert_given_up(ENDLESS_RING, REQUEST);
+	assert_given_up(ENDLESS_REPLIES, REQUEST);
+}
+
+/* A number below all errnos would be a success for the C library of the tool. */
+static void test_no_errno(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct rpc_in in;
+
+	board_says(board, RPC_FILE_ACCESS, -4095);
+	board_says(board, RPC_FILE_ACCESS, -4096);
+	client_begin(board->run.client, RPC_FILE_ACCESS);
+	assert_int_equal(client_call(board->run.client, &in), -4095);
+	client_begin(board->run.client, RPC_FILE_ACCESS);
+	assert_int_equal(client_call(board->run.client, &in), -EIO);
+	board_stop(board);
+}
+
 static int ignore_pipe(void **state)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -395,6 +467,8 @@ int main(void)
 		cmocka_unit_test(test_unasked),
 		cmocka_unit_test(test_both_write),
 		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_endless),
+		cmocka_unit_test(test_no_errno),
 	};
 
 	return cmocka_run_group_tests(tests, ignore_pipe, NULL);

@@ -127,8 +127,8 @@ static void test_passed_on(void **state)
 	}
 	assert_alive(board);
 	assert_int_equal(write(go[1], "a", 1), 1);
-	while (object_next(board->run.objects, NULL)) { /* until the child has closed it */
-		objects_reap(board->run.objects);
+	for (int i = 0; i < 10000 && object_next(board->run.objects, NULL); i++) {
+		objects_reap(board->run.objects); /* until the child has closed it */
 		usleep(1000);
 	}
 	assert_closed(board, HANDLE);
@@ -181,6 +181,30 @@ static void test_mapping(void **state)
 	munmap(memory, page);
 	assert_alive(board);
 	munmap(memory + page, 3 * page);
+	assert_ends(board);
+	board_stop(board);
+}
+
+/* A file of the same memory that was opened anew and closed is not the tool's last one. */
+static void test_opened_anew(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *object = board_object(board, BPF_ABI_MAP, HANDLE);
+	int fd = give(object), other = give(object);
+	char *memory;
+
+	close(other);
+	assert_alive(board);
+	close(give(object));
+	close(give(object));
+	assert_alive(board);
+	assert_int_equal(ftruncate(object->fd, 4096), 0);
+	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(memory != MAP_FAILED);
+	close(fd);
+	close(give(object));
+	assert_alive(board);
+	munmap(memory, 4096);
 	assert_ends(board);
 	board_stop(board);
 }
@@ -302,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_passed_on),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_mapping),
+		cmocka_unit_test(test_opened_anew),
 		cmocka_unit_test(test_last_counts),
 		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_many),

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How bpf(2) is packed for the board and its answer unpacked. The memory and the descriptors of the
+ * tool are this program's own. Without a listener a new descriptor cannot be given, so calls that
+ * return one end with EBADF, after the board was asked. */
+#include <linux/bpf.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/run_test.h"
+
+#define MAP    100 /* handles */
+#define PROG   200
+#define NEW    300
+#define KEYS   4 /* bytes */
+#define VALUES 8
+
+static int64_t run_bpf(struct board *board, uint32_t command, void *attr, size_t size)
+{
+	const uint64_t args[6] = {command, user(attr), size};
+	const struct call call = board_call(board, SYS_bpf, args);
+
+	return sys_bpf(&call);
+}
+
+static struct object *new_map(struct board *board, uint32_t type)
+{
+	struct object *map = board_object(board, BPF_ABI_MAP, MAP);
+
+	map->map_type = type;
+	map->key_size = KEYS;
+	map->value_size = VALUES;
+	map->max_entries = 10;
+	return map;
+}
+
+/* The attributes that the board gets, into *attr; *in is then what is behind them. */
+static void asked(
+	struct board *board, struct rpc_in *in, uint32_t command, union bpf_attr *attr, size_t size)
+{
+	const void *data;
+	size_t length;
+
+	*in = board_asked(board, RPC_BPF);
+	assert_int_equal(rpc_get_u32(in), command);
+	data = rpc_get_bytes(in, &length);
+	assert_int_equal(length, size);
+	memset(attr, 0, sizeof(*attr));
+	memcpy(attr, data, length < sizeof(*attr) ? length : sizeof(*attr));
+}
+
+/* A pointer: present, how much is wanted back; returns what is behind it. */
+static const void *pointer(struct rpc_in *in, bool present, uint32_t out, size_t size)
+{
+	const void *data;
+	size_t length;
+
+	assert_int_equal(rpc_get_u8(in), present);
+	assert_int_equal(rpc_get_u32(in), out);
+	data = rpc_get_bytes(in, &length);
+	assert_int_equal(length, size);
+	return data;
+}
+
+/* A reply up to the attributes, of that size. */
+static struct rpc_out *says(struct board *board, int32_t ret, const void *attr, size_t size)
+{
+	struct rpc_out *out = board_reply(board, RPC_BPF, ret);
+
+	rpc_put_bytes(out, attr, size);
+	return out;
+}
+
+static void test_map_create(void **state)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_HASH,
+			       .key_size = 4,
+			       .value_size = 8,
+			       .max_entries = 77,
+			       .map_name = "counts"},
+		       got;
+	struct board *board = board_start(NULL);
+	struct rpc_out *out = says(board, NEW, NULL, 72);
+	struct rpc_in in;
+
+	rpc_put_u32(out, BPF_ABI_MAP);
+	rpc_put_u32(out, BPF_MAP_TYPE_HASH);
+	rpc_put_u32(out, 4);
+	rpc_put_u32(out, 8);
+	rpc_put_u32(out, 77);
+	rpc_put_u32(out, 0);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EBADF);
+	asked(board, &in, BPF_MAP_CREATE, &got, 72);
+	assert_true(rpc_get_end(&in));
+	assert_memory_equal(&got, &attr, 72);
+	/* It could not be given: the board's is closed. */
+	assert_closed(board, NEW);
+	board_says(board, RPC_BPF, -EPERM);
+	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EPERM);
+	board_stop(board);
+}
+
+/* What the board says of a new object decides how much it may write into the tool. */
+static void test_wrong_objects(void **state)
+{
+	static const uint32_t wrong[][6] = {
+		/* class, type, key, value, entries, flags */
+		{BPF_ABI_PROG, BPF_MAP_TYPE_HASH, 4, 8, 77, 0},
+		{OBJECT_DIRECTORY, BPF_MAP_TYPE_HASH, 4, 8, 77, 0},
+		{OBJECT_WRITER, BPF_MAP_TYPE_HASH, 4, 8, 77, 0},
+		{BPF_ABI_MAP | BPF_ABI_PROG, BPF_MAP_TYPE_HASH, 4, 8, 77, 0},
+		{0, BPF_MAP_TYPE_HASH, 4, 8, 77, 0},
+		{BPF_ABI_MAP, BPF_MAP_TYPE_HASH, 4, 9, 77, 0},
+		{BPF_ABI_MAP, BPF_MAP_TYPE_HASH, 4, 8 << 20, 77, 0},
+		{BPF_ABI_MAP, BPF_MAP_TYPE_HASH, 8, 8, 77, 0},
+		{BPF_ABI_MAP, BPF_MAP_TYPE_PERCPU_HASH, 4, 64, 77, 0},
+	};
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 77};
+	struct board *board = board_start(NULL);
+	struct rpc_out *out;
+
+	board->run.board.possible_cpus = 8;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		out = says(board, NEW, NULL, 72);
+		for (int k = 0; k < 6; k++)
+			rpc_put_u32(out, wrong[i][k]);
+		board_ready(board);
+		assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EIO);
+		board_asked(board, RPC_BPF);
+		assert_closed(board, NEW);
+	}
+	/* One that ends early. */
+	rpc_put_u32(says(board, NEW, NULL, 72), BPF_ABI_MAP);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EIO);
+	board_asked(board, RPC_BPF);
+	assert_closed(board, NEW);
+	assert_null(object_next(board->run.objects, NULL));
+	board_stop(board);
+}
+
+/* Values of maps that have one for each CPU are as large as user space sees them. */
+static void test_per_cpu(void **state)
+{
+	static const uint32_t told[] = {BPF_ABI_MAP, BPF_MAP_TYPE_PERCPU_ARRAY, 4, 3 * 16, 5, 0};
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_PERCPU_ARRAY,
+		.key_size = 4,
+		.value_size = 12,
+		.max_entries = 5};
+	struct board *board = board_start(NULL);
+	struct rpc_out *out = says(board, NEW, NULL, 72);
+
+	board->run.board.possible_cpus = 3;
+	for (int k = 0; k < 6; k++)
+		rpc_put_u32(out, told[k]);
+	board_ready(board);
+	/* It was made, and only giving it fails. */
+	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EBADF);
+	board_stop(board);
+}
+
+/* As many bytes as the tool has; what is missing is not made up. */
+static void test_short_attr(void **state)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4}, got;
+	struct board *board = board_start(NULL);
+	struct rpc_in in;
+
+	attr.map_flags = 0xdead; /* not told */
+	for (size_t size = 0; size <= 16; size += 8) {
+		board_says(board, RPC_BPF, -EINVAL);
+		assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, size), -EINVAL);
+		asked(board, &in, BPF_MAP_CREATE, &got, size);
+		assert_memory_equal(&got, &attr, size);
+		assert_int_equal(got.map_flags, 0);
+		assert_true(rpc_get_end(&in));
+	}
+	board_stop(board);
+}
+
+static void test_long_attr(void **state)
+{
+	char attr[8192] = {0};
+	struct board *board = board_start(NULL);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	union bpf_attr got;
+	struct rpc_in in;
+	char *pages;
+
+	/* What nobody knows may be zero, and does not go on. */
+	board_says(board, RPC_BPF, -ENOENT);
+	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, 4096), -ENOENT);
+	asked(board, &in, BPF_PROG_GET_NEXT_ID, &got, BPF_ABI_ATTR_MAX);
+	attr[BPF_ABI_ATTR_MAX] = 1;
+	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, BPF_ABI_ATTR_MAX + 1), -E2BIG);
+	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, 4096), -E2BIG);
+	attr[BPF_ABI_ATTR_MAX] = 0;
+	attr[4095] = 1;
+	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, 4096), -E2BIG);
+	attr[4095] = 0;
+	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, 4097), -E2BIG);
+	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, UINT32_MAX), -E2BIG);
+
+	/* Attributes that are not there. */
+	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, NULL, 12), -EFAULT);
+	pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(pages + page, page);
+	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, pages + page - 8, 12), -EFAULT);
+	assert_int_equal(board_unseen(board), 0);
+	munmap(pages, page);
+	board_stop(board);
+}
+
+static void test_unknown(void **state)
+{
+	union bpf_attr attr = {.map_type = 0};
+	struct board *board = board_start(NULL);
+
+	assert_int_equal(run_bpf(board, 9999, &attr, sizeof(attr)), -EINVAL);
+	assert_int_equal(run_bpf(board, BPF_PROG_ATTACH, &attr, sizeof(attr)), -EINVAL);
+	attr.map_fd = (uint32_t)-1;
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EBADF);
+	attr.map_fd = STDIN_FILENO;
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EBADF);
+	attr.map_fd = (uint32_t)board_object(board, BPF_ABI_PROG, PROG)->fd;
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EBADF);
+	assert_int_equal(board_unseen(board), 0);
+	board_stop(board);
+}
+
+/* The key goes, the value comes, of the map's sizes. */
+static void test_lookup(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+	char key[KEYS] = "abcd", value[VALUES + 2] = "........x";
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd}, got;
+	struct rpc_in in;
+
+	attr.key = user(key);
+	attr.value = user(value);
+	rpc_put_bytes(says(board, 0, NULL, 32), "12345678", VALUES);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), 0);
+	assert_string_equal(value, "12345678x");
+	asked(board, &in, BPF_MAP_LOOKUP_ELEM, &got, 32);
+	assert_int_equal(got.map_fd, MAP);
+	assert_int_equal(got.key, 0); /* no address leaves this machine */
+	assert_int_equal(got.value, 0);
+	assert_memory_equal(pointer(&in, true, 0, KEYS), "abcd", KEYS);
+	pointer(&in, true, VALUES, 0);
+	assert_true(rpc_get_end(&in));
+
+	/* A board that says more than was asked for. */
+	strcpy(value, "........x");
+	rpc_put_bytes(says(board, 0, NULL, 32), "12345678y", VALUES + 1);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EIO);
+	assert_string_equal(value, "........x");
+	/* Other attributes than were sent; nothing behind them. */
+	says(board, 0, NULL, 40);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EIO);
+	says(board, 0, NULL, 32);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EIO);
+	assert_string_equal(value, "........x");
+
+	board_says(board, RPC_BPF, -ENOENT);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -ENOENT);
+	/* Pointers that lead nowhere. */
+	attr.key = 8;
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EFAULT);
+	attr.key = user(key);
+	attr.value = 8;
+	rpc_put_bytes(says(board, 0, NULL, 32), "12345678", VALUES);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EFAULT);
+	board_stop(board);
+}
+
+/* After a call that was dropped, the next one is whole. */
+static void test_dropped(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd}, got;
+	uint64_t key = 1;
+	struct rpc_in in;
+
+	attr.key = user(&key);
+	attr.value = 8;
+	assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), -EFAULT);
+	board_says(board, RPC_BPF, -EBADMSG);
+	assert_int_equal(run_bpf(board, BPF_MAP_DELETE_ELEM, &attr, 32), -EBADMSG);
+	asked(board, &in, BPF_MAP_DELETE_ELEM, &got, 32);
+	pointer(&in, true, 0, KEYS);
+	assert_true(rpc_get_end(&in));
+	board_stop(board);
+}
+
+/* Two maps: one by its number, one that is none, one by an index into a table. */
+static void test_prog_load(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_ARRAY);
+	int32_t table[] = {-1, map->fd};
+	struct bpf_insn insns[] = {
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map->fd},
+		{.imm = map->fd},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = 12345},
+		{.imm = 16},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_IDX, .imm = 1},
+		{.imm = 0},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .imm = map->fd}, /* only a number */
+		{.imm = 0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .src_reg = 1, .imm = map->fd},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	const void *sent;
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_KPROBE}, got;
+	char log[64] = "untouched";
+	struct rpc_out *out;
+	struct rpc_in in;
+
+	attr.insns = user(insns);
+	attr.insn_cnt = sizeof(insns) / sizeof(insns[0]);
+	attr.license = user("Dual BSD/GPL");
+	attr.log_buf = user(log);
+	attr.log_size = sizeof(log);
+	attr.log_level = 1;
+	attr.fd_array = user(table);
+	out = says(board, -EACCES, NULL, sizeof(attr));
+	rpc_put_bytes(out, "R1 invalid", 11);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, sizeof(attr)), -EACCES);
+	assert_string_equal(log, "R1 invalid"); /* also of a load that failed */
+
+	asked(board, &in, BPF_PROG_LOAD, &got, sizeof(attr));
+	assert_int_equal(got.insn_cnt, attr.insn_cnt);
+	assert_int_equal(got.insns, 0);
+	assert_int_equal(got.fd_array, 0);
+	assert_int_equal(got.log_size, sizeof(log));
+	sent = pointer(&in, true, 0, sizeof(insns));
+	insns[0].imm = MAP;
+	insns[2].imm = (int32_t)RPC_NO_HANDLE;
+	insns[4].src_reg = BPF_PSEUDO_MAP_FD;
+	insns[4].imm = MAP;
+	assert_memory_equal(sent, insns, sizeof(insns));
+	assert_memory_equal(pointer(&in, true, 0, 12), "Dual BSD/GPL", 12);
+	pointer(&in, true, sizeof(log), 0);
+	for (int i = 0; i < 3; i++) /* no records */
+		pointer(&in, false, 0, 0);
+	assert_true(rpc_get_end(&in));
+	board_stop(board);
+}
+
+/* Programs that end in the middle of an instruction, or name a table that is not there. */
+static void test_odd_programs(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct bpf_insn insns[] = {
+		{.code = BPF_JMP | BPF_EXIT},
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_FD, .imm = 3},
+		{.code = 0},
+	};
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_KPROBE}, got;
+	struct bpf_insn sent[2];
+	struct rpc_in in;
+
+	attr.insns = user(insns);
+	attr.insn_cnt = 2;
+	attr.license = user("GPL");
+	board_says(board, RPC_BPF, -EINVAL);
+	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -EINVAL);
+	asked(board, &in, BPF_PROG_LOAD, &got, 144);
+	memcpy(sent, pointer(&in, true, 0, 16), sizeof(sent));
+	assert_int_equal(sent[1].imm, 3);
+
+	insns[1].src_reg = BPF_PSEUDO_MAP_IDX;
+	attr.insn_cnt = 3;
+	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -EINVAL);
+	attr.fd_array = 8;
+	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -EFAULT);
+	attr.insn_cnt = 1 << 30; /* more than can be */
+	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -E2BIG);
+	attr.insn_cnt = UINT32_MAX;
+	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -E2BIG);
+	assert_int_equal(board_unseen(board), 0);
+	board_stop(board);
+}
+
+/* More room for a log than the kernel fills is not a request for so much memory. */
+static void test_log_room(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct bpf_insn insn = {.code = BPF_JMP | BPF_EXIT};
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_KPROBE}, got;
+	char *log = mmap(NULL, 1U << 30, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct rpc_in in;
+	uint32_t room;
+
+	assert_true(log != MAP_FAILED);
+	attr.insns = user(&insn);
+	attr.insn_cnt = 1;
+	attr.license = user("GPL");
+	attr.log_level = 2;
+	attr.log_buf = user(log);
+	attr.log_size = 1U << 30;
+	rpc_put_bytes(says(board, -EINVAL, NULL, 144), "no", 3);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -EINVAL);
+	assert_string_equal(log, "no");
+	asked(board, &in, BPF_PROG_LOAD, &got, 144);
+	pointer(&in, true, 0, sizeof(insn));
+	pointer(&in, true, 0, 3);
+	assert_int_equal(rpc_get_u8(&in), 1);
+	room = rpc_get_u32(&in);
+	assert_true(room >= 16U << 20 && room < RPC_MESSAGE_MAX);
+	assert_int_equal(got.log_size, room);
+	munmap(log, 1U << 30);
+	board_stop(board);
+}
+
+/* Values that are descriptors become handles, and those of plain maps do not. */
+static void test_values(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *prog = board_object(board, BPF_ABI_PROG, PROG);
+	struct object *map = new_map(board, BPF_MAP_TYPE_PROG_ARRAY);
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd}, got;
+	uint32_t key = 0, value[2] = {(uint32_t)prog->fd, 5}, sent[2];
+	static const struct {
+		uint32_t type;
+		uint32_t wanted;
+	} cases[] = {{BPF_MAP_TYPE_PROG_ARRAY, PROG},
+		{BPF_MAP_TYPE_PERF_EVENT_ARRAY, RPC_NO_HANDLE}, {BPF_MAP_TYPE_ARRAY, 0}};
+	struct rpc_in in;
+
+	attr.key = user(&key);
+	attr.value = user(value);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		map->map_type = cases[i].type;
+		says(board, 0, NULL, 32);
+		board_ready(board);
+		assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), 0);
+		asked(board, &in, BPF_MAP_UPDATE_ELEM, &got, 32);
+		pointer(&in, true, 0, KEYS);
+		memcpy(sent, pointer(&in, true, 0, VALUES), sizeof(sent));
+		assert_int_equal(sent[0], cases[i].wanted ? cases[i].wanted : value[0]);
+		assert_int_equal(sent[1], 5);
+		assert_int_equal(value[0], prog->fd); /* the tool's own stays */
+	}
+	map->map_type = BPF_MAP_TYPE_SOCKHASH;
+	assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), -EOPNOTSUPP);
+	board_stop(board);
+}
+
+/* Batches: sizes by the count, and how many came is told. */
+static void test_batch(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+	char keys[5 * KEYS] = "", values[5 * VALUES] = "", token[4];
+	union bpf_attr attr = {.map_type = 0}, told = {.map_type = 0}, got;
+	struct rpc_out *out;
+	struct rpc_in in;
+
+	attr.batch.map_fd = (uint32_t)map->fd;
+	attr.batch.out_batch = user(token);
+	attr.batch.keys = user(keys);
+	attr.batch.values = user(values);
+	attr.batch.count = 5;
+	told.batch.count = 2;
+	told.batch.map_fd = 4711; /* is no answer */
+	out = says(board, -ENOENT, &told, 56);
+	rpc_put_bytes(out, "next", 4);
+	rpc_put_bytes(out, "key1key2", 8);
+	rpc_put_bytes(out, "value__1value__2", 16);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_BATCH, &attr, 56), -ENOENT);
+	asked(board, &in, BPF_MAP_LOOKUP_BATCH, &got, 56);
+	assert_int_equal(got.batch.map_fd, MAP);
+	pointer(&in, false, 0, 0);
+	pointer(&in, true, 4, 0);
+	pointer(&in, true, 5 * KEYS, 0);
+	pointer(&in, true, 5 * VALUES, 0);
+	assert_true(rpc_get_end(&in));
+	assert_int_equal(attr.batch.count, 2);
+	assert_int_equal(attr.batch.map_fd, map->fd);
+	assert_memory_equal(token, "next", 4);
+	assert_string_equal(keys, "key1key2");
+	assert_string_equal(values, "value__1value__2");
+
+	/* More entries than there was room for: the tool would look behind its arrays. */
+	attr.batch.count = 5;
+	told.batch.count = 6;
+	out = says(board, 0, &told, 56);
+	rpc_put_bytes(out, "next", 4);
+	rpc_put_bytes(out, NULL, 5 * KEYS);
+	rpc_put_bytes(out, NULL, 5 * VALUES);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_BATCH, &attr, 56), -EIO);
+	assert_int_equal(attr.batch.count, 5);
+
+	attr.batch.count = UINT32_MAX;
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_BATCH, &attr, 56), -E2BIG);
+	board_stop(board);
+}
+
+/* A dump costs one round trip, not two for each entry. */
+static void test_read_ahead(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+	char key[KEYS] = "", value[VALUES + 1] = "";
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
+	struct rpc_out *out = board_reply(board, RPC_MAP_WALK, 2);
+
+	rpc_put_u8(out, 1);
+	rpc_put_bytes(out, "key1value__1key2value__2", 24);
+	board_ready(board);
+	attr.next_key = user(key);
+	assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), 0);
+	assert_memory_equal(key, "key1", KEYS);
+	attr.key = user(key);
+	assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), 0);
+	assert_memory_equal(key, "key2", KEYS);
+	attr.value = user(value);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), 0);
+	assert_string_equal(value, "value__2");
+	attr.next_key = user(key);
+	assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), -ENOENT);
+	attr.value = 8;
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EFAULT);
+	board_asked(board, RPC_MAP_WALK);
+	assert_int_equal(board_unseen(board), 0);
+
+	/* What the tool writes is what it then reads: the board is asked. */
+	attr.value = user(value);
+	says(board, 0, NULL, 32);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), 0);
+	rpc_put_bytes(says(board, 0, NULL, 32), "changed_", VALUES);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), 0);
+	assert_string_equal(value, "changed_");
+	board_stop(board);
+}
+
+/* A link that is lost: each call fails, none waits. */
+static void test_lost(void **state)
+{
+	struct board *board = board_start(NULL);
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_HASH};
+
+	shutdown(board->end, SHUT_RDWR);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EIO);
+	assert_true(client_dead(board->run.client));
+	board_stop(board);
+}
+
+static int ignore_pipe(void **state)
+{
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_map_create),
+		cmocka_unit_test(test_wrong_objects),
+		cmocka_unit_test(test_per_cpu),
+		cmocka_unit_test(test_short_attr),
+		cmocka_unit_test(test_long_attr),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_prog_load),
+		cmocka_unit_test(test_odd_programs),
+		cmocka_unit_test(test_log_room),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_read_ahead),
+		cmocka_unit_test(test_lost),
+	};
+
+	return cmocka_run_group_tests(tests, ignore_pipe, NULL);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of the board's files are kept on the workstation, and when they are asked for again. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "host-usb/run/files.h"
+#include "tests/unit/run_test.h"
+
+#define SYMBOLS "ffffffff81000000 T _stext\nffffffff81000010 t helper\n"
+#define MODULES "dummy_hcd 45056 0 - Live 0xffffffffc0000000\n"
+
+static char home[] = "/tmp/test_run_cache.XXXXXX";
+static char cache[64]; /* where copies are */
+
+static struct board *start(void)
+{
+	struct board *board = board_start(NULL);
+
+	strcpy(board->run.board.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
+	strcpy(board->run.board.release, "6.1.0-test");
+	assert_int_equal(files_new(&board->run.files, &board->run), 0);
+	return board;
+}
+
+static void stop(struct board *board)
+{
+	files_free(board->run.files);
+	board_stop(board);
+}
+
+static void says(struct board *board, const char *contents)
+{
+	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), contents);
+	board_ready(board);
+}
+
+/* Opens a file and looks at its contents. */
+static void assert_contents(struct board *board, const char *path, const char *contents)
+{
+	int fd = files_open(board->run.files, path);
+	char data[256];
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	n = pread(fd, data, sizeof(data) - 1, 0);
+	assert_true(n >= 0);
+	data[n] = 0;
+	assert_string_equal(data, contents);
+	close(fd);
+}
+
+/* The board was asked for exactly these files. */
+static void assert_read(struct board *board, const char *path)
+{
+	struct rpc_in in = board_asked(board, RPC_FILE_READ);
+	char asked[256];
+
+	assert_true(rpc_get_string(&in, asked, sizeof(asked)));
+	assert_string_equal(asked, path);
+}
+
+/* How many files there are in the cache. */
+static unsigned int copies(void)
+{
+	DIR *directory = opendir(cache);
+	const struct dirent *entry;
+	unsigned int n = 0;
+
+	while (directory && (entry = readdir(directory)))
+		n += entry->d_name[0] != '.';
+	if (directory)
+		closedir(directory);
+	return n;
+}
+
+static void remove_copies(void)
+{
+	DIR *directory = opendir(cache);
+	const struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory)
+		closedir(directory);
+}
+
+static int setup(void **state)
+{
+	setenv("XDG_CACHE_HOME", home, 1);
+	unsetenv("HOME");
+	snprintf(cache, sizeof(cache), "%s/bpfd", home);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	remove_copies();
+	rmdir(cache);
+	return 0;
+}
+
+static void test_second_time(void **state)
+{
+	struct board *board = start();
+	struct stat st;
+
+	says(board, MODULES);
+	says(board, SYMBOLS);
+	says(board, MODULES);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	assert_read(board, "/proc/modules");
+	assert_read(board, "/proc/kallsyms");
+	assert_read(board, "/proc/modules");
+	assert_int_equal(board_unseen(board), 0);
+	stop(board);
+	assert_int_equal(copies(), 1);
+	assert_int_equal(stat(cache, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700); /* addresses of a kernel */
+
+	/* Also in the next run. */
+	board = start();
+	says(board, MODULES);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	stop(board);
+}
+
+/* Other modules, or another boot: the symbols are other ones. */
+static void test_changes(void **state)
+{
+	struct board *board = start();
+
+	says(board, MODULES);
+	says(board, SYMBOLS);
+	says(board, "another " MODULES);
+	says(board, "other symbols\n");
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", "other symbols\n");
+	strcpy(board->run.board.boot_id, "fedcba98-89ab-cdef-0123-456789abcdef");
+	says(board, MODULES);
+	says(board, "third\n");
+	assert_contents(board, "/proc/kallsyms", "third\n");
+	strcpy(board->run.board.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
+	says(board, MODULES);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	/* A kernel that has no modules at all. */
+	board_says(board, RPC_FILE_READ, -ENOENT);
+	says(board, "fourth\n");
+	assert_contents(board, "/proc/kallsyms", "fourth\n");
+	stop(board);
+	assert_int_equal(copies(), 4);
+}
+
+static void says_stat(struct board *board, uint32_t mode, uint64_t size)
+{
+	const struct rpc_stat st = {.mode = mode, .size = size, .ino = 5};
+
+	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
+	board_ready(board);
+}
+
+/* The kernel's types are those of its build, whatever the boot. */
+static void test_types(void **state)
+{
+	struct board *board = start();
+
+	for (int boot = 0; boot < 2; boot++) {
+		board->run.board.boot_id[0] = (char)('0' + boot);
+		says_stat(board, S_IFREG | 0444, 5);
+		if (boot == 0) {
+			says(board, "build id");
+			says(board, "types");
+		}
+		assert_contents(board, "/sys/kernel/btf/vmlinux", "types");
+		/* Those of a module are not: it may be loaded anew. */
+		says_stat(board, S_IFREG | 0444, 3);
+		says(board, boot ? "one" : "two");
+		assert_contents(board, "/sys/kernel/btf/usbcore", boot ? "one" : "two");
+	}
+	stop(board);
+	assert_int_equal(copies(), 3);
+}
+
+/* Small files, and those that change, come from the board each time. */
+static void test_others(void **state)
+{
+	struct board *board = start();
+
+	says(board, "1\n");
+	says(board, "2\n");
+	assert_contents(board, "/proc/uptime", "1\n");
+	assert_contents(board, "/proc/uptime", "2\n");
+	board_says(board, RPC_FILE_READ, -EACCES);
+	assert_int_equal(files_open(board->run.files, "/proc/iomem"), -EACCES);
+	stop(board);
+	assert_int_equal(copies(), 0);
+}
+
+static void test_nowhere_to_keep(void **state)
+{
+	static const char *const places[] = {
+		NULL, "relative/path", "/nonexistent/a/b", "/dev/null"};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct board *board;
+
+		unsetenv("XDG_CACHE_HOME");
+		if (places[i])
+			setenv("XDG_CACHE_HOME", places[i], 1);
+		board = start();
+		says(board, SYMBOLS);
+		says(board, SYMBOLS);
+		assert_contents(board, "/proc/kallsyms", SYMBOLS);
+		assert_contents(board, "/proc/kallsyms", SYMBOLS);
+		stop(board);
+		assert_int_equal(access("relative", F_OK), -1);
+	}
+}
+
+static void test_home(void **state)
+{
+	char path[128];
+	struct board *board;
+
+	unsetenv("XDG_CACHE_HOME");
+	setenv("HOME", home, 1);
+	board = start();
+	says(board, MODULES);
+	says(board, SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	stop(board);
+	snprintf(cache, sizeof(cache), "%s/.cache/bpfd", home);
+	assert_int_equal(copies(), 1);
+	remove_copies();
+	assert_int_equal(rmdir(cache), 0);
+	snprintf(path, sizeof(path), "%s/.cache", home);
+	assert_int_equal(rmdir(path), 0);
+	snprintf(cache, sizeof(cache), "%s/bpfd", home);
+}
+
+static void test_unwritable(void **state)
+{
+	struct board *board = start();
+
+	if (geteuid() == 0) {
+		/* Root may write anywhere but where nothing can be: the directory is gone. */
+		assert_int_equal(rmdir(cache), 0);
+	} else {
+		assert_int_equal(chmod(cache, 0500), 0);
+	}
+	says(board, MODULES);
+	says(board, SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	stop(board);
+	chmod(cache, 0700);
+	assert_int_equal(copies(), 0);
+}
+
+/* What was not fetched to its end is no copy: not of a reply that fails, and not what a run that
+ * was killed has left. */
+static void test_unfinished(void **state)
+{
+	char name[256], temporary[300];
+	struct board *board = start();
+	const struct dirent *entry;
+	DIR *directory;
+
+	says(board, MODULES);
+	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), "half of the sym");
+	board_part(board, -EIO);
+	board_ready(board);
+	assert_int_equal(files_open(board->run.files, "/proc/kallsyms"), -EIO);
+	assert_int_equal(copies(), 0);
+
+	says(board, MODULES);
+	says(board, SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	directory = opendir(cache);
+	while ((entry = readdir(directory)))
+		if (entry->d_name[0] != '.')
+			snprintf(name, sizeof(name), "%s/%.150s", cache, entry->d_name);
+	closedir(directory);
+	snprintf(temporary, sizeof(temporary), "%s.abcdef", name);
+	assert_int_equal(rename(name, temporary), 0);
+	assert_int_equal(truncate(temporary, 10), 0);
+	says(board, MODULES);
+	says(board, SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	stop(board);
+}
+
+/* Copies that nobody has used for a month go, others stay; using one makes it new. */
+static void test_old(void **state)
+{
+	const struct timespec old[2] = {
+		{time(NULL) - 31 * 24 * 3600, 0}, {time(NULL) - 31 * 24 * 3600, 0}};
+	const struct timespec older_week[2] = {
+		{time(NULL) - 7 * 24 * 3600, 0}, {time(NULL) - 7 * 24 * 3600, 0}};
+	struct board *board;
+	char path[128];
+	int fd;
+
+	stop(start());
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/copy%d", cache, i);
+		fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		assert_int_equal(futimens(fd, i ? older_week : old), 0);
+		close(fd);
+	}
+	board = start();
+	assert_int_equal(copies(), 1);
+	stop(board);
+}
+
+/* Names that a board chooses do not lead out of the directory. */
+static void test_names(void **state)
+{
+	struct board *board = start();
+
+	strcpy(board->run.board.boot_id, "../../etc/x");
+	says(board, MODULES);
+	says(board, SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	strcpy(board->run.board.boot_id, ".hidden");
+	says(board, MODULES);
+	says(board, SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	stop(board);
+	assert_int_equal(copies(), 0);
+}
+
+static int make_home(void **state)
+{
+	return mkdtemp(home) ? 0 : -1;
+}
+
+static int remove_home(void **state)
+{
+	return rmdir(home);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_second_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_types, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nowhere_to_keep, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_home, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unwritable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unfinished, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_old, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, make_home, remove_home);
+}
