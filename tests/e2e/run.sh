@@ -195,5 +195,7 @@ check "saying why" says 'the link to the board is lost'
 check "without the tool" gone "$tool"
 
 kill $load
+# A daemon that was killed leaves its gadget to the next one.
+gadget_start && gadget_stop
 check_no_leftovers
 finish

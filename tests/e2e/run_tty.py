@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs tools with bpfd-run under pexpect: what a person at a terminal does. argv[1]: the way to the
 board. Prints "pass NAME" or "fail NAME"."""
+import os
+import signal
 import sys
+import tempfile
 import time
 
 import pexpect
@@ -13,11 +16,16 @@ def report(good, name):
     print("pass" if good else "fail", name, flush=True)
 
 
-def start(*tool):
+def start(*tool, **environment):
     child = pexpect.spawn("bpfd-run", ["--via", VIA, *tool], timeout=90, encoding="utf-8",
-                          echo=False)
+                          echo=False, env={**os.environ, **environment})
     child.delaybeforesend = None
     return child
+
+
+# Signals that the shell which has started us ignores would be ignored by the tools as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 child = start("bpftrace", "-e",
@@ -44,3 +52,10 @@ child.sendintr()
 child.expect(pexpect.EOF)
 child.close()
 report(True, "until Ctrl-C")
+
+with tempfile.TemporaryDirectory() as empty:
+    child = start("sh", "-c", "tail -n 1 /proc/kallsyms; echo done", XDG_CACHE_HOME=empty)
+    child.expect("fetching /proc/kallsyms from the board: [0-9.]+ MB")
+    child.expect("done")
+    child.expect(pexpect.EOF)
+    report(len(os.listdir(empty + "/bpfd")) == 1, "what takes long shows itself, and is kept")
