@@ -18,7 +18,8 @@
 #include "host-usb/run/tool_ring.h"
 #include "tests/unit/run_test.h"
 
-#define HANDLE 6
+#define HANDLE	 6
+#define SENT_MAX (512U << 10)
 
 /* What the tool has mapped. */
 struct rig {
@@ -29,6 +30,7 @@ struct rig {
 	size_t bytes;
 	uint64_t *head, *tail;
 	char *data;
+	char sent[SENT_MAX]; /* what the board has sent, by its position */
 };
 
 static void map_it(struct rig *rig, size_t bytes)
@@ -96,26 +98,29 @@ static void stop(struct rig *rig)
 	board_stop(rig->board);
 }
 
-static char byte_at(uint64_t position)
-{
-	return (char)(position % 249);
-}
-
-/* The board sends so many bytes from that position on. */
+/* The board sends so many bytes from that position on: one record, or for a pipe just bytes. */
 static void receive(struct rig *rig, uint64_t position, size_t size)
 {
-	char *data = malloc(size + 1);
+	const struct perf_event_header event = {.type = PERF_RECORD_SAMPLE, .size = (uint16_t)size};
+	const uint32_t ringbuf[2] = {(uint32_t)size - BPF_RINGBUF_HDR_SZ};
+	char *data = malloc(size + 8);
 
 	for (size_t i = 0; i < size; i++)
-		data[i] = byte_at(position + i);
+		data[i] = (char)((position + i) % 249);
+	if (rig->object->class == BPF_ABI_EVENT)
+		memcpy(data, &event, sizeof(event));
+	else if (rig->object->class == BPF_ABI_MAP)
+		memcpy(data, ringbuf, sizeof(ringbuf));
 	tool_ring_receive(rig->object, position, data, size);
+	if (position < SENT_MAX && size <= SENT_MAX - position)
+		memcpy(rig->sent + position, data, size);
 	free(data);
 }
 
 static void assert_data(const struct rig *rig, uint64_t from, uint64_t to)
 {
 	for (; from < to; from++)
-		if (rig->data[from % rig->size] != byte_at(from))
+		if (rig->data[from % rig->size] != rig->sent[from])
 			fail_msg("byte %llu of the ring is wrong", (unsigned long long)from);
 }
 
@@ -132,14 +137,14 @@ static void test_event_layout(void **state)
 	assert_int_equal(page->data_tail, 0);
 	assert_int_equal(tool_ring_size(rig.object->ring), rig.size);
 	assert_false(tool_ring_readable(rig.object));
-	receive(&rig, 0, 100);
-	assert_int_equal(page->data_head, 100);
-	assert_data(&rig, 0, 100);
+	receive(&rig, 0, 104);
+	assert_int_equal(page->data_head, 104);
+	assert_data(&rig, 0, 104);
 	assert_true(tool_ring_readable(rig.object));
-	*rig.tail = 100;
+	*rig.tail = 104;
 	assert_false(tool_ring_readable(rig.object));
-	receive(&rig, 100, 0);
-	assert_int_equal(*rig.head, 100);
+	receive(&rig, 104, 0);
+	assert_int_equal(*rig.head, 104);
 	stop(&rig);
 }
 
@@ -158,9 +163,9 @@ static void test_event_wraps(void **state)
 		tool_rings_credit(rig.board->run.objects);
 	}
 	/* What is not read yet stays as it is. */
-	*rig.tail = at - 500;
-	receive(&rig, at, 700);
-	assert_data(&rig, at - 500, at + 700);
+	*rig.tail = at - 504;
+	receive(&rig, at, 704);
+	assert_data(&rig, at - 504, at + 704);
 	/* The header is no data. */
 	assert_int_equal(((struct perf_event_mmap_page *)rig.memory)->data_size, rig.size);
 	stop(&rig);
@@ -182,7 +187,7 @@ static void test_map_is_there_twice(void **state)
 	assert_memory_equal(rig.data, rig.data + rig.size, rig.size);
 	/* So a record that wraps is whole: it is read straight on. */
 	for (size_t i = rig.size / 2 + 8; i < rig.size + rig.size / 2 + 8; i++)
-		assert_int_equal(rig.data[i], byte_at(i));
+		assert_int_equal(rig.data[i], rig.sent[i]);
 	stop(&rig);
 }
 
@@ -250,49 +255,104 @@ static void test_wrong_tail(void **state)
 	stop(&rig);
 }
 
-/* Nothing that the board sends gets beyond its credit: the ring stays as it is. */
-static void test_beyond_credit(void **state)
+/* Data where none may be: the ring stays as it is, and takes nothing more. */
+static void test_wrong_place(void **state)
+{
+	static const struct {
+		uint64_t position;
+		int64_t size; /* below 0: so much more than there is credit for */
+	} wrong[] = {{0, 8}, {56, 8}, {72, 8}, {64, -8}, {64, -60000}, {8192, 8}, {UINT64_MAX, 8},
+		{UINT64_MAX - 7, 8}, {1ULL << 63, 8}, {64 + (1ULL << 32), 8}};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		int64_t size = wrong[i].size;
+		struct rig rig;
+
+		start_event(&rig);
+		receive(&rig, 0, 64);
+		assert_int_equal(*rig.head, 64);
+		if (size < 0)
+			size = (int64_t)rig.size - 64 - size;
+		receive(&rig, wrong[i].position, (size_t)size);
+		assert_int_equal(*rig.head, 64);
+		for (size_t at = 64; at < rig.size; at++)
+			assert_int_equal(rig.data[at], 0);
+		receive(&rig, 64, 8);
+		assert_int_equal(*rig.head, 64);
+		stop(&rig);
+	}
+}
+
+/* All the credit may be used, at once. */
+static void test_full(void **state)
 {
 	struct rig rig;
-	static const uint64_t positions[] = {
-		0, 63, UINT64_MAX, UINT64_MAX - 8, 1ULL << 63, 1ULL << 32};
 
 	start_event(&rig);
-	receive(&rig, 0, rig.size + 1);
-	assert_int_equal(*rig.head, 0);
 	receive(&rig, 0, 64);
-	assert_int_equal(*rig.head, 64);
-	for (size_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++) {
-		receive(&rig, positions[i], 8);
-		assert_int_equal(*rig.head, 64);
-		assert_data(&rig, 0, 64);
-	}
-	receive(&rig, 64, rig.size - 63);
-	assert_int_equal(*rig.head, 64);
-	receive(&rig, rig.size, 8);
-	assert_int_equal(*rig.head, 64);
 	receive(&rig, 64, rig.size - 64);
 	assert_int_equal(*rig.head, rig.size);
 	assert_data(&rig, 0, rig.size);
 	stop(&rig);
 }
 
+/* The tools trust the sizes within the data. */
+static void test_wrong_records(void **state)
+{
+	static const struct {
+		uint16_t first, second; /* sizes that two records claim; they have 16 bytes each */
+		bool good;
+	} events[] = {{16, 16, true}, {32, 16, true}, {8, 8, false}, {16, 8, false},
+		{16, 24, false}, {0, 16, false}, {16, 0, false}, {12, 20, false}, {40, 16, false},
+		{16, UINT16_MAX, false}};
+	static const struct {
+		uint32_t length; /* of a record in 32 bytes */
+		bool good;
+	} maps[] = {{24, true}, {17, true}, {24 | BPF_RINGBUF_DISCARD_BIT, true}, {25, false},
+		{16, false}, {UINT32_MAX, false}, {0x3fffffff, false}, {0, false}};
+	struct rig rig;
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		struct perf_event_header data[4] = {{.type = PERF_RECORD_SAMPLE}};
+
+		data[0].size = events[i].first;
+		data[2].size = events[i].second;
+		start_event(&rig);
+		tool_ring_receive(rig.object, 0, data, sizeof(data));
+		assert_int_equal(*rig.head, events[i].good ? sizeof(data) : 0);
+		stop(&rig);
+	}
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		const uint32_t data[8] = {maps[i].length, 0, 1, 2, 3, 4, 5, 6};
+
+		start_map(&rig);
+		tool_ring_receive(rig.object, 0, data, sizeof(data));
+		assert_int_equal(*rig.head, maps[i].good ? sizeof(data) : 0);
+		stop(&rig);
+	}
+	/* Half a header. */
+	start_event(&rig);
+	tool_ring_receive(rig.object, 0, "\0\0\0\0", 4);
+	assert_int_equal(*rig.head, 0);
+	stop(&rig);
+}
+
 /* Data that comes before the reply to the request that opens the ring is not lost. */
 static void test_data_before_reply(void **state)
 {
-	static const char early[] = "early record";
+	static const struct perf_event_header early = {.type = PERF_RECORD_LOST, .size = 8};
 	struct rig rig;
 
 	memset(&rig, 0, sizeof(rig));
 	rig.page = (size_t)sysconf(_SC_PAGESIZE);
 	rig.board = board_start(NULL);
 	rig.object = board_object(rig.board, BPF_ABI_EVENT, HANDLE);
-	board_push(rig.board, HANDLE + 1, 0, early, sizeof(early)); /* nobody's */
-	board_push(rig.board, HANDLE, 0, early, sizeof(early));
+	board_push(rig.board, HANDLE + 1, 0, &early, sizeof(early)); /* nobody's */
+	board_push(rig.board, HANDLE, 0, &early, sizeof(early));
 	board_says(rig.board, RPC_RING_OPEN, 0);
 	assert_int_equal(tool_ring_open_event(rig.object, rig.page), 0);
 	map_it(&rig, 2 * rig.page);
-	assert_memory_equal(rig.memory + rig.page, early, sizeof(early));
+	assert_memory_equal(rig.memory + rig.page, &early, sizeof(early));
 	assert_true(tool_ring_readable(rig.object));
 	stop(&rig);
 }
@@ -307,10 +367,18 @@ static void test_board_refuses(void **state)
 	assert_int_equal(tool_ring_open_event(object, page), -EBUSY);
 	assert_null(object->ring);
 	assert_false(tool_ring_readable(object));
-	/* And it can be tried again, with another size. */
-	board_says(board, RPC_RING_OPEN, 0);
-	assert_int_equal(tool_ring_open_event(object, 4 * page), 0);
-	assert_int_equal(tool_ring_size(object->ring), 4 * page);
+	board_stop(board);
+}
+
+/* A number that is no answer must not become the address of a mapping. */
+static void test_no_number(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *object = board_object(board, BPF_ABI_EVENT, HANDLE);
+
+	board_says(board, RPC_RING_OPEN, 0x10000000);
+	assert_int_equal(tool_ring_open_event(object, (size_t)sysconf(_SC_PAGESIZE)), -EIO);
+	assert_null(object->ring);
 	board_stop(board);
 }
 
@@ -340,6 +408,8 @@ static void test_pipe(void **state)
 	char data[5000];
 	int ends[2];
 	ssize_t n;
+	enum rpc_op op;
+	struct rpc_in in;
 
 	rig.board = board_start(NULL);
 	rig.object = board_object(rig.board, OBJECT_STREAM, HANDLE);
@@ -348,12 +418,11 @@ static void test_pipe(void **state)
 	assert_int_equal(tool_ring_open_pipe(rig.object, ends[1], PIPE_CREDIT), 0);
 	for (sent = 0; sent < PIPE_CREDIT; sent += 1024)
 		receive(&rig, sent, 1024);
-	receive(&rig, sent, 1); /* beyond its credit */
 	assert_true(tool_rings_credit(rig.board->run.objects));
 	do {
 		n = read(ends[0], data, sizeof(data));
 		for (ssize_t i = 0; i < n; i++)
-			assert_int_equal(data[i], byte_at(got + (uint64_t)i));
+			assert_int_equal(data[i], rig.sent[got + (uint64_t)i]);
 		got += n > 0 ? (uint64_t)n : 0;
 		tool_rings_credit(rig.board->run.objects);
 	} while (n > 0);
@@ -361,10 +430,18 @@ static void test_pipe(void **state)
 	/* New data goes straight on. */
 	receive(&rig, sent, 100);
 	assert_int_equal(read(ends[0], data, sizeof(data)), 100);
-	assert_int_equal(data[99], byte_at(sent + 99));
+	assert_memory_equal(data, rig.sent + sent, 100);
+	/* When nobody reads it any more, the board stops to send. */
 	close(ends[0]);
-	receive(&rig, sent + 100, 100); /* nobody reads it any more */
+	receive(&rig, sent + 100, 100);
 	tool_rings_credit(rig.board->run.objects);
+	tool_rings_credit(rig.board->run.objects);
+	assert_null(object_next(rig.board->run.objects, NULL));
+	do {
+		in = board_asked_any(rig.board, &op);
+	} while (op == RPC_RING_CREDIT);
+	assert_int_equal(op, RPC_CLOSE);
+	assert_int_equal(rpc_get_u32(&in), HANDLE);
 	board_stop(rig.board);
 }
 
@@ -382,9 +459,12 @@ int main(void)
 		cmocka_unit_test(test_map_is_there_twice),
 		cmocka_unit_test(test_credit),
 		cmocka_unit_test(test_wrong_tail),
-		cmocka_unit_test(test_beyond_credit),
+		cmocka_unit_test(test_wrong_place),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_wrong_records),
 		cmocka_unit_test(test_data_before_reply),
 		cmocka_unit_test(test_board_refuses),
+		cmocka_unit_test(test_no_number),
 		cmocka_unit_test(test_wakes),
 		cmocka_unit_test(test_pipe),
 	};
