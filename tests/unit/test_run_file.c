@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls on files of the board. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+
+#include <cmocka.h>
+
+#include "host-usb/run/files.h"
+#include "tests/unit/run_test.h"
+
+#define PATH "/sys/kernel/tracing/events"
+
+static struct board *start(void)
+{
+	struct board *board;
+
+	unsetenv("XDG_CACHE_HOME");
+	unsetenv("HOME");
+	board = board_start(NULL);
+	assert_int_equal(files_new(&board->run.files, &board->run), 0);
+	return board;
+}
+
+static void stop(struct board *board)
+{
+	struct files *files = board->run.files;
+	struct objects *objects = board->run.objects;
+
+	board->run.objects = NULL; /* they are ended before the files that they show */
+	objects_free(objects);
+	files_free(files);
+	board_stop(board);
+}
+
+static int64_t run_call(
+	struct board *board, call_handler *handler, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	const uint64_t args[6] = {a, b, c, d};
+	const struct call call = board_call(board, 0, args);
+
+	return handler(&call);
+}
+
+static struct object *open_directory(struct board *board)
+{
+	struct object *object = board_object(board, OBJECT_DIRECTORY, RPC_NO_HANDLE);
+
+	object->path = strdup(PATH);
+	return object;
+}
+
+static void put_entry(struct rpc_out *out, const char *name, uint32_t mode, uint64_t ino)
+{
+	const struct rpc_stat st = {.mode = mode, .ino = ino};
+
+	rpc_put_string(out, name);
+	rpc_put_stat(out, &st);
+}
+
+/* All entries come once, whatever room there is; also the longest name. */
+static void test_list(void **state)
+{
+	char longest[NAME_MAX + 1], buffer[512];
+	struct board *board = start();
+	struct object *object = open_directory(board);
+	struct rpc_out *out = board_reply(board, RPC_FILE_LIST, 0);
+	int found[6] = {0};
+	int64_t n;
+
+	memset(longest, 'n', NAME_MAX);
+	longest[NAME_MAX] = 0;
+	rpc_put_u32(out, 2);
+	put_entry(out, "sched", S_IFDIR | 0755, 77);
+	put_entry(out, "enable", S_IFREG | 0644, 78);
+	out = board_part(board, 0);
+	rpc_put_u32(out, 2);
+	put_entry(out, "link", S_IFLNK | 0777, 79);
+	put_entry(out, longest, S_IFREG | 0644, 80);
+	board_ready(board);
+	while ((n = run_call(board, sys_getdents64, (uint64_t)object->fd, user(buffer), 300, 0)) >
+		0) {
+		assert_true(n <= 300);
+		for (int64_t at = 0; at < n;) {
+			const struct dirent64 *entry = (void *)(buffer + at);
+
+			assert_true(entry->d_reclen % 8 == 0 && entry->d_reclen <= n - at);
+			found[0] += !strcmp(entry->d_name, ".") && entry->d_type == DT_DIR;
+			found[1] += !strcmp(entry->d_name, "..") && entry->d_type == DT_DIR;
+			found[2] += !strcmp(entry->d_name, "sched") && entry->d_type == DT_DIR &&
+				    entry->d_ino == 77;
+			found[3] += !strcmp(entry->d_name, "enable") && entry->d_type == DT_REG;
+			found[4] += !strcmp(entry->d_name, "link") && entry->d_type == DT_LNK;
+			found[5] += !strcmp(entry->d_name, longest) && entry->d_ino == 80;
+			at += entry->d_reclen;
+		}
+	}
+	assert_int_equal(n, 0);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(found[i], 1);
+
+	/* Again from the start: known for a while. Too little room for one entry. */
+	assert_int_equal(run_call(board, sys_lseek, (uint64_t)object->fd, 0, SEEK_SET, 0), 0);
+	assert_true(run_call(board, sys_getdents64, (uint64_t)object->fd, user(buffer), 24, 0) > 0);
+	assert_int_equal(
+		run_call(board, sys_lseek, (uint64_t)object->fd, (uint64_t)-1, SEEK_SET, 0),
+		-EINVAL);
+	assert_int_equal(run_call(board, sys_getdents64, (uint64_t)object->fd, user(buffer), 16, 0),
+		-EINVAL);
+	assert_int_equal(run_call(board, sys_getdents64, (uint64_t)object->fd, 8, 300, 0), -EFAULT);
+	assert_int_equal(
+		run_call(board, sys_getdents64, 12345, user(buffer), 300, 0), CALL_CONTINUE);
+	assert_int_equal(board->count, 1);
+	stop(board);
+}
+
+/* Names that would lead elsewhere, or entries that are not there. */
+static void test_wrong_lists(void **state)
+{
+	static const char *const names[] = {"../../etc", "/", "", ".", ".."};
+	char buffer[512];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) + 1; i++) {
+		struct board *board = start();
+		struct object *object = open_directory(board);
+		struct rpc_out *out = board_reply(board, RPC_FILE_LIST, 0);
+		bool named = i < sizeof(names) / sizeof(names[0]);
+
+		rpc_put_u32(out, named ? 1 : UINT32_MAX);
+		put_entry(out, named ? names[i] : "x", S_IFREG, 1);
+		board_ready(board);
+		assert_int_equal(run_call(board, sys_getdents64, (uint64_t)object->fd, user(buffer),
+					 sizeof(buffer), 0),
+			-EIO);
+		stop(board);
+	}
+}
+
+static void test_stat(void **state)
+{
+	const struct rpc_stat told = {.mode = S_IFREG | 0440,
+		.nlink = 2,
+		.size = 5000000000,
+		.ino = 1234567890123,
+		.dev_major = 7,
+		.dev_minor = 300,
+		.block_size = 4096,
+		.mtime_s = -5,
+		.mtime_ns = 999};
+	struct board *board = start();
+	struct statx stx;
+	struct stat st;
+	struct rpc_in in;
+	char path[64];
+
+	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &told);
+	board_ready(board);
+	assert_int_equal(run_call(board, sys_lstat, user("/sys/kernel/x"), user(&st), 0, 0), 0);
+	assert_int_equal(st.st_size, told.size);
+	assert_int_equal(st.st_ino, told.ino);
+	assert_int_equal(st.st_mode, told.mode);
+	assert_int_equal(st.st_dev, makedev(7, 300));
+	assert_int_equal(st.st_mtim.tv_sec, -5);
+	assert_int_equal(st.st_mtim.tv_nsec, 999);
+	in = board_asked(board, RPC_FILE_STAT);
+	assert_true(rpc_get_string(&in, path, sizeof(path)));
+	assert_string_equal(path, "/sys/kernel/x");
+	assert_int_equal(rpc_get_u32(&in), RPC_NOFOLLOW);
+
+	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &told);
+	board_ready(board);
+	{
+		const uint64_t args[6] = {
+			(uint64_t)AT_FDCWD, user("/proc/stat"), 0, STATX_ALL, user(&stx)};
+		const struct call call = board_call(board, SYS_statx, args);
+
+		assert_int_equal(sys_statx(&call), 0);
+	}
+	assert_int_equal(stx.stx_size, told.size);
+	assert_int_equal(stx.stx_mode, told.mode);
+	in = board_asked(board, RPC_FILE_STAT);
+	rpc_get_string(&in, path, sizeof(path));
+	assert_int_equal(rpc_get_u32(&in), 0);
+
+	board_says(board, RPC_FILE_STAT, -ENOENT);
+	assert_int_equal(
+		run_call(board, sys_stat, user("/sys/kernel/x"), user(&st), 0, 0), -ENOENT);
+	assert_int_equal(
+		run_call(board, sys_stat, user("/etc/passwd"), user(&st), 0, 0), CALL_CONTINUE);
+	stop(board);
+}
+
+/* As readlink(2): cut, without a NUL. */
+static void test_link(void **state)
+{
+	char target[16] = "..............x";
+	struct board *board = start();
+
+	for (int i = 0; i < 2; i++) {
+		rpc_put_string(board_reply(board, RPC_FILE_LINK, 0), "/devices/x");
+		board_ready(board);
+	}
+	assert_int_equal(
+		run_call(board, sys_readlink, user("/sys/block/sda"), user(target), 4, 0), 4);
+	assert_string_equal(target, "/dev..........x");
+	assert_int_equal(
+		run_call(board, sys_readlink, user("/sys/block/sda"), user(target), 16, 0), 10);
+	assert_memory_equal(target, "/devices/x....x", 15);
+	assert_int_equal(
+		run_call(board, sys_readlink, user("/sys/block/sda"), user(target), 0, 0), -EINVAL);
+	stop(board);
+}
+
+static struct object *open_writer(struct board *board)
+{
+	struct object *object = board_object(board, OBJECT_WRITER, RPC_NO_HANDLE);
+
+	object->path = strdup("/sys/kernel/tracing/kprobe_events");
+	return object;
+}
+
+static void assert_written(struct board *board, const char *text)
+{
+	struct rpc_in in = board_asked(board, RPC_FILE_WRITE);
+	char got[256];
+
+	assert_true(rpc_get_string(&in, got, sizeof(got)));
+	assert_string_equal(got, "/sys/kernel/tracing/kprobe_events");
+	assert_int_equal(rpc_get_u32(&in), RPC_APPEND);
+	assert_true(rpc_get_string(&in, got, sizeof(got)));
+	assert_string_equal(got, text);
+	assert_true(rpc_get_end(&in));
+}
+
+/* Each write is one there, with its own result. */
+static void test_write(void **state)
+{
+	struct iovec vector[65] = {{(void *)(uintptr_t) "p:a", 3}, {(void *)(uintptr_t) " b\n", 3}};
+	struct board *board = start();
+	uint64_t fd = (uint64_t)open_writer(board)->fd;
+
+	board_says(board, RPC_FILE_WRITE, 6);
+	assert_int_equal(run_call(board, sys_write, fd, user("p:a b\n"), 6, 0), 6);
+	assert_written(board, "p:a b\n");
+	board_says(board, RPC_FILE_WRITE, -EINVAL);
+	assert_int_equal(run_call(board, sys_writev, fd, user(vector), 2, 0), -EINVAL);
+	assert_written(board, "p:a b\n");
+	/* More than was written: a tool would go on behind its buffer. */
+	board_says(board, RPC_FILE_WRITE, 7);
+	assert_int_equal(run_call(board, sys_write, fd, user("p:a b\n"), 6, 0), -EIO);
+	assert_written(board, "p:a b\n");
+
+	assert_int_equal(run_call(board, sys_write, fd, 8, 6, 0), -EFAULT);
+	assert_int_equal(run_call(board, sys_write, fd, user("x"), UINT64_MAX, 0), -EFBIG);
+	/* Files of the workstation with high numbers are the kernel's, whatever is written. */
+	assert_int_equal(
+		run_call(board, sys_writev, STDIN_FILENO, user(vector), 65, 0), CALL_CONTINUE);
+	assert_int_equal(run_call(board, sys_writev, STDIN_FILENO, 8, 2, 0), CALL_CONTINUE);
+	stop(board);
+}
+
+/* A shell moves the descriptor to 1: what is written there goes to the board at the latest when it
+ * is closed. */
+static void test_write_by_duplicate(void **state)
+{
+	struct board *board = start();
+	struct object *object = open_writer(board);
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(write(fd, "p:x y\n", 6), 6);
+	board_says(board, RPC_FILE_WRITE, 6);
+	close(fd);
+	objects_reap(board->run.objects);
+	assert_written(board, "p:x y\n");
+	assert_null(object_next(board->run.objects, NULL));
+	stop(board);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_wrong_lists),
+		cmocka_unit_test(test_stat),
+		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_by_duplicate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
