@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A process under the real filter, its system calls answered by the real supervisor. */
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "host-usb/run/files.h"
+#include "host-usb/run/notify.h"
+#include "host-usb/run/wait.h"
+#include "tests/unit/run_test.h"
+#include "tests/unit/skip.h"
+
+#define MAP 40
+
+/* In the tool: ends it with the number of the line that is not as it should be, below 256. */
+#define MUST(condition)                         \
+	do {                                    \
+		if (!(condition))               \
+			_exit(__LINE__ & 0xff); \
+	} while (0)
+
+static int bpf(uint32_t command, union bpf_attr *attr, uint32_t size)
+{
+	return (int)syscall(SYS_bpf, command, attr, size);
+}
+
+static int create_map(void)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096};
+
+	return bpf(BPF_MAP_CREATE, &attr, 72);
+}
+
+/* Runs `tool` in a child under the filter until it ends. Returns its wait status. */
+static int run_tool(struct board *board, void (*tool)(void))
+{
+	int sockets[2], status;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {.space = {0}};
+	char byte = 0;
+	struct iovec data = {&byte, 1};
+	struct msghdr message = {.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	sigset_t none;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+	board->run.tool = fork();
+	if (board->run.tool == 0) {
+		int listener;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		alarm(60);
+		listener = notify_install(board->run.fd_base, false);
+		MUST(listener >= 0);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &listener, sizeof(listener));
+		MUST(sendmsg(sockets[1], &message, 0) == 1);
+		close(listener);
+		tool();
+		_exit(0);
+	}
+	close(sockets[1]);
+	assert_int_equal(recvmsg(sockets[0], &message, MSG_CMSG_CLOEXEC), 1);
+	memcpy(&board->run.listener, CMSG_DATA(&control.header), sizeof(int));
+	status = supervisor_run(&board->run);
+	close(sockets[0]);
+	close(board->run.listener);
+	if (status)
+		print_message("# the tool ended with status 0x%x: line %d modulo 256\n", status,
+			WEXITSTATUS(status));
+	return status;
+}
+
+static struct board *start(void)
+{
+	struct board *board = board_start(NULL);
+
+	assert_int_equal(files_new(&board->run.files, &board->run), 0);
+	assert_int_equal(waits_new(&board->run.waits), 0);
+	strcpy(board->run.board.release, "5.10.0-board");
+	strcpy(board->run.board.machine, "aarch64");
+	return board;
+}
+
+static void stop(struct board *board)
+{
+	struct files *files = board->run.files;
+	struct waits *waits = board->run.waits;
+
+	board_stop(board);
+	waits_free(waits);
+	files_free(files);
+}
+
+static void says_map(struct board *board)
+{
+	struct rpc_out *out = board_reply(board, RPC_BPF, MAP);
+
+	rpc_put_bytes(out, NULL, 72);
+	rpc_put_u32(out, BPF_ABI_MAP);
+	rpc_put_u32(out, BPF_MAP_TYPE_RINGBUF);
+	rpc_put_u32(out, 0);
+	rpc_put_u32(out, 0);
+	rpc_put_u32(out, 4096);
+	rpc_put_u32(out, 0);
+	board_ready(board);
+}
+
+static void tool_names(void)
+{
+	struct utsname uts;
+
+	MUST(uname(&uts) == 0);
+	MUST(strcmp(uts.release, "5.10.0-board") == 0);
+	MUST(strcmp(uts.machine, "aarch64") == 0);
+	MUST(create_map() == -1 && errno == EPERM);
+	MUST(access("/etc/passwd", R_OK) == 0);
+	MUST(access("/sys/kernel/btf/vmlinux", R_OK) == -1 && errno == ENOENT);
+}
+
+static void test_names(void **state)
+{
+	struct board *board = start();
+
+	board_says(board, RPC_BPF, -EPERM);
+	board_says(board, RPC_FILE_ACCESS, -ENOENT);
+	assert_int_equal(run_tool(board, tool_names), 0);
+	stop(board);
+}
+
+/* Duplicates, a child, and a descriptor that is put in the place of it. */
+static void tool_descriptors(void)
+{
+	int fd = create_map(), copy, status;
+	pid_t child;
+
+	MUST(fd > 2 && fd < 900);
+	MUST(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	copy = dup(fd);
+	close(fd);
+	child = fork();
+	if (child == 0) {
+		union bpf_attr attr = {.map_fd = (uint32_t)copy};
+
+		MUST(bpf(BPF_MAP_FREEZE, &attr, 4) == -1 && errno == EBUSY);
+		_exit(0);
+	}
+	MUST(waitpid(child, &status, 0) == child && status == 0);
+	MUST(dup2(STDIN_FILENO, copy) == copy);
+	MUST(create_map() == -1 && errno == ENOMEM); /* what was closed is closed there by then */
+}
+
+static void test_descriptors(void **state)
+{
+	struct board *board = start();
+
+	says_map(board);
+	board_says(board, RPC_BPF, -EBUSY);
+	board_says(board, RPC_BPF, -ENOMEM);
+	assert_int_equal(run_tool(board, tool_descriptors), 0);
+	board_asked(board, RPC_BPF);
+	board_asked(board, RPC_BPF);
+	assert_closed(board, MAP);
+	board_asked(board, RPC_BPF);
+	assert_null(object_next(board->run.objects, NULL));
+	stop(board);
+}
+
+static volatile sig_atomic_t alarmed;
+
+static void on_alarm(int number)
+{
+	alarmed = 1;
+}
+
+/* poll(2) of a ring: held until there is something, the time is up, or a signal comes. */
+static void tool_poll(void)
+{
+	const struct sigaction act = {.sa_handler = on_alarm};
+	struct pollfd polled[3] = {
+		{.events = POLLIN}, {.fd = -1, .events = POLLIN}, {.events = POLLIN}};
+	int fd = create_map();
+	uint64_t *memory;
+
+	MUST(fd >= 0);
+	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	MUST(memory != MAP_FAILED);
+	polled[0].fd = polled[2].fd = fd; /* twice the same */
+	MUST(poll(polled, 3, 5000) == 2); /* data came with the reply */
+	MUST(polled[0].revents == POLLIN && polled[1].revents == 0);
+	MUST(polled[2].revents == POLLIN);
+	__atomic_store_n(&memory[0], 16, __ATOMIC_RELEASE); /* all is read */
+	MUST(poll(polled, 3, 0) == 0);
+	MUST(poll(polled, 1, 30) == 0 && polled[0].revents == 0);
+	sigaction(SIGALRM, &act, NULL);
+	alarm(1);
+	MUST(poll(polled, 1, 20000) == -1 && errno == EINTR && alarmed);
+	alarm(60);
+}
+
+static void test_poll(void **state)
+{
+	static const uint32_t record[4] = {8};
+	struct board *board = start();
+
+	says_map(board);
+	board_push(board, MAP, 0, record, sizeof(record));
+	board_says(board, RPC_RING_OPEN, 0);
+	assert_int_equal(run_tool(board, tool_poll), 0);
+	stop(board);
+}
+
+static void tool_files(void)
+{
+	char data[32] = "";
+	struct stat st;
+	int fd = open("/proc/version", O_RDONLY), directory;
+
+	MUST(fd >= 0 && fd < 900);
+	MUST(read(fd, data, sizeof(data)) == 12 && strcmp(data, "Linux board\n") == 0);
+	MUST(write(fd, "x", 1) == -1);
+	close(fd);
+	directory = open("/sys/kernel/tracing", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	MUST(directory >= 960);
+	MUST(syscall(SYS_fstat, directory, &st) == 0 && st.st_ino == 4242);
+	MUST(openat(directory, "nothing", O_RDONLY) == -1 && errno == ENOENT);
+}
+
+static void test_files(void **state)
+{
+	const struct rpc_stat st = {.mode = S_IFDIR | 0700, .ino = 4242};
+	struct board *board = start();
+
+	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), "Linux board\n");
+	board_ready(board);
+	for (int i = 0; i < 2; i++) {
+		rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
+		board_ready(board);
+	}
+	board_says(board, RPC_FILE_READ, -ENOENT);
+	assert_int_equal(run_tool(board, tool_files), 0);
+	stop(board);
+}
+
+/* Without the board: the call fails, and the tool is ended. */
+static void tool_lost(void)
+{
+	MUST(create_map() == -1);
+	pause();
+}
+
+static void test_lost(void **state)
+{
+	struct board *board = start();
+
+	shutdown(board->end, SHUT_RDWR);
+	assert_int_equal(run_tool(board, tool_lost), -125);
+	assert_int_equal(waitpid(board->run.tool, NULL, WNOHANG), -1); /* and it is no more */
+	stop(board);
+}
+
+static int setup(void **state)
+{
+	unsetenv("XDG_CACHE_HOME");
+	unsetenv("HOME");
+	signal(SIGPIPE, SIG_IGN);
+	return supervisor_signals();
+}
+
+static void test_needs_filter(void **state)
+{
+	skip_because("this kernel has no seccomp user notifications");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_poll),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_lost),
+	};
+	const struct CMUnitTest none[] = {
+		cmocka_unit_test(test_needs_filter),
+	};
+
+	if (notify_check() < 0)
+		return cmocka_run_group_tests(none, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
