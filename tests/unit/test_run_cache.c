@@ -75,7 +75,7 @@ static unsigned int copies(void)
 	unsigned int n = 0;
 
 	while (directory && (entry = readdir(directory)))
-		n += entry->d_name[0] != '.';
+		n += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
 	if (directory)
 		closedir(directory);
 	return n;
@@ -87,7 +87,7 @@ static void remove_copies(void)
 	const struct dirent *entry;
 
 	while (directory && (entry = readdir(directory)))
-		if (entry->d_name[0] != '.')
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
 			unlinkat(dirfd(directory), entry->d_name, 0);
 	if (directory)
 		closedir(directory);
@@ -322,12 +322,41 @@ static void test_old(void **state)
 	stop(board);
 }
 
+/* Symbols without addresses are those of somebody who may not see them: the next one may. */
+static void test_hidden(void **state)
+{
+	static const char hidden[] = "0000000000000000 T _stext\n0000000000000000 t helper\n";
+	struct board *board = start();
+
+	says(board, MODULES);
+	says(board, hidden);
+	says(board, MODULES);
+	says(board, SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", hidden);
+	assert_int_equal(copies(), 0);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	stop(board);
+	assert_int_equal(copies(), 1);
+}
+
+/* Without a boot's id all boots look the same. */
+static void test_no_boot_id(void **state)
+{
+	struct board *board = start();
+
+	board->run.board.boot_id[0] = 0;
+	says(board, SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	stop(board);
+	assert_int_equal(copies(), 0);
+}
+
 /* Names that a board chooses do not lead out of the directory. */
 static void test_names(void **state)
 {
 	struct board *board = start();
 
-	strcpy(board->run.board.boot_id, "../../etc/x");
+	strcpy(board->run.board.boot_id, "../x"); /* beside the directory, where it could be */
 	says(board, MODULES);
 	says(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
@@ -361,6 +390,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unwritable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unfinished, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hidden, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_boot_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 	};
 
