@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -261,6 +262,40 @@ static void test_files(void **state)
 	stop(board);
 }
 
+/* Opens its own descriptor anew, again and again, in two processes: that ends neither the map nor
+ * the supervisor, which looks whether others have it open. */
+static void tool_opens_anew(void)
+{
+	int fd = create_map(), status;
+	union bpf_attr attr = {.map_fd = (uint32_t)fd};
+	char path[64];
+	pid_t child;
+
+	MUST(fd >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	child = fork();
+	for (int i = 0; i < 2000; i++) {
+		int other = open(path, O_RDWR);
+
+		MUST(other >= 0);
+		close(other);
+	}
+	if (child == 0)
+		_exit(0);
+	MUST(waitpid(child, &status, 0) == child && status == 0);
+	MUST(bpf(BPF_MAP_FREEZE, &attr, 4) == -1 && errno == EBUSY);
+}
+
+static void test_opens_anew(void **state)
+{
+	struct board *board = start();
+
+	says_map(board);
+	board_says(board, RPC_BPF, -EBUSY);
+	assert_int_equal(run_tool(board, tool_opens_anew), 0);
+	stop(board);
+}
+
 /* Without the board: the call fails, and the tool is ended. */
 static void tool_lost(void)
 {
@@ -298,6 +333,7 @@ int main(void)
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_poll),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_opens_anew),
 		cmocka_unit_test(test_lost),
 	};
 	const struct CMUnitTest none[] = {
