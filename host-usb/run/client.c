@@ -33,6 +33,7 @@ struct client {
 	size_t reply_size; /* of the reply that was handed out: passed over with the next read */
 	bool more, dead;
 	uint64_t start_ns;
+	uint64_t heard_ns; /* when something came last, or a wait began */
 	uint64_t asked_ns; /* when we last looked whether waiting makes sense */
 };
 
@@ -196,9 +197,10 @@ static int fill(struct client *c)
 		return -EIO;
 	}
 	n = read(c->in, c->data + c->to, c->room - c->to);
-	if (n > 0)
+	if (n > 0) {
 		c->to += (size_t)n;
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		c->heard_ns = now_ns();
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		c->dead = true;
 	return c->dead ? -EIO : 0;
 }
@@ -251,7 +253,7 @@ static int ask_abort(struct client *c)
 	if (now - c->asked_ns < ABORT_MS * 1000000ULL)
 		return 0;
 	c->asked_ns = now;
-	if (!c->events.abort(c->events.arg, (now - c->start_ns) / 1000000))
+	if (!c->events.abort(c->events.arg, (now - c->heard_ns) / 1000000))
 		return 0;
 	c->dead = true;
 	return -EINTR;
@@ -343,7 +345,7 @@ int64_t client_call(struct client *client, struct rpc_in *reply)
 
 	*reply = (struct rpc_in){.data = NULL};
 	client->more = false;
-	client->start_ns = now_ns();
+	client->start_ns = client->heard_ns = now_ns();
 	rpc_end(&client->out, client->request);
 	ret = send_all(client);
 	if (!ret)

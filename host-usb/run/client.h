@@ -14,8 +14,9 @@ struct client;
 struct client_events {
 	/* Data of a ring has arrived. It is valid during the call. */
 	void (*data)(void *arg, uint32_t handle, uint64_t position, const void *data, size_t size);
-	/* Whether to give up a wait that has lasted so long; asked every now and then. */
-	bool (*abort)(void *arg, uint64_t waited_ms);
+	/* Whether to give up waiting for a board that has been silent for so long; asked every now
+	 * and then. */
+	bool (*abort)(void *arg, uint64_t silent_ms);
 	void *arg;
 };
 

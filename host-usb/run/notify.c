@@ -42,6 +42,7 @@ enum filter {
 	PERF_IOCTLS,  /* ioctl: those of perf events */
 	SHARED_FILES, /* mmap: shared, of a file */
 	SEEN_FDS,     /* the first argument is one of the descriptors from fd_base on */
+	SIGNAL_0,     /* kill: whether the process exists */
 	MEMLOCK_1,    /* the first argument is RLIMIT_MEMLOCK */
 	MEMLOCK_2,    /* the second one */
 };
@@ -78,6 +79,8 @@ static const struct syscall_entry {
 	CALL(write, SEEN_FDS),
 	CALL(pwrite64, SEEN_FDS),
 	CALL(writev, SEEN_FDS),
+	CALL(kill, SIGNAL_0),
+	CALL(pidfd_open, ALL),
 	CALL(uname, ALL),
 	CALL(prlimit64, MEMLOCK_2),
 #ifdef __NR_setrlimit
@@ -126,6 +129,9 @@ static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, i
 		break;
 	case SEEN_FDS:
 		compare = SCMP_A0_32(SCMP_CMP_GE, (uint32_t)fd_base);
+		break;
+	case SIGNAL_0:
+		compare = SCMP_A1_32(SCMP_CMP_EQ, 0);
 		break;
 	case MEMLOCK_1:
 		compare = SCMP_A0_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);

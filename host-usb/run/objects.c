@@ -18,12 +18,13 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
-#define BUCKETS	      1024
-#define EVENTS_SIZE   4096
-#define SUSPECT_TRIES 50 /* looks at an object that seems closed */
-#define LATE_MAX      (64 * 1024)
+#define BUCKETS	    1024
+#define EVENTS_SIZE 4096
+#define SUSPECT_MS  200 /* for so long an object that seems closed is looked at */
+#define LATE_MAX    (64 * 1024)
 
 struct objects {
 	struct run *run;
@@ -155,6 +156,14 @@ static bool is_ours_alone(const struct object *object)
 	return true;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* The kernel tells of a close a moment before it is done, so the object is looked at some times. */
 static void check_closed(struct objects *objects)
 {
@@ -163,13 +172,14 @@ static void check_closed(struct objects *objects)
 	objects->suspects = false;
 	for (; object; object = next) {
 		next = object_next(objects, object);
-		if (!object->suspect)
+		if (!object->suspect_ms)
 			continue;
-		object->suspect--;
 		if (is_ours_alone(object))
 			object_end(object);
+		else if (now_ms() > object->suspect_ms)
+			object->suspect_ms = 0; /* the tool has another file of it open */
 		else
-			objects->suspects |= object->suspect > 0;
+			objects->suspects = true;
 	}
 }
 
@@ -187,7 +197,7 @@ void objects_reap(struct objects *objects)
 				event->mask & IN_CLOSE ? object_of_watch(objects, event->wd) : NULL;
 			if (!object)
 				continue;
-			object->suspect = SUSPECT_TRIES;
+			object->suspect_ms = now_ms() + SUSPECT_MS;
 			objects->suspects = true;
 		}
 	}
@@ -252,10 +262,14 @@ static int open_memory(unsigned int class)
 	return fd;
 }
 
+/* After a mapping that the board has refused the tool may try another size, so it can still grow.
+ */
 int object_set_size(int fd, uint64_t size)
 {
-	if (ftruncate(fd, (off_t)size) < 0 ||
-		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || ((uint64_t)st.st_size < size && ftruncate(fd, (off_t)size) < 0) ||
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
 		return -errno;
 	return 0;
 }

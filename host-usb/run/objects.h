@@ -33,10 +33,10 @@ struct object {
 	uint32_t handle; /* on the board, RPC_NO_HANDLE: none */
 	dev_t dev;	 /* of the memory file or directory */
 	ino_t ino;
-	int fd;		      /* our own descriptor of it */
-	int watch;	      /* of inotify */
-	unsigned int suspect; /* how often we still look whether it is closed */
-	int wake_fd;	      /* eventfd that stands for it in epoll sets, -1: none */
+	int fd;		     /* our own descriptor of it */
+	int watch;	     /* of inotify */
+	uint64_t suspect_ms; /* until when we look whether it is closed; 0: it is open */
+	int wake_fd;	     /* eventfd that stands for it in epoll sets, -1: none */
 
 	/* Maps. */
 	uint32_t map_type, key_size, max_entries, map_flags;

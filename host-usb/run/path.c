@@ -113,6 +113,11 @@ static bool is_own_process(int pid)
 	return false;
 }
 
+bool files_is_board_process(int pid)
+{
+	return pid > 0 && !is_own_process(pid);
+}
+
 static bool is_board_process(const char *path)
 {
 	char *end;
@@ -121,7 +126,7 @@ static bool is_board_process(const char *path)
 	if (!isdigit((unsigned char)path[0]))
 		return false;
 	pid = strtol(path, &end, 10);
-	return (*end == 0 || *end == '/') && pid <= INT_MAX && !is_own_process((int)pid);
+	return (*end == 0 || *end == '/') && pid <= INT_MAX && files_is_board_process((int)pid);
 }
 
 static bool is_board(const char *path)

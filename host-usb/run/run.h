@@ -29,7 +29,7 @@ struct run {
 	int fd_base; /* descriptors from here on are those whose reads and writes we see */
 	pid_t tool;
 	bool own_group;				      /* the tool is a process group of its own */
-	bool ending;				      /* a signal has asked for the end */
+	unsigned int ending;			      /* how many signals have asked for the end */
 	const char *unsupported[RUN_UNSUPPORTED_MAX]; /* of which the user was told */
 };
 
@@ -56,7 +56,7 @@ call_handler sys_poll, sys_ppoll, sys_epoll_ctl;
 call_handler sys_open, sys_openat, sys_openat2, sys_stat, sys_lstat, sys_fstat, sys_newfstatat,
 	sys_statx, sys_statfs, sys_access, sys_faccessat, sys_readlink, sys_readlinkat,
 	sys_getdents64, sys_lseek, sys_write, sys_pwrite64, sys_writev;
-call_handler sys_uname, sys_setrlimit, sys_prlimit64;
+call_handler sys_kill, sys_pidfd_open, sys_uname, sys_setrlimit, sys_prlimit64;
 
 /* Says once for each thing (a constant) that it is not supported, and which call wanted it. */
 void run_unsupported(const struct call *call, const char *what);

@@ -65,6 +65,7 @@ int supervisor_signals(void)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGIO); /* of leases, see objects.c */
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
 		sigaddset(&set, passed_on[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -89,9 +90,9 @@ static void pass_signals(struct run *run)
 	struct signalfd_siginfo signal;
 
 	while (read(signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
-		if (signal.ssi_signo == SIGCHLD)
+		if (signal.ssi_signo == SIGCHLD || signal.ssi_signo == SIGIO)
 			continue;
-		run->ending |= signal.ssi_signo != SIGUSR1 && signal.ssi_signo != SIGUSR2;
+		run->ending += signal.ssi_signo != SIGUSR1 && signal.ssi_signo != SIGUSR2;
 		if (!has_tool_got(run, &signal))
 			kill(run->own_group ? -run->tool : run->tool, (int)signal.ssi_signo);
 	}
@@ -106,7 +107,7 @@ static void take_signals(struct loop *loop)
 
 /* While we wait for the board, the end of the tool makes the answer worthless, and a board that is
  * silent must not keep a tool that was asked to end. */
-static bool on_abort(void *arg, uint64_t waited_ms)
+static bool on_abort(void *arg, uint64_t silent_ms)
 {
 	siginfo_t info = {.si_pid = 0};
 	struct run *run = arg;
@@ -114,7 +115,7 @@ static bool on_abort(void *arg, uint64_t waited_ms)
 	if (run->tool <= 0)
 		return false;
 	pass_signals(run);
-	if (run->ending && waited_ms > GRACE_MS)
+	if (run->ending && (silent_ms > GRACE_MS || run->ending > 2))
 		return true;
 	return waitid(P_PID, (id_t)run->tool, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid != 0;
@@ -202,6 +203,7 @@ int supervisor_run(struct run *run)
 			lose_link(&loop);
 		look_after(&loop);
 	}
+	objects_reap(run->objects); /* what a shell has written last */
 	if (!loop.lost)
 		return loop.status;
 	return -125;

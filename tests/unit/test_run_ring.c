@@ -370,6 +370,23 @@ static void test_board_refuses(void **state)
 	board_stop(board);
 }
 
+/* And it can be tried again, with another size. */
+static void test_tried_again(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *object = board_object(board, BPF_ABI_EVENT, HANDLE);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	board_says(board, RPC_RING_OPEN, -EPERM);
+	assert_int_equal(tool_ring_open_event(object, 2 * page), -EPERM);
+	board_says(board, RPC_RING_OPEN, -EPERM);
+	assert_int_equal(tool_ring_open_event(object, 4 * page), -EPERM);
+	board_says(board, RPC_RING_OPEN, 0);
+	assert_int_equal(tool_ring_open_event(object, page), 0);
+	assert_int_equal(tool_ring_size(object->ring), page);
+	board_stop(board);
+}
+
 /* A number that is no answer must not become the address of a mapping. */
 static void test_no_number(void **state)
 {
@@ -464,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_records),
 		cmocka_unit_test(test_data_before_reply),
 		cmocka_unit_test(test_board_refuses),
+		cmocka_unit_test(test_tried_again),
 		cmocka_unit_test(test_no_number),
 		cmocka_unit_test(test_wakes),
 		cmocka_unit_test(test_pipe),
