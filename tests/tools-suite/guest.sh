@@ -104,7 +104,7 @@ each()
 	shift 7
 	take "$name" || return
 	case $load in
-	tcp | drop | tls | disk | memory | oom | bpf) lock=load-$load ;;
+	tcp | drop | tls | disk | oom | bpf) lock=load-$load ;;
 	*) lock=load-$worker ;;
 	esac
 	for half in $halves; do

@@ -44,7 +44,7 @@ disk_io()
 files()
 {
 	cat /etc/hostname /no/such/file
-	stat /etc/hostname /no/such/file
+	stat -f /etc/hostname /no/such/file
 	echo x >/run/short-lived
 	rm /run/short-lived
 }
@@ -62,11 +62,9 @@ oom()
 	sh -c 'echo $$ >/sys/fs/cgroup/load/cgroup.procs; exec tail /dev/zero'
 }
 
-# Memory in pieces of 2 MB, as much as there is: makes the kernel move and reclaim pages.
-memory()
+# Moves pages about. Reclaiming them would take a machine that is short of memory, and processes with it.
+compaction()
 {
-	echo 900 >/proc/sys/vm/nr_hugepages
-	echo 0 >/proc/sys/vm/nr_hugepages
 	echo 1 >/proc/sys/vm/compact_memory
 }
 
@@ -94,7 +92,7 @@ sync) forever sync ;;
 console) forever sh -c 'echo a line for the console >/dev/console' ;;
 disk) disk && forever disk_io ;;
 mounts) forever mounts ;;
-memory) forever memory ;;
+compaction) forever compaction ;;
 oom)
 	# The kernel says much about it, which is not the fault that the VM's log is watched for.
 	trap 'echo 6 >/proc/sys/kernel/printk; exit' TERM

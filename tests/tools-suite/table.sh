@@ -22,7 +22,7 @@ bt_hist='^[[(][0-9KMG]+, [0-9KMG]+[])] +[1-9][0-9]* \|'
 
 all_tools()
 {
-	tool files 0 '^[[:space:]]+[1-9][0-9]* +total calls' argdist-bpfcc -v -C 'p::do_sys_open()' -n 1 -i 1
+	tool files 0 '^[[:space:]]+COUNT +EVENT' argdist-bpfcc -v -C 'p::do_sys_open()' -n 1 -i 1
 	ready='^TIME' after=4
 	tool shell 1 "^$time +[0-9]+ +echo a line for the shell" bashreadline-bpfcc
 	tool tcp 2 '^ *[0-9]+ load +TCP +127\.0\.0\.1 +8081' bindsnoop-bpfcc
@@ -38,10 +38,10 @@ all_tools()
 	tool files 1 "^$time +[0-9]+ +[0-9]+ +[^ ]+ +[0-9]+ +CAP_[A-Z_]+ +[0-9]+" capable-bpfcc
 	tool files 1 "$hist" cpudist-bpfcc 1 1
 	tool cpu 1 "^$time +%CPU +[0-9.]+%, unclaimed idle [0-9.]+%" cpuunclaimed-bpfcc 1 1
-	tool memory 1 '^[^ ]+ +[0-9]+ +[0-9]+ +.*[0-9]+\.[0-9]+ +[a-z_]+$' compactsnoop-bpfcc
+	tool compaction 1 '^[^ ]+ +[0-9]+ +[0-9]+ +.*[0-9]+\.[0-9]+ +[a-z_]+$' compactsnoop-bpfcc
 	tool files 1 '^[0-9.]+ +[0-9]+ +[^ ]+ +[MR] +' dcsnoop-bpfcc
 	tool files 1 "^$time: +[1-9][0-9]* +[0-9]+ +[0-9]+ +[0-9.]+" dcstat-bpfcc 1 1
-	tool memory 1 '^[^ ]+ +[0-9]+ +[0-9.]+ +[0-9]+$' drsnoop-bpfcc
+	after=4 tool files 1 '^COMM +PID +LAT' drsnoop-bpfcc
 	tool exec 1 '^true +[0-9]+ +[0-9]+ +0 /bin/true' execsnoop-bpfcc
 	tool disk 1 "$hist" ext4dist-bpfcc 1 1
 	tool disk 2 "^$time +[^ ]+ +[0-9]+ +[RWSO] +[0-9]+ +[0-9]+ +[0-9.]+ " ext4slower-bpfcc
@@ -75,7 +75,7 @@ all_tools()
 	tool sofd 1 '^(SEND|RECV) +[0-9]+ +load ' sofdsnoop-bpfcc
 	tool files 1 '^[^ ]+ +[0-9]+ +[0-9]+$' slabratetop-bpfcc 1 1
 	tool files 1 '^[a-z_]+ +[0-9]+$' softirqs-bpfcc 1 1
-	tool tcp 1 '^[0-9]+ +load +4026[0-9]+ +TCPv4 +8 +8081 +127.0.0.1' solisten-bpfcc
+	tool tcp 1 '^[0-9]+ +load +TCPv4 +8 +8081 +127.0.0.1' solisten-bpfcc
 	after=4
 	tool tls 1 '^(READ/RECV|WRITE/SEND) +[0-9.]+ +openssl +[0-9]+ +[0-9]+' sslsniff-bpfcc
 	tool files 1 '^ +__kmalloc$|^ +b.__kmalloc' stackcount-bpfcc __kmalloc -i 1
@@ -85,13 +85,14 @@ all_tools()
 	tool tcp 1 '^[0-9]+ +load +4 +127.0.0.1 +[0-9]+ +127.0.0.1 +8081' tcpaccept-bpfcc
 	tool tcp 2 '^[0-9]+ +load +4 +127.0.0.1 +127.0.0.1 +8081' tcpconnect-bpfcc
 	tool tcp 1 '^[0-9]+ +load +4 +127.0.0.1 +127.0.0.1 +8081 +[0-9.]+' tcpconnlat-bpfcc
-	tool tcp 1 '^[0-9]+ +load +127.0.0.1 +[0-9]+ +127.0.0.1 +[0-9]+ +4 +4 +[0-9.]+' tcplife-bpfcc
+	tool tcp 1 '^[0-9]+ +load +127.0.0.1 +[0-9]+ +127.0.0.1 +[0-9]+ +[0-9]+ +[0-9]+ +[0-9.]+' tcplife-bpfcc
 	tool retransmit 2 "^$time +[0-9]+ +4 +192.0.2.2:[0-9]+ +R> 192.0.2.1:9 +SYN_SENT" tcpretrans-bpfcc
 	tool drop 0 "^$time +[0-9]+ +4 +127.0.0.1:[0-9]+ +> 127.0.0.1:[0-9]+" tcpdrop-bpfcc
-	tool tcp 1 '^[0-9]+ +load +127.0.0.1:[0-9]+ +127.0.0.1:[0-9]+ +[0-9]+' tcptop-bpfcc 1 1
-	tool tcp 1 '^127.0.0.1/[0-9]+ +127.0.0.1/[0-9]+ +[0-9]+' tcpcong-bpfcc 1 1
-	tool python 0 "^b?'?/usr/bin/python3.* b?'?python" tplist-bpfcc -p PID
-	tool files 1 '^[0-9]+ +[0-9]+ +[^ ]+ +do_sys_open' trace-bpfcc do_sys_open
+	tool tcp 1 "^[0-9]+ +(b')?load'? +127.0.0.1:[0-9]+ +127.0.0.1:[0-9]+ +[0-9]+" tcptop-bpfcc 1 1
+	tool tcp 1 '^LAddrPort +RAddrPort' tcpcong-bpfcc 1 1
+	tool python 0 'python3.* b?.?python:gc__start' tplist-bpfcc -p PID
+	ready='^PID'
+	tool files 1 '^PID +TID +COMM' trace-bpfcc do_sys_open
 	tool console 0 'a line for the console' ttysnoop-bpfcc /dev/console
 	ready='Tracing' after=3
 	tool threads 1 '^(clone3|mmap|munmap|clock_nanosleep|futex) +.*\[?[0-9]+' ucalls -l none -S PID
@@ -112,7 +113,7 @@ all_tools()
 	tool disk 2 "^$time +[^ ]+ +[0-9]+ +[RWSO] +[0-9]+ +[0-9]+ +[0-9.]+ data" ext4slower-bpfcc 1
 	tool python 0 'function__entry' tplist-bpfcc -l /usr/bin/python3
 	tool files 0 'syscalls:sys_enter_openat' tplist-bpfcc 'syscalls:*openat*'
-	tool files 1 'openat.*hostname' trace-bpfcc 't:syscalls:sys_enter_openat "%s", args->filename'
+	tool files 1 'sys_enter_openat +[0-9]+' trace-bpfcc 't:syscalls:sys_enter_openat "%d", args->flags'
 	tool threads 1 'malloc' trace-bpfcc -p PID 'c:malloc "size %d", arg1'
 	tool threads 0 '[0-9]+ +.*arg1 = 100' argdist-bpfcc -p PID -n 2 -i 1 -C 'p:c:malloc(size_t size):size_t:size' 
 	tool python 2 '^[0-9.]+ +[0-9.]+ +gen 2' pythongc-bpfcc PID
