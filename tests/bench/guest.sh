@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What bpfd-run costs, in one VM, each row with and without it: the time until a tool shows its first
 # event, and events through a perf buffer. Runs inside the VM; `make bench`.
+# Usage: guest.sh [starts] [events]
 set -u
 : "${BPFD_BENCH_HEADERS:?is not set}"
 here=$(dirname "$0")
@@ -15,9 +16,6 @@ repeat=${BPFD_BENCH_REPEAT:-5}
 export BCC_KERNEL_SOURCE=$BPFD_BENCH_HEADERS BPFTRACE_KERNEL_SOURCE=$BPFD_BENCH_HEADERS
 trigger=$BPFD_BUILD/tools/trigger
 remote=(bpfd-run --via 'bpfd-usb -s testboard')
-(while :; do cat /no/such/marker 2>/dev/null; sleep 0.05; done) &
-load=$!
-
 median()
 {
 	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)], v[1], v[NR] }'
@@ -35,7 +33,10 @@ first_event()
 		sleep 0.05
 	done
 	end=$(date +%s%N)
-	kill -INT -- -$pid
+	# A Python program that is just handling an event loses it.
+	while kill -INT -- -$pid 2>/dev/null; do
+		sleep 1
+	done
 	wait $pid
 	echo $(((end - begin) / 1000000))
 }
@@ -80,16 +81,31 @@ events()
 	done
 }
 
+part_starts()
+{
+	local load
+	(while :; do cat /no/such/marker 2>/dev/null; sleep 0.05; done) &
+	load=$!
+	start_row opensnoop opensnoop
+	start_row 'bpftrace tracepoint' bpftrace -e \
+		'tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args->filename)); }'
+	start_row opensnoop-bpfcc opensnoop-bpfcc
+	kill $load
+}
+part_events()
+{
+	local rate
+	for rate in 5000 20000 80000; do
+		events "$rate/s" $((rate * 3)) $rate 64
+	done
+	events 'flat out' 300000 0 64
+	events 'flat out, small' 300000 0 8
+}
+
 printf 'kernel %s, %s CPUs, load %s, medians of %d (lowest-highest)\n' "$(uname -r)" "$(nproc)" \
 	"$(cut -d' ' -f1-3 /proc/loadavg)" "$repeat"
-start_row opensnoop opensnoop
-start_row 'bpftrace tracepoint' bpftrace -e \
-	'tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args->filename)); }'
-start_row opensnoop-bpfcc opensnoop-bpfcc
-kill $load
-for rate in 5000 20000 80000; do
-	events "$rate/s" $((rate * 3)) $rate 64
+[ $# -gt 0 ] || set -- starts events
+for part; do
+	"part_$part"
 done
-events 'flat out' 300000 0 64
-events 'flat out, small' 300000 0 8
 gadget_stop
