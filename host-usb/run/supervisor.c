@@ -178,12 +178,18 @@ int supervisor_run(struct run *run)
 
 	notify_tune(run);
 	while (!loop.ended) {
-		bool dead = client_dead(run->client);
-		size_t others = waits_poll(run, polled + OWN_COUNT, OTHERS);
+		size_t others;
 
+		/* Also without new bytes: what came behind the last reply may still be there. */
+		if (!client_dead(run->client))
+			client_receive(run->client);
+		if (client_dead(run->client))
+			lose_link(&loop);
+		look_after(&loop);
+		others = waits_poll(run, polled + OWN_COUNT, OTHERS);
 		polled[LISTENER] = (struct pollfd){.fd = run->listener, .events = POLLIN};
-		polled[LINK] =
-			(struct pollfd){.fd = dead ? -1 : client_fd(run->client), .events = POLLIN};
+		polled[LINK] = (struct pollfd){
+			.fd = loop.lost ? -1 : client_fd(run->client), .events = POLLIN};
 		polled[CLOSED] = (struct pollfd){.fd = objects_fd(run->objects), .events = POLLIN};
 		polled[SIGNALS] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
 		if (poll(polled, OWN_COUNT + others, timeout_ms(&loop)) < 0 && errno != EINTR) {
@@ -191,17 +197,11 @@ int supervisor_run(struct run *run)
 			kill(run->tool, SIGKILL);
 			return -125;
 		}
-		/* Also without new bytes: what came behind the last reply may still be there. */
-		if (!dead)
-			client_receive(run->client);
 		if (polled[LISTENER].revents & POLLIN)
 			notify_serve(run);
 		if (polled[CLOSED].revents || objects_wait(run->objects))
 			objects_reap(run->objects);
 		take_signals(&loop);
-		if (client_dead(run->client))
-			lose_link(&loop);
-		look_after(&loop);
 	}
 	objects_reap(run->objects); /* what a shell has written last */
 	if (!loop.lost)
