@@ -16,8 +16,8 @@ def report(good, name):
     print("pass" if good else "fail", name, flush=True)
 
 
-def start(*tool, **environment):
-    child = pexpect.spawn("bpfd-run", ["--via", VIA, *tool], timeout=90, encoding="utf-8",
+def start(*tool, via=VIA, **environment):
+    child = pexpect.spawn("bpfd-run", ["--via", via, *tool], timeout=90, encoding="utf-8",
                           echo=False, env={**os.environ, **environment})
     child.delaybeforesend = None
     return child
@@ -54,7 +54,10 @@ child.close()
 report(True, "until Ctrl-C")
 
 with tempfile.TemporaryDirectory() as empty:
-    child = start("sh", "-c", "tail -n 1 /proc/kallsyms; echo done", XDG_CACHE_HOME=empty)
+    # A link that stops for a second: a quick one needs no progress.
+    slow = VIA + " | { stdbuf -o0 head -c 600000; sleep 1; cat; }"
+    child = start("sh", "-c", "tail -n 1 /proc/kallsyms; echo done", via=slow,
+                  XDG_CACHE_HOME=empty)
     child.expect("fetching /proc/kallsyms from the board: [0-9.]+ MB")
     child.expect("done")
     child.expect(pexpect.EOF)
