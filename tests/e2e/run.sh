@@ -93,6 +93,10 @@ check "is the board's" cmp $out $tracefs/events/sched/sched_switch/id
 check "a file that is not there" status 1 cat $tracefs/no_such_file
 check "CPUs" status 0 getconf _NPROCESSORS_ONLN
 check "a secret of the board's processes stays there" status 1 cat /proc/1/environ
+check "a program of the board's processes is read" status 0 cmp /proc/1/root/bin/bash /bin/bash
+check "without being fetched, as it is the same here" sh -c \
+	"bpfd-run --via '$via --stats' cmp /proc/1/root/bin/bash /bin/bash 2>&1 |
+	grep -oE 'received [0-9]+' | { read -r _ n && test \$n -lt 100000; }"
 check "the workstation's files are its own" status 0 cat /proc/self/comm /etc/debian_version
 check "a kprobe in tracefs" status 0 sh -c \
 	"echo 'p:runtest/marked do_sys_openat2' >>$tracefs/kprobe_events && cat $tracefs/kprobe_events"
