@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The board's files: asked for, and kept for a while or for good. */
 #include "host-usb/run/files.h"
+#include "host-usb/clock.h"
 
 #include "core/log.h"
 #include "host-usb/run/cache.h"
@@ -18,7 +19,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LISTINGS	 16	      /* directories whose entries are remembered */
@@ -37,14 +37,6 @@ struct files {
 	bool terminal;		/* progress is shown */
 	char checked[PATH_MAX]; /* the file that was compared last, and is the same */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 int files_new(struct files **files, struct run *run)
 {
@@ -105,7 +97,7 @@ static struct listing *remembered(struct files *files, const char *path, size_t 
 		struct listing *listing = files->listings[i];
 
 		if (listing && strncmp(listing->path, path, length) == 0 &&
-			!listing->path[length] && now_ms() - listing->time_ms <= LISTING_AGE_MS)
+			!listing->path[length] && clock_ms() - listing->time_ms <= LISTING_AGE_MS)
 			return listing;
 	}
 	return NULL;
@@ -306,7 +298,7 @@ int files_list(struct files *files, const char *path, struct listing **listing)
 		return err;
 	}
 	qsort(l->entries, l->count, sizeof(*l->entries), order);
-	l->time_ms = now_ms();
+	l->time_ms = clock_ms();
 	remember(files, l);
 	*listing = l;
 	return 0;
@@ -316,7 +308,7 @@ int files_list(struct files *files, const char *path, struct listing **listing)
 static void progress(
 	struct files *files, const char *path, uint64_t bytes, uint64_t start_ms, uint64_t *told_ms)
 {
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	if (!files->terminal || now - start_ms < PROGRESS_MS ||
 		(*told_ms && now - *told_ms < PROGRESS_STEP_MS))
@@ -352,7 +344,7 @@ static int take_contents(struct rpc_in *reply, int fd, uint64_t max, uint64_t *b
 
 int files_fetch(struct files *files, const char *path, int fd, uint64_t max)
 {
-	uint64_t start = now_ms(), told = 0, bytes = 0;
+	uint64_t start = clock_ms(), told = 0, bytes = 0;
 	struct client *client = files->run->client;
 	struct rpc_out *out = begin(files, RPC_FILE_READ, path);
 	struct rpc_in reply;

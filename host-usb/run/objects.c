@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tool's descriptors stand for. */
 #include "host-usb/run/objects.h"
+#include "host-usb/clock.h"
 
 #include "core/log.h"
 #include "host-usb/run/client.h"
@@ -18,7 +19,6 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BUCKETS	    1024
@@ -156,14 +156,6 @@ static bool is_ours_alone(const struct object *object)
 	return true;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* The kernel tells of a close a moment before it is done, so the object is looked at some times. */
 static void check_closed(struct objects *objects)
 {
@@ -176,7 +168,7 @@ static void check_closed(struct objects *objects)
 			continue;
 		if (is_ours_alone(object))
 			object_end(object);
-		else if (now_ms() > object->suspect_ms)
+		else if (clock_ms() > object->suspect_ms)
 			object->suspect_ms = 0; /* the tool has another file of it open */
 		else
 			objects->suspects = true;
@@ -197,7 +189,7 @@ void objects_reap(struct objects *objects)
 				event->mask & IN_CLOSE ? object_of_watch(objects, event->wd) : NULL;
 			if (!object)
 				continue;
-			object->suspect_ms = now_ms() + SUSPECT_MS;
+			object->suspect_ms = clock_ms() + SUSPECT_MS;
 			objects->suspects = true;
 		}
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The main loop of bpfd-run. */
 #include "host-usb/run/supervisor.h"
+#include "host-usb/clock.h"
 
 #include "core/log.h"
 #include "host-usb/run/mirror.h"
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CREDIT_MS 3    /* how often we look whether the tool has read a full ring */
@@ -41,14 +41,6 @@ struct loop {
 	int64_t kill_ms;   /* when the tool gets SIGKILL; 0: it does not */
 	int64_t mirror_ms; /* when mirrors were last brought up to date */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void on_data(void *arg, uint32_t handle, uint64_t position, const void *data, size_t size)
 {
@@ -134,7 +126,7 @@ static void lose_link(struct loop *loop)
 	loop->lost = true;
 	log_error("the link to the board is lost; ending the tool");
 	kill(loop->run->tool, SIGTERM);
-	loop->kill_ms = now_ms() + GRACE_MS;
+	loop->kill_ms = (int64_t)clock_ms() + GRACE_MS;
 }
 
 static int timeout_ms(const struct loop *loop)
@@ -155,7 +147,7 @@ static int timeout_ms(const struct loop *loop)
 static void look_after(struct loop *loop)
 {
 	struct run *run = loop->run;
-	int64_t now = now_ms();
+	int64_t now = (int64_t)clock_ms();
 
 	if (!client_dead(run->client)) {
 		loop->stopped = tool_rings_credit(run->objects);

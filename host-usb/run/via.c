@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to the board. */
 #include "host-usb/run/via.h"
+#include "host-usb/clock.h"
 
 #include "core/log.h"
 #include "core/rpc.h"
@@ -217,19 +218,11 @@ int via_handshake(const struct via *via, const char *command)
 	return -EPROTO;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Waits for the end, taking what still comes: it would keep the command from ending. */
 static bool wait_end(const struct via *via, uint64_t ms, int *status)
 {
 	const struct timespec step = {.tv_nsec = END_STEP_MS * 1000000L};
-	uint64_t end = now_ms() + ms;
+	uint64_t end = clock_ms() + ms;
 	char rest[16384];
 
 	do {
@@ -237,7 +230,7 @@ static bool wait_end(const struct via *via, uint64_t ms, int *status)
 			return true;
 		if (read(via->in, rest, sizeof(rest)) <= 0)
 			nanosleep(&step, NULL);
-	} while (now_ms() < end);
+	} while (clock_ms() < end);
 	return false;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* poll(2), ppoll(2) and epoll_ctl(2). */
 #include "host-usb/run/wait.h"
+#include "host-usb/clock.h"
 
 #include "core/bpf_abi.h"
 #include "host-usb/run/memory.h"
@@ -69,14 +70,6 @@ void waits_free(struct waits *waits)
 		held_free(held);
 	}
 	free(waits);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static struct held *held_new(const struct call *call, uint64_t user, unsigned int count)
@@ -186,7 +179,7 @@ static int64_t hold(const struct call *call, uint64_t user, uint64_t count, int6
 		held_free(held);
 		return ret;
 	}
-	held->end_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	held->end_ms = timeout_ms < 0 ? -1 : (int64_t)clock_ms() + timeout_ms;
 	held->next = run->waits->first;
 	run->waits->first = held;
 	return CALL_HELD;
@@ -226,7 +219,7 @@ static bool answer_one(struct run *run, struct held *held, bool look_for_signals
 	if (!notify_waiting(run, held->id))
 		return true;
 	ready = look(run, held);
-	if (ready || (held->end_ms >= 0 && now_ms() >= held->end_ms))
+	if (ready || (held->end_ms >= 0 && (int64_t)clock_ms() >= held->end_ms))
 		notify_answer(run, held->id, answer(held, ready));
 	else if (look_for_signals && has_signal(held->tid))
 		notify_answer(run, held->id, -EINTR);
@@ -238,13 +231,13 @@ static bool answer_one(struct run *run, struct held *held, bool look_for_signals
 void waits_answer(struct run *run)
 {
 	struct waits *waits = run->waits;
-	bool look_for_signals = now_ms() - waits->signals_ms >= SIGNALS_MS;
+	bool look_for_signals = (int64_t)clock_ms() - waits->signals_ms >= SIGNALS_MS;
 	struct held **at = &waits->first;
 
 	if (!waits->first)
 		return;
 	if (look_for_signals)
-		waits->signals_ms = now_ms();
+		waits->signals_ms = (int64_t)clock_ms();
 	while (*at) {
 		struct held *held = *at;
 
@@ -259,7 +252,7 @@ void waits_answer(struct run *run)
 
 int waits_timeout(const struct run *run)
 {
-	int64_t now = now_ms(), least = run->waits->first ? SIGNALS_MS : -1;
+	int64_t now = (int64_t)clock_ms(), least = run->waits->first ? SIGNALS_MS : -1;
 
 	for (const struct held *held = run->waits->first; held; held = held->next) {
 		int64_t left = held->end_ms - now;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading ahead in maps. */
 #include "host-usb/run/walk.h"
+#include "host-usb/clock.h"
 
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects.h"
@@ -11,7 +12,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define WALK_BYTES  (64U << 10) /* some 3 ms on a high-speed link */
 #define WALK_AGE_MS 100		/* values older than this are asked for again */
@@ -39,14 +39,6 @@ void walk_changed(struct object *object)
 		object->walk->changed = true;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Those whose lookups yield what a walk needs, and change nothing. */
 static bool can_walk(const struct object *object)
 {
@@ -66,7 +58,7 @@ static bool can_walk(const struct object *object)
 
 static bool is_fresh(const struct walk *walk)
 {
-	return walk && now_ms() - walk->time_ms <= WALK_AGE_MS;
+	return walk && clock_ms() - walk->time_ms <= WALK_AGE_MS;
 }
 
 static int64_t fetch(struct object *object, const void *key)
@@ -106,7 +98,7 @@ static int64_t fetch(struct object *object, const void *key)
 	walk->count = (size_t)ret;
 	walk->entry = entry;
 	walk->ended = ended;
-	walk->time_ms = now_ms();
+	walk->time_ms = clock_ms();
 	object->walk = walk;
 	return ret;
 }
