@@ -88,7 +88,7 @@ $(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflag
 $(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
 $(call obj,core/demangle.c): CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
 $(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
-$(call obj,$(wildcard host-usb/run/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libseccomp)
+$(call obj,$(wildcard host-usb/run/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libseccomp libelf)
 
 define archive
 	@mkdir -p $(@D)
@@ -117,7 +117,7 @@ $(BUILD)/bpfd-gadget: $(BUILD)/obj/gadget/main.o $(LIBGADGET) $(LIBCONFIGFS) $(L
 $(BUILD)/bpfd-usb: LIBS = $(call pkg,--libs,libusb-1.0)
 $(BUILD)/bpfd-usb: $(BUILD)/obj/host-usb/main.o $(LIBHOST) $(LIBLINK)
 	$(link)
-$(BUILD)/bpfd-run: LIBS = $(call pkg,--libs,libseccomp)
+$(BUILD)/bpfd-run: LIBS = $(call pkg,--libs,libseccomp libelf)
 $(BUILD)/bpfd-run: $(BUILD)/obj/host-usb/run/main.o $(LIBRUN) $(LIBLINK)
 	$(link)
 

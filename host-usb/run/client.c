@@ -385,6 +385,11 @@ void client_close_handle(struct client *client, uint32_t handle)
 	client_send(client);
 }
 
+bool client_pending(const struct client *client)
+{
+	return client->to - client->from > client->reply_size;
+}
+
 int client_receive(struct client *client)
 {
 	struct rpc_header header;

@@ -51,6 +51,9 @@ int64_t client_next(struct client *client, struct rpc_in *reply);
 void client_send(struct client *client);
 void client_close_handle(struct client *client, uint32_t handle);
 
+/* Whether something has arrived already that client_receive() would take. */
+bool client_pending(const struct client *client);
+
 /* Takes what has arrived without waiting. Returns 0 or -EIO: the link is lost. */
 int client_receive(struct client *client);
 

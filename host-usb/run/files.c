@@ -472,6 +472,21 @@ int files_open(struct files *files, const char *path)
 	return fd;
 }
 
+static bool is_in_proc(const char *path)
+{
+	return strncmp(path, "/proc/", 6) == 0;
+}
+
+int files_open_program(struct files *files, const char *path)
+{
+	int fd;
+
+	if (is_in_proc(path))
+		return files_open(files, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may be a FIFO */
+	return fd < 0 ? -errno : fd;
+}
+
 /* The first page of a program holds its build id, and much that differs from build to build. */
 static int compare_programs(struct files *files, const char *path)
 {
@@ -487,7 +502,7 @@ static int compare_programs(struct files *files, const char *path)
 	close(theirs);
 	if (err)
 		return err;
-	ours = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may be a FIFO */
+	ours = files_open_program(files, path);
 	if (ours < 0) /* only the board has it: then the tool knows its offset from elsewhere */
 		return 0;
 	m = pread(ours, local, sizeof(local), 0);
@@ -507,7 +522,7 @@ int files_board_path(const struct call *call, const char *path, const char **tol
 		*told = path + length;
 		return 0;
 	}
-	if (strncmp(path, "/proc/", 6) == 0 || strcmp(path, files->checked) == 0)
+	if (is_in_proc(path) || strcmp(path, files->checked) == 0)
 		return 0;
 	err = compare_programs(files, path);
 	switch (err) {

@@ -55,6 +55,10 @@ int files_list(struct files *files, const char *path, struct listing **listing);
 /* A descriptor from which the file's contents can be read, from its start. */
 int files_open(struct files *files, const char *path);
 
+/* The same of a program as a tool names it for a uprobe: the workstation's or, below /proc, the
+ * board's. */
+int files_open_program(struct files *files, const char *path);
+
 /* The type information of the kernel or of a module, of that size in bytes. Returns a descriptor or
  * a negative errno. */
 int files_kernel_btf(struct files *files, const char *name, uint64_t size);

@@ -238,7 +238,7 @@ static int open_parts(struct run *run, const struct via *via, FILE *trace)
 		err = files_new(&run->files, run);
 	if (err)
 		log_error("%s", strerror(-err));
-	return err ? err : say_hello(run);
+	return err;
 }
 
 static void close_parts(struct run *run)
@@ -247,6 +247,8 @@ static void close_parts(struct run *run)
 	objects_free(run->objects);
 	files_free(run->files);
 	client_free(run->client);
+	if (run->listener >= 0)
+		close(run->listener);
 }
 
 /* Each map and program of the tool is a descriptor of ours as well. */
@@ -260,9 +262,35 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-/* Returns the tool's wait status, or minus the exit status. */
-static int run_tool(struct run *run, const struct command_line *line)
+static int prepare_tool(struct run *run, struct tool *tool)
 {
+	tool->fd_base = run->fd_base = tool_fd_base();
+	if (run->fd_base < 0) {
+		log_error("the limit of open files is too low (ulimit -n)");
+		return run->fd_base;
+	}
+	run->own_group = tool->own_group;
+	run->listener = tool_prepare(tool);
+	if (run->listener < 0)
+		log_error("seccomp: the tool cannot be started under its filter: %s",
+			strerror(-run->listener));
+	return run->listener < 0 ? run->listener : 0;
+}
+
+/* Returns the tool's wait status, or minus the exit status. */
+static int run_tool(struct run *run, struct tool *tool)
+{
+	run->tool = tool->pid;
+	raise_file_limit();
+	tool_go(tool, &run->board);
+	return supervisor_run(run);
+}
+
+/* Returns as run_tool(). What takes its time, the way to the board and the tool's process, is begun
+ * at once. */
+static int run_via(const struct command_line *line, const char *command, FILE *trace)
+{
+	struct run run = {.listener = -1, .sysroot = line->sysroot};
 	struct tool tool = {
 		.argv = line->argv,
 		.headers = line->headers,
@@ -270,28 +298,8 @@ static int run_tool(struct run *run, const struct command_line *line)
 		/* At a terminal, Ctrl-C is for both of us. Elsewhere signals are sent to us or to
 		 * our group, and the tool gets each once, from us. */
 		.own_group = !tool_foreground(),
+		.go = -1,
 	};
-
-	tool.fd_base = run->fd_base = tool_fd_base();
-	if (run->fd_base < 0) {
-		log_error("the limit of open files is too low (ulimit -n)");
-		return -STATUS_FAILED;
-	}
-	run->own_group = tool.own_group;
-	run->tool = tool_start(&tool, &run->board, &run->listener);
-	if (run->tool < 0) {
-		log_error("seccomp: the tool cannot be started under its filter: %s",
-			strerror(-run->tool));
-		return -STATUS_FAILED;
-	}
-	raise_file_limit();
-	return supervisor_run(run);
-}
-
-/* Returns as run_tool(). */
-static int run_via(const struct command_line *line, const char *command, FILE *trace)
-{
-	struct run run = {.listener = -1, .sysroot = line->sysroot};
 	int err, status = -STATUS_FAILED;
 	struct via via;
 
@@ -300,17 +308,20 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 		log_error("%s: %s", command, strerror(-err));
 		return status;
 	}
-	err = via_handshake(&via, command);
+	err = prepare_tool(&run, &tool);
+	if (!err)
+		err = via_handshake(&via, command);
 	if (!err)
 		err = open_parts(&run, &via, trace);
 	if (!err)
+		err = say_hello(&run);
+	if (!err)
 		err = supervisor_signals();
 	if (!err)
-		status = run_tool(&run, line);
+		status = run_tool(&run, &tool);
+	tool_drop(&tool);
 	via_end(&via);
 	close_parts(&run);
-	if (run.listener >= 0)
-		close(run.listener);
 	return status;
 }
 

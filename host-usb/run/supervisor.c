@@ -82,6 +82,7 @@ static void pass_signals(struct run *run)
 	struct signalfd_siginfo signal;
 
 	while (read(signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+		run->child_news |= signal.ssi_signo == SIGCHLD;
 		if (signal.ssi_signo == SIGCHLD || signal.ssi_signo == SIGIO)
 			continue;
 		run->ending += signal.ssi_signo != SIGUSR1 && signal.ssi_signo != SIGUSR2;
@@ -92,9 +93,13 @@ static void pass_signals(struct run *run)
 
 static void take_signals(struct loop *loop)
 {
-	pass_signals(loop->run);
-	if (!loop->ended && waitpid(loop->run->tool, &loop->status, WNOHANG) == loop->run->tool)
-		loop->ended = true;
+	struct run *run = loop->run;
+
+	pass_signals(run);
+	if (!run->child_news)
+		return;
+	run->child_news = false;
+	loop->ended = waitpid(run->tool, &loop->status, WNOHANG) == run->tool;
 }
 
 /* While we wait for the board, the end of the tool makes the answer worthless, and a board that is
@@ -133,6 +138,8 @@ static int timeout_ms(const struct loop *loop)
 {
 	int timeout = waits_timeout(loop->run);
 
+	if (loop->run->child_news) /* it came while we waited for the board */
+		return 0;
 	if (loop->stopped && (timeout < 0 || timeout > CREDIT_MS))
 		timeout = CREDIT_MS;
 	if (mirrors_exist(loop->run) && (timeout < 0 || timeout > MIRROR_MS))
@@ -169,11 +176,14 @@ int supervisor_run(struct run *run)
 	struct pollfd polled[OWN_COUNT + OTHERS];
 
 	notify_tune(run);
+	run->child_news = true; /* of the time before we have asked for it */
+	polled[LINK].revents = POLLIN;
 	while (!loop.ended) {
 		size_t others;
 
 		/* Also without new bytes: what came behind the last reply may still be there. */
-		if (!client_dead(run->client))
+		if (!client_dead(run->client) &&
+			(polled[LINK].revents || client_pending(run->client)))
 			client_receive(run->client);
 		if (client_dead(run->client))
 			lose_link(&loop);
@@ -193,7 +203,8 @@ int supervisor_run(struct run *run)
 			notify_serve(run);
 		if (polled[CLOSED].revents || objects_wait(run->objects))
 			objects_reap(run->objects);
-		take_signals(&loop);
+		if (polled[SIGNALS].revents || run->child_news)
+			take_signals(&loop);
 	}
 	objects_reap(run->objects); /* what a shell has written last */
 	if (!loop.lost)

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -73,6 +74,39 @@ static int64_t give_writer(const struct call *call, const char *path, int flags)
 		return -ENOMEM;
 	}
 	return object_give(object, call, flags & O_CLOEXEC);
+}
+
+/* /proc/PID/mem */
+static bool is_process_memory(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return strncmp(path, "/proc/", 6) == 0 && strcmp(name, "/mem") == 0;
+}
+
+/* Tools write the memory of a process to count up the semaphores of its USDT probes (usdt.h), each
+ * right before it attaches there. The board's kernel does that with the uprobe, and undoes it,
+ * whatever ends the tool: what is written is only taken. */
+static int64_t give_memory(const struct call *call, char *path, int flags)
+{
+	struct rpc_stat st;
+	int64_t ret;
+	int fd;
+
+	*strrchr(path, '/') = 0; /* the process */
+	ret = files_stat(call->run->files, path, true, &st);
+	if (ret)
+		return ret;
+	fd = memfd_create("bpfd:mem", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* All addresses can be read: nothing is counted there. */
+	ret = ftruncate(fd, INT64_MAX) ? -errno
+				       : notify_give_fd(call, fd, flags & O_CLOEXEC, false);
+	close(fd);
+	if (ret == CALL_ANSWERED)
+		call->run->semaphores = true;
+	return ret;
 }
 
 static bool is_pipe_file(const char *path)
@@ -170,6 +204,8 @@ static int64_t open_at(const struct call *call, int dirfd, uint64_t path_at, int
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
+	if ((flags & O_ACCMODE) == O_RDWR && is_process_memory(path))
+		return give_memory(call, path, flags);
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return give_writer(call, path, flags);
 	if (files_is_mount_namespace(path))

@@ -7,6 +7,7 @@
 #include "host-usb/run/memory.h"
 #include "host-usb/run/objects.h"
 #include "host-usb/run/run.h"
+#include "host-usb/run/usdt.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,6 +19,11 @@
 #define ATTR_MAX     4096 /* what the kernel takes */
 #define QUERY_MAX    (64U << 10)
 #define FILTER_MAX   4096
+
+/* Where a uprobe's config has the offset of the semaphore of a USDT probe, and how a kernel shows
+ * that it looks there. */
+#define SEMAPHORE_SHIFT	 32
+#define SEMAPHORE_FORMAT "/sys/bus/event_source/devices/uprobe/format/ref_ctr_offset"
 
 /* PERF_EVENT_IOC_QUERY_BPF and what it takes; older headers have no MODIFY_ATTRIBUTES. */
 #define QUERY_HEADER (2 * sizeof(uint32_t))
@@ -53,6 +59,29 @@ static int take_name(
 	attr->config1 = 0;
 	n = memory_read_string(call->tid, from, name, PATH_MAX);
 	return n < 0 ? (int)n : 1;
+}
+
+/* A uprobe of the kernel counts up the semaphore of a USDT probe if it is told where that is. */
+static int add_semaphore(const struct call *call, const char *name, struct perf_event_attr *attr)
+{
+	struct run *run = call->run;
+	uint64_t semaphore = 0;
+	int fd, found;
+
+	if (!run->semaphores || attr->config >> SEMAPHORE_SHIFT)
+		return 0;
+	fd = files_open_program(run->files, name);
+	found = fd < 0 ? 0 : usdt_semaphore(fd, attr->config2, &semaphore);
+	if (fd >= 0)
+		close(fd);
+	if (found <= 0)
+		return 0;
+	if (semaphore > UINT32_MAX || files_access(run->files, SEMAPHORE_FORMAT, F_OK)) {
+		run_unsupported(call, "the semaphore of a USDT probe; the board needs Linux 4.20");
+		return -EOPNOTSUPP;
+	}
+	attr->config |= semaphore << SEMAPHORE_SHIFT;
+	return 0;
 }
 
 static int64_t give(const struct call *call, uint32_t handle)
@@ -95,6 +124,8 @@ int64_t sys_perf_event_open(const struct call *call)
 	}
 	if (has_name && is_path) {
 		err = files_board_path(call, name, &told);
+		if (!err)
+			err = add_semaphore(call, name, &u.attr);
 		if (err)
 			return err;
 	}

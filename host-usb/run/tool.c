@@ -20,7 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FD_LIMIT 1024 /* select(2) knows no more */
+#define FD_LIMIT  1024 /* select(2) knows no more */
+#define ARCH_SIZE 66   /* as struct utsname has it, and a NUL */
 
 bool tool_foreground(void)
 {
@@ -108,13 +109,20 @@ static const char *arch_of(const char *machine)
 	return machine;
 }
 
-/* What tools that compile for the board have to be told. */
-static void set_environment(const struct tool *tool, const struct rpc_hello *board)
+/* What tools that compile for another machine have to be told. */
+static void tell_arch(const struct rpc_hello *board, char arch[ARCH_SIZE])
 {
 	struct utsname own;
 
+	memset(arch, 0, ARCH_SIZE);
 	if (uname(&own) == 0 && strcmp(own.machine, board->machine) != 0)
-		setenv("ARCH", arch_of(board->machine), 1);
+		snprintf(arch, ARCH_SIZE, "%s", arch_of(board->machine));
+}
+
+static void set_environment(const struct tool *tool, const char *arch)
+{
+	if (*arch)
+		setenv("ARCH", arch, 1);
 	if (tool->headers) {
 		setenv("BCC_KERNEL_SOURCE", tool->headers, 1);
 		setenv("BPFTRACE_KERNEL_SOURCE", tool->headers, 1);
@@ -170,9 +178,10 @@ static int receive_fd(int socket)
 	return number;
 }
 
-static void run_tool(
-	const struct tool *tool, const struct rpc_hello *board, int socket, pid_t parent)
+/* From the filter on, only system calls that it lets through: nobody answers the others yet. */
+static void run_tool(const struct tool *tool, int socket, pid_t parent)
 {
+	char arch[ARCH_SIZE];
 	sigset_t none;
 	int listener;
 
@@ -185,7 +194,6 @@ static void run_tool(
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	set_environment(tool, board);
 	listener = notify_install(tool->fd_base, tool->as_root);
 	if (listener < 0 || send_fd(socket, listener) < 0) {
 		if (send(socket, &listener, sizeof(listener), 0) < 0)
@@ -193,28 +201,53 @@ static void run_tool(
 		_exit(125);
 	}
 	close(listener);
+	if (recv(socket, arch, sizeof(arch), MSG_WAITALL) != sizeof(arch))
+		_exit(125);
 	close(socket);
+	set_environment(tool, arch);
 	execvp(tool->argv[0], tool->argv);
 	dprintf(STDERR_FILENO, "bpfd-run: %s: %s\n", tool->argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-pid_t tool_start(const struct tool *tool, const struct rpc_hello *board, int *listener)
+int tool_prepare(struct tool *tool)
 {
-	pid_t parent = getpid(), pid;
-	int sockets[2];
+	pid_t parent = getpid();
+	int sockets[2], listener;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
 		return -errno;
-	pid = fork();
-	if (pid == 0)
-		run_tool(tool, board, sockets[1], parent);
+	tool->pid = fork();
+	if (tool->pid == 0) {
+		close(sockets[0]);
+		run_tool(tool, sockets[1], parent);
+	}
 	close(sockets[1]);
-	*listener = pid < 0 ? -errno : receive_fd(sockets[0]);
-	close(sockets[0]);
-	if (*listener >= 0)
-		return pid;
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	return *listener;
+	tool->go = sockets[0];
+	listener = tool->pid < 0 ? -errno : receive_fd(sockets[0]);
+	if (listener < 0)
+		tool_drop(tool);
+	return listener;
+}
+
+void tool_go(struct tool *tool, const struct rpc_hello *board)
+{
+	char arch[ARCH_SIZE];
+
+	tell_arch(board, arch);
+	/* If it has been killed meanwhile, that is how it has ended. */
+	if (send(tool->go, arch, sizeof(arch), MSG_NOSIGNAL) < 0)
+		log_debug("the tool is gone: %s", strerror(errno));
+	close(tool->go);
+	tool->go = -1;
+}
+
+void tool_drop(struct tool *tool)
+{
+	if (tool->go < 0)
+		return;
+	close(tool->go);
+	tool->go = -1;
+	if (tool->pid > 0)
+		waitpid(tool->pid, NULL, 0);
 }

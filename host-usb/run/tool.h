@@ -8,12 +8,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* How a tool is to be started, by the caller, and how it was. */
 struct tool {
 	char *const *argv;
 	const char *headers; /* kernel headers of the board, NULL: none */
 	int fd_base;
 	bool as_root;	/* let it believe that it is root */
 	bool own_group; /* make it a process group */
+	pid_t pid;	/* set by tool_prepare() */
+	int go;		/* a socket: the child waits for the word */
 };
 
 /* Finds the program in $PATH as execvp(3) does. Returns 0; -ENOENT; -EACCES. */
@@ -25,7 +28,14 @@ int tool_fd_base(void);
 /* Whether we are what the user at the terminal talks to. */
 bool tool_foreground(void);
 
-/* Starts it. Returns its process id, and the listener's descriptor; or a negative errno. */
-pid_t tool_start(const struct tool *tool, const struct rpc_hello *board, int *listener);
+/* Makes the process that will be the tool, under the filter: it waits for the board to be known.
+ * Returns the listener's descriptor or a negative errno. */
+int tool_prepare(struct tool *tool);
+
+/* The tool begins. */
+void tool_go(struct tool *tool, const struct rpc_hello *board);
+
+/* It does not: ends the process. */
+void tool_drop(struct tool *tool);
 
 #endif

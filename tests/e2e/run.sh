@@ -149,6 +149,31 @@ check "and named by its copy in a sysroot" status 0 --sysroot /run/root bpftrace
 	"uprobe:/run/root$trigger:trigger_point { @hits = count(); } interval:s:4 { exit(); }" \
 	-c "$trigger call 50"
 check "as well" grep -qx '@hits: 50' $out
+
+# A USDT probe that its program passes only while somebody traces it.
+probed=$BPFD_BUILD/tools/usdt
+"$probed" >/run/usdt.out &
+usdt=$!
+trace_usdt()
+{
+	run bpftrace -p $usdt -e \
+		"usdt:$probed:bpfd_test:guarded { @passed = count(); } interval:s:$1 { exit(); }"
+}
+counted()
+{
+	[ "$(tr '\n' ' ' </run/usdt.out)" = "$1 " ]
+}
+check "a guarded USDT probe" trace_usdt 3
+check "is passed" grep -q '^@passed: [1-9]' $out
+check "and its semaphore is as before" until_true 5 counted "0 1 0"
+trace_usdt 60 &
+traced=$!
+check "it is counted up again" until_true 60 counted "0 1 0 1"
+kill -9 "$(pgrep -x bpfd)"
+check "and down, whatever ends the session" until_true 10 counted "0 1 0 1 0"
+wait $traced
+kill $usdt
+
 # A user of no rights.
 chmod 666 /dev/bus/usb/*/*
 cp "$BPFD_BUILD/bpfd-run" "$BPFD_BUILD/bpfd-usb" /run/

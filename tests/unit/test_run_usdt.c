@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Semaphores of USDT probes: those of this program, and of files that are broken. */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host-usb/run/usdt.h"
+#include "tests/tools/usdt.h"
+
+/* Where an address of this program is in its file. */
+struct search {
+	uintptr_t address;
+	uint64_t offset;
+};
+
+static int look(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct search *search = arg;
+
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+
+		if (segment->p_type == PT_LOAD && search->address >= start &&
+			search->address - start < segment->p_memsz)
+			search->offset = search->address - start + segment->p_offset;
+	}
+	return 1; /* the first one is the program itself */
+}
+
+static uint64_t offset_of(const volatile void *address)
+{
+	struct search search = {(uintptr_t)address, 0};
+
+	dl_iterate_phdr(look, &search);
+	assert_true(search.offset > 0);
+	return search.offset;
+}
+
+static int open_own(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void test_own(void **state)
+{
+	uint64_t guarded = offset_of(usdt_guarded), semaphore = 0;
+	int fd = open_own();
+
+	assert_int_equal(usdt_semaphore(fd, guarded, &semaphore), 1);
+	assert_int_equal(semaphore, offset_of(&usdt_count));
+	/* A second time, from wherever the first one has left the file. */
+	semaphore = 0;
+	assert_int_equal(usdt_semaphore(fd, guarded, &semaphore), 1);
+	assert_int_equal(semaphore, offset_of(&usdt_count));
+	semaphore = 7;
+	assert_int_equal(usdt_semaphore(fd, offset_of(usdt_plain), &semaphore), 0);
+	assert_int_equal(usdt_semaphore(fd, guarded + 1, &semaphore), 0);
+	assert_int_equal(usdt_semaphore(fd, 0, &semaphore), 0);
+	assert_int_equal(semaphore, 7);
+	close(fd);
+}
+
+static int memory_file(const char *data, size_t size)
+{
+	int fd = memfd_create("usdt", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, size), (ssize_t)size);
+	return fd;
+}
+
+static void test_no_elf(void **state)
+{
+	static const char *const files[] = {"", "\177ELF", "#!/bin/sh\n", "!<arch>\n"};
+	uint64_t semaphore;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		int fd = memory_file(files[i], strlen(files[i]));
+
+		assert_int_equal(usdt_semaphore(fd, 1, &semaphore), -ENOEXEC);
+		close(fd);
+	}
+	assert_int_equal(usdt_semaphore(-1, 1, &semaphore), -ENOEXEC);
+}
+
+/* Only what is found and where it is may change: nothing is read outside the file. */
+static void test_broken(void **state)
+{
+	uint64_t guarded = offset_of(usdt_guarded), semaphore;
+	int own = open_own(), fd, ret;
+	unsigned int seed = 1;
+	struct stat st;
+	char *data;
+
+	assert_int_equal(fstat(own, &st), 0);
+	data = malloc((size_t)st.st_size);
+	assert_int_equal(read(own, data, (size_t)st.st_size), st.st_size);
+	close(own);
+	/* The last lines of it are the section headers. */
+	for (off_t cut = 1; cut < st.st_size; cut = cut * 5 / 4 + 1) {
+		fd = memory_file(data, (size_t)(st.st_size - cut));
+		ret = usdt_semaphore(fd, guarded, &semaphore);
+		assert_true(ret == 0 || ret == 1 || ret == -ENOEXEC);
+		close(fd);
+	}
+	for (int i = 0; i < 300; i++) {
+		/* The headers of file and segments, the notes, or the headers of sections. */
+		off_t from = i % 3 == 0 ? 0 : st.st_size - (i % 3 == 1 ? 4096 : 65536);
+		off_t at = from + rand_r(&seed) % (i % 3 == 2 ? 65536 : 4096);
+		char was;
+
+		if (at < 0 || at >= st.st_size)
+			continue;
+		was = data[at];
+		data[at] = (char)(rand_r(&seed) % 4 ? rand_r(&seed) : 0xff);
+		fd = memory_file(data, (size_t)st.st_size);
+		ret = usdt_semaphore(fd, guarded, &semaphore);
+		assert_true(ret == 0 || ret == 1 || ret == -ENOEXEC);
+		data[at] = was;
+		close(fd);
+	}
+	free(data);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_no_elf),
+		cmocka_unit_test(test_broken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
