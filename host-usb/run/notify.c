@@ -42,6 +42,9 @@ enum filter {
 	PERF_IOCTLS,  /* ioctl: those of perf events */
 	SHARED_FILES, /* mmap: shared, of a file */
 	SEEN_FDS,     /* the first argument is one of the descriptors from fd_base on */
+	STAT_FLAGS_2, /* flags are the third argument: not fstat(2) of other descriptors than those
+		       */
+	STAT_FLAGS_3, /* the fourth one */
 	SIGNAL_0,     /* kill: whether the process exists */
 	MEMLOCK_1,    /* the first argument is RLIMIT_MEMLOCK */
 	MEMLOCK_2,    /* the second one */
@@ -67,8 +70,8 @@ static const struct syscall_entry {
 	CALL(epoll_ctl, ALL),
 	CALL(openat, ALL),
 	CALL(openat2, ALL),
-	CALL(newfstatat, ALL),
-	CALL(statx, ALL),
+	CALL(newfstatat, STAT_FLAGS_3),
+	CALL(statx, STAT_FLAGS_2),
 	CALL(statfs, ALL),
 	CALL(faccessat, ALL),
 	{__NR_faccessat2, "faccessat2", sys_faccessat, ALL},
@@ -114,9 +117,18 @@ const char *notify_name(int number)
 	return entry ? entry->name : "system call";
 }
 
+static int add_comparison(
+	scmp_filter_ctx filter, const struct syscall_entry *entry, struct scmp_arg_cmp compare)
+{
+	return seccomp_rule_add_array(filter, SCMP_ACT_NOTIFY, entry->number, 1, &compare);
+}
+
 static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, int fd_base)
 {
-	struct scmp_arg_cmp compare = {.arg = 0, .op = SCMP_CMP_EQ};
+	const struct scmp_arg_cmp seen = SCMP_A0_32(SCMP_CMP_GE, (uint32_t)fd_base);
+	struct scmp_arg_cmp compare = seen;
+	unsigned int flags = 3;
+	int err;
 
 	switch (entry->filter) {
 	case ALL:
@@ -128,7 +140,16 @@ static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, i
 		compare = SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_SHARED_FILE_MASK, MAP_SHARED);
 		break;
 	case SEEN_FDS:
-		compare = SCMP_A0_32(SCMP_CMP_GE, (uint32_t)fd_base);
+		break;
+	case STAT_FLAGS_2:
+		flags = 2;
+		/* fall through */
+	case STAT_FLAGS_3:
+		/* A name counts from such a descriptor as well; AT_FDCWD is above all numbers. */
+		err = add_comparison(filter, entry, seen);
+		if (err)
+			return err;
+		compare = SCMP_CMP32(flags, SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, 0);
 		break;
 	case SIGNAL_0:
 		compare = SCMP_A1_32(SCMP_CMP_EQ, 0);
@@ -140,7 +161,7 @@ static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, i
 		compare = SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);
 		break;
 	}
-	return seccomp_rule_add_array(filter, SCMP_ACT_NOTIFY, entry->number, 1, &compare);
+	return add_comparison(filter, entry, compare);
 }
 
 /* The library writes the filter; the flag that it does not know yet needs our own hands. With it,
