@@ -62,7 +62,8 @@ bool host_session_is_open(const struct host_session *s);
 /* What the board answered; valid from HOST_OPENED on. */
 const struct hello_reply *host_session_reply(const struct host_session *s);
 
-/* Call once for each transfer that arrives, before its events are taken. */
+/* Call once for each transfer that arrives, before its events are taken; and after a time in which
+ * none could be taken, to which the lease does not apply. */
 void host_session_heard(struct host_session *s, uint64_t now_ms);
 
 /* Takes the next event out of a received transfer; *offset starts at 0 and is advanced. */

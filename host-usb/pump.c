@@ -325,6 +325,8 @@ static void pump_signals(struct pump *p)
 		case SIGCONT:
 			tty_raw(p->options->tty);
 			p->input_ready = false; /* the terminal may be another job's now */
+			/* Nobody has listened: the board's silence counts from now on. */
+			host_session_heard(p->session, p->now_ms);
 			break;
 		default:
 			if (p->state == PUMP_CLOSING)

@@ -533,6 +533,25 @@ static void test_stopped(void **state)
 	assert_int_equal(bridge_end(&b), 0);
 }
 
+/* Stopped for longer than the lease: the board's silence of that time says nothing. */
+static void test_stopped_for_long(void **state)
+{
+	struct bridge b;
+	char byte;
+
+	bridge_start(&b, BOARD_ECHO, 0);
+	assert_int_equal(write(b.in, "x", 1), 1);
+	assert_int_equal(read(b.out, &byte, 1), 1);
+	sleep_ms(100); /* all is quiet: nothing is on its way that would count as heard */
+	kill(b.pid, SIGSTOP);
+	sleep_ms(1500);
+	kill(b.pid, SIGCONT);
+	assert_int_equal(write(b.in, "y", 1), 1);
+	assert_int_equal(read(b.out, &byte, 1), 1);
+	assert_int_equal(byte, 'y');
+	assert_int_equal(bridge_end(&b), 0);
+}
+
 static void test_full_disk(void **state)
 {
 	int status, in[2], out[2], err[2];
@@ -571,6 +590,7 @@ int main(void)
 		cmocka_unit_test(test_stdout_closed),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_stopped_for_long),
 		cmocka_unit_test(test_full_disk),
 	};
 
