@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define PROC		 "/proc/"
 #define LISTINGS	 16	      /* directories whose entries are remembered */
 #define LISTING_AGE_MS	 2000	      /* tools look at each entry right after they have listed it */
 #define LISTING_MAX	 (1U << 20)   /* entries of one directory */
@@ -197,12 +198,17 @@ static int64_t link_of(struct files *files, const char *path, char *target, size
 	return (int64_t)strlen(target);
 }
 
-bool files_is_mount_namespace(const char *path)
+static bool is_in_proc(const char *path)
 {
-	size_t length = strlen(path);
+	return strncmp(path, PROC, strlen(PROC)) == 0;
+}
 
-	return strncmp(path, "/proc/", 6) == 0 && length > 7 &&
-	       strcmp(path + length - 7, "/ns/mnt") == 0;
+bool files_is_of_process(const char *path, const char *name)
+{
+	size_t length = strlen(path), end = strlen(name);
+
+	return is_in_proc(path) && length >= strlen(PROC) + end &&
+	       strcmp(path + length - end, name) == 0;
 }
 
 /* A process in the board's first namespace is for the tool in its own one: tools that compare the
@@ -214,7 +220,7 @@ int64_t files_link(
 	char first[256], own[64];
 	ssize_t n;
 
-	if (ret < 0 || !files_is_mount_namespace(path) ||
+	if (ret < 0 || !files_is_of_process(path, "/ns/mnt") ||
 		link_of(files, "/proc/1/ns/mnt", first, sizeof(first)) < 0 || strcmp(first, target))
 		return ret;
 	snprintf(own, sizeof(own), "/proc/%d/ns/mnt", (int)call->tid);
@@ -395,9 +401,9 @@ static int open_in_sysroot(struct files *files, const char *path)
 	int root, fd;
 	char *end;
 
-	if (!files->run->sysroot || strncmp(path, "/proc/", 6) != 0)
+	if (!files->run->sysroot || !is_in_proc(path))
 		return -ENOENT;
-	strtol(path + 6, &end, 10);
+	strtol(path + strlen(PROC), &end, 10);
 	rest = strncmp(end, "/root/", 6) == 0 ? end + 5 : NULL;
 	root = rest ? open(files->run->sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (root < 0)
@@ -412,7 +418,7 @@ static int open_in_sysroot(struct files *files, const char *path)
  * which holds the build id: it need not be fetched. -ENOENT if not. */
 static int open_same(struct files *files, const char *path)
 {
-	const char *rest = strncmp(path, "/proc/", 6) == 0 ? strstr(path + 6, "/root/") : NULL;
+	const char *rest = is_in_proc(path) ? strstr(path + strlen(PROC), "/root/") : NULL;
 	char board[4096], local[sizeof(board)];
 	int fd, first, err;
 	struct rpc_stat theirs;
@@ -470,11 +476,6 @@ int files_open(struct files *files, const char *path)
 		fd = all;
 	}
 	return fd;
-}
-
-static bool is_in_proc(const char *path)
-{
-	return strncmp(path, "/proc/", 6) == 0;
 }
 
 int files_open_program(struct files *files, const char *path)

@@ -68,8 +68,8 @@ int files_kernel_btf(struct files *files, const char *name, uint64_t size);
  * path or a part of it, or a negative errno. */
 int files_board_path(const struct call *call, const char *path, const char **told);
 
-/* Whether it is the link to a process' mount namespace. */
-bool files_is_mount_namespace(const char *path);
+/* Whether it is a file of that name of a process, such as "/ns/mnt". */
+bool files_is_of_process(const char *path, const char *name);
 
 /* Writes at most max bytes (0: all) of the board's file into fd. Returns 0 or a negative errno. */
 int files_fetch(struct files *files, const char *path, int fd, uint64_t max);

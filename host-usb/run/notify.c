@@ -42,8 +42,7 @@ enum filter {
 	PERF_IOCTLS,  /* ioctl: those of perf events */
 	SHARED_FILES, /* mmap: shared, of a file */
 	SEEN_FDS,     /* the first argument is one of the descriptors from fd_base on */
-	STAT_FLAGS_2, /* flags are the third argument: not fstat(2) of other descriptors than those
-		       */
+	STAT_FLAGS_2, /* flags, the third argument: not fstat(2) of other descriptors */
 	STAT_FLAGS_3, /* the fourth one */
 	SIGNAL_0,     /* kill: whether the process exists */
 	MEMLOCK_1,    /* the first argument is RLIMIT_MEMLOCK */

@@ -76,14 +76,6 @@ static int64_t give_writer(const struct call *call, const char *path, int flags)
 	return object_give(object, call, flags & O_CLOEXEC);
 }
 
-/* /proc/PID/mem */
-static bool is_process_memory(const char *path)
-{
-	const char *name = strrchr(path, '/');
-
-	return strncmp(path, "/proc/", 6) == 0 && strcmp(name, "/mem") == 0;
-}
-
 /* Tools write the memory of a process to count up the semaphores of its USDT probes (usdt.h), each
  * right before it attaches there. The board's kernel does that with the uprobe, and undoes it,
  * whatever ends the tool: what is written is only taken. */
@@ -204,11 +196,11 @@ static int64_t open_at(const struct call *call, int dirfd, uint64_t path_at, int
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
-	if ((flags & O_ACCMODE) == O_RDWR && is_process_memory(path))
+	if ((flags & O_ACCMODE) == O_RDWR && files_is_of_process(path, "/mem"))
 		return give_memory(call, path, flags);
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return give_writer(call, path, flags);
-	if (files_is_mount_namespace(path))
+	if (files_is_of_process(path, "/ns/mnt"))
 		return give_namespace(call, path, flags);
 	if (is_pipe_file(path))
 		return give_stream(call, path, flags);

@@ -99,11 +99,21 @@ static void test_no_elf(void **state)
 	assert_int_equal(usdt_semaphore(-1, 1, &semaphore), -ENOEXEC);
 }
 
+static void check_broken(const char *data, size_t size, uint64_t location)
+{
+	int fd = memory_file(data, size), ret;
+	uint64_t semaphore;
+
+	ret = usdt_semaphore(fd, location, &semaphore);
+	assert_true(ret == 0 || ret == 1 || ret == -ENOEXEC);
+	close(fd);
+}
+
 /* Only what is found and where it is may change: nothing is read outside the file. */
 static void test_broken(void **state)
 {
-	uint64_t guarded = offset_of(usdt_guarded), semaphore;
-	int own = open_own(), fd, ret;
+	uint64_t guarded = offset_of(usdt_guarded);
+	int own = open_own();
 	unsigned int seed = 1;
 	struct stat st;
 	char *data;
@@ -112,13 +122,9 @@ static void test_broken(void **state)
 	data = malloc((size_t)st.st_size);
 	assert_int_equal(read(own, data, (size_t)st.st_size), st.st_size);
 	close(own);
-	/* The last lines of it are the section headers. */
-	for (off_t cut = 1; cut < st.st_size; cut = cut * 5 / 4 + 1) {
-		fd = memory_file(data, (size_t)(st.st_size - cut));
-		ret = usdt_semaphore(fd, guarded, &semaphore);
-		assert_true(ret == 0 || ret == 1 || ret == -ENOEXEC);
-		close(fd);
-	}
+	/* The section headers are at its end. */
+	for (off_t cut = 1; cut < st.st_size; cut = cut * 5 / 4 + 1)
+		check_broken(data, (size_t)(st.st_size - cut), guarded);
 	for (int i = 0; i < 300; i++) {
 		/* The headers of file and segments, the notes, or the headers of sections. */
 		off_t from = i % 3 == 0 ? 0 : st.st_size - (i % 3 == 1 ? 4096 : 65536);
@@ -129,11 +135,8 @@ static void test_broken(void **state)
 			continue;
 		was = data[at];
 		data[at] = (char)(rand_r(&seed) % 4 ? rand_r(&seed) : 0xff);
-		fd = memory_file(data, (size_t)st.st_size);
-		ret = usdt_semaphore(fd, guarded, &semaphore);
-		assert_true(ret == 0 || ret == 1 || ret == -ENOEXEC);
+		check_broken(data, (size_t)st.st_size, guarded);
 		data[at] = was;
-		close(fd);
 	}
 	free(data);
 }
