@@ -186,12 +186,17 @@ check "traces the board" grep -q '^@opens: [1-9]' /run/user.out
 check "nothing is left so far" nothing_left
 
 # Ctrl-C on a terminal.
+passed=0
 while IFS= read -r line; do
 	case $line in
-	"pass "*) ok "terminal: ${line#pass }" ;;
+	"pass "*)
+		ok "terminal: ${line#pass }"
+		passed=$((passed + 1))
+		;;
 	*) not_ok "terminal: $line" ;;
 	esac
 done < <(/usr/bin/python3 "$here/run_tty.py" "$via" 2>&1)
+check "all at the terminal" test $passed = 3
 check "Ctrl-C leaves nothing" nothing_left
 
 # Deaths.

@@ -26,12 +26,29 @@ ended()
 	! kill -0 "$1" 2>/dev/null
 }
 
-# interrupted_when PID READY AFTER: prints why it has ended or has been interrupted.
+# compiled PID: whether the tool has come to the kernel, its own or the board's.
+compiled()
+{
+	if [ -e "$run/trace" ]; then
+		grep -qE ' (BPF|PERF_OPEN) ' "$run/trace"
+	else
+		[ -n "$(find "/proc/$1/fd" -lname 'anon_inode:*bpf*' 2>/dev/null)" ]
+	fi
+}
+
+# interrupted_when PID READY AFTER LOAD: prints why it has ended or has been interrupted. The processes
+# of LOAD's group, which are stopped, go on when the tool has compiled its programs: emulation, which
+# throws away what it has translated at each exec, would take three times as long beside them.
 interrupted_when()
 {
-	local begin=$SECONDS end=$((SECONDS + BPFD_TOOLS_LIMIT)) seen=''
+	local end=$((SECONDS + BPFD_TOOLS_LIMIT)) seen='' stopped=1
+	local latest=$((SECONDS + BPFD_TOOLS_LIMIT / 2))
 	while [ $SECONDS -lt $end ]; do
-		sleep 1
+		sleep 0.3
+		if [ -n "$stopped" ] && { [ $SECONDS -ge $latest ] || compiled "$1"; }; then
+			kill -CONT -- "-$4"
+			stopped=''
+		fi
 		if ended "$1"; then
 			echo itself
 			return
@@ -41,8 +58,9 @@ interrupted_when()
 			[ $((SECONDS + $3)) -ge $end ] || end=$((SECONDS + $3))
 		fi
 	done
-	# To the process group, as Ctrl-C does. A Python program that is just handling an event loses it.
-	for _ in 1 2; do
+	# To the process group, as Ctrl-C does. A Python program that is just handling an event loses it, so
+	# one that handles events most of the time loses several.
+	for _ in 1 2 3 4; do
 		kill -INT -- "-$1"
 		if until_true 10 ended "$1"; then
 			echo SIGINT
@@ -63,10 +81,10 @@ run_half()
 	rm -rf "$run"
 	mkdir "$run"
 
-	# The load gives way to compilers, which would take twice as long beside it.
-	setsid nice -n 10 "$here/load.sh" "$load" "$run.pid" >"$run.log" 2>&1 &
+	setsid "$here/load.sh" "$load" "$run.pid" >"$run.log" 2>&1 &
 	load_pid=$!
 	until_true 30 test -s "$run.pid" || sed "s/^/# load $load: /" "$run.log"
+	kill -STOP -- -$load_pid
 	for word; do
 		[ "$word" = PID ] && word=$(cat "$run.pid")
 		command+=("$word")
@@ -78,12 +96,13 @@ run_half()
 	# A shell's background processes ignore SIGINT, which a tool would inherit.
 	setsid env --default-signal=INT,QUIT "${command[@]}" </dev/null >"$run/out" 2>"$run/err" &
 	pid=$!
-	why=$(interrupted_when $pid "$ready" "$after")
+	why=$(interrupted_when $pid "$ready" "$after" $load_pid)
 	wait $pid 2>/dev/null
 	status=$?
 	echo "$status $why $((SECONDS - begin))" >"$run/status"
 
 	kill -TERM -- -$load_pid
+	kill -CONT -- -$load_pid
 	wait $load_pid 2>/dev/null
 	rm -f "$run.pid"
 	# The results are whole or not there.
