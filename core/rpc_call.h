@@ -44,6 +44,9 @@ struct call {
 /* bpf(2). Returns what it returns, or a negative errno. */
 long rpc_sys_bpf(uint32_t number, void *attr, size_t size);
 
+/* BPF_OBJ_GET_INFO_BY_FD of *size bytes, which becomes the kernel's size if that is less. */
+int rpc_get_info(int fd, void *info, size_t *size);
+
 /* Takes from the budget what a call that makes an object will need. Returns 0, -ENOMEM, -E2BIG. */
 int call_reserve(struct call *call);
 

@@ -42,7 +42,7 @@ static int read_info(struct info *info, struct rpc_in *in, char sent[BPF_ABI_INF
 	return rpc_get_end(in) ? 0 : -EBADMSG;
 }
 
-static int get_info(int fd, void *info, size_t *size)
+int rpc_get_info(int fd, void *info, size_t *size)
 {
 	union bpf_attr attr;
 	int err;
@@ -64,7 +64,7 @@ static uint32_t link_type(int fd)
 	char info[BPF_ABI_INFO_MAX] __attribute__((aligned(8))) = {0};
 	size_t size = sizeof(info);
 
-	return get_info(fd, info, &size) ? UINT32_MAX : bpf_abi_get32(info, size, 0);
+	return rpc_get_info(fd, info, &size) ? UINT32_MAX : bpf_abi_get32(info, size, 0);
 }
 
 static const struct bpf_abi_nested *find_nested(
@@ -155,7 +155,7 @@ static int answer_info(struct rpc *rpc, struct info *info, const struct handle *
 	nested = bpf_abi_nested(class, class == BPF_ABI_LINK ? link_type(handle->fd) : 0, &count);
 	err = make_lists(info, nested, count, sent);
 	if (!err)
-		err = get_info(handle->fd, info->data, &size);
+		err = rpc_get_info(handle->fd, info->data, &size);
 	if (!err)
 		put_info(&rpc->out, info, nested, count, size);
 	return err;

@@ -53,6 +53,7 @@ static const struct {
 	[RPC_FILE_LIST] = {rpc_file_list, false},
 	[RPC_FILE_WRITE] = {rpc_file_write, false},
 	[RPC_FILE_FOLLOW] = {rpc_file_follow, false},
+	[RPC_BTF_LIST] = {rpc_btf_list, false},
 };
 
 static uint64_t clock_ns(clockid_t clock)

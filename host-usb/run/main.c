@@ -2,6 +2,7 @@
 /* bpfd-run: runs a BPF tool here whose kernel is the board's. */
 #include "core/log.h"
 #include "core/options.h"
+#include "host-usb/run/btf_list.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files.h"
 #include "host-usb/run/notify.h"
@@ -246,6 +247,7 @@ static void close_parts(struct run *run)
 	waits_free(run->waits);
 	objects_free(run->objects);
 	files_free(run->files);
+	btf_list_free(run->btf_list);
 	client_free(run->client);
 	if (run->listener >= 0)
 		close(run->listener);

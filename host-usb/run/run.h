@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct btf_list;
 struct client;
 struct files;
 struct objects;
@@ -23,6 +24,7 @@ struct run {
 	struct rpc_hello board;
 	struct objects *objects; /* what the tool's descriptors stand for */
 	struct files *files;	 /* the board's files */
+	struct btf_list *btf_list; /* NULL: not asked for yet */
 	struct waits *waits;	 /* poll(2)s of the tool that are not answered yet */
 	const char *sysroot;	 /* copy of the board's files, NULL: none */
 	int listener;		 /* seccomp's notifications */

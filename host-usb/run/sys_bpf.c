@@ -3,6 +3,7 @@
 #include "core/bpf_abi.h"
 #include "core/log.h"
 #include "host-usb/run/bpf_info.h"
+#include "host-usb/run/btf_list.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/memory.h"
 #include "host-usb/run/notify.h"
@@ -370,6 +371,23 @@ static void note(struct bpf_call *b)
 	}
 }
 
+/* Before the request is begun, as this is one of its own. */
+static int need_handles(const struct bpf_call *b)
+{
+	int err = 0;
+
+	for (const struct bpf_abi_fd *fd = b->command->fds; !err && fd->classes; fd++) {
+		uint32_t number = bpf_abi_get32(b->attr, b->size, fd->offset);
+		struct object *btf = NULL;
+
+		if (fd->classes & BPF_ABI_BTF && number)
+			btf = object_of(b->call, (int)number, BPF_ABI_BTF);
+		if (btf)
+			err = btf_list_need_handle(btf);
+	}
+	return err;
+}
+
 static int64_t forward(struct bpf_call *b)
 {
 	struct client *client = b->call->run->client;
@@ -436,6 +454,29 @@ out_free:
 	return ret;
 }
 
+static int64_t next_btf(const struct bpf_call *b)
+{
+	uint32_t next, id = bpf_abi_get32(b->attr, b->size, offsetof(union bpf_attr, start_id));
+	int64_t ret = btf_list_next(b->call->run, id, &next);
+	size_t offset = offsetof(union bpf_attr, next_id);
+
+	if (ret == 0 && b->size >= offset + sizeof(next))
+		ret = memory_write(b->call->tid, b->user_attr + offset, &next, sizeof(next));
+	return ret;
+}
+
+static int64_t open_btf(const struct bpf_call *b)
+{
+	uint32_t id = bpf_abi_get32(b->attr, b->size, offsetof(union bpf_attr, btf_id));
+	struct object *object;
+	int64_t ret;
+
+	if (bpf_abi_get32(b->attr, b->size, offsetof(union bpf_attr, open_flags)))
+		return CALL_CONTINUE;
+	ret = btf_list_object(b->call->run, id, &object);
+	return ret ? ret : object_give(object, b->call, true);
+}
+
 /* Links of more than one function: the tools attach one by one then. */
 static bool is_multi(const struct bpf_call *b)
 {
@@ -475,13 +516,21 @@ int64_t sys_bpf(const struct call *call)
 	case BPF_MAP_GET_NEXT_KEY:
 	case BPF_MAP_LOOKUP_ELEM:
 		ret = read_ahead(&b);
-		if (ret != CALL_CONTINUE)
-			return ret;
+		break;
+	case BPF_BTF_GET_NEXT_ID:
+		ret = next_btf(&b);
+		break;
+	case BPF_BTF_GET_FD_BY_ID:
+		ret = open_btf(&b);
 		break;
 	default:
 		if (b.map)
 			walk_changed(b.map);
+		ret = need_handles(&b);
+		ret = ret ? ret : CALL_CONTINUE;
 	}
+	if (ret != CALL_CONTINUE)
+		return ret;
 	ret = forward(&b);
 	if (number == BPF_MAP_FREEZE && ret == 0) {
 		struct object *map =

@@ -104,7 +104,7 @@ static void test_violations(void **state)
 
 static void test_unknown(void **state)
 {
-	static const unsigned int ops[] = {0, RPC_RING_DATA, RPC_FILE_FOLLOW + 1, 0x7fff, 0xffff};
+	static const unsigned int ops[] = {0, RPC_RING_DATA, RPC_BTF_LIST + 1, 0x7fff, 0xffff};
 	struct rpc_session s;
 
 	session_begin(&s);
@@ -263,7 +263,7 @@ static void test_cut(void **state)
 	struct rpc_session s, whole;
 	unsigned int count, answered;
 
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_FOLLOW; op++) {
+	for (unsigned int op = RPC_HELLO; op <= RPC_BTF_LIST; op++) {
 		if (op == RPC_RING_DATA)
 			continue;
 		session_begin(&whole);
@@ -391,14 +391,14 @@ static void test_random(void **state)
 		session_begin(&s);
 		s.config.limits.memory = 16 << 20;
 		for (int i = 0; i < 40; i++) {
-			unsigned int op = 1 + random_number(&seed) % RPC_FILE_FOLLOW;
+			unsigned int op = 1 + random_number(&seed) % RPC_BTF_LIST;
 			size_t start = s.input.size, size;
 
 			if (op == RPC_RING_DATA)
 				continue;
 			put_each(&s, op);
 			size = s.input.size - start - RPC_HEADER_SIZE;
-			for (uint32_t n = random_number(&seed) % 4; n; n--)
+			for (uint32_t n = size ? random_number(&seed) % 4 : 0; n; n--)
 				s.input.data[start + RPC_HEADER_SIZE +
 					     random_number(&seed) % size] =
 					(uint8_t)random_number(&seed);

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "host-usb/run/btf_list.h"
 #include "tests/unit/run_test.h"
 
 #define MAP    100 /* handles */
@@ -576,6 +577,48 @@ static int ignore_pipe(void **state)
 	return 0;
 }
 
+/* The kernel's types: known from a list, made on the board when a program needs them. */
+static void test_types(void **state)
+{
+	union bpf_attr attr = {.start_id = 0}, got;
+	struct bpf_insn insns[2] = {{.code = BPF_JMP | BPF_EXIT}};
+	struct board *board = board_start(NULL);
+	struct rpc_out *out = board_reply(board, RPC_BTF_LIST, 0);
+	struct object *btf;
+	struct rpc_in in;
+
+	rpc_put_u32(out, 3);
+	rpc_put_u32(out, 500);
+	rpc_put_u8(out, 1);
+	rpc_put_string(out, "module");
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_BTF_GET_NEXT_ID, &attr, 12), 0);
+	assert_int_equal(attr.next_id, 3);
+	attr = (union bpf_attr){.start_id = 3};
+	assert_int_equal(run_bpf(board, BPF_BTF_GET_NEXT_ID, &attr, 12), -ENOENT);
+	attr = (union bpf_attr){.btf_id = 3};
+	assert_int_equal(run_bpf(board, BPF_BTF_GET_FD_BY_ID, &attr, 12), -EBADF);
+	board_asked(board, RPC_BTF_LIST);
+	assert_int_equal(board_unseen(board), 0);
+
+	assert_int_equal(btf_list_object(&board->run, 3, &btf), 0);
+	attr = (union bpf_attr){.prog_type = BPF_PROG_TYPE_TRACING,
+		.insns = user(insns),
+		.insn_cnt = 1,
+		.license = user("GPL"),
+		.attach_btf_obj_fd = (uint32_t)btf->fd};
+	board_says(board, RPC_BPF, 77);
+	says(board, -EACCES, NULL, sizeof(attr));
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, sizeof(attr)), -EACCES);
+	asked(board, &in, BPF_BTF_GET_FD_BY_ID, &got, 12);
+	assert_int_equal(got.btf_id, 3);
+	asked(board, &in, BPF_PROG_LOAD, &got, sizeof(attr));
+	assert_int_equal(got.attach_btf_obj_fd, 77);
+	btf_list_free(board->run.btf_list);
+	board_stop(board);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -594,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_read_ahead),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_types),
 	};
 
 	return cmocka_run_group_tests(tests, ignore_pipe, NULL);
