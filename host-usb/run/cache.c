@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Large files of boards that do not change are kept. The name of a copy says all that it depends
- * on: the kernel's symbols the boot and the modules, its types its build, a program its inode. */
+ * on: the kernel's symbols and functions the boot and the modules, its types its build, a program its
+ * inode. */
 #include "host-usb/run/cache.h"
 
 #include "core/log.h"
@@ -169,6 +170,14 @@ static int btf_key(struct cache *cache, const char *path, uint64_t size, char ke
 	return 0;
 }
 
+/* What only changes when modules come and go. */
+static bool is_of_modules(const char *path)
+{
+	return strcmp(path, "/proc/kallsyms") == 0 ||
+	       strcmp(path, "/sys/kernel/tracing/available_filter_functions") == 0 ||
+	       strcmp(path, "/sys/kernel/debug/tracing/available_filter_functions") == 0;
+}
+
 /* Returns 0; -ENOENT: it is not kept. */
 static int key_of(struct cache *cache, const char *path, char key[NAME_KEY])
 {
@@ -176,9 +185,9 @@ static int key_of(struct cache *cache, const char *path, char key[NAME_KEY])
 	uint64_t h;
 	int err;
 
-	if (strcmp(path, "/proc/kallsyms") == 0) {
+	if (is_of_modules(path)) {
 		err = hash_file(cache, "/proc/modules", &h);
-		snprintf(key, NAME_KEY, "%s-kallsyms-%016llx", board->boot_id,
+		snprintf(key, NAME_KEY, "%s-%s-%016llx", board->boot_id, strrchr(path, '/') + 1,
 			(unsigned long long)h);
 		return err == -ENOENT ? 0 : err; /* a kernel without modules has no list */
 	}

@@ -37,6 +37,8 @@ struct files {
 	size_t next_listing;
 	bool terminal;		/* progress is shown */
 	char checked[PATH_MAX]; /* the file that was compared last, and is the same */
+	int events;		/* copy of the list of all events, -1: none */
+	uint64_t events_ms;	/* when it was fetched */
 };
 
 int files_new(struct files **files, struct run *run)
@@ -47,6 +49,7 @@ int files_new(struct files **files, struct run *run)
 	if (!f)
 		return -ENOMEM;
 	f->run = run;
+	f->events = -1;
 	f->terminal = isatty(STDERR_FILENO);
 	err = cache_new(&f->cache, f);
 	if (err) {
@@ -57,12 +60,20 @@ int files_new(struct files **files, struct run *run)
 	return 0;
 }
 
+static void forget_events(struct files *files)
+{
+	if (files->events >= 0)
+		close(files->events);
+	files->events = -1;
+}
+
 void files_free(struct files *files)
 {
 	if (!files)
 		return;
 	for (size_t i = 0; i < LISTINGS; i++)
 		listing_put(files->listings[i]);
+	forget_events(files);
 	cache_free(files->cache);
 	free(files);
 }
@@ -177,6 +188,7 @@ int64_t files_write(struct files *files, const char *path, const char *data, siz
 	struct rpc_out *out = begin(files, RPC_FILE_WRITE, path);
 	int64_t ret;
 
+	forget_events(files); /* it may define one */
 	rpc_put_u32(out, RPC_APPEND);
 	rpc_put_bytes(out, data, size);
 	client_note(files->run->client, "%s: %.*s", path, (int)strcspn(data, "\n"), data);
@@ -392,6 +404,33 @@ static int fetch_into_memory(struct files *files, const char *path)
 	return fd;
 }
 
+static bool is_event_list(const char *path)
+{
+	return strcmp(path, "/sys/kernel/tracing/available_events") == 0 ||
+	       strcmp(path, "/sys/kernel/debug/tracing/available_events") == 0;
+}
+
+/* The list of all events, in which bpftrace looks for one name after the other, each time from the
+ * file: kept as long as a listing. */
+static int open_events(struct files *files, const char *path)
+{
+	char copy[64];
+	int fd;
+
+	if (files->events >= 0 && clock_ms() - files->events_ms > LISTING_AGE_MS)
+		forget_events(files);
+	if (files->events < 0) {
+		fd = fetch_into_memory(files, path);
+		if (fd < 0)
+			return fd;
+		files->events = fd;
+		files->events_ms = clock_ms();
+	}
+	snprintf(copy, sizeof(copy), "/proc/self/fd/%d", files->events);
+	fd = open(copy, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* A file of a process' root from the copy of the board's files, or -ENOENT. */
 static int open_in_sysroot(struct files *files, const char *path)
 {
@@ -466,6 +505,8 @@ int files_open(struct files *files, const char *path)
 
 	if (fd == -ENOENT)
 		fd = open_same(files, path);
+	if (fd == -ENOENT && is_event_list(path))
+		return open_events(files, path);
 	if (fd == -ENOENT)
 		fd = cache_open(files->cache, path);
 	if (fd == -ENOENT)

@@ -17,6 +17,17 @@
 #define SYMBOLS "ffffffff81000000 T _stext\nffffffff81000010 t helper\n"
 #define MODULES "dummy_hcd 45056 0 - Live 0xffffffffc0000000\n"
 
+#define TRACEFS "/sys/kernel/tracing/"
+#define DEBUGFS "/sys/kernel/debug/tracing/"
+
+static uint64_t now_ms = 1000000;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	*now = (struct timespec){(time_t)(now_ms / 1000), (long)(now_ms % 1000) * 1000000};
+	return 0;
+}
+
 static char home[] = "/tmp/test_run_cache.XXXXXX";
 static char cache[64]; /* where copies are */
 
@@ -205,6 +216,53 @@ static void test_others(void **state)
 	assert_int_equal(copies(), 0);
 }
 
+/* Which functions can be traced depends on the modules, as the symbols do. */
+static void test_functions(void **state)
+{
+	struct board *board = start();
+
+	says(board, MODULES);
+	says(board, "vfs_open\n");
+	says(board, MODULES);
+	says(board, MODULES "another");
+	says(board, "vfs_open\nanother\n");
+	assert_contents(board, TRACEFS "available_filter_functions", "vfs_open\n");
+	assert_contents(board, DEBUGFS "available_filter_functions", "vfs_open\n");
+	assert_contents(board, TRACEFS "available_filter_functions", "vfs_open\nanother\n");
+	stop(board);
+	assert_int_equal(copies(), 2);
+	remove_copies();
+}
+
+/* The list of events is read once for each event that a tool looks for. */
+static void test_events(void **state)
+{
+	struct board *board = start();
+
+	says(board, "sched:a\n");
+	assert_contents(board, TRACEFS "available_events", "sched:a\n");
+	now_ms += 2000;
+	assert_contents(board, DEBUGFS "available_events", "sched:a\n");
+	assert_read(board, TRACEFS "available_events");
+	assert_int_equal(board_unseen(board), 0);
+	now_ms++;
+	says(board, "sched:b\n");
+	assert_contents(board, DEBUGFS "available_events", "sched:b\n");
+	board_asked(board, RPC_FILE_READ);
+
+	/* The tool defines one. */
+	board_says(board, RPC_FILE_WRITE, 3);
+	says(board, "sched:b\nkprobes:p\n");
+	assert_int_equal(files_write(board->run.files, TRACEFS "kprobe_events", "p x", 3), 3);
+	assert_contents(board, TRACEFS "available_events", "sched:b\nkprobes:p\n");
+
+	now_ms += 5000;
+	board_says(board, RPC_FILE_READ, -EACCES);
+	assert_int_equal(files_open(board->run.files, TRACEFS "available_events"), -EACCES);
+	stop(board);
+	assert_int_equal(copies(), 0);
+}
+
 static void test_nowhere_to_keep(void **state)
 {
 	static const char *const places[] = {
@@ -385,6 +443,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_types, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_functions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nowhere_to_keep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_home, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unwritable, setup, teardown),
