@@ -27,6 +27,8 @@ else
 BUILD ?= build
 CFLAGS ?= -O2 -g
 endif
+# The same names however it is written: a dependency file knows only one.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 
 # An own LDFLAGS or CFLAGS adds to what the project needs; it does not replace it.
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

@@ -20,7 +20,7 @@
 
 struct info {
 	struct object *object;
-	pid_t tid;     /* of the tool */
+	const struct call *call; /* of the tool; NULL: we ask for ourselves */
 	uint64_t user; /* where it is in the tool */
 	size_t size;
 	char data[BPF_ABI_INFO_MAX];
@@ -87,7 +87,6 @@ static int unpack(struct info *info, struct rpc_in *reply, uint64_t user_attr)
 	size_t size;
 	const void *data = rpc_get_bytes(reply, &size);
 	uint32_t length = (uint32_t)size;
-	pid_t tid = info->tid;
 	int err;
 
 	if (!data || size > info->size)
@@ -97,15 +96,15 @@ static int unpack(struct info *info, struct rpc_in *reply, uint64_t user_attr)
 		if (info->nested[i]->offset + sizeof(uint64_t) <= size)
 			memcpy(info->data + info->nested[i]->offset, &info->pointer[i],
 				sizeof(uint64_t));
-	err = memory_write(tid, info->user, info->data, size);
+	err = memory_write(info->call, info->user, info->data, size);
 	if (!err)
-		err = memory_write(tid, user_attr + offsetof(union bpf_attr, info.info_len),
+		err = memory_write(info->call, user_attr + offsetof(union bpf_attr, info.info_len),
 			&length, sizeof(length));
 	for (size_t i = 0; !err && i < info->count; i++) {
 		data = rpc_get_bytes(reply, &size);
 		if (!data || size > info->room[i])
 			return -EIO;
-		err = memory_write(tid, info->pointer[i], data, size);
+		err = memory_write(info->call, info->pointer[i], data, size);
 	}
 	return err;
 }
@@ -145,7 +144,7 @@ static int64_t learn_btf(struct object *object)
 }
 
 /* Copies the beginning of a file into the tool. */
-static int copy_file(pid_t tid, uint64_t to, int fd, uint64_t size)
+static int copy_file(const struct call *call, uint64_t to, int fd, uint64_t size)
 {
 	char data[16384];
 	uint64_t done = 0;
@@ -153,7 +152,7 @@ static int copy_file(pid_t tid, uint64_t to, int fd, uint64_t size)
 	while (done < size) {
 		size_t piece = size - done < sizeof(data) ? size - done : sizeof(data);
 		ssize_t n = pread(fd, data, piece, (off_t)done);
-		int err = n <= 0 ? -EIO : memory_write(tid, to + done, data, (size_t)n);
+		int err = n <= 0 ? -EIO : memory_write(call, to + done, data, (size_t)n);
 
 		if (err)
 			return err;
@@ -182,19 +181,19 @@ static int64_t answer_btf(struct info *info, uint64_t user_attr)
 		fd = files_kernel_btf(info->object->run->files, name, known->btf_size);
 		if (fd < 0)
 			return fd;
-		err = copy_file(info->tid, wanted.btf, fd,
+		err = copy_file(info->call, wanted.btf, fd,
 			wanted.btf_size < known->btf_size ? wanted.btf_size : known->btf_size);
 		close(fd);
 	}
 	if (!err && wanted.name)
 		err = wanted.name_len < name_size
 			      ? -ENOSPC
-			      : memory_write(info->tid, wanted.name, name, name_size);
+			      : memory_write(info->call, wanted.name, name, name_size);
 	if (!err || err == -ENOSPC) {
-		int failed = memory_write(info->tid, info->user, &told, length);
+		int failed = memory_write(info->call, info->user, &told, length);
 
 		if (!failed)
-			failed = memory_write(info->tid,
+			failed = memory_write(info->call,
 				user_attr + offsetof(union bpf_attr, info.info_len), &length,
 				sizeof(length));
 		err = failed ? failed : err;
@@ -204,7 +203,7 @@ static int64_t answer_btf(struct info *info, uint64_t user_attr)
 
 int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 {
-	struct info info = {.tid = call->tid};
+	struct info info = {.call = call};
 	const struct bpf_abi_nested *nested;
 	struct rpc_in reply;
 	size_t count;

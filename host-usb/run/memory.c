@@ -3,6 +3,8 @@
 #include "host-usb/run/memory.h"
 
 #include "core/log.h"
+#include "host-usb/run/notify.h"
+#include "host-usb/run/run.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -38,12 +40,14 @@ int memory_read(pid_t tid, uint64_t from, void *to, size_t size)
 	return size ? check(process_vm_readv(tid, &local, 1, &remote, 1, 0), size) : 0;
 }
 
-int memory_write(pid_t tid, uint64_t to, const void *from, size_t size)
+int memory_write(const struct call *call, uint64_t to, const void *from, size_t size)
 {
 	const struct iovec local = {(void *)(uintptr_t)from, size};
 	const struct iovec remote = {(void *)(uintptr_t)to, size};
 
-	return size ? check(process_vm_writev(tid, &local, 1, &remote, 1, 0), size) : 0;
+	if (!notify_waiting(call->run, call->id))
+		return -ESRCH;
+	return size ? check(process_vm_writev(call->tid, &local, 1, &remote, 1, 0), size) : 0;
 }
 
 ssize_t memory_read_string(pid_t tid, uint64_t from, char *to, size_t size)

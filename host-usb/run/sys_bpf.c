@@ -276,7 +276,7 @@ static int unpack(struct bpf_call *b, struct rpc_in *reply)
 		return -EIO;
 	for (const struct bpf_abi_out *out = b->command->outs; !err && out->size; out++)
 		if (out->offset + out->size <= b->size)
-			err = memory_write(b->call->tid, b->user_attr + out->offset,
+			err = memory_write(b->call, b->user_attr + out->offset,
 				attr + out->offset, out->size);
 	for (size_t i = 0; !err && ptr[i].size; i++) {
 		const void *data;
@@ -287,7 +287,7 @@ static int unpack(struct bpf_call *b, struct rpc_in *reply)
 		if (!data || size > b->room[i])
 			return -EIO;
 		err = memory_write(
-			b->call->tid, bpf_abi_get64(b->attr, b->size, ptr[i].offset), data, size);
+			b->call, bpf_abi_get64(b->attr, b->size, ptr[i].offset), data, size);
 	}
 	return err;
 }
@@ -441,13 +441,13 @@ static int64_t read_ahead(struct bpf_call *b)
 	if (b->command->number == BPF_MAP_GET_NEXT_KEY) {
 		ret = walk_next(b->map, key, &found);
 		if (ret == 0)
-			ret = memory_write(b->call->tid, to, found, b->map->key_size);
+			ret = memory_write(b->call, to, found, b->map->key_size);
 		else if (ret == -EOPNOTSUPP)
 			ret = CALL_CONTINUE;
 	} else if (key) {
 		found = walk_value(b->map, key);
 		if (found)
-			ret = memory_write(b->call->tid, to, found, b->map->value_size);
+			ret = memory_write(b->call, to, found, b->map->value_size);
 	}
 out_free:
 	free(key);
@@ -461,7 +461,7 @@ static int64_t next_btf(const struct bpf_call *b)
 	size_t offset = offsetof(union bpf_attr, next_id);
 
 	if (ret == 0 && b->size >= offset + sizeof(next))
-		ret = memory_write(b->call->tid, b->user_attr + offset, &next, sizeof(next));
+		ret = memory_write(b->call, b->user_attr + offset, &next, sizeof(next));
 	return ret;
 }
 

@@ -282,7 +282,7 @@ static int64_t stat_at(const struct call *call, int dirfd, uint64_t path, uint64
 	if (ret)
 		return ret;
 	fill_stat(&st, &from);
-	return memory_write(call->tid, to, &st, sizeof(st));
+	return memory_write(call, to, &st, sizeof(st));
 }
 
 int64_t sys_stat(const struct call *call)
@@ -309,7 +309,7 @@ int64_t sys_fstat(const struct call *call)
 	if (err)
 		return err;
 	fill_stat(&st, &from);
-	return memory_write(call->tid, call->args[1], &st, sizeof(st));
+	return memory_write(call, call->args[1], &st, sizeof(st));
 }
 
 /* newfstatat(dirfd, path, to, flags) */
@@ -344,7 +344,7 @@ int64_t sys_statx(const struct call *call)
 	st.stx_rdev_minor = from.rdev_minor;
 	st.stx_dev_major = from.dev_major;
 	st.stx_dev_minor = from.dev_minor;
-	return memory_write(call->tid, call->args[4], &st, sizeof(st));
+	return memory_write(call, call->args[4], &st, sizeof(st));
 }
 
 /* Which file system a path is in: tools look for bpffs and tracefs so. */
@@ -378,7 +378,7 @@ int64_t sys_statfs(const struct call *call)
 		if (strncmp(path, file_systems[i].prefix, strlen(file_systems[i].prefix)) == 0)
 			break;
 	}
-	return memory_write(call->tid, call->args[1], &fs, sizeof(fs));
+	return memory_write(call, call->args[1], &fs, sizeof(fs));
 }
 
 static int64_t access_at(const struct call *call, int dirfd, uint64_t path_at, uint32_t mode)
@@ -418,7 +418,7 @@ static int64_t link_at(
 		return length;
 	if ((uint64_t)length > size)
 		length = (int64_t)size;
-	err = memory_write(call->tid, to, target, (size_t)length);
+	err = memory_write(call, to, target, (size_t)length);
 	return err ? err : length;
 }
 
@@ -479,7 +479,7 @@ int64_t sys_getdents64(const struct call *call)
 		size = make_entry(object->listing, object->position, &entry);
 		if (used + size > room)
 			return used ? (int64_t)used : -EINVAL;
-		err = memory_write(call->tid, call->args[1] + used, &entry, size);
+		err = memory_write(call, call->args[1] + used, &entry, size);
 		if (err)
 			return err;
 		used += size;

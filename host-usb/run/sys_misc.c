@@ -34,7 +34,7 @@ int64_t sys_uname(const struct call *call)
 	set_name(uts.release, sizeof(uts.release), board->release);
 	set_name(uts.version, sizeof(uts.version), board->version);
 	set_name(uts.machine, sizeof(uts.machine), board->machine);
-	return memory_write(call->tid, call->args[0], &uts, sizeof(uts));
+	return memory_write(call, call->args[0], &uts, sizeof(uts));
 }
 
 /* Returns 0 if the board has such a process, -ESRCH, or another errno. */
@@ -88,7 +88,7 @@ int64_t sys_prlimit64(const struct call *call)
 {
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 
-	return call->args[3] ? memory_write(call->tid, call->args[3], &unlimited, sizeof(unlimited))
+	return call->args[3] ? memory_write(call, call->args[3], &unlimited, sizeof(unlimited))
 			     : 0;
 }
 

@@ -241,5 +241,5 @@ int64_t sys_ioctl(const struct call *call)
 	data = rpc_get_bytes(&reply, &size);
 	if (!data || size > request.out)
 		return -EIO;
-	return memory_write(call->tid, call->args[2], data, size);
+	return memory_write(call, call->args[2], data, size);
 }

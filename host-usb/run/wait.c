@@ -27,9 +27,8 @@
 /* One poll(2) that is not answered yet. */
 struct held {
 	struct held *next;
-	uint64_t id;
-	pid_t tid;
-	uint64_t user; /* where its array is */
+	struct call call; /* without its arguments */
+	uint64_t user;	  /* where its array is */
 	unsigned int count;
 	int64_t end_ms;		 /* -1: no limit */
 	struct pollfd *polled;	 /* the tool's own numbers */
@@ -78,8 +77,8 @@ static struct held *held_new(const struct call *call, uint64_t user, unsigned in
 
 	if (!held)
 		return NULL;
-	held->id = call->id;
-	held->tid = call->tid;
+	held->call = *call;
+	held->call.args = NULL;
 	held->user = user;
 	held->count = count;
 	held->polled = calloc(count + 1, sizeof(*held->polled));
@@ -94,22 +93,20 @@ static struct held *held_new(const struct call *call, uint64_t user, unsigned in
 }
 
 /* The tool may have closed a ring meanwhile: its objects are looked up each time by number. */
-static void look_up(const struct run *run, struct held *held)
+static void look_up(struct held *held)
 {
-	const struct call call = {.run = (struct run *)run, .tid = held->tid};
-
 	for (unsigned int i = 0; i < held->count; i++)
 		if (held->objects[i])
 			held->objects[i] =
-				object_of(&call, held->polled[i].fd, BPF_ABI_EVENT | BPF_ABI_MAP);
+				object_of(&held->call, held->polled[i].fd, BPF_ABI_EVENT | BPF_ABI_MAP);
 }
 
 /* Fills in revents. Returns how many are not 0. */
-static int look(const struct run *run, struct held *held)
+static int look(struct held *held)
 {
 	int ready = 0;
 
-	look_up(run, held);
+	look_up(held);
 	poll(held->others, held->count, 0);
 	for (unsigned int i = 0; i < held->count; i++) {
 		struct pollfd *polled = &held->polled[i];
@@ -125,7 +122,7 @@ static int look(const struct run *run, struct held *held)
 static int64_t answer(const struct held *held, int ready)
 {
 	for (unsigned int i = 0; i < held->count; i++) {
-		int err = memory_write(held->tid,
+		int err = memory_write(&held->call,
 			held->user + i * sizeof(struct pollfd) + offsetof(struct pollfd, revents),
 			&held->polled[i].revents, sizeof(held->polled[i].revents));
 		if (err)
@@ -173,7 +170,7 @@ static int64_t hold(const struct call *call, uint64_t user, uint64_t count, int6
 	err = duplicate_others(call, held);
 	if (err)
 		goto out_continue;
-	ready = look(run, held);
+	ready = look(held);
 	if (ready || timeout_ms == 0) {
 		ret = answer(held, ready);
 		held_free(held);
@@ -216,13 +213,13 @@ static bool answer_one(struct run *run, struct held *held, bool look_for_signals
 {
 	int ready;
 
-	if (!notify_waiting(run, held->id))
+	if (!notify_waiting(run, held->call.id))
 		return true;
-	ready = look(run, held);
+	ready = look(held);
 	if (ready || (held->end_ms >= 0 && (int64_t)clock_ms() >= held->end_ms))
-		notify_answer(run, held->id, answer(held, ready));
-	else if (look_for_signals && has_signal(held->tid))
-		notify_answer(run, held->id, -EINTR);
+		notify_answer(run, held->call.id, answer(held, ready));
+	else if (look_for_signals && has_signal(held->call.tid))
+		notify_answer(run, held->call.id, -EINTR);
 	else
 		return false;
 	return true;

@@ -11,11 +11,23 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The tool's thread was killed, where there is no listener that would know. */
+static bool tool_is_gone;
+
+int seccomp_notify_id_valid(int fd, uint64_t id)
+{
+	bool gone = fd < 0 ? tool_is_gone : ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0;
+
+	return gone ? -ENOENT : 0;
+}
 
 #define BOARD_ANSWERS  64
 #define BOARD_REQUESTS 256

@@ -577,6 +577,25 @@ static int ignore_pipe(void **state)
 	return 0;
 }
 
+/* Whoever has the thread's number by then keeps its memory. */
+static void test_gone(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_QUEUE);
+	char key[KEYS] = "key", value[VALUES] = "old";
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
+
+	attr.key = user(key);
+	attr.value = user(value);
+	rpc_put_bytes(says(board, 0, NULL, 32), "another", VALUES);
+	board_ready(board);
+	tool_is_gone = true;
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -ESRCH);
+	tool_is_gone = false;
+	assert_string_equal(value, "old");
+	board_stop(board);
+}
+
 /* The kernel's types: known from a list, made on the board when a program needs them. */
 static void test_types(void **state)
 {
@@ -637,6 +656,7 @@ int main(void)
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_read_ahead),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_types),
 	};
 
