@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What bpfd-run costs, in one VM, each row with and without it: the time until a tool shows its first
 # event, and events through a perf buffer. Runs inside the VM; `make bench`.
-# Usage: guest.sh [starts] [events]
+# Usage: guest.sh [idle] [starts] [events]
 set -u
 : "${BPFD_BENCH_HEADERS:?is not set}"
 here=$(dirname "$0")
@@ -12,6 +12,7 @@ here=$(dirname "$0")
 load_udc is_super_speed=1 && gadget_start || exit 1
 export HOME=/run/home
 mkdir -p $HOME
+mkfifo /run/idle
 repeat=${BPFD_BENCH_REPEAT:-5}
 export BCC_KERNEL_SOURCE=$BPFD_BENCH_HEADERS BPFTRACE_KERNEL_SOURCE=$BPFD_BENCH_HEADERS
 trigger=$BPFD_BUILD/tools/trigger
@@ -41,6 +42,20 @@ first_event()
 	echo $(((end - begin) / 1000000))
 }
 
+# link_up, link_down: a session that does nothing. The simulated cable looks 8,000 times a second for
+# transfers while one is pending, which makes all of an emulated machine slower; real controllers do not.
+link_up()
+{
+	bpfd-usb -s testboard <>/run/idle >/run/idle.out 2>&1 &
+	bridge=$!
+	until_true 10 grep -q STARTED /run/idle.out
+}
+link_down()
+{
+	kill "$bridge"
+	wait "$bridge"
+}
+
 # start_row NAME COMMAND...
 start_row()
 {
@@ -50,15 +65,21 @@ start_row()
 	first_event "${remote[@]}" "$@" >/dev/null # the first one fetches what is kept
 	first_event "$@" >/dev/null
 	: >/run/local
+	: >/run/beside
 	: >/run/remote
 	for ((i = 0; i < repeat; i++)); do
 		first_event "$@" >>/run/local
+		link_up
+		first_event "$@" >>/run/beside
+		link_down
 		first_event "${remote[@]}" "$@" >>/run/remote
 	done
 	read -r l l1 l2 < <(median </run/local)
+	read -r b b1 b2 < <(median </run/beside)
 	read -r r r1 r2 < <(median </run/remote)
-	printf 'start %-22s local %6d ms (%d-%d)  remote %6d ms (%d-%d)  ratio %s\n' "$name" \
-		"$l" "$l1" "$l2" "$r" "$r1" "$r2" "$(awk "BEGIN { printf \"%.2f\", $r / $l }")"
+	printf 'start %-20s local %6d ms (%d-%d)  beside an idle link %6d ms (%d-%d)  remote %6d ms (%d-%d)' \
+		"$name" "$l" "$l1" "$l2" "$b" "$b1" "$b2" "$r" "$r1" "$r2"
+	awk "BEGIN { printf \"  ratios %.2f, %.2f\n\", $r / $l, $r / $b }"
 }
 
 # events NAME COUNT RATE PAGES
@@ -81,6 +102,23 @@ events()
 	done
 }
 
+# How much slower a program runs that only computes.
+part_idle()
+{
+	local work='i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done' i alone=0 beside=0 begin
+	for ((i = 0; i < repeat; i++)); do
+		begin=$(date +%s%N)
+		sh -c "$work"
+		alone=$((alone + $(date +%s%N) - begin))
+		link_up
+		begin=$(date +%s%N)
+		sh -c "$work"
+		beside=$((beside + $(date +%s%N) - begin))
+		link_down
+	done
+	awk "BEGIN { printf \"a loop %.0f ms, beside an idle link %.0f ms: %.2f\n\", $alone / $repeat / 1e6,
+		$beside / $repeat / 1e6, $beside / $alone }"
+}
 part_starts()
 {
 	local load
@@ -104,7 +142,7 @@ part_events()
 
 printf 'kernel %s, %s CPUs, load %s, medians of %d (lowest-highest)\n' "$(uname -r)" "$(nproc)" \
 	"$(cut -d' ' -f1-3 /proc/loadavg)" "$repeat"
-[ $# -gt 0 ] || set -- starts events
+[ $# -gt 0 ] || set -- idle starts events
 for part; do
 	"part_$part"
 done
