@@ -4,10 +4,13 @@
 #include "configfs/serial.h"
 #include "core/log.h"
 #include "core/options.h"
+#include "gadget/config.h"
 #include "gadget/daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,7 @@
 
 #define DEFAULT_LANES 2
 #define DEFAULT_BPFD  "bpfd"
+#define BLANKS	      " \t"
 
 enum {
 	OPT_UDC = 256,
@@ -23,6 +27,8 @@ enum {
 	OPT_VENDOR,
 	OPT_PRODUCT,
 	OPT_BPFD,
+	OPT_BPFD_ARGS,
+	OPT_CONFIG,
 	OPT_FFS_DIR,
 	OPT_CONFIGFS,
 	OPT_CHECK,
@@ -42,6 +48,8 @@ static const struct option_spec option_table[] = {
 	{OPT_VENDOR, "vendor-id", "ID", "USB vendor (default 0x1d6b)"},
 	{OPT_PRODUCT, "product-id", "ID", "USB product (default 0x0104)"},
 	{OPT_BPFD, "bpfd", "PATH", "program to run for a session (default bpfd, of $PATH)"},
+	{OPT_BPFD_ARGS, "bpfd-args", "TEXT", "its arguments, separated by blanks"},
+	{OPT_CONFIG, "config", "FILE", "read settings from FILE (default " CONFIG_PATH ")"},
 	{OPT_FFS_DIR, "ffs-dir", "DIR",
 		"use this mounted FunctionFS instance, leave configfs alone; repeat for lanes"},
 	{OPT_CONFIGFS, "configfs", "DIR", "configfs mount point (default /sys/kernel/config)"},
@@ -52,8 +60,11 @@ static const struct option_spec option_table[] = {
 
 struct command_line {
 	struct daemon_options daemon;
-	const char *bpfd;
-	int action; /* 0, OPT_CHECK or OPT_REMOVE */
+	const char *bpfd, *bpfd_args;
+	const char *config; /* NULL: the default one, if it is there */
+	bool in_file;	    /* what is taken comes from it */
+	int dirs_in_file;   /* how many FunctionFS instances it has named */
+	int action;	    /* 0, OPT_CHECK or OPT_REMOVE */
 	enum log_level level;
 };
 
@@ -84,8 +95,16 @@ static int take_id(const char *option, uint16_t *id)
 	return 0;
 }
 
-static int take_ffs_dir(struct daemon_options *daemon)
+/* Those of the command line replace those of the file. */
+static int take_ffs_dir(struct command_line *line)
 {
+	struct daemon_options *daemon = &line->daemon;
+
+	if (!line->in_file && line->dirs_in_file) {
+		daemon->ffs_dir_count = 0;
+		line->dirs_in_file = 0;
+	}
+	line->dirs_in_file += line->in_file;
 	if (daemon->ffs_dir_count == DAEMON_LANES_MAX)
 		return bad_value("ffs-dir", "too many lanes");
 	daemon->ffs_dirs[daemon->ffs_dir_count++] = optarg;
@@ -119,8 +138,16 @@ static int take_option(struct command_line *line, int id)
 	case OPT_BPFD:
 		line->bpfd = optarg;
 		return 0;
+	case OPT_BPFD_ARGS:
+		line->bpfd_args = optarg;
+		return 0;
+	case OPT_CONFIG:
+		if (line->in_file)
+			return bad_value("config", "not in a configuration file");
+		line->config = optarg;
+		return 0;
 	case OPT_FFS_DIR:
-		return take_ffs_dir(&line->daemon);
+		return take_ffs_dir(line);
 	case OPT_CONFIGFS:
 		gadget->configfs = optarg;
 		return 0;
@@ -157,9 +184,31 @@ static void open_standard_files(void)
 		close(fd);
 }
 
+static int take_setting(void *arg, int id, char *value)
+{
+	optarg = value;
+	return take_option(arg, id);
+}
+
+/* The program, the arguments that `text` has, and `argc` more. */
+static char **make_command(const char *program, char *text, int argc, char **argv)
+{
+	size_t room = (size_t)argc + 2 + (text ? strlen(text) / 2 + 1 : 0), n = 0;
+	char **command = calloc(room, sizeof(*command)), *rest;
+
+	if (!command)
+		return NULL;
+	command[n++] = (char *)program;
+	for (char *word = text ? strtok_r(text, BLANKS, &rest) : NULL; word;
+		word = strtok_r(NULL, BLANKS, &rest))
+		command[n++] = word;
+	memcpy(command + n, argv, (size_t)argc * sizeof(*argv));
+	return command;
+}
+
 static int run_daemon(struct command_line *line, int argc, char **argv)
 {
-	char serial[SERIAL_MAX + 1];
+	char serial[SERIAL_MAX + 1], *text = NULL;
 	char **command;
 	int err;
 
@@ -169,41 +218,76 @@ static int run_daemon(struct command_line *line, int argc, char **argv)
 			return err;
 		line->daemon.gadget.serial = serial;
 	}
-	command = calloc((size_t)argc + 2, sizeof(*command));
-	if (!command)
-		return -ENOMEM;
-	command[0] = (char *)line->bpfd;
-	memcpy(command + 1, argv, (size_t)argc * sizeof(*argv));
+	if (line->bpfd_args) {
+		text = strdup(line->bpfd_args);
+		if (!text)
+			return -ENOMEM;
+	}
+	command = make_command(line->bpfd, text, argc, argv);
 	line->daemon.command = command;
-	err = daemon_run(&line->daemon);
+	err = command ? daemon_run(&line->daemon) : -ENOMEM;
 	free(command);
+	free(text);
 	return err;
+}
+
+/* The whole command line. Returns 0, 1 when the program has done what was asked, or -EINVAL. */
+static int take_options(struct command_line *line, int argc, char **argv)
+{
+	int id, err = 0;
+
+	optind = 0; /* from the start */
+	while (!err && (id = options_next(argc, argv, option_table)) != -1)
+		err = take_option(line, id);
+	return err;
+}
+
+/* What the command line says counts, and names the file; so it is looked at before and after. */
+static int take_all(struct command_line *line, int argc, char **argv, char **text)
+{
+	struct command_line first = *line;
+	const char *path;
+	int err = take_options(&first, argc, argv);
+
+	if (err)
+		return err;
+	path = first.config ? first.config : CONFIG_PATH;
+	line->in_file = true;
+	err = config_read(path, option_table, take_setting, line, text);
+	line->in_file = false;
+	if (err == -ENOENT && first.config)
+		log_error("%s: %s", path, strerror(ENOENT));
+	if (err && (err != -ENOENT || first.config))
+		return -EINVAL;
+	return take_options(line, argc, argv);
 }
 
 int main(int argc, char **argv)
 {
 	struct command_line line = {.bpfd = DEFAULT_BPFD, .level = LOG_INFO};
-	int id, err;
+	char *text = NULL;
+	int err;
 
 	gadget_options_init(&line.daemon.gadget);
 	line.daemon.gadget.lanes = DEFAULT_LANES;
 	open_standard_files();
 	log_open("bpfd-gadget", LOG_INFO);
-	while ((id = options_next(argc, argv, option_table)) != -1) {
-		err = take_option(&line, id);
-		if (err)
-			return err > 0 ? EXIT_SUCCESS : 2;
+	err = take_all(&line, argc, argv, &text);
+	if (err) {
+		free(text);
+		return err > 0 ? EXIT_SUCCESS : 2;
 	}
 	log_open("bpfd-gadget", line.level);
 	if (line.action && optind < argc) {
 		log_error("%s: unexpected argument", argv[optind]);
-		return 2;
-	}
-	if (line.action == OPT_CHECK)
-		return gadget_check(&line.daemon.gadget, stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
-	if (line.action == OPT_REMOVE)
-		err = gadget_remove_leftover(&line.daemon.gadget);
+		err = 2;
+	} else if (line.action == OPT_CHECK)
+		err = gadget_check(&line.daemon.gadget, stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+	else if (line.action == OPT_REMOVE)
+		err = gadget_remove_leftover(&line.daemon.gadget) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	else
-		err = run_daemon(&line, argc - optind, argv + optind);
-	return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+		err = run_daemon(&line, argc - optind, argv + optind) < 0 ? EXIT_FAILURE
+									  : EXIT_SUCCESS;
+	free(text);
+	return err;
 }
