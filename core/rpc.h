@@ -33,7 +33,7 @@
 	X(15, FILE_READ, "the contents of a file, in parts")         \
 	X(16, FILE_LIST, "the entries of a directory, in parts")     \
 	X(17, FILE_WRITE, "one write(2) to a file")                  \
-	X(18, FILE_FOLLOW, "start to send what a file will yield")  \
+	X(18, FILE_FOLLOW, "start to send what a file will yield")   \
 	X(19, BTF_LIST, "all type information of the kernel")
 
 enum rpc_op {

@@ -30,7 +30,8 @@ int rpc_next_part(struct rpc *rpc);
 /* Sends a message of the board's own accord from rpc->out, which holds it whole. */
 void rpc_send(struct rpc *rpc);
 
-rpc_handler rpc_bpf, rpc_info, rpc_btf_list, rpc_map_walk, rpc_map_sync, rpc_perf_open, rpc_perf_ioctl;
+rpc_handler rpc_bpf, rpc_info, rpc_btf_list, rpc_map_walk, rpc_map_sync, rpc_perf_open,
+	rpc_perf_ioctl;
 rpc_handler rpc_ring_open, rpc_ring_credit, rpc_file_follow;
 rpc_handler rpc_file_stat, rpc_file_access, rpc_file_link, rpc_file_read, rpc_file_list,
 	rpc_file_write;

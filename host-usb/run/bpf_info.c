@@ -21,7 +21,7 @@
 struct info {
 	struct object *object;
 	const struct call *call; /* of the tool; NULL: we ask for ourselves */
-	uint64_t user; /* where it is in the tool */
+	uint64_t user;		 /* where it is in the tool */
 	size_t size;
 	char data[BPF_ABI_INFO_MAX];
 	const struct bpf_abi_nested *nested[BPF_ABI_NESTED]; /* the pointers that are set */

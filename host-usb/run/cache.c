@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Large files of boards that do not change are kept. The name of a copy says all that it depends
- * on: the kernel's symbols and functions the boot and the modules, its types its build, a program its
- * inode. */
+ * on: the kernel's symbols and functions the boot and the modules, its types its build, a program
+ * its inode. */
 #include "host-usb/run/cache.h"
 
 #include "core/log.h"

@@ -9,12 +9,12 @@
 
 struct call;
 
-/* Copies bytes from a process, all or none. Returns 0; -EFAULT: not its memory; -EPERM: it cannot be
- * looked into (said once on stderr). */
+/* Copies bytes from a process, all or none. Returns 0; -EFAULT: not its memory; -EPERM: it cannot
+ * be looked into (said once on stderr). */
 int memory_read(pid_t tid, uint64_t from, void *to, size_t size);
 
-/* The same to the thread that waits for the answer to the call. -ESRCH: it was killed meanwhile, and
- * its number may be another one's by now. */
+/* The same to the thread that waits for the answer to the call. -ESRCH: it was killed meanwhile,
+ * and its number may be another one's by now. */
 int memory_write(const struct call *call, uint64_t to, const void *from, size_t size);
 
 /* Copies a text with its NUL. Returns its length; -ENAMETOOLONG: size is too small; -EFAULT. */

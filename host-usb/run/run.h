@@ -22,12 +22,12 @@ struct waits;
 struct run {
 	struct client *client;
 	struct rpc_hello board;
-	struct objects *objects; /* what the tool's descriptors stand for */
-	struct files *files;	 /* the board's files */
+	struct objects *objects;   /* what the tool's descriptors stand for */
+	struct files *files;	   /* the board's files */
 	struct btf_list *btf_list; /* NULL: not asked for yet */
-	struct waits *waits;	 /* poll(2)s of the tool that are not answered yet */
-	const char *sysroot;	 /* copy of the board's files, NULL: none */
-	int listener;		 /* seccomp's notifications */
+	struct waits *waits;	   /* poll(2)s of the tool that are not answered yet */
+	const char *sysroot;	   /* copy of the board's files, NULL: none */
+	int listener;		   /* seccomp's notifications */
 	int fd_base; /* descriptors from here on are those whose reads and writes we see */
 	pid_t tool;
 	bool child_news;     /* a SIGCHLD has come: the tool may have ended */

@@ -276,8 +276,8 @@ static int unpack(struct bpf_call *b, struct rpc_in *reply)
 		return -EIO;
 	for (const struct bpf_abi_out *out = b->command->outs; !err && out->size; out++)
 		if (out->offset + out->size <= b->size)
-			err = memory_write(b->call, b->user_attr + out->offset,
-				attr + out->offset, out->size);
+			err = memory_write(
+				b->call, b->user_attr + out->offset, attr + out->offset, out->size);
 	for (size_t i = 0; !err && ptr[i].size; i++) {
 		const void *data;
 

@@ -88,8 +88,7 @@ int64_t sys_prlimit64(const struct call *call)
 {
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 
-	return call->args[3] ? memory_write(call, call->args[3], &unlimited, sizeof(unlimited))
-			     : 0;
+	return call->args[3] ? memory_write(call, call->args[3], &unlimited, sizeof(unlimited)) : 0;
 }
 
 void run_unsupported(const struct call *call, const char *what)

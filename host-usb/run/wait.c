@@ -97,8 +97,8 @@ static void look_up(struct held *held)
 {
 	for (unsigned int i = 0; i < held->count; i++)
 		if (held->objects[i])
-			held->objects[i] =
-				object_of(&held->call, held->polled[i].fd, BPF_ABI_EVENT | BPF_ABI_MAP);
+			held->objects[i] = object_of(
+				&held->call, held->polled[i].fd, BPF_ABI_EVENT | BPF_ABI_MAP);
 }
 
 /* Fills in revents. Returns how many are not 0. */

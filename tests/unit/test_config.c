@@ -108,8 +108,7 @@ static void test_wrong(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_wrong(
-			cases[i].text, strlen(cases[i].text), cases[i].line, cases[i].why);
+		assert_wrong(cases[i].text, strlen(cases[i].text), cases[i].line, cases[i].why);
 	assert_wrong("name=a\nna\0me=b\n", 14, 2, "a NUL byte");
 	assert_wrong("\0", 1, 1, "a NUL byte");
 }

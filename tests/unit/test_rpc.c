@@ -166,9 +166,9 @@ static void test_structures(void **state)
 static void test_names(void **state)
 {
 	assert_string_equal(rpc_op_name(RPC_HELLO), "HELLO");
-	assert_string_equal(rpc_op_name(RPC_FILE_FOLLOW), "FILE_FOLLOW");
+	assert_string_equal(rpc_op_name(RPC_BTF_LIST), "BTF_LIST");
 	assert_null(rpc_op_name(0));
-	assert_null(rpc_op_name(RPC_FILE_FOLLOW + 1));
+	assert_null(rpc_op_name(RPC_BTF_LIST + 1));
 }
 
 /* The table of bpf(2): its fields are within what is known, and its lists end. */
