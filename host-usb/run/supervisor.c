@@ -22,7 +22,7 @@
 
 #define CREDIT_MS 3    /* how often we look whether the tool has read a full ring */
 #define CLOSED_MS 5    /* how often we look at what seems closed */
-#define GRACE_MS  3000 /* for the tool to end after SIGTERM */
+#define GRACE_MS  3000 /* for the tool to end after SIGTERM, for a board to answer before it */
 #define OTHERS	  256  /* descriptors of held polls that we wait for */
 
 enum { LISTENER, LINK, CLOSED, SIGNALS, OWN_COUNT };
@@ -85,7 +85,7 @@ static void pass_signals(struct run *run)
 		run->child_news |= signal.ssi_signo == SIGCHLD;
 		if (signal.ssi_signo == SIGCHLD || signal.ssi_signo == SIGIO)
 			continue;
-		run->ending += signal.ssi_signo != SIGUSR1 && signal.ssi_signo != SIGUSR2;
+		run->ending |= signal.ssi_signo != SIGUSR1 && signal.ssi_signo != SIGUSR2;
 		if (!has_tool_got(run, &signal))
 			kill(run->own_group ? -run->tool : run->tool, (int)signal.ssi_signo);
 	}
@@ -112,7 +112,7 @@ static bool on_abort(void *arg, uint64_t silent_ms)
 	if (run->tool <= 0)
 		return false;
 	pass_signals(run);
-	if (run->ending && (silent_ms > GRACE_MS || run->ending > 2))
+	if (run->ending && silent_ms > GRACE_MS)
 		return true;
 	return waitid(P_PID, (id_t)run->tool, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid != 0;

@@ -219,6 +219,17 @@ kill -9 $supervisor
 wait $supervisor 2>/dev/null
 check "ends with its supervisor" until_true 10 gone "$tool"
 check "and leaves nothing on the board" nothing_left
+# Some tools lose signals: many of them are no reason to give the board up.
+bpfd-run --via "$via" bash -c 'trap "" INT
+	for _ in {1..30}; do cat /proc/version >/dev/null; done; echo went on' >$out 2>$err &
+supervisor=$!
+for _ in 1 2 3 4 5; do
+	sleep 0.3
+	kill -INT $supervisor 2>/dev/null
+done
+wait $supervisor
+check "a tool that ignores signals" test $? = 0
+check "keeps the board" says "went on"
 check "a third one" start_tool
 kill -INT "$supervisor"
 wait $supervisor
