@@ -73,6 +73,8 @@ LIBHOST     := $(BUILD)/obj/libhost.a
 LIBRUN      := $(BUILD)/obj/librun.a
 
 BOARD_PROGRAMS := $(BUILD)/bpfd $(BUILD)/bpfd-gadget
+MULTICALL_OBJ  := $(BUILD)/obj/board/multicall.o $(BUILD)/obj/multicall/core/main.o \
+	$(BUILD)/obj/multicall/gadget/main.o
 HOST_PROGRAMS  := $(BUILD)/bpfd-usb $(BUILD)/bpfd-run
 UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 
@@ -85,6 +87,14 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/multicall/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -include board/multicall.h -Dmain=$(RENAMED) \
+		-MMD -MP -c -o $@ $<
+$(BUILD)/obj/multicall/core/main.o: RENAMED = bpfd_main
+$(BUILD)/obj/multicall/gadget/main.o: RENAMED = bpfd_gadget_main
 
 $(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusbgx)
 $(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
@@ -110,12 +120,20 @@ define link
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 endef
+ifeq ($(MULTICALL),1)
+$(BUILD)/bpfd: LIBS = $(call pkg,--libs,libusbgx libbpf libelf zlib) $(if $(IBERTY),-liberty)
+$(BUILD)/bpfd: $(MULTICALL_OBJ) $(LIBCORE) $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
+	$(link)
+$(BUILD)/bpfd-gadget: $(BUILD)/bpfd
+	$(Q)ln -sf bpfd $@
+else
 $(BUILD)/bpfd: LIBS = $(call pkg,--libs,libbpf libelf zlib) $(if $(IBERTY),-liberty)
 $(BUILD)/bpfd: $(BUILD)/obj/core/main.o $(LIBCORE) $(LIBLINK)
 	$(link)
 $(BUILD)/bpfd-gadget: LIBS = $(call pkg,--libs,libusbgx zlib)
 $(BUILD)/bpfd-gadget: $(BUILD)/obj/gadget/main.o $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
 	$(link)
+endif
 $(BUILD)/bpfd-usb: LIBS = $(call pkg,--libs,libusb-1.0)
 $(BUILD)/bpfd-usb: $(BUILD)/obj/host-usb/main.o $(LIBHOST) $(LIBLINK)
 	$(link)
@@ -148,6 +166,8 @@ install: all
 export BUILD
 deps:
 	tests/deps
+boards:
+	+@MAKE="$(MAKE)" board/build
 check test demo:
 	+@MAKE="$(MAKE)" tests/$(if $(filter demo,$@),demo/run,test $(if $(filter test,$@),all,check))
 lint:
@@ -161,6 +181,7 @@ help:
 #help Targets
 #help   all (default)   $(BUILD)/bpfd, bpfd-gadget, bpfd-usb and bpfd-run
 #help   board-programs  the first two: what runs on the board
+#help   boards          those two for arm64 and armhf, with Debian's libraries
 #help   install         into $(DESTDIR)$(PREFIX)
 #help   deps            install what the build and the tests need from Debian
 #help   demo            a board in a VM, traced through its USB cable (three minutes)
@@ -174,12 +195,13 @@ help:
 #help   V=1             show commands and the output of tests
 #help   CROSS_COMPILE=  prefix of the compiler, as aarch64-linux-gnu-
 #help   STATIC=1        static programs, those of the board only
+#help   MULTICALL=1     both of the board's programs in one file
 #help   SAN=1           with ASan and UBSan, into build/san
 #help   WERROR=1        warnings are errors; so it is with CI set
 #help   BUILD=          build directory (build)
 #help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= UDEVDIR=
 
-.PHONY: all board-programs unit-programs install deps check test demo lint clean help
+.PHONY: all board-programs boards unit-programs install deps check test demo lint clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 include tests/tools.mk

@@ -133,7 +133,7 @@ void bpfd_close(struct bpfd *b)
 static int run_line(struct bpfd *b, struct args *args)
 {
 	ssize_t len;
-	char *line;
+	char *line = NULL;
 
 	/* Replies gather while commands are there; nobody waits for one while we wait for input. */
 	if (!line_ready(b->input)) {

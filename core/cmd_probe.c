@@ -25,7 +25,7 @@ static int program_fd(const struct bpfd *bpfd, int64_t number)
 static void answer_attach(struct bpfd *bpfd, const char *what, int result, struct probe *probe)
 {
 	if (!result) {
-		result = handle_add(bpfd->handles, &probe_class, probe, probe_fd(probe));
+		result = handle_add(bpfd->handles, &probe_class, probe, probe_descriptor(probe));
 		if (result < 0)
 			probe_detach(probe);
 	}

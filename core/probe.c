@@ -63,7 +63,7 @@ void probe_set_free(struct probe_set *set)
 	free(set);
 }
 
-int probe_fd(const struct probe *probe)
+int probe_descriptor(const struct probe *probe)
 {
 	return probe->fd;
 }

@@ -69,7 +69,7 @@ int probe_attach_perf_event(struct probe **probe, struct probe_set *set, int pro
 struct probe *probe_find(const struct probe_set *set, enum probe_kind kind, const char *event);
 
 /* The perf event, which stays the probe's. */
-int probe_fd(const struct probe *probe);
+int probe_descriptor(const struct probe *probe);
 
 /* Of handles whose object is a probe. */
 extern const struct handle_class probe_class;

@@ -166,7 +166,7 @@ static int lane_transfer(struct lane *lane, const struct ffs_transfer *t, uint64
 
 static int lane_receive(struct lane *lane, uint64_t now_ms)
 {
-	struct ffs_transfer t;
+	struct ffs_transfer t = {.data = NULL};
 	int n;
 
 	ffs_complete(lane->ffs);

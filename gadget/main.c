@@ -4,8 +4,8 @@
 #include "configfs/serial.h"
 #include "core/log.h"
 #include "core/options.h"
-#include "gadget/config.h"
 #include "gadget/daemon.h"
+#include "gadget/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ static const struct option_spec option_table[] = {
 	{OPT_PRODUCT, "product-id", "ID", "USB product (default 0x0104)"},
 	{OPT_BPFD, "bpfd", "PATH", "program to run for a session (default bpfd, of $PATH)"},
 	{OPT_BPFD_ARGS, "bpfd-args", "TEXT", "its arguments, separated by blanks"},
-	{OPT_CONFIG, "config", "FILE", "read settings from FILE (default " CONFIG_PATH ")"},
+	{OPT_CONFIG, "config", "FILE", "read settings from FILE (default " SETTINGS_PATH ")"},
 	{OPT_FFS_DIR, "ffs-dir", "DIR",
 		"use this mounted FunctionFS instance, leave configfs alone; repeat for lanes"},
 	{OPT_CONFIGFS, "configfs", "DIR", "configfs mount point (default /sys/kernel/config)"},
@@ -251,9 +251,9 @@ static int take_all(struct command_line *line, int argc, char **argv, char **tex
 
 	if (err)
 		return err;
-	path = first.config ? first.config : CONFIG_PATH;
+	path = first.config ? first.config : SETTINGS_PATH;
 	line->in_file = true;
-	err = config_read(path, option_table, take_setting, line, text);
+	err = settings_read(path, option_table, take_setting, line, text);
 	line->in_file = false;
 	if (err == -ENOENT && first.config)
 		log_error("%s: %s", path, strerror(ENOENT));

@@ -305,7 +305,7 @@ static void check_uprobe(const struct paths *paths)
 
 	assert_int_equal(probe_set_new(&set, paths), 0);
 	assert_int_equal(probe_attach_uprobe(&entry, set, prog, "p_test", &at), 0);
-	assert_true(probe_fd(entry) >= 0);
+	assert_true(probe_descriptor(entry) >= 0);
 	for (int i = 0; i < 5; i++)
 		probed(i);
 	assert_int_equal(count(map), 5);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's configuration file. */
-#include "gadget/config.h"
+#include "gadget/settings.h"
 
 #include "core/log.h"
 
@@ -14,7 +14,7 @@
 
 static int read_text(const char *path, char **text, size_t *size)
 {
-	char *data = malloc(CONFIG_SIZE_MAX + 1);
+	char *data = malloc(SETTINGS_SIZE_MAX + 1);
 	int fd, err = 0;
 	ssize_t n = 0;
 
@@ -23,8 +23,8 @@ static int read_text(const char *path, char **text, size_t *size)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		err = -errno;
-	for (*size = 0; !err && *size <= CONFIG_SIZE_MAX; *size += (size_t)n) {
-		n = read(fd, data + *size, CONFIG_SIZE_MAX + 1 - *size);
+	for (*size = 0; !err && *size <= SETTINGS_SIZE_MAX; *size += (size_t)n) {
+		n = read(fd, data + *size, SETTINGS_SIZE_MAX + 1 - *size);
 		if (n < 0)
 			err = -errno;
 		if (n <= 0)
@@ -32,7 +32,7 @@ static int read_text(const char *path, char **text, size_t *size)
 	}
 	if (fd >= 0)
 		close(fd);
-	if (!err && *size > CONFIG_SIZE_MAX)
+	if (!err && *size > SETTINGS_SIZE_MAX)
 		err = -EFBIG;
 	if (err) {
 		free(data);
@@ -66,7 +66,7 @@ static char *trim(char *text)
 
 /* Returns what is wrong with the line, or NULL. */
 static const char *take_line(
-	char *line, const struct option_spec *table, config_take *take, void *arg)
+	char *line, const struct option_spec *table, settings_take *take, void *arg)
 {
 	const struct option_spec *spec;
 	char *name = trim(line), *value;
@@ -86,7 +86,7 @@ static const char *take_line(
 	return take(arg, spec->id, value) ? "bad value" : NULL;
 }
 
-int config_read(const char *path, const struct option_spec *table, config_take *take, void *arg,
+int settings_read(const char *path, const struct option_spec *table, settings_take *take, void *arg,
 	char **text)
 {
 	const char *wrong = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's configuration file: what is taken, and what is wrong with which line. */
 #include "core/log.h"
-#include "gadget/config.h"
+#include "gadget/settings.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -24,7 +24,7 @@ static const struct option_spec table[] = {
 	OPTIONS_COMMON,
 };
 
-static char path[] = "/tmp/test_config.XXXXXX";
+static char path[] = "/tmp/test_settings.XXXXXX";
 static char taken[1024]; /* "id=value;" of each setting */
 static char logged[1024];
 
@@ -58,7 +58,7 @@ static int run(const void *data, size_t size)
 	assert_int_equal(fwrite(data, 1, size, file), size);
 	fclose(file);
 	taken[0] = logged[0] = '\0';
-	err = config_read(path, table, take, taken, &text);
+	err = settings_read(path, table, take, taken, &text);
 	assert_true(err ? !text && logged[0] : text != NULL && !logged[0]);
 	free(text);
 	return err;
@@ -115,12 +115,12 @@ static void test_wrong(void **state)
 
 static void test_size(void **state)
 {
-	char *data = malloc(CONFIG_SIZE_MAX + 1);
+	char *data = malloc(SETTINGS_SIZE_MAX + 1);
 
 	assert_non_null(data);
-	memset(data, '#', CONFIG_SIZE_MAX + 1);
-	assert_int_equal(run(data, CONFIG_SIZE_MAX), 0);
-	assert_int_equal(run(data, CONFIG_SIZE_MAX + 1), -EFBIG);
+	memset(data, '#', SETTINGS_SIZE_MAX + 1);
+	assert_int_equal(run(data, SETTINGS_SIZE_MAX), 0);
+	assert_int_equal(run(data, SETTINGS_SIZE_MAX + 1), -EFBIG);
 	free(data);
 }
 
@@ -129,10 +129,10 @@ static void test_no_file(void **state)
 	char *text;
 
 	logged[0] = '\0';
-	assert_int_equal(config_read("/nonexistent/file", table, take, taken, &text), -ENOENT);
+	assert_int_equal(settings_read("/nonexistent/file", table, take, taken, &text), -ENOENT);
 	assert_null(text);
 	assert_string_equal(logged, "");
-	assert_int_equal(config_read("/", table, take, taken, &text), -EISDIR);
+	assert_int_equal(settings_read("/", table, take, taken, &text), -EISDIR);
 	assert_null(text);
 	assert_string_equal(logged, "/: Is a directory");
 }
