@@ -247,3 +247,70 @@ void device_list_print(const struct device_list *list, FILE *out)
 			d->release & 0xf, device_text(d->product, product, sizeof(product)));
 	}
 }
+
+/* The length of the UTF-8 character there, in its shortest form and no surrogate; 0: it is none. */
+static size_t utf8_length(const unsigned char *text)
+{
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t least;
+	} forms[] = {
+		{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+	uint32_t code;
+	size_t more = 0;
+
+	while (more < 4 && (text[0] & forms[more].mask) != forms[more].lead)
+		more++;
+	if (more == 4)
+		return 0;
+	code = (uint32_t)(text[0] & ~forms[more].mask);
+	for (size_t i = 1; i <= more; i++) {
+		if ((text[i] & 0xc0) != 0x80) /* also the end */
+			return 0;
+		code = code << 6 | (text[i] & 0x3f);
+	}
+	if (code < forms[more].least || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+		return 0;
+	return more + 1;
+}
+
+static void print_json_text(const char *text, FILE *out)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t length;
+
+	fputc('"', out);
+	for (; *at; at += length ? length : 1) {
+		length = utf8_length(at);
+		if (!length)
+			fputs("\\ufffd", out);
+		else if (*at < 0x20 || *at == '"' || *at == '\\' || *at == 0x7f)
+			fprintf(out, "\\u%04x", *at);
+		else
+			fwrite(at, 1, length, out);
+	}
+	fputc('"', out);
+}
+
+void device_list_print_json(const struct device_list *list, FILE *out)
+{
+	fputs("[", out);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct device *d = &list->items[i];
+		bool known = d->speed[0] && d->speed[strspn(d->speed, "0123456789.")] == '\0';
+
+		fprintf(out, "%s\n  {\"serial\": ", i ? "," : "");
+		print_json_text(d->serial, out);
+		fputs(", \"path\": ", out);
+		print_json_text(d->path, out);
+		fprintf(out, ", \"bus\": %u, \"address\": %u, \"speed\": %s", d->bus, d->address,
+			known ? d->speed : "null");
+		fprintf(out, ", \"lanes\": %u, \"free\": %u, \"version\": \"%x.%x.%x\"", d->lanes,
+			d->lanes - d->busy, d->release >> 8, d->release >> 4 & 0xf,
+			d->release & 0xf);
+		fputs(", \"product\": ", out);
+		print_json_text(d->product, out);
+		fputc('}', out);
+	}
+	fputs(list->count ? "\n]\n" : "]\n", out);
+}

@@ -25,7 +25,7 @@
 
 #define UDEV_RULES "70-bpfd-usb.rules"
 
-enum { OPT_STATS = 256, OPT_LEASE, OPT_TRANSFER, OPT_SYSFS };
+enum { OPT_STATS = 256, OPT_JSON, OPT_LEASE, OPT_TRANSFER, OPT_SYSFS };
 
 static const char usage[] =
 	"Usage: bpfd-usb [OPTION]...\n"
@@ -37,6 +37,7 @@ static const char usage[] =
 static const struct option_spec option_table[] = {
 	{'s', "serial", "SERIAL", "use the board with this serial or bus path (or $BPFD_SERIAL)"},
 	{'l', "list", NULL, "list the boards, and exit"},
+	{OPT_JSON, "json", NULL, "list them as JSON, and exit; none is an empty list"},
 	{'w', "wait", "[SECONDS]", "wait for the board, for ever or this long"},
 	{OPT_STATS, "stats", NULL, "at the end say how much was moved, and how fast"},
 	{OPT_LEASE, "lease", "SECONDS", "the board ends the session if it hears nothing this long"},
@@ -47,7 +48,7 @@ static const struct option_spec option_table[] = {
 
 struct command_line {
 	const char *serial, *sysfs;
-	bool list, stats, quiet;
+	bool list, json, stats, quiet;
 	unsigned int verbose;
 	uint64_t wait_ms; /* 0: do not wait */
 	uint64_t lease_ms, transfer;
@@ -79,6 +80,9 @@ static int take_option(struct command_line *line, int id)
 		return 0;
 	case 'l':
 		line->list = true;
+		return 0;
+	case OPT_JSON:
+		line->list = line->json = true;
 		return 0;
 	case 'w':
 		line->wait_ms = FOREVER;
@@ -183,7 +187,9 @@ static int list_boards(const struct command_line *line)
 		return STATUS_NO_BOARD;
 	}
 	device_list_select(&list, line->serial);
-	if (list.count == 0)
+	if (line->json)
+		device_list_print_json(&list, stdout);
+	else if (list.count == 0)
 		status = no_board(line);
 	else
 		device_list_print(&list, stdout);

@@ -70,6 +70,10 @@ check_choice()
 	check "-l: serial, path, speed, lanes" \
 		grep -qE '^testboard +[0-9]+-[0-9.]+ +[0-9]+ Mb/s +2 +2 ' <<<"$list"
 	path=$(awk 'NR == 2 {print $2}' <<<"$list")
+	check "--json: the same" test "$(bpfd-usb --json | /usr/bin/python3 -c 'import json, sys
+[board] = json.load(sys.stdin)
+print(board["serial"], board["path"], board["lanes"], board["free"], board["speed"] >= 480)')" = \
+		"testboard $path 2 2 True"
 	session "exit 5" -s testboard
 	check "chosen by serial" test "$status" = 5
 	session "exit 6" -s "$path"

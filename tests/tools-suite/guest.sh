@@ -23,7 +23,7 @@ export PYTHONUNBUFFERED=1
 
 ended()
 {
-	! kill -0 "$1" 2>/dev/null
+	[ ! -e "/proc/$1" ]
 }
 
 # compiled PID: whether the tool has come to the kernel, its own or the board's.

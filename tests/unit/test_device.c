@@ -193,6 +193,39 @@ static void test_print(void **state)
 				  "a?[31mb  1-1         480 Mb/s        2     1  1.2.3    bpfd\n");
 }
 
+static void assert_json(const char *wanted)
+{
+	struct device_list list;
+	char text[2048] = "";
+	FILE *out = fmemopen(text, sizeof(text) - 1, "w");
+
+	assert_int_equal(device_scan(root, &list), 0);
+	device_list_print_json(&list, out);
+	fclose(out);
+	device_list_free(&list);
+	assert_string_equal(text, wanted);
+}
+
+/* Too long a form, a surrogate, beyond the last character, a tail alone, one that is cut. */
+#define BAD	 "\xc0\xaf|\xed\xa0\x80|\xf4\x90\x80\x80|\x80|\xe2\x82"
+#define R	 "\\ufffd"
+#define REPLACED R R "|" R R R "|" R R R R "|" R "|" R R
+
+static void test_json(void **state)
+{
+	assert_json("[]\n");
+	put_board("1-1", "a\"\\\033\x7f\xc3\xa4\xf0\x9f\x94\x8c", "1", "2");
+	put_driver("1-1:1.0", "usbfs");
+	put_board("1-2", BAD, "1", "3");
+	put("1-2", "speed", "fast");
+	assert_json("[\n  {\"serial\": \"a\\u0022\\u005c\\u001b\\u007f\xc3\xa4\xf0\x9f\x94\x8c\", "
+		    "\"path\": \"1-1\", \"bus\": 1, \"address\": 2, \"speed\": 480, \"lanes\": 2, "
+		    "\"free\": 1, \"version\": \"1.2.3\", \"product\": \"bpfd\"},\n"
+		    "  {\"serial\": \"" REPLACED "\", "
+		    "\"path\": \"1-2\", \"bus\": 1, \"address\": 3, \"speed\": null, \"lanes\": 2, "
+		    "\"free\": 2, \"version\": \"1.2.3\", \"product\": \"bpfd\"}\n]\n");
+}
+
 static void test_text(void **state)
 {
 	char out[6];
@@ -303,6 +336,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_numbers, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_select, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_print, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(test_json, make_root, remove_root),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_places_duplicate),
