@@ -65,6 +65,8 @@ struct rpc_header {
 
 #define RPC_NO_HANDLE UINT32_MAX
 
+#define RPC_WALK_KEYS 16 /* that MAP_WALK may go on behind, at most */
+
 /* Flags of FILE_STAT and FILE_WRITE. */
 #define RPC_NOFOLLOW 1
 #define RPC_APPEND   1

@@ -20,6 +20,23 @@ struct walk {
 	bool ended;
 };
 
+/* Behind a key that was deleted the kernel would begin anew. Goes on behind the newest of the keys
+ * that is still there, if any is. */
+static void resume(struct walk *walk, const char *keys, unsigned int count)
+{
+	const char *found = keys;
+	const void *value;
+
+	for (const char *key = keys; count; count--, key += walk->key_size) {
+		if (map_lookup(walk->map, key, &value))
+			continue;
+		found = key;
+		break;
+	}
+	walk->key = walk->memory;
+	memcpy(walk->key, found, walk->key_size);
+}
+
 static int add_entry(struct walk *walk, struct rpc_out *out)
 {
 	const void *value;
@@ -73,13 +90,13 @@ int rpc_map_walk(struct rpc *rpc, struct rpc_in *in)
 {
 	const struct handle *handle = handle_get(rpc->bpfd->handles, rpc_get_u32(in), &map_class);
 	struct walk walk = {.map = handle ? handle->object : NULL};
-	bool has_key = rpc_get_u8(in);
+	unsigned int keys = rpc_get_u8(in);
 	struct rpc_out *out = &rpc->out;
-	const void *key;
+	const char *sent;
 	size_t size, start;
 	int err;
 
-	key = rpc_get_bytes(in, &size);
+	sent = rpc_get_bytes(in, &size);
 	walk.max = rpc_get_u32(in);
 	if (!rpc_get_end(in))
 		return -EBADMSG;
@@ -88,17 +105,15 @@ int rpc_map_walk(struct rpc *rpc, struct rpc_in *in)
 		return err;
 	walk.key_size = map_key_size(walk.map);
 	walk.value_size = map_value_size(walk.map);
-	if (size != (has_key ? walk.key_size : 0))
+	if (keys > RPC_WALK_KEYS || size != keys * walk.key_size)
 		return -EBADMSG;
 	if (walk.max > WALK_MAX)
 		walk.max = WALK_MAX;
 	walk.memory = malloc(walk.key_size + 1);
 	if (!walk.memory)
 		return -ENOMEM;
-	if (has_key) {
-		walk.key = walk.memory;
-		memcpy(walk.key, key, size);
-	}
+	if (keys)
+		resume(&walk, sent, keys);
 	start = out->size;
 	rpc_put_u32(out, 0); /* the three are known at the end */
 	rpc_put_u8(out, 0);

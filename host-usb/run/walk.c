@@ -13,16 +13,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALK_BYTES  (64U << 10) /* some 3 ms on a high-speed link */
-#define WALK_AGE_MS 100		/* values older than this are asked for again */
+#define WALK_BYTES (64U << 10) /* some 3 ms on a high-speed link */
+
+/* A tool that goes on reading gets what was read ahead, each key and each value once; one that has
+ * paused, or takes very long, gets a new look. */
+#define WALK_PAUSE_MS 100
+#define WALK_AGE_MS   2000
 
 struct walk {
 	char *data; /* keys and values */
 	size_t count, entry;
-	size_t at; /* the entry that was handed out last */
+	size_t at;     /* entries whose keys were handed out */
+	size_t values; /* entries whose values were, or were passed over */
 	bool ended;
 	bool changed; /* the tool has changed the map since: only the keys are good */
-	uint64_t time_ms;
+	uint64_t time_ms, used_ms;
 };
 
 void walk_free(struct walk *walk)
@@ -58,7 +63,40 @@ static bool can_walk(const struct object *object)
 
 static bool is_fresh(const struct walk *walk)
 {
-	return walk && clock_ms() - walk->time_ms <= WALK_AGE_MS;
+	uint64_t now = clock_ms();
+
+	return walk && now - walk->used_ms <= WALK_PAUSE_MS && now - walk->time_ms <= WALK_AGE_MS;
+}
+
+static const char *entry_at(const struct walk *walk, size_t i)
+{
+	return walk->data + i * walk->entry;
+}
+
+/* Whether `key` is the one that was handed out last. */
+static bool is_last(const struct object *object, const void *key)
+{
+	const struct walk *walk = object->walk;
+
+	return key && walk && walk->at &&
+	       memcmp(entry_at(walk, walk->at - 1), key, object->key_size) == 0;
+}
+
+/* The key, and those that were handed out before it: it may be deleted by now. */
+static void put_keys(struct rpc_out *out, const struct object *object, const void *key)
+{
+	size_t n = is_last(object, key) ? object->walk->at : key != NULL;
+
+	n = n > RPC_WALK_KEYS ? RPC_WALK_KEYS : n;
+	rpc_put_u8(out, (uint8_t)n);
+	rpc_put_u32(out, (uint32_t)(n * object->key_size));
+	for (size_t i = 0; i < n; i++) {
+		void *to = rpc_put_room(out, object->key_size);
+
+		if (to)
+			memcpy(to, i ? entry_at(object->walk, object->walk->at - 1 - i) : key,
+				object->key_size);
+	}
 }
 
 static int64_t fetch(struct object *object, const void *key)
@@ -73,8 +111,7 @@ static int64_t fetch(struct object *object, const void *key)
 	bool ended;
 
 	rpc_put_u32(out, object->handle);
-	rpc_put_u8(out, key != NULL);
-	rpc_put_bytes(out, key, key ? object->key_size : 0);
+	put_keys(out, object, key);
 	rpc_put_u32(out, WALK_BYTES);
 	client_note(client, "%u%s", object->handle, key ? "" : " from the start");
 	ret = client_call(client, &reply);
@@ -98,57 +135,45 @@ static int64_t fetch(struct object *object, const void *key)
 	walk->count = (size_t)ret;
 	walk->entry = entry;
 	walk->ended = ended;
-	walk->time_ms = clock_ms();
+	walk->time_ms = walk->used_ms = clock_ms();
 	object->walk = walk;
 	return ret;
 }
 
-/* Whether `key` is the entry that was handed out last, or one next to it. */
-static const char *find(struct object *object, const void *key)
-{
-	struct walk *walk = object->walk;
-	size_t i = walk->at ? walk->at - 1 : 0;
-
-	for (; i < walk->count && i <= walk->at + 1; i++)
-		if (memcmp(walk->data + i * walk->entry, key, object->key_size) == 0)
-			return walk->data + i * walk->entry;
-	return NULL;
-}
-
 int walk_next(struct object *object, const void *key, const void **next)
 {
-	const char *entry = NULL;
-	struct walk *walk;
+	bool goes_on = is_last(object, key) && is_fresh(object->walk);
 	int64_t ret;
 
 	if (!can_walk(object))
 		return -EOPNOTSUPP;
-	if (key && is_fresh(object->walk))
-		entry = find(object, key);
-	if (entry) {
-		walk = object->walk;
-		walk->at = (size_t)(entry - walk->data) / walk->entry + 1;
-		if (walk->at < walk->count) {
-			*next = entry + walk->entry;
-			return 0;
-		}
-		if (walk->ended)
-			return -ENOENT;
+	if (goes_on && object->walk->at == object->walk->count && object->walk->ended)
+		return -ENOENT;
+	if (!goes_on || object->walk->at == object->walk->count) {
+		ret = fetch(object, key);
+		if (ret < 0)
+			return (int)ret;
+		if (ret == 0)
+			return object->walk->ended ? -ENOENT : -EOPNOTSUPP;
 	}
-	ret = fetch(object, key);
-	if (ret < 0)
-		return (int)ret;
-	if (ret == 0)
-		return object->walk->ended ? -ENOENT : -EOPNOTSUPP;
-	*next = object->walk->data;
+	object->walk->used_ms = clock_ms();
+	*next = entry_at(object->walk, object->walk->at++);
 	return 0;
 }
 
 const void *walk_value(struct object *object, const void *key)
 {
-	const char *entry = NULL;
+	struct walk *walk = object->walk;
 
-	if (is_fresh(object->walk) && !object->walk->changed)
-		entry = find(object, key);
-	return entry ? entry + object->key_size : NULL;
+	if (!is_fresh(walk) || walk->changed)
+		return NULL;
+	/* Near the key that was handed out last: some look one ahead before they take the value. */
+	for (size_t i = walk->at > 2 ? walk->at - 2 : 0; i < walk->at; i++) {
+		if (i < walk->values || memcmp(entry_at(walk, i), key, object->key_size) != 0)
+			continue;
+		walk->values = i + 1;
+		walk->used_ms = clock_ms();
+		return entry_at(walk, i) + object->key_size;
+	}
+	return NULL;
 }

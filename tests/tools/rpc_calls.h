@@ -68,6 +68,14 @@ static inline int peer_update(struct peer *peer, int map, const void *key, size_
 	return peer_bpf(peer, BPF_MAP_UPDATE_ELEM, &attr, 32, args);
 }
 
+static inline int peer_delete(struct peer *peer, int map, uint32_t key)
+{
+	union bpf_attr attr = {.map_fd = (uint32_t)map};
+	struct call_arg args[] = {{&key, sizeof(key), NULL, 0}};
+
+	return peer_bpf(peer, BPF_MAP_DELETE_ELEM, &attr, 16, args);
+}
+
 /* The u64 at a u32 key, or UINT64_MAX. */
 static inline uint64_t peer_lookup(struct peer *peer, int map, uint32_t key)
 {

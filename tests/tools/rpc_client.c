@@ -2,6 +2,52 @@
 /* Checks of the binary protocol with a kernel: calls of bpf(2), probes, and files. */
 #include "tests/tools/rpc_checks.h"
 
+/* The entries behind the newest of n keys that is there; returns how many, and the first one's key.
+ */
+static int64_t walk(
+	struct peer *peer, int map, const uint32_t *keys, uint8_t n, uint32_t max, uint32_t *first)
+{
+	struct rpc_out *out = peer_begin(peer, RPC_MAP_WALK);
+	const void *data;
+	int64_t ret;
+	size_t size;
+
+	rpc_put_u32(out, (uint32_t)map);
+	rpc_put_u8(out, n);
+	rpc_put_bytes(out, keys, n * sizeof(*keys));
+	rpc_put_u32(out, max);
+	ret = peer_call(peer);
+	if (ret <= 0)
+		return ret;
+	rpc_get_u8(&peer->in);
+	data = rpc_get_bytes(&peer->in, &size);
+	expect_number(size, (uint64_t)ret * 12);
+	memcpy(first, data, sizeof(*first));
+	return ret;
+}
+
+/* Keys that are deleted between two requests do not make the walk begin anew. */
+static void check_walk(struct peer *peer, int map)
+{
+	uint32_t keys[RPC_WALK_KEYS + 1] = {0}, first = 0, next;
+
+	/* One after the other, the newest in front. */
+	for (uint8_t n = 0; n < 4; n++) {
+		expect_number(walk(peer, map, keys, n, 1, &next), 1);
+		memmove(keys + 1, keys, 3 * sizeof(*keys));
+		keys[0] = next;
+		first = n ? first : next;
+	}
+	expect_number(walk(peer, map, keys, 4, 1 << 20, &next), 46);
+	expect_number(peer_delete(peer, map, keys[0]), 0);
+	expect_number(peer_delete(peer, map, keys[1]), 0);
+	expect_number(walk(peer, map, keys, 4, 1 << 20, &next), 46);
+	expect(next != first);
+	expect_number(walk(peer, map, keys, 2, 1 << 20, &next), 48); /* anew */
+	expect_number(next, first);
+	expect_number(walk(peer, map, keys, RPC_WALK_KEYS + 1, 1 << 20, &next), -EBADMSG);
+}
+
 static void check_maps(void)
 {
 	struct call_arg batch[] = {
@@ -41,6 +87,7 @@ static void check_maps(void)
 	expect_number(count, 50);
 	expect_number(batch[2].out_size, 200);
 	expect_number(batch[3].out_size, 400);
+	check_walk(&peer, map);
 	peer_close(&peer, map);
 	expect_number(peer_lookup(&peer, map, 7), UINT64_MAX);
 	expect_number(peer_map(&peer, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0), map);

@@ -534,6 +534,9 @@ static void test_read_ahead(void **state)
 	assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), 0);
 	assert_memory_equal(key, "key1", KEYS);
 	attr.key = user(key);
+	attr.value = 8;
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EFAULT);
+	attr.next_key = user(key);
 	assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), 0);
 	assert_memory_equal(key, "key2", KEYS);
 	attr.value = user(value);
@@ -541,8 +544,6 @@ static void test_read_ahead(void **state)
 	assert_string_equal(value, "value__2");
 	attr.next_key = user(key);
 	assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), -ENOENT);
-	attr.value = 8;
-	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EFAULT);
 	board_asked(board, RPC_MAP_WALK);
 	assert_int_equal(board_unseen(board), 0);
 

@@ -50,24 +50,26 @@ static void says(struct board *board, uint32_t first, uint32_t n, uint64_t value
 	board_ready(board);
 }
 
-/* What the board is asked: the key to go on behind, or -1 for the start. */
+/* What the board is asked: the key to go on behind, or -1 for the start; older ones into sent[]. */
+static unsigned int sent_count;
+static uint32_t sent[RPC_WALK_KEYS];
+
 static int64_t asked(struct board *board)
 {
 	struct rpc_in in = board_asked(board, RPC_MAP_WALK);
-	const void *key;
-	uint32_t number = 0;
-	bool has_key;
+	const void *keys;
 	size_t size;
 
 	assert_int_equal(rpc_get_u32(&in), HANDLE);
-	has_key = rpc_get_u8(&in);
-	key = rpc_get_bytes(&in, &size);
-	assert_int_equal(size, has_key ? 4 : 0);
-	if (has_key)
-		memcpy(&number, key, 4);
+	sent_count = rpc_get_u8(&in);
+	assert_true(sent_count <= RPC_WALK_KEYS);
+	keys = rpc_get_bytes(&in, &size);
+	assert_int_equal(size, sent_count * 4);
+	if (size)
+		memcpy(sent, keys, size);
 	assert_true(rpc_get_u32(&in) >= 4096);
 	assert_true(rpc_get_end(&in));
-	return has_key ? (int64_t)number : -1;
+	return sent_count ? (int64_t)sent[0] : -1;
 }
 
 /* The key behind that one, -1 for the first; or a negative errno. */
@@ -211,21 +213,88 @@ static void test_other_key(void **state)
 	board_stop(board);
 }
 
+/* The keys behind which the board goes on: the last ones, as some may be deleted by then. */
+static void test_keys_sent(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+
+	says(board, 1, 3, 0, false);
+	says(board, 10, 20, 0, false);
+	says(board, 50, 1, 0, true);
+	assert_int_equal(next(map, -1), 1);
+	assert_int_equal(next(map, 1), 2);
+	assert_int_equal(next(map, 2), 3);
+	assert_int_equal(next(map, 3), 10);
+	assert_int_equal(asked(board), -1);
+	assert_int_equal(asked(board), 3);
+	assert_int_equal(sent_count, 3);
+	assert_int_equal(sent[1], 2);
+	assert_int_equal(sent[2], 1);
+	for (uint32_t key = 10; key < 29; key++)
+		assert_int_equal(next(map, key), key + 1);
+	assert_int_equal(next(map, 29), 50);
+	assert_int_equal(asked(board), 29);
+	assert_int_equal(sent_count, RPC_WALK_KEYS);
+	for (uint32_t i = 0; i < RPC_WALK_KEYS; i++)
+		assert_int_equal(sent[i], 29 - i);
+
+	/* A key from elsewhere is alone. */
+	says(board, 71, 1, 0, true);
+	assert_int_equal(next(map, 70), 71);
+	assert_int_equal(asked(board), 70);
+	assert_int_equal(sent_count, 1);
+	board_stop(board);
+}
+
+/* A tool that goes on gets what was read ahead, one that pauses a new look. */
 static void test_age(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_ARRAY);
 
-	says(board, 1, 3, 0, true);
-	says(board, 2, 2, 7, true);
+	says(board, 1, 90, 0, true);
 	assert_int_equal(next(map, -1), 1);
-	now_ms += 50;
-	assert_int_equal(value_of(map, 1), 1);
-	now_ms += 100;
-	assert_int_equal(value_of(map, 1), 0);
-	assert_int_equal(next(map, 1), 2);
-	assert_int_equal(value_of(map, 2), 9);
 	assert_int_equal(asked(board), -1);
+	for (uint32_t key = 1; key <= 20; key++) {
+		now_ms += 50;
+		assert_int_equal(value_of(map, key), key);
+		now_ms += 50;
+		assert_int_equal(next(map, key), key + 1);
+	}
+	assert_int_equal(board_unseen(board), 0);
+	now_ms += 1; /* of 2 s */
+	says(board, 22, 3, 7, true);
+	assert_int_equal(value_of(map, 21), 0);
+	assert_int_equal(next(map, 21), 22);
+	assert_int_equal(asked(board), 21);
+	assert_int_equal(sent_count, RPC_WALK_KEYS);
+
+	now_ms += 101; /* since it was used */
+	says(board, 23, 2, 9, true);
+	assert_int_equal(value_of(map, 22), 0);
+	assert_int_equal(next(map, 22), 23);
+	assert_int_equal(value_of(map, 23), 32);
+	assert_int_equal(asked(board), 22);
+	board_stop(board);
+}
+
+/* Who looks at the same entry over and over waits for it to change. */
+static void test_again(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+
+	says(board, 1, 2, 0, true);
+	assert_int_equal(next(map, -1), 1);
+	assert_int_equal(next(map, 1), 2);
+	assert_int_equal(value_of(map, 1), 1); /* one behind, as some do */
+	assert_int_equal(value_of(map, 1), 0);
+	assert_int_equal(value_of(map, 2), 2);
+	assert_int_equal(value_of(map, 2), 0);
+	says(board, 2, 1, 0, true);
+	assert_int_equal(next(map, 1), 2);
+	asked(board);
 	assert_int_equal(asked(board), 1);
 	board_stop(board);
 }
@@ -259,7 +328,9 @@ int main(void)
 		cmocka_unit_test(test_empty_and_errors),
 		cmocka_unit_test(test_deletes),
 		cmocka_unit_test(test_other_key),
+		cmocka_unit_test(test_keys_sent),
 		cmocka_unit_test(test_age),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_others),
 	};
 
