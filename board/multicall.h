@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Both of the board's programs in one file, which the C library and libbpf are in once. Which one it
- * is, it takes from its name. */
+/* Both of the board's programs in one file, which the C library and libbpf are in once. Which one
+ * it is, it takes from its name. */
 #ifndef BOARD_MULTICALL_H
 #define BOARD_MULTICALL_H
 

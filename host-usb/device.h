@@ -37,8 +37,8 @@ void device_list_select(struct device_list *list, const char *wanted);
 /* Prints a table with a heading, one board a line. Fields are separated by two spaces or more. */
 void device_list_print(const struct device_list *list, FILE *out);
 
-/* The same for programs: a JSON array of objects with serial, path, bus, address, speed (Mb/s, null if
- * not known), lanes, free, version, product. Text is UTF-8; what is not becomes U+FFFD. */
+/* The same for programs: a JSON array of objects with serial, path, bus, address, speed (Mb/s, null
+ * if not known), lanes, free, version, product. Text is UTF-8; what is not becomes U+FFFD. */
 void device_list_print_json(const struct device_list *list, FILE *out);
 
 /* Copies text of a device for people to read: bytes that a terminal could obey become '?', an empty
