@@ -21,9 +21,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* As env(1) and timeout(1) have them. */
+#define CLOCK_SLACK_NS 1000000	       /* below which two clocks are the same */
+#define CLOCK_MAX      (INT64_MAX / 4) /* no board has run for so many ns */
+
 #define STATUS_FAILED	 125
 #define STATUS_NOT_RUN	 126
 #define STATUS_NOT_FOUND 127
@@ -188,9 +192,32 @@ static int check_names(struct rpc_hello *board)
 	return -EPROTO;
 }
 
-/* The first operation: what the board is. */
-static int say_hello(struct run *run)
+static int64_t clock_ns(clockid_t clock)
 {
+	struct timespec now = {0, 0};
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* How far a clock of the board, which it has read between two looks at ours, is ahead. Less than
+ * what can be told is nothing: a board of this machine has the same clock. */
+static int64_t ahead_ns(uint64_t board, int64_t before, int64_t after)
+{
+	int64_t ahead;
+
+	if (board > CLOCK_MAX)
+		return 0;
+	ahead = (int64_t)board - before - (after - before) / 2;
+	return ahead < before - after - CLOCK_SLACK_NS || ahead > after - before + CLOCK_SLACK_NS
+		       ? ahead
+		       : 0;
+}
+
+/* The first operation: what the board is. */
+static int say_hello(struct run *run, struct tool *tool)
+{
+	int64_t monotonic = clock_ns(CLOCK_MONOTONIC), boottime = clock_ns(CLOCK_BOOTTIME);
 	struct rpc_out *out = client_begin(run->client, RPC_HELLO);
 	struct rpc_in reply;
 	int64_t ret;
@@ -199,6 +226,9 @@ static int say_hello(struct run *run)
 	rpc_put_u16(out, RPC_MINOR);
 	ret = client_call(run->client, &reply);
 	rpc_get_hello(&reply, &run->board);
+	tool->monotonic_ns =
+		ahead_ns(run->board.monotonic_ns, monotonic, clock_ns(CLOCK_MONOTONIC));
+	tool->boottime_ns = ahead_ns(run->board.boottime_ns, boottime, clock_ns(CLOCK_BOOTTIME));
 	make_printable(run->board.program);
 	if (ret == -EPROTONOSUPPORT) {
 		log_error(
@@ -316,7 +346,7 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 	if (!err)
 		err = open_parts(&run, &via, trace);
 	if (!err)
-		err = say_hello(&run);
+		err = say_hello(&run, &tool);
 	if (!err)
 		err = supervisor_signals();
 	if (!err)

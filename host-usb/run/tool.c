@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/objects.h"
+#include "host-usb/run/timens.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,61 +130,61 @@ static void set_environment(const struct tool *tool, const char *arch)
 	}
 }
 
-static int send_fd(int socket, int fd)
+/* A message with descriptors, at most TIMENS_FDS. */
+static int send_fds(int socket, void *data, size_t size, const int *fds, int count)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(TIMENS_FDS * sizeof(int))];
 	} control = {.space = {0}};
-	char byte = 0;
-	struct iovec data = {&byte, 1};
-	struct msghdr message = {.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	struct iovec part = {data, size};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	return sendmsg(socket, &message, 0) < 0 ? -errno : 0;
+	if (count) {
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, (size_t)count * sizeof(int));
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+	}
+	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Returns the descriptor, or the errno that the child has sent in its place. */
-static int receive_fd(int socket)
+/* Returns how many descriptors came with it, or -EIO. */
+static int receive_fds(int socket, void *data, size_t size, int fds[TIMENS_FDS])
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(TIMENS_FDS * sizeof(int))];
 	} control;
-	int number = -EIO;
-	struct iovec data = {&number, sizeof(number)};
-	struct msghdr message = {.msg_iov = &data,
+	struct iovec part = {data, size};
+	struct msghdr message = {.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
-	struct cmsghdr *header;
+	const struct cmsghdr *header;
 	ssize_t n;
 
 	do
-		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0)
+	if (n != (ssize_t)size)
 		return -EIO;
 	header = CMSG_FIRSTHDR(&message);
 	if (!header || header->cmsg_type != SCM_RIGHTS)
-		return n == sizeof(number) ? number : -EIO;
-	memcpy(&number, CMSG_DATA(header), sizeof(number));
-	return number;
+		return 0;
+	n = (ssize_t)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	memcpy(fds, CMSG_DATA(header), (size_t)n * sizeof(int));
+	return (int)n;
 }
 
 /* From the filter on, only system calls that it lets through: nobody answers the others yet. */
 static void run_tool(const struct tool *tool, int socket, pid_t parent)
 {
+	int listener, result, namespaces[TIMENS_FDS], count;
 	char arch[ARCH_SIZE];
 	sigset_t none;
-	int listener;
 
 	/* Without us it can do nothing any more. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -195,15 +196,17 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	listener = notify_install(tool->fd_base, tool->as_root);
-	if (listener < 0 || send_fd(socket, listener) < 0) {
-		if (send(socket, &listener, sizeof(listener), 0) < 0)
-			_exit(125);
+	result = listener < 0 ? listener : 0;
+	if (send_fds(socket, &result, sizeof(result), &listener, listener >= 0) < 0 || result)
 		_exit(125);
-	}
 	close(listener);
-	if (recv(socket, arch, sizeof(arch), MSG_WAITALL) != sizeof(arch))
+	count = receive_fds(socket, arch, sizeof(arch), namespaces);
+	if (count < 0)
 		_exit(125);
 	close(socket);
+	result = timens_enter(namespaces, count);
+	if (result)
+		dprintf(STDERR_FILENO, "bpfd-run: the board's clocks: %s\n", strerror(-result));
 	set_environment(tool, arch);
 	execvp(tool->argv[0], tool->argv);
 	dprintf(STDERR_FILENO, "bpfd-run: %s: %s\n", tool->argv[0], strerror(errno));
@@ -213,7 +216,7 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 int tool_prepare(struct tool *tool)
 {
 	pid_t parent = getpid();
-	int sockets[2], listener;
+	int sockets[2], listener, result = 0, fds[TIMENS_FDS];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
 		return -errno;
@@ -224,7 +227,9 @@ int tool_prepare(struct tool *tool)
 	}
 	close(sockets[1]);
 	tool->go = sockets[0];
-	listener = tool->pid < 0 ? -errno : receive_fd(sockets[0]);
+	listener = tool->pid < 0 ? -errno : receive_fds(sockets[0], &result, sizeof(result), fds);
+	if (listener >= 0)
+		listener = listener == 1 ? fds[0] : result < 0 ? result : -EIO;
 	if (listener < 0)
 		tool_drop(tool);
 	return listener;
@@ -232,12 +237,22 @@ int tool_prepare(struct tool *tool)
 
 void tool_go(struct tool *tool, const struct rpc_hello *board)
 {
+	int namespaces[TIMENS_FDS], count = 0;
 	char arch[ARCH_SIZE];
 
 	tell_arch(board, arch);
+	if (tool->monotonic_ns || tool->boottime_ns)
+		count = timens_make(tool->monotonic_ns, tool->boottime_ns, namespaces);
+	if (count < 0) {
+		log_debug("no time namespace, so the tool sees this workstation's clocks: %s",
+			strerror(-count));
+		count = 0;
+	}
 	/* If it has been killed meanwhile, that is how it has ended. */
-	if (send(tool->go, arch, sizeof(arch), MSG_NOSIGNAL) < 0)
+	if (send_fds(tool->go, arch, sizeof(arch), namespaces, count) < 0)
 		log_debug("the tool is gone: %s", strerror(errno));
+	while (count)
+		close(namespaces[--count]);
 	close(tool->go);
 	tool->go = -1;
 }

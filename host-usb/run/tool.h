@@ -13,10 +13,11 @@ struct tool {
 	char *const *argv;
 	const char *headers; /* kernel headers of the board, NULL: none */
 	int fd_base;
-	bool as_root;	/* let it believe that it is root */
-	bool own_group; /* make it a process group */
-	pid_t pid;	/* set by tool_prepare() */
-	int go;		/* a socket: the child waits for the word */
+	bool as_root;			   /* let it believe that it is root */
+	bool own_group;			   /* make it a process group */
+	int64_t monotonic_ns, boottime_ns; /* how far the board's clocks are ahead of ours */
+	pid_t pid;			   /* set by tool_prepare() */
+	int go;				   /* a socket: the child waits for the word */
 };
 
 /* Finds the program in $PATH as execvp(3) does. Returns 0; -ENOENT; -EACCES. */

@@ -180,6 +180,33 @@ part_kernel_name()
 	[ "$FAILED" = "$failed" ] || explain uname
 }
 
+# The two machines have not started at the same time: /proc/uptime is the board's, and so is the clock,
+# also of an ordinary user's tool.
+part_clocks()
+{
+	local off='import time
+print(time.clock_gettime(time.CLOCK_BOOTTIME) - float(open("/proc/uptime").read().split()[0]))'
+	local here difference user up board
+	here=$(/usr/bin/python3 -c "$off")
+	difference=$(timeout 120 bpfd-run --via "${link[*]}" /usr/bin/python3 -c "$off")
+	check "CLOCK_BOOTTIME is the board's: $difference s off" near_zero "$difference"
+	cp "$BPFD_BUILD/bpfd-run" "$BPFD_BUILD/bpfd-usb" /run/
+	chmod 755 /run/bpfd-run /run/bpfd-usb
+	chmod 666 /dev/bus/usb/*/*
+	user=$(timeout 120 setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent \
+		/run/bpfd-run --via '/run/bpfd-usb -s armboard' /usr/bin/python3 -c "$off")
+	check "also of an ordinary user: $user s off" near_zero "$user"
+	check "here it is the workstation's: $here s off" near_zero "$here"
+	up=$(cut -d. -f1 /proc/uptime)
+	board=$(timeout 120 bpfd-run --via "${link[*]}" cut -d. -f1 /proc/uptime)
+	check "the two have started at different times: $up s and $board s ago" \
+		test $((up - board)) -gt 2 -o $((board - up)) -gt 2
+}
+near_zero()
+{
+	awk -v difference="$1" 'BEGIN { exit !(difference > -1.5 && difference < 1.5) }'
+}
+
 part_opensnoop()
 {
 	traces opensnoop "$marker" opensnoop-bpfcc

@@ -58,17 +58,17 @@ all_tools()
 	ready='Tracing' after=4
 	tool files 1 '[a-z_]+\+?[^ ]* +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+' klockstat-bpfcc
 	tool modules:md_mod 2 '^TIME +PID +COMM +DEVICE' mdflush-bpfcc
-	tool files 1 '[0-9]+ bytes in [0-9]+ allocations from stack' memleak-bpfcc 1 1
+	after=60 tool files 1 '[0-9]+ bytes in [0-9]+ allocations from stack' memleak-bpfcc 1 1
 	tool mounts 1 '^mount +[0-9]+ +[0-9]+ +[0-9]+ +mount\("load", "/run/mountpoint", "tmpfs"' mountsnoop-bpfcc
 	tool modules:nfs,nfsv4 2 '^TIME +COMM +PID +T' nfsslower-bpfcc
 	tool modules:nfs,nfsv4 1 "^$time" nfsdist-bpfcc 1 1
-	tool files 1 '^ +__schedule$|^ +schedule$' offcputime-bpfcc 1
-	tool files 1 '^ +__schedule$|^ +schedule$' offwaketime-bpfcc 1
+	after=60 tool files 1 '^ +__schedule$|^ +schedule$' offcputime-bpfcc 1
+	after=60 tool files 1 '^ +__schedule$|^ +schedule$' offwaketime-bpfcc 1
 	tool oom 1 "^$time Triggered by PID [0-9]+ \(\"tail\"\), OOM kill of PID [0-9]+ \(\"tail\"\)" oomkill-bpfcc
 	tool files 1 '^[0-9]+ +[^ ]+ +[0-9]+ +[0-9]+ /etc/hostname$' opensnoop-bpfcc
 	tool files 1 "^$time: PIDs/sec: [1-9]" pidpersec-bpfcc
 	tool files 1 'H_[A-Z]+' ppchcalls-bpfcc -i 1
-	tool cpu 1 '^ +burn_cycles$' profile-bpfcc 1
+	after=60 tool cpu 1 '^ +burn_cycles$' profile-bpfcc 1
 	tool files 1 "$hist" runqlat-bpfcc 1 1
 	tool cpu 1 '^ +[0-9]+ +: [0-9]+ +\|' runqlen-bpfcc 1 1
 	tool shm 1 '^[0-9]+ +load +SHMGET +[0-9a-f]+ key: ' shmsnoop-bpfcc
