@@ -170,6 +170,8 @@ boards:
 	+@MAKE="$(MAKE)" board/build
 check test demo:
 	+@MAKE="$(MAKE)" tests/$(if $(filter demo,$@),demo/run,test $(if $(filter test,$@),all,check))
+test-boards:
+	+@MAKE="$(MAKE)" tests/test boards
 lint:
 	+@MAKE="$(MAKE)" tests/test lint
 
@@ -187,6 +189,7 @@ help:
 #help   demo            a board in a VM, traced through its USB cable (three minutes)
 #help   check           unit tests and lint: no root, no VM
 #help   test            everything; may install packages, fetches a kernel, boots VMs
+#help   test-boards     a board of arm64 and one of armhf, each in a VM, and a workstation
 #help   test-tools      stock BPF tools by themselves and under bpfd-run (hours; it resumes)
 #help   bench           what bpfd-run costs: start of tools, events; in a VM (half an hour)
 #help   lint            formatting, shell scripts, manual pages
@@ -201,7 +204,7 @@ help:
 #help   BUILD=          build directory (build)
 #help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= UDEVDIR=
 
-.PHONY: all board-programs boards unit-programs install deps check test demo lint clean help
+.PHONY: all board-programs boards unit-programs install deps check test test-boards demo lint clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 include tests/tools.mk

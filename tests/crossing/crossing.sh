@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs on an x86-64 workstation whose board is an arm64 one: text commands, tracing by them, and the
-# stock tools of BCC and bpftrace under bpfd-run. Started by tests/arm64/run with the parts to run,
+# Runs on an x86-64 workstation whose board is an ARM one: text commands, tracing by them, and the
+# stock tools of BCC and bpftrace under bpfd-run. Started by tests/crossing/run with the parts to run,
 # as arguments.
 set -u
 here=$(dirname "$0")
@@ -9,7 +9,7 @@ here=$(dirname "$0")
 . "$here/../e2e/lib.sh"
 # shellcheck source=tests/e2e/client.sh
 . "$here/../e2e/client.sh"
-: "${BPFD_ARM64_PORT:?is not set}"
+: "${BPFD_BOARD_PORT:?is not set}"
 work=$(mktemp -d)
 busybox=/run/vm/busybox
 marker=/etc/armboard-marker
@@ -22,17 +22,17 @@ export PYTHONUNBUFFERED=1
 board_attached()
 {
 	bpfd-usb -l 2>/dev/null | grep -q ^armboard && return
-	usbip --tcp-port "$BPFD_ARM64_PORT" attach -r 10.0.2.2 -b 1-1 >>"$work/usbip" 2>&1
+	usbip --tcp-port "$BPFD_BOARD_PORT" attach -r 10.0.2.2 -b 1-1 >>"$work/usbip" 2>&1
 	until_true 3 sh -c 'bpfd-usb -l 2>/dev/null | grep -q ^armboard'
 }
 modprobe virtio_net && modprobe vhci-hcd && until_true 10 test -e /sys/class/net/eth0 &&
 	$busybox ip addr add 10.0.2.15/24 dev eth0 && $busybox ip link set eth0 up
 modprobe fuse
 if ! until_true 120 board_attached; then
-	not_ok "the arm64 board is on the bus" "$(cat "$work/usbip")"
+	not_ok "the $BPFD_BOARD_ARCH board is on the bus" "$(cat "$work/usbip")"
 	finish
 fi
-ok "the arm64 board is on the bus"
+ok "the $BPFD_BOARD_ARCH board is on the bus"
 
 # want NAME RET LINE: the command's number has to be the given one, "ok" for any that is not < 0.
 want()
@@ -77,12 +77,12 @@ part_text_commands()
 	client_open 1 "${link[@]}" || { not_ok "open a session"; return; }
 	client_command 1 BPFD_VERSION
 	check "the version names machine and kernel: ${BODY[0]:-}" \
-		grep -q " $BPFD_ARM64_RELEASE aarch64 0-2 " <<<"${BODY[0]:-}"
+		grep -q " $BPFD_BOARD_RELEASE $BPFD_BOARD_MACHINE 0-2 " <<<"${BODY[0]:-}"
 	want "map" 3 "BPF_CREATE_MAP 2 counts 4 8 8 0"
 	want "map: update" 0 "BPF_UPDATE_ELEM 3 $(le 4 7) 4 $(le 8 123456789) 8 0"
 	client_command 1 "BPF_LOOKUP_ELEM 3 $(le 4 7) 4 8"
 	check "map: lookup" test "$(number "${BODY[0]:-}")" = 123456789
-	client_command 1 "GET_KSYM_ADDR __arm64_sys_openat"
+	client_command 1 "GET_KSYM_ADDR ${BPFD_BOARD_SYSCALL}openat"
 	check "a kernel symbol has an address: ${BODY[*]}" grep -q "^GET_KSYM_ADDR: ret=0\|^[0-9]" \
 		<<<"${BODY[*]}"
 	want "program" 4 "$(line_of test/count0 5 GPL 0 counts=3)"
@@ -91,7 +91,7 @@ part_text_commands()
 	check "the program is listed" test "$(programs_on_board)" = 1
 	want "detach" 0 "BPF_DETACH_TRACEPOINT syscalls sys_enter_openat"
 	want "program of a kprobe" ok "$(line_of test/count0 2 GPL 0 counts=3)"
-	want "kprobe" ok "BPF_ATTACH_KPROBE $(result) 0 p_openat __arm64_sys_openat"
+	want "kprobe" ok "BPF_ATTACH_KPROBE $(result) 0 p_openat ${BPFD_BOARD_SYSCALL}openat"
 	counting "kprobe"
 	client_close 1
 	check "the session ends with status 0" test $? = 0
@@ -137,7 +137,7 @@ explain()
 {
 	local kind
 	for kind in out err trace; do
-		cp "$work/$kind" "$BPFD_ARM64_SHARE/$1.$kind"
+		cp "$work/$kind" "$BPFD_BOARD_SHARE/$1.$kind"
 	done
 	{
 		echo "out: $(wc -l <"$work/out") lines"
@@ -156,7 +156,7 @@ traces()
 	SECONDS=0
 	shift 2
 	rm -f "$work/trace"
-	run_start --headers "$BPFD_ARM64_HEADERS" -- "$@"
+	run_start --headers "$BPFD_BOARD_HEADERS" -- "$@"
 	until_true $tool_seconds run_matches "$pattern"
 	check "$name: events of the board arrive ($SECONDS s): $(grep -E -m 1 "$pattern" "$work/out")" \
 		grep -qE "$pattern" "$work/out"
@@ -175,7 +175,7 @@ part_kernel_name()
 	run_end 60
 	status=$?
 	check "uname is the board's: $(cat "$work/out")" \
-		grep -q "^Linux armboard $BPFD_ARM64_RELEASE .* aarch64" "$work/out"
+		grep -q "^Linux armboard $BPFD_BOARD_RELEASE .* $BPFD_BOARD_MACHINE" "$work/out"
 	check "uname: status 0" test $status = 0
 	[ "$FAILED" = "$failed" ] || explain uname
 }
@@ -228,7 +228,7 @@ part_offcputime()
 {
 	local status failed=$FAILED
 	SECONDS=0
-	run_start --headers "$BPFD_ARM64_HEADERS" -- offcputime-bpfcc 5
+	run_start --headers "$BPFD_BOARD_HEADERS" -- offcputime-bpfcc 5
 	run_end $tool_seconds
 	status=$?
 	check "offcputime: status 0 ($SECONDS s)" test $status = 0
@@ -265,10 +265,10 @@ part_program_list()
 part_power_cut()
 {
 	local status failed=$FAILED
-	run_start --headers "$BPFD_ARM64_HEADERS" -- opensnoop-bpfcc
+	run_start --headers "$BPFD_BOARD_HEADERS" -- opensnoop-bpfcc
 	until_true $tool_seconds run_matches "$marker"
 	check "power cut: events arrive" grep -q "$marker" "$work/out"
-	: >"$BPFD_ARM64_SHARE/kill-board"
+	: >"$BPFD_BOARD_SHARE/kill-board"
 	SECONDS=0
 	run_end 60
 	status=$?
