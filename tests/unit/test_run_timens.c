@@ -48,7 +48,8 @@ static bool is_near(int64_t value, int64_t wanted)
 }
 
 /* The tool: its clocks are ahead by that, and it is still who it was. */
-static void be_tool(const int *fds, int count, int64_t monotonic, int64_t boottime, int wait_fd)
+static void be_tool(
+	const int *fds, int count, int64_t monotonic, int64_t boottime, int ready, int wait_fd)
 {
 	int64_t was = now_ns(CLOCK_MONOTONIC), was_boot = now_ns(CLOCK_BOOTTIME),
 		was_real = now_ns(CLOCK_REALTIME);
@@ -60,6 +61,7 @@ static void be_tool(const int *fds, int count, int64_t monotonic, int64_t bootti
 	MUST(is_near(now_ns(CLOCK_BOOTTIME), was_boot + boottime));
 	MUST(is_near(now_ns(CLOCK_REALTIME), was_real));
 	MUST(getuid() == uid && getgid() == gid);
+	MUST(write(ready, "r", 1) == 1);
 	MUST(read(wait_fd, &byte, 1) == 1);
 	/* What it executes has them as well. */
 	char text[64];
@@ -75,21 +77,24 @@ static void be_tool(const int *fds, int count, int64_t monotonic, int64_t bootti
 /* Returns a status for exit(3). */
 static int run_tool(int64_t monotonic, int64_t boottime)
 {
-	int fds[TIMENS_FDS], go[2], status, count = timens_make(monotonic, boottime, fds), copy;
-	char text[8] = "", known[8] = "known";
+	int fds[TIMENS_FDS], ready[2], go[2], status, count = timens_make(monotonic, boottime, fds),
+						      copy;
+	char text[8] = "", known[8] = "known", byte;
 	pid_t pid;
 
 	if (count == -EPERM || count == -EINVAL || count == -ENOSPC || count == -EACCES)
 		return NO_TIME;
 	MUST(count == (geteuid() ? 2 : 1));
-	MUST(pipe(go) == 0);
+	MUST(pipe(ready) == 0 && pipe(go) == 0);
 	pid = fork();
 	MUST(pid >= 0);
 	if (pid == 0) {
 		/* As bpfd-run does it. */
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		be_tool(fds, count, monotonic, boottime, go[0]);
+		be_tool(fds, count, monotonic, boottime, ready[1], go[0]);
 	}
+	close(ready[1]);
+	MUST(read(ready[0], &byte, 1) == 1);
 	/* The supervisor's ways into it. */
 	MUST(memory_read(pid, (uintptr_t)known, text, sizeof(text)) == 0);
 	MUST(strcmp(text, known) == 0);
