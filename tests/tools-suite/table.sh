@@ -103,7 +103,7 @@ all_tools()
 	ready='Tracing' after=2
 	tool files 1 '^[0-9a-f]+ +(b.)?vfs_read.? +[0-9]+' vfscount-bpfcc
 	tool files 1 "^$time: +[0-9]+ +[0-9]+" vfsstat-bpfcc 1 1
-	tool files 1 '^ +(__wake_up|try_to_wake_up|ttwu_|hrtimer_wakeup)|^ +waker: ' wakeuptime-bpfcc 1
+	after=60 tool files 1 '^ +(__wake_up|try_to_wake_up|ttwu_|hrtimer_wakeup)|^ +waker: ' wakeuptime-bpfcc 1
 
 	# More of BCC: what Ctrl-C, options and languages bring in.
 	tool cpu 1 "$hist" runqlat-bpfcc -m 1 1
@@ -148,7 +148,7 @@ all_tools()
 	tool exec 1 '^true +[0-9]+ +[0-9]+ +0 /bin/true' execsnoop
 	tool files 1 "$hist" runqlat 1 1
 	tool files 1 "^$time: +[0-9]+" vfsstat 1 1
-	tool files 1 '^ +#?[0-9]* *0x[0-9a-f]+ +__?schedule|^ +__?schedule' offcputime 1
+	after=60 tool files 1 '^ +#?[0-9]* *0x[0-9a-f]+ +__?schedule|^ +__?schedule' offcputime 1
 	tool disk 1 "$hist" biolatency 1 1
 	tool tcp 1 '^[0-9]+ +load +4 +127.0.0.1' tcpconnect
 	tool files 1 '^(openat|read|close|newfstatat|mmap) +[0-9]+' syscount -d 3
