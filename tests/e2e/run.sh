@@ -122,10 +122,11 @@ rm -f /sys/fs/bpf/runtest
 check "types of the kernel" status 0 bpftool btf dump file /sys/kernel/btf/vmlinux
 check "are the board's" sh -c "bpftool btf dump file /sys/kernel/btf/vmlinux | cmp - $out"
 # Of programs it says who has them, so only the names and sizes.
-check "all types of the kernel" status 0 bpftool btf list
+check "all types of the kernel" status 0 --trace /run/trace bpftool btf list
 check "and of its modules are listed" sh -c "bpftool btf list | grep -o 'name .*B' | grep -v anon |
 	sort >/run/btf.local; grep -o 'name .*B' $out | grep -v anon | sort | cmp - /run/btf.local"
-check "in one round trip" test "$(grep -c ' BTF_LIST' /run/trace) $(grep -c 'BTF_GET' /run/trace)" = "1 0"
+check "in one round trip" \
+	test "$(grep -c ' BTF_LIST' /run/trace) $(grep -c 'BTF_GET_NEXT_ID' /run/trace)" = "1 0"
 
 # bpftrace: rings by epoll, maps, stacks, BEGIN and END.
 check "bpftrace prints from BEGIN and END" status 0 bpftrace -e \
