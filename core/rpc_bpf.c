@@ -241,16 +241,12 @@ static int prepare_path(struct call *call)
 static bool makes_syscalls(const struct call *call)
 {
 	uint32_t number = get32(call, offsetof(union bpf_attr, test.prog_fd));
+	int fd = object_fd(call->rpc->bpfd->handles, number, BPF_ABI_PROG);
 	struct bpf_prog_info info;
-	union bpf_attr attr;
+	size_t size = sizeof(info);
 
-	memset(&attr, 0, sizeof(attr));
 	memset(&info, 0, sizeof(info));
-	attr.info.bpf_fd = (uint32_t)object_fd(call->rpc->bpfd->handles, number, BPF_ABI_PROG);
-	attr.info.info_len = sizeof(info);
-	attr.info.info = (uintptr_t)&info;
-	return rpc_sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr.info)) == 0 &&
-	       info.type == PROG_TYPE_SYSCALL;
+	return rpc_get_info(fd, &info, &size) == 0 && info.type == PROG_TYPE_SYSCALL;
 }
 
 static int prepare_test(struct call *call)

@@ -174,8 +174,7 @@ static int btf_key(struct cache *cache, const char *path, uint64_t size, char ke
 static bool is_of_modules(const char *path)
 {
 	return strcmp(path, "/proc/kallsyms") == 0 ||
-	       strcmp(path, "/sys/kernel/tracing/available_filter_functions") == 0 ||
-	       strcmp(path, "/sys/kernel/debug/tracing/available_filter_functions") == 0;
+	       files_is_of_tracefs(path, "available_filter_functions");
 }
 
 /* Returns 0; -ENOENT: it is not kept. */

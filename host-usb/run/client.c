@@ -2,6 +2,7 @@
 /* The host's end of the binary protocol. Neither end ever waits for the other to read: while we
  * write, we read. */
 #include "host-usb/run/client.h"
+#include "host-usb/clock.h"
 
 #include "core/log.h"
 
@@ -11,7 +12,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define READ_ROOM (256U << 10)
@@ -36,14 +36,6 @@ struct client {
 	uint64_t heard_ns; /* when something came last, or a wait began */
 	uint64_t asked_ns; /* when we last looked whether waiting makes sense */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
 
 static int set_nonblocking(int fd)
 {
@@ -129,7 +121,7 @@ void client_note(struct client *client, const char *format, ...)
 
 static void trace(struct client *client, int64_t ret)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (!client->trace)
 		return;
@@ -199,7 +191,7 @@ static int fill(struct client *c)
 	n = read(c->in, c->data + c->to, c->room - c->to);
 	if (n > 0) {
 		c->to += (size_t)n;
-		c->heard_ns = now_ns();
+		c->heard_ns = clock_ns(CLOCK_MONOTONIC);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		c->dead = true;
 	return c->dead ? -EIO : 0;
@@ -248,7 +240,7 @@ static void flush(struct client *c, size_t *done)
 /* Also of a board that never stops sending. */
 static int ask_abort(struct client *c)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (now - c->asked_ns < ABORT_MS * 1000000ULL)
 		return 0;
@@ -345,7 +337,7 @@ int64_t client_call(struct client *client, struct rpc_in *reply)
 
 	*reply = (struct rpc_in){.data = NULL};
 	client->more = false;
-	client->start_ns = client->heard_ns = now_ns();
+	client->start_ns = client->heard_ns = clock_ns(CLOCK_MONOTONIC);
 	rpc_end(&client->out, client->request);
 	ret = send_all(client);
 	if (!ret)
@@ -372,7 +364,7 @@ int64_t client_next(struct client *client, struct rpc_in *reply)
 void client_send(struct client *client)
 {
 	rpc_end(&client->out, client->request);
-	client->start_ns = now_ns();
+	client->start_ns = clock_ns(CLOCK_MONOTONIC);
 	if (client->op != RPC_RING_CREDIT)
 		trace(client, 0);
 	send_all(client);

@@ -223,6 +223,17 @@ bool files_is_of_process(const char *path, const char *name)
 	       strcmp(path + length - end, name) == 0;
 }
 
+bool files_is_of_tracefs(const char *path, const char *name)
+{
+	static const char *const mounts[] = {"/sys/kernel/tracing/", "/sys/kernel/debug/tracing/"};
+
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		if (strncmp(path, mounts[i], strlen(mounts[i])) == 0 &&
+			strcmp(path + strlen(mounts[i]), name) == 0)
+			return true;
+	return false;
+}
+
 /* A process in the board's first namespace is for the tool in its own one: tools that compare the
  * two would else try to enter it. */
 int64_t files_link(
@@ -404,12 +415,6 @@ static int fetch_into_memory(struct files *files, const char *path)
 	return fd;
 }
 
-static bool is_event_list(const char *path)
-{
-	return strcmp(path, "/sys/kernel/tracing/available_events") == 0 ||
-	       strcmp(path, "/sys/kernel/debug/tracing/available_events") == 0;
-}
-
 /* The list of all events, in which bpftrace looks for one name after the other, each time from the
  * file: kept as long as a listing. */
 static int open_events(struct files *files, const char *path)
@@ -505,7 +510,7 @@ int files_open(struct files *files, const char *path)
 
 	if (fd == -ENOENT)
 		fd = open_same(files, path);
-	if (fd == -ENOENT && is_event_list(path))
+	if (fd == -ENOENT && files_is_of_tracefs(path, "available_events"))
 		return open_events(files, path);
 	if (fd == -ENOENT)
 		fd = cache_open(files->cache, path);

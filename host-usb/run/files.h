@@ -71,6 +71,9 @@ int files_board_path(const struct call *call, const char *path, const char **tol
 /* Whether it is a file of that name of a process, such as "/ns/mnt". */
 bool files_is_of_process(const char *path, const char *name);
 
+/* Whether it is that file of tracefs, at either of its mount points. */
+bool files_is_of_tracefs(const char *path, const char *name);
+
 /* Writes at most max bytes (0: all) of the board's file into fd. Returns 0 or a negative errno. */
 int files_fetch(struct files *files, const char *path, int fd, uint64_t max);
 

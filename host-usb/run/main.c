@@ -2,6 +2,7 @@
 /* bpfd-run: runs a BPF tool here whose kernel is the board's. */
 #include "core/log.h"
 #include "core/options.h"
+#include "host-usb/clock.h"
 #include "host-usb/run/btf_list.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files.h"
@@ -21,13 +22,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-/* As env(1) and timeout(1) have them. */
 #define CLOCK_SLACK_NS 1000000	       /* below which two clocks are the same */
 #define CLOCK_MAX      (INT64_MAX / 4) /* no board has run for so many ns */
 
+/* As env(1) and timeout(1) have them. */
 #define STATUS_FAILED	 125
 #define STATUS_NOT_RUN	 126
 #define STATUS_NOT_FOUND 127
@@ -192,32 +192,22 @@ static int check_names(struct rpc_hello *board)
 	return -EPROTO;
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now = {0, 0};
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
-
 /* How far a clock of the board, which it has read between two looks at ours, is ahead. Less than
  * what can be told is nothing: a board of this machine has the same clock. */
-static int64_t ahead_ns(uint64_t board, int64_t before, int64_t after)
+static int64_t ahead_ns(uint64_t board, uint64_t before, uint64_t after)
 {
-	int64_t ahead;
+	int64_t ahead, unsure = (int64_t)(after - before) + CLOCK_SLACK_NS;
 
 	if (board > CLOCK_MAX)
 		return 0;
-	ahead = (int64_t)board - before - (after - before) / 2;
-	return ahead < before - after - CLOCK_SLACK_NS || ahead > after - before + CLOCK_SLACK_NS
-		       ? ahead
-		       : 0;
+	ahead = (int64_t)(board - before) - (int64_t)(after - before) / 2;
+	return ahead < -unsure || ahead > unsure ? ahead : 0;
 }
 
 /* The first operation: what the board is. */
 static int say_hello(struct run *run, struct tool *tool)
 {
-	int64_t monotonic = clock_ns(CLOCK_MONOTONIC), boottime = clock_ns(CLOCK_BOOTTIME);
+	uint64_t monotonic = clock_ns(CLOCK_MONOTONIC), boottime = clock_ns(CLOCK_BOOTTIME);
 	struct rpc_out *out = client_begin(run->client, RPC_HELLO);
 	struct rpc_in reply;
 	int64_t ret;
