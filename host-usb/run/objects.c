@@ -8,6 +8,7 @@
 #include "host-usb/run/files.h"
 #include "host-usb/run/mirror.h"
 #include "host-usb/run/notify.h"
+#include "host-usb/run/stacks.h"
 #include "host-usb/run/tool_ring.h"
 #include "host-usb/run/walk.h"
 
@@ -58,6 +59,7 @@ static void object_free(struct object *object)
 {
 	tool_ring_free(object->ring);
 	mirror_free(object->mirror);
+	stacks_free(object->stacks);
 	walk_free(object->walk);
 	listing_put(object->listing);
 	if (object->wake_fd >= 0)

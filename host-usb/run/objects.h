@@ -17,6 +17,7 @@
 struct bpf_btf_info;
 struct tool_ring;
 struct mirror;
+struct stacks;
 struct walk;
 
 /* Classes of ours, beside those of bpf_abi.h, which are on the board. */
@@ -43,6 +44,7 @@ struct object {
 	uint64_t value_size; /* as user space sees it */
 	bool frozen;
 	struct walk *walk;     /* entries that were read ahead; NULL: none */
+	struct stacks *stacks; /* of a stack trace map, the same for lookups; NULL: none */
 	struct mirror *mirror; /* of mapped memory */
 
 	uint32_t link_type;	       /* enum bpf_link_type, 0: not asked for yet */

@@ -9,6 +9,7 @@
 #include "host-usb/run/notify.h"
 #include "host-usb/run/objects.h"
 #include "host-usb/run/run.h"
+#include "host-usb/run/stacks.h"
 #include "host-usb/run/walk.h"
 
 #include <errno.h>
@@ -446,6 +447,8 @@ static int64_t read_ahead(struct bpf_call *b)
 			ret = CALL_CONTINUE;
 	} else if (key) {
 		found = walk_value(b->map, key);
+		if (!found)
+			found = stacks_value(b->map, key);
 		if (found)
 			ret = memory_write(b->call, to, found, b->map->value_size);
 	}
@@ -524,8 +527,10 @@ int64_t sys_bpf(const struct call *call)
 		ret = open_btf(&b);
 		break;
 	default:
-		if (b.map)
+		if (b.map) {
 			walk_changed(b.map);
+			stacks_changed(b.map);
+		}
 		ret = need_handles(&b);
 		ret = ret ? ret : CALL_CONTINUE;
 	}

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,78 +81,94 @@ static bool is_last(const struct object *object, const void *key)
 	       memcmp(entry_at(walk, walk->at - 1), key, object->key_size) == 0;
 }
 
-/* The key, and those that were handed out before it: it may be deleted by now. */
-static void put_keys(struct rpc_out *out, const struct object *object, const void *key)
+int walk_fetch(struct object *object, const char *keys, unsigned int n, uint32_t max_bytes,
+	struct walk_page *page)
+{
+	struct client *client = object->run->client;
+	struct rpc_out *out = client_begin(client, RPC_MAP_WALK);
+	struct rpc_in reply;
+	int64_t ret;
+	size_t size;
+
+	rpc_put_u32(out, object->handle);
+	rpc_put_u8(out, (uint8_t)n);
+	rpc_put_bytes(out, keys, (size_t)n * object->key_size);
+	rpc_put_u32(out, max_bytes);
+	client_note(client, "%u%s", object->handle, n ? "" : " from the start");
+	ret = client_call(client, &reply);
+	if (ret < 0)
+		return (int)ret;
+	page->entry = (size_t)object->key_size + object->value_size;
+	page->ended = rpc_get_u8(&reply);
+	page->data = rpc_get_bytes(&reply, &size);
+	if (reply.failed || ret > UINT32_MAX || !page->entry || size != (uint64_t)ret * page->entry)
+		return -EIO;
+	page->count = (uint32_t)ret;
+	return 0;
+}
+
+/* The key, and those that were handed out before it: it may be deleted by now. Returns how many. */
+static unsigned int keys_behind(const struct object *object, const void *key, char **keys)
 {
 	size_t n = is_last(object, key) ? object->walk->at : key != NULL;
 
 	n = n > RPC_WALK_KEYS ? RPC_WALK_KEYS : n;
-	rpc_put_u8(out, (uint8_t)n);
-	rpc_put_u32(out, (uint32_t)(n * object->key_size));
-	for (size_t i = 0; i < n; i++) {
-		void *to = rpc_put_room(out, object->key_size);
-
-		if (to)
-			memcpy(to, i ? entry_at(object->walk, object->walk->at - 1 - i) : key,
-				object->key_size);
-	}
+	*keys = malloc(n * object->key_size + 1);
+	for (size_t i = 0; *keys && i < n; i++)
+		memcpy(*keys + i * object->key_size,
+			i ? entry_at(object->walk, object->walk->at - 1 - i) : key,
+			object->key_size);
+	return (unsigned int)n;
 }
 
-static int64_t fetch(struct object *object, const void *key)
+static int fetch(struct object *object, const void *key)
 {
-	struct client *client = object->run->client;
-	struct rpc_out *out = client_begin(client, RPC_MAP_WALK);
-	size_t entry = object->key_size + object->value_size, size;
+	struct walk_page page;
 	struct walk *walk;
-	struct rpc_in reply;
-	const void *data;
-	int64_t ret;
-	bool ended;
+	unsigned int n;
+	char *keys;
+	int err;
 
-	rpc_put_u32(out, object->handle);
-	put_keys(out, object, key);
-	rpc_put_u32(out, WALK_BYTES);
-	client_note(client, "%u%s", object->handle, key ? "" : " from the start");
-	ret = client_call(client, &reply);
-	if (ret < 0)
-		return ret;
-	ended = rpc_get_u8(&reply);
-	data = rpc_get_bytes(&reply, &size);
-	if (reply.failed || !entry || size != (uint64_t)ret * entry)
-		return -EIO;
+	n = keys_behind(object, key, &keys);
+	if (!keys)
+		return -ENOMEM;
+	err = walk_fetch(object, keys, n, WALK_BYTES, &page);
+	free(keys);
+	if (err)
+		return err;
 	walk_free(object->walk);
 	object->walk = NULL;
 	walk = calloc(1, sizeof(*walk));
 	if (!walk)
 		return -ENOMEM;
-	walk->data = malloc(size + 1);
+	walk->data = malloc(page.count * page.entry + 1);
 	if (!walk->data) {
 		free(walk);
 		return -ENOMEM;
 	}
-	memcpy(walk->data, data, size);
-	walk->count = (size_t)ret;
-	walk->entry = entry;
-	walk->ended = ended;
+	memcpy(walk->data, page.data, page.count * page.entry);
+	walk->count = page.count;
+	walk->entry = page.entry;
+	walk->ended = page.ended;
 	walk->time_ms = walk->used_ms = clock_ms();
 	object->walk = walk;
-	return ret;
+	return 0;
 }
 
 int walk_next(struct object *object, const void *key, const void **next)
 {
 	bool goes_on = is_last(object, key) && is_fresh(object->walk);
-	int64_t ret;
+	int err;
 
 	if (!can_walk(object))
 		return -EOPNOTSUPP;
 	if (goes_on && object->walk->at == object->walk->count && object->walk->ended)
 		return -ENOENT;
 	if (!goes_on || object->walk->at == object->walk->count) {
-		ret = fetch(object, key);
-		if (ret < 0)
-			return (int)ret;
-		if (ret == 0)
+		err = fetch(object, key);
+		if (err)
+			return err;
+		if (object->walk->count == 0)
 			return object->walk->ended ? -ENOENT : -EOPNOTSUPP;
 	}
 	object->walk->used_ms = clock_ms();

@@ -4,6 +4,8 @@
 #ifndef HOST_USB_RUN_WALK_H
 #define HOST_USB_RUN_WALK_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct object;
@@ -21,5 +23,18 @@ const void *walk_value(struct object *object, const void *key);
 void walk_changed(struct object *object);
 
 void walk_free(struct walk *walk);
+
+/* Entries that the board has sent: `count` times key and value, `entry` bytes together. */
+struct walk_page {
+	const char *data; /* until the next call to the board */
+	uint32_t count;
+	size_t entry;
+	bool ended; /* the map has no more */
+};
+
+/* Asks for about max_bytes of entries behind the newest of the n keys that is still there; the
+ * newest is the first one. Without keys from the start. Returns 0 or a negative errno. */
+int walk_fetch(struct object *object, const char *keys, unsigned int n, uint32_t max_bytes,
+	struct walk_page *page);
 
 #endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of reading ahead share: a clock, a map and a board that sends entries of it. */
+#ifndef TESTS_UNIT_WALK_TEST_H
+#define TESTS_UNIT_WALK_TEST_H
+
+#include "host-usb/run/walk.h"
+#include "tests/unit/run_test.h"
+
+#define HANDLE 9
+
+/* The clock is the test's: a busy machine does not make entries old. */
+static uint64_t now_ms = 1000000;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	*now = (struct timespec){(time_t)(now_ms / 1000), (long)(now_ms % 1000) * 1000000};
+	return 0;
+}
+
+/* A map of u32 to u64. */
+static struct object *new_map(struct board *board, uint32_t type)
+{
+	struct object *map = board_object(board, BPF_ABI_MAP, HANDLE);
+
+	map->map_type = type;
+	map->key_size = 4;
+	map->value_size = 8;
+	map->max_entries = 100;
+	return map;
+}
+
+/* The board's next reply: n entries, keys from `first` on, values `values` higher. */
+static void says(struct board *board, uint32_t first, uint32_t n, uint64_t values, bool ended)
+{
+	struct rpc_out *out = board_reply(board, RPC_MAP_WALK, (int32_t)n);
+
+	rpc_put_u8(out, ended);
+	rpc_put_u32(out, n * 12);
+	for (uint32_t key = first; key < first + n; key++) {
+		uint64_t value = key + values;
+
+		memcpy(rpc_put_room(out, 4), &key, 4);
+		memcpy(rpc_put_room(out, 8), &value, 8);
+	}
+	board_ready(board);
+}
+
+/* What the board is asked: the key to go on behind, or -1 for the start; older ones into sent[]. */
+static unsigned int sent_count;
+static uint32_t sent[RPC_WALK_KEYS];
+
+static int64_t asked(struct board *board)
+{
+	struct rpc_in in = board_asked(board, RPC_MAP_WALK);
+	const void *keys;
+	size_t size;
+
+	assert_int_equal(rpc_get_u32(&in), HANDLE);
+	sent_count = rpc_get_u8(&in);
+	assert_true(sent_count <= RPC_WALK_KEYS);
+	keys = rpc_get_bytes(&in, &size);
+	assert_int_equal(size, sent_count * 4);
+	if (size)
+		memcpy(sent, keys, size);
+	assert_true(rpc_get_u32(&in) >= 4096);
+	assert_true(rpc_get_end(&in));
+	return sent_count ? (int64_t)sent[0] : -1;
+}
+
+#endif
