@@ -111,13 +111,31 @@ static const void *find(const struct stacks *stacks, uint32_t id)
 	return NULL;
 }
 
+static bool has_stacks(const struct object *object)
+{
+	return object->map_type == BPF_MAP_TYPE_STACK_TRACE && object->key_size == sizeof(uint32_t);
+}
+
+bool stacks_none(const struct object *object, const void *key)
+{
+	uint64_t buckets = 1;
+	uint32_t id;
+
+	if (!has_stacks(object))
+		return false;
+	while (buckets < object->max_entries)
+		buckets *= 2;
+	memcpy(&id, key, sizeof(id));
+	return id >= buckets;
+}
+
 const void *stacks_value(struct object *object, const void *key)
 {
 	struct stacks *stacks = object->stacks;
 	uint64_t now = clock_ms();
 	uint32_t id;
 
-	if (object->map_type != BPF_MAP_TYPE_STACK_TRACE || object->key_size != sizeof(id))
+	if (!has_stacks(object))
 		return NULL;
 	if (!stacks) {
 		stacks = calloc(1, sizeof(*stacks));

@@ -4,8 +4,14 @@
 #ifndef HOST_USB_RUN_STACKS_H
 #define HOST_USB_RUN_STACKS_H
 
+#include <stdbool.h>
+
 struct object;
 struct stacks;
+
+/* Whether no stack can have this id: what bpf_get_stackid() returns may be an errno, and tools look
+ * it up all the same. The kernel answers ENOENT. */
+bool stacks_none(const struct object *object, const void *key);
 
 /* The stack of an id, valid until the next call with this map; NULL: the board has to be asked. The
  * whole map is fetched (16 MiB at most) after a few lookups in quick succession. What was fetched

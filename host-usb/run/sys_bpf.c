@@ -445,6 +445,8 @@ static int64_t read_ahead(struct bpf_call *b)
 			ret = memory_write(b->call, to, found, b->map->key_size);
 		else if (ret == -EOPNOTSUPP)
 			ret = CALL_CONTINUE;
+	} else if (key && stacks_none(b->map, key)) {
+		ret = -ENOENT;
 	} else if (key) {
 		found = walk_value(b->map, key);
 		if (!found)

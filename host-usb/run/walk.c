@@ -16,7 +16,7 @@
 
 /* A tool that goes on reading gets what was read ahead, each key and each value once; one that has
  * paused, or takes very long, gets a new look. */
-#define WALK_PAUSE_MS 100
+#define WALK_PAUSE_MS 300 /* less than the second that tools sleep between two looks */
 #define WALK_AGE_MS   2000
 
 struct walk {

@@ -66,14 +66,14 @@ static void test_slow(void **state)
 	struct object *map = new_map(board, BPF_MAP_TYPE_STACK_TRACE);
 
 	for (int i = 0; i < 3 * QUICK; i++) {
-		now_ms += 101;
+		now_ms += 301;
 		assert_int_equal(stack_of(map, 1), 0);
 	}
 	look_up(map, QUICK - 1);
 	assert_int_equal(board_unseen(board), 0);
 	says(board, 1, 1, 0, true);
 	assert_int_equal(stack_of(map, 1), 1);
-	now_ms += 101;
+	now_ms += 301;
 	assert_int_equal(stack_of(map, 1), 0);
 	asked(board);
 	assert_int_equal(board_unseen(board), 0);
@@ -162,6 +162,31 @@ static void test_errors(void **state)
 	board_stop(board);
 }
 
+/* An error of bpf_get_stackid() in place of an id, as that of a kernel thread's user stack, and ids
+ * beyond the table, whose size is a power of two. */
+static void test_no_ids(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_STACK_TRACE);
+	uint32_t id = (uint32_t)-EFAULT;
+
+	map->max_entries = 100;
+	assert_true(stacks_none(map, &id));
+	id = 128;
+	assert_true(stacks_none(map, &id));
+	id = 127;
+	assert_false(stacks_none(map, &id));
+	map->max_entries = 128;
+	assert_false(stacks_none(map, &id));
+	map->max_entries = 0x80000001;
+	id = UINT32_MAX;
+	assert_false(stacks_none(map, &id)); /* no such map can be */
+	map->map_type = BPF_MAP_TYPE_HASH;
+	map->max_entries = 1;
+	assert_false(stacks_none(map, &id));
+	board_stop(board);
+}
+
 static void test_other_maps(void **state)
 {
 	struct board *board = board_start(NULL);
@@ -181,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_anew),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_no_ids),
 		cmocka_unit_test(test_other_maps),
 	};
 

@@ -209,7 +209,7 @@ static void test_age(void **state)
 	assert_int_equal(asked(board), 21);
 	assert_int_equal(sent_count, RPC_WALK_KEYS);
 
-	now_ms += 101; /* since it was used */
+	now_ms += 301; /* since it was used */
 	says(board, 23, 2, 9, true);
 	assert_int_equal(value_of(map, 22), 0);
 	assert_int_equal(next(map, 22), 23);
