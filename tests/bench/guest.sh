@@ -26,6 +26,7 @@ median()
 first_event()
 {
 	local begin end
+	: >/run/bench.out # the shell that starts the command is late at times
 	begin=$(date +%s%N)
 	setsid env --default-signal=INT,QUIT "$@" >/run/bench.out 2>/run/bench.err &
 	local pid=$!
