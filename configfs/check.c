@@ -31,6 +31,7 @@ static const struct kconfig_option config_table[] = {
 	{"CONFIG_KPROBES", "no kprobes", 0},
 	{"CONFIG_KPROBE_EVENTS", "no kprobes", 0},
 	{"CONFIG_UPROBE_EVENTS", "no uprobes", 0},
+	{"CONFIG_FTRACE_SYSCALLS", "no tracepoints of system calls", 0},
 	{"CONFIG_KALLSYMS", "no kernel symbols", 0},
 	{"CONFIG_DEBUG_INFO_BTF", "no types of the kernel (CO-RE)", 0},
 };

@@ -370,6 +370,27 @@ static void test_check_works(void **state)
 	assert_line(text, "missing controller: none is free\n");
 }
 
+/* board/kernel.config is what --check looks for. Only the types of the kernel are left to the user,
+ * who pays for them with memory. Run from the top of the sources, as tests/test does. */
+static void test_check_fragment(void **state)
+{
+	struct board *b = *state;
+	char text[4096], fragment[4096] = "";
+	FILE *file = fopen("board/kernel.config", "re");
+	char *line, *rest = text;
+
+	assert_non_null(file);
+	assert_true(fread(fragment, 1, sizeof(fragment) - 1, file) < sizeof(fragment) - 1);
+	fclose(file);
+	board_put(b, board_module_file("config"), fragment);
+	check(b, text);
+	assert_line(text, "note    CONFIG_DEBUG_INFO_BTF: not set");
+	while ((line = strsep(&rest, "\n"))) {
+		if (strstr(line, ": not set") && !strstr(line, "CONFIG_DEBUG_INFO_BTF"))
+			fail_msg("board/kernel.config lacks it: %s", line);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +406,7 @@ int main(void)
 		board_test(test_lock),
 		board_test(test_check_lacks),
 		board_test(test_check_works),
+		board_test(test_check_fragment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
