@@ -209,4 +209,5 @@ help:
 .SECONDARY:
 include tests/tools.mk
 include tests/demo/demo.mk
+include tests/bench/bench.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

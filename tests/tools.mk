@@ -36,6 +36,4 @@ test-tools-build: $(TEST_TOOLS)
 # "+": the script runs this make for what it needs built.
 test-tools:
 	+@MAKE="$(MAKE)" tests/tools-suite/run
-bench:
-	+@MAKE="$(MAKE)" tests/bench/run
-.PHONY: test-tools-build test-tools bench
+.PHONY: test-tools-build test-tools

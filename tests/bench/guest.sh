@@ -14,6 +14,7 @@ export HOME=/run/home
 mkdir -p $HOME
 mkfifo /run/idle
 repeat=${BPFD_BENCH_REPEAT:-5}
+clock=${BPFD_BENCH_CLOCK:+, $BPFD_BENCH_CLOCK}
 export BCC_KERNEL_SOURCE=$BPFD_BENCH_HEADERS BPFTRACE_KERNEL_SOURCE=$BPFD_BENCH_HEADERS
 trigger=$BPFD_BUILD/tools/trigger
 remote=(bpfd-run --via 'bpfd-usb -s testboard')
@@ -57,6 +58,13 @@ link_down()
 	wait "$bridge"
 }
 
+# row NAME MEDIAN LOWEST HIGHEST UNIT BASE ITS-MEDIAN AIM
+row()
+{
+	printf '{"row":"%s","value":%s,"low":%s,"high":%s,"unit":"%s","base":"%s","base_value":%s,"ratio":%s,"aim":"%s"}\n' \
+		"$1$clock" "$2" "$3" "$4" "$5" "$6" "$7" "$(awk "BEGIN { printf \"%.3f\", $2 / $7 }")" "$8"
+}
+
 # start_row NAME COMMAND...
 start_row()
 {
@@ -75,32 +83,28 @@ start_row()
 		link_down
 		first_event "${remote[@]}" "$@" >>/run/remote
 	done
-	read -r l l1 l2 < <(median </run/local)
-	read -r b b1 b2 < <(median </run/beside)
+	read -r l _ < <(median </run/local)
+	read -r b _ < <(median </run/beside)
 	read -r r r1 r2 < <(median </run/remote)
-	printf 'start %-20s local %6d ms (%d-%d)  beside an idle link %6d ms (%d-%d)  remote %6d ms (%d-%d)' \
-		"$name" "$l" "$l1" "$l2" "$b" "$b1" "$b2" "$r" "$r1" "$r2"
-	awk "BEGIN { printf \"  ratios %.2f, %.2f\n\", $r / $l, $r / $b }"
+	row "start of $name" "$r" "$r1" "$r2" ms local "$l" '<=1.5'
+	row "start of $name" "$r" "$r1" "$r2" ms 'beside an idle link' "$b" ''
 }
 
-# events NAME COUNT RATE PAGES
+# events NAME COUNT RATE PAGES: how many a second reach BCC, and that none is unaccounted for.
 events()
 {
-	local way result
+	local way sent delivered lost seconds rate local_rate=0
 	for way in local remote; do
-		if [ $way = local ]; then
-			result=$(/usr/bin/python3 "$here/events.py" "$trigger" "$2" "$3" "$4" 2>/run/bench.err)
-		else
-			result=$("${remote[@]}" /usr/bin/python3 "$here/events.py" "$trigger" "$2" "$3" "$4" 2>/run/bench.err)
-		fi
-		# shellcheck disable=SC2086 # four numbers
-		set -- "$1" "$2" "$3" "$4" $result
-		[ $# -ge 8 ] || { cat /run/bench.err; return 1; }
-		printf 'events %-16s %-6s sent %7d delivered %7d lost %7d  %8.0f/s%s\n' "$1" $way \
-			"$5" "$6" "$7" "$(awk "BEGIN { print $6 / $8 }")" \
-			"$([ $(($6 + $7)) = "$5" ] && echo '' || echo "  unaccounted $(($5 - $6 - $7))")"
-		set -- "$1" "$2" "$3" "$4"
+		set -- "$1" "$2" "$3" "$4" /usr/bin/python3 "$here/events.py" "$trigger" "$2" "$3" "$4"
+		[ $way = local ] || set -- "$1" "$2" "$3" "$4" "${remote[@]}" "${@:5}"
+		read -r sent delivered lost seconds < <("${@:5}" 2>/run/bench.err) ||
+			{ cat /run/bench.err >&2; return 1; }
+		rate=$(awk "BEGIN { printf \"%.0f\", $delivered / $seconds }")
+		printf '# events %-16s %-6s sent %7d delivered %7d lost %7d unaccounted %d\n' "$1" $way \
+			"$sent" "$delivered" "$lost" $((sent - delivered - lost))
+		[ $way = remote ] || local_rate=$rate
 	done
+	row "events, $1, $4 pages" "$rate" "$rate" "$rate" 1/s local "$local_rate" '>=0.5'
 }
 
 # How much slower a program runs that only computes.
@@ -117,8 +121,8 @@ part_idle()
 		beside=$((beside + $(date +%s%N) - begin))
 		link_down
 	done
-	awk "BEGIN { printf \"a loop %.0f ms, beside an idle link %.0f ms: %.2f\n\", $alone / $repeat / 1e6,
-		$beside / $repeat / 1e6, $beside / $alone }"
+	row 'a loop beside an idle link' $((beside / repeat / 1000000)) $((beside / repeat / 1000000)) \
+		$((beside / repeat / 1000000)) ms 'a loop' $((alone / repeat / 1000000)) ''
 }
 part_starts()
 {
@@ -141,7 +145,7 @@ part_events()
 	events 'flat out, small' 300000 0 8
 }
 
-printf 'kernel %s, %s CPUs, load %s, medians of %d (lowest-highest)\n' "$(uname -r)" "$(nproc)" \
+printf '# kernel %s, %s CPUs, load %s, %d starts each\n' "$(uname -r)" "$(nproc)" \
 	"$(cut -d' ' -f1-3 /proc/loadavg)" "$repeat"
 [ $# -gt 0 ] || set -- idle starts events
 for part; do

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What benchmarks share: rows, input for a program, programs that answer over pipes. */
+#include "tests/bench/bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+void fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	vfprintf(stderr, format, args);
+	fprintf(stderr, ": %s\n", strerror(errno));
+	va_end(args);
+	exit(1);
+}
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double median(struct samples *s)
+{
+	qsort(s->value, ROUNDS, sizeof(s->value[0]), by_value);
+	return s->value[ROUNDS / 2];
+}
+
+void row(const char *name, const char *unit, struct samples *ours, const char *base_name,
+	struct samples *base, const char *aim)
+{
+	double value = median(ours), base_value = median(base);
+	const char *clock = getenv("BPFD_BENCH_CLOCK"); /* which one, if it is not the usual one */
+
+	printf("{\"row\":\"%s%s%s\",\"value\":%.6g,\"low\":%.6g,\"high\":%.6g,\"unit\":\"%s\","
+	       "\"base\":\"%s\",\"base_value\":%.6g,\"ratio\":%.3f,\"aim\":\"%s\"}\n",
+		name, clock ? ", " : "", clock ? clock : "", value, ours->value[0],
+		ours->value[ROUNDS - 1], unit, base_name, base_value, value / base_value, aim);
+	fflush(stdout);
+}
+
+void point(const char *series, double x, double y, const char *unit)
+{
+	const char *clock = getenv("BPFD_BENCH_CLOCK");
+
+	printf("{\"series\":\"%s%s%s\",\"x\":%.6g,\"y\":%.6g,\"unit\":\"%s\"}\n", series,
+		clock ? ", " : "", clock ? clock : "", x, y, unit);
+	fflush(stdout);
+}
+
+FILE *input_new(void)
+{
+	int fd = memfd_create("input", MFD_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w+");
+
+	if (!file)
+		fail("memfd");
+	return file;
+}
+
+double run(const char *program, FILE *input)
+{
+	int output = memfd_create("output", MFD_CLOEXEC), status;
+	double begin;
+	pid_t pid;
+
+	fflush(input);
+	if (output < 0 || lseek(fileno(input), 0, SEEK_SET) < 0)
+		fail("memfd");
+	begin = now();
+	pid = fork();
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY);
+
+		dup2(fileno(input), STDIN_FILENO);
+		dup2(output, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		execl(program, program, NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) ||
+		WEXITSTATUS(status) == 127)
+		fail("%s", program);
+	begin = now() - begin;
+	close(output);
+	return begin;
+}
+
+long memory_of(pid_t pid, const char *what)
+{
+	char path[64], line[256];
+	long kib = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, what, strlen(what)) == 0)
+			kib = strtol(line + strlen(what) + 1, NULL, 10);
+	if (file)
+		fclose(file);
+	return kib;
+}
+
+static void echo(void)
+{
+	char text[4096];
+	ssize_t n;
+
+	close_range(
+		STDERR_FILENO + 1, ~0U, 0); /* the other peers' pipes: they shall see their end */
+	while ((n = read(STDIN_FILENO, text, sizeof(text))) > 0)
+		if (write(STDOUT_FILENO, text, (size_t)n) != n)
+			break;
+	_exit(0);
+}
+
+struct peer peer_start(const char *program)
+{
+	int in[2], out[2];
+	struct peer peer;
+
+	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
+		fail("pipe");
+	peer.pid = fork();
+	if (peer.pid < 0)
+		fail("fork");
+	if (peer.pid == 0) {
+		dup2(in[0], STDIN_FILENO);
+		dup2(out[1], STDOUT_FILENO);
+		close(in[1]);
+		close(out[0]);
+		if (!program)
+			echo();
+		execl(program, program, NULL);
+		_exit(127);
+	}
+	close(in[0]);
+	close(out[1]);
+	peer.in = in[1];
+	peer.out = out[0];
+	return peer;
+}
+
+void peer_stop(struct peer *peer)
+{
+	close(peer->in);
+	close(peer->out);
+	waitpid(peer->pid, NULL, 0);
+}
+
+void peer_send(struct peer *peer, const char *text, size_t size)
+{
+	if (write(peer->in, text, size) != (ssize_t)size)
+		fail("write");
+}
+
+void peer_until(struct peer *peer, const char *end)
+{
+	static char text[1 << 20];
+	size_t length = strlen(end), size = 0;
+
+	do {
+		ssize_t n = read(peer->out, text + size, sizeof(text) - size);
+
+		if (n <= 0)
+			fail("read");
+		size += (size_t)n;
+		if (size > sizeof(text) / 2) { /* only the end matters */
+			memmove(text, text + size - length, length);
+			size = length;
+		}
+	} while (size < length || memcmp(text + size - length, end, length) != 0);
+}
+
+const char reply_end[] = "END_BPFD_OUTPUT\n";
+
+double round_trips(struct peer *peer, const char *line, const char *end, unsigned int count)
+{
+	double begin = now();
+
+	for (unsigned int i = 0; i < count; i++) {
+		peer_send(peer, line, strlen(line));
+		peer_until(peer, end);
+	}
+	return (now() - begin) / count;
+}
+
+struct peer bpfd_start(const char *program)
+{
+	struct peer peer = peer_start(program);
+
+	peer_until(&peer, "STARTED_BPFD\n");
+	return peer;
+}
+
+/* The replies are read while a process sends. */
+void peer_feed(struct peer *peer, FILE *input)
+{
+	char last[64], end[64];
+	off_t at = 0, size;
+	pid_t pid;
+
+	snprintf(last, sizeof(last), "COMM_FOR_PID %d\n", (int)getpid());
+	snprintf(end, sizeof(end), "%s\n%s", program_invocation_short_name, reply_end);
+	fflush(input);
+	size = lseek(fileno(input), 0, SEEK_END);
+	pid = fork();
+	if (pid == 0) {
+		while (at < size && sendfile(peer->in, fileno(input), &at, (size_t)(size - at)) > 0)
+			;
+		_exit(write(peer->in, last, strlen(last)) < 0);
+	}
+	if (pid < 0)
+		fail("fork");
+	peer_until(peer, end);
+	waitpid(pid, NULL, 0);
+}

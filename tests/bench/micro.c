@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bpfd itself costs, over pipes and files, each row beside the same work done without it.
+ *
+ * usage: micro BPFD [OTHER]     as root; OTHER: another program of the same protocol, to compare
+ *
+ * Prints a JSON object a row: medians of ROUNDS with the lowest and highest, after one round that
+ * does not count. Rounds of what is compared take turns, so that the machine's other work
+ * disturbs both. */
+#include "tests/bench/bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KEY	8  /* bytes */
+#define VALUE	40 /* bytes */
+#define ENTRIES 10240
+
+/* $BPFD_BENCH_COUNT scales them: emulated machines are slow. */
+static unsigned int lookups = 500000, trips = 20000, symbols = 200000;
+static const char *other; /* program to compare with, NULL: none */
+
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static const char *base64(const void *data, size_t size)
+{
+	static char text[(VALUE + 2) / 3 * 4 + 1];
+	const unsigned char *in = data;
+	char *out = text;
+
+	for (size_t i = 0; i < size; i += 3) {
+		uint32_t bits = (uint32_t)in[i] << 16;
+
+		if (i + 1 < size)
+			bits |= (uint32_t)in[i + 1] << 8;
+		if (i + 2 < size)
+			bits |= in[i + 2];
+		for (int shift = 18; shift >= 0; shift -= 6)
+			*out++ = base64_digits[bits >> shift & 63];
+	}
+	for (size_t rest = (3 - size % 3) % 3; rest; rest--)
+		out[-(int)rest] = '=';
+	*out = 0;
+	return text;
+}
+
+static void put_map(FILE *input, uint32_t entries)
+{
+	unsigned char value[VALUE];
+
+	fprintf(input, "BPF_CREATE_MAP 1 bench %d %d %u 0\n", KEY, VALUE, entries);
+	memset(value, 0xa5, sizeof(value));
+	for (uint64_t key = 0; key < entries; key++) {
+		fprintf(input, "BPF_UPDATE_ELEM 3 %s %d ", base64(&key, KEY), KEY);
+		fprintf(input, "%s %d 0\n", base64(value, VALUE), VALUE);
+	}
+}
+
+static void put_lookups(FILE *input, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t key = (uint64_t)i * 7919 % ENTRIES;
+
+		fprintf(input, "BPF_LOOKUP_ELEM 3 %s %d %d\n", base64(&key, KEY), KEY, VALUE);
+	}
+}
+
+/* Maps without bpfd */
+
+static int sys_bpf(int command, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
+}
+
+static int own_map(uint32_t entries)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_HASH,
+		.key_size = KEY,
+		.value_size = VALUE,
+		.max_entries = entries};
+	unsigned char value[VALUE] = {0xa5};
+	int map = sys_bpf(BPF_MAP_CREATE, &attr);
+
+	if (map < 0)
+		fail("map");
+	for (uint64_t key = 0; key < entries; key++) {
+		memset(&attr, 0, sizeof(attr));
+		attr.map_fd = (uint32_t)map;
+		attr.key = (uintptr_t)&key;
+		attr.value = (uintptr_t)value;
+		if (sys_bpf(BPF_MAP_UPDATE_ELEM, &attr))
+			fail("update");
+	}
+	return map;
+}
+
+static double own_lookups(int map)
+{
+	unsigned char value[VALUE];
+	double begin = now();
+
+	for (unsigned int i = 0; i < lookups; i++) {
+		uint64_t key = (uint64_t)i * 7919 % ENTRIES;
+		union bpf_attr attr = {
+			.map_fd = (uint32_t)map, .key = (uintptr_t)&key, .value = (uintptr_t)value};
+
+		if (sys_bpf(BPF_MAP_LOOKUP_ELEM, &attr))
+			fail("lookup");
+	}
+	return now() - begin;
+}
+
+/* The whole map in pieces of 4,096. */
+static double own_dump(int map)
+{
+	static char keys[4096 * KEY], values[4096 * VALUE];
+	uint64_t token = 0;
+	bool first = true;
+	double begin = now();
+	int err;
+
+	do {
+		union bpf_attr attr = {.map_type = 0};
+
+		attr.batch.map_fd = (uint32_t)map;
+		attr.batch.in_batch = first ? 0 : (uintptr_t)&token;
+		attr.batch.out_batch = (uintptr_t)&token;
+		attr.batch.keys = (uintptr_t)keys;
+		attr.batch.values = (uintptr_t)values;
+		attr.batch.count = 4096;
+		err = sys_bpf(BPF_MAP_LOOKUP_BATCH, &attr);
+		first = false;
+	} while (!err);
+	if (errno != ENOENT)
+		fail("batch");
+	return now() - begin;
+}
+
+static void part_lookups(const char *bpfd)
+{
+	struct samples ours, theirs, base;
+	FILE *setup = input_new(), *all = input_new();
+	int map = own_map(ENTRIES);
+
+	put_map(setup, ENTRIES);
+	put_map(all, ENTRIES);
+	put_lookups(all, lookups);
+	for (int i = -1; i < ROUNDS; i++) {
+		int at = i < 0 ? 0 : i;
+
+		ours.value[at] = lookups / (run(bpfd, all) - run(bpfd, setup));
+		base.value[at] = lookups / own_lookups(map);
+		if (other)
+			theirs.value[at] = lookups / (run(other, all) - run(other, setup));
+	}
+	row("pipelined lookups", "1/s", &ours, "bpf(2) alone", &base, "");
+	if (other)
+		row("pipelined lookups, other", "1/s", &ours, "other", &theirs, ">=2.5");
+	fclose(setup);
+	fclose(all);
+	close(map);
+}
+
+static void part_round_trip(const char *bpfd)
+{
+	static const char create[] = "BPF_CREATE_MAP 2 bench 4 8 1 0\n",
+			  lookup[] = "BPF_LOOKUP_ELEM 3 AAAAAA== 4 8\n";
+	struct peer ours = bpfd_start(bpfd), theirs = {0}, base = peer_start(NULL);
+	struct samples our, their, echoed;
+
+	peer_send(&ours, create, strlen(create));
+	peer_until(&ours, reply_end);
+	if (other) {
+		theirs = bpfd_start(other);
+		peer_send(&theirs, create, strlen(create));
+		peer_until(&theirs, reply_end);
+	}
+	for (int i = -1; i < ROUNDS; i++) {
+		int at = i < 0 ? 0 : i;
+
+		our.value[at] = 1e6 * round_trips(&ours, lookup, reply_end, trips);
+		echoed.value[at] = 1e6 * round_trips(&base, lookup, "\n", trips);
+		if (other)
+			their.value[at] = 1e6 * round_trips(&theirs, lookup, reply_end, trips);
+	}
+	row("round trip of a lookup over a pipe", "us", &our, "echo over a pipe", &echoed, "");
+	if (other) {
+		row("round trip over a pipe, other", "us", &our, "other", &their, "<=0.84");
+		peer_stop(&theirs);
+	}
+	peer_stop(&ours);
+	peer_stop(&base);
+}
+
+/* Milliseconds of a dump, and what it added to the most memory that was used. */
+static double dump(const char *program, FILE *setup, double *peak)
+{
+	static const char line[] = "BPF_GET_FIRST_KEY 3 8 40 1\n";
+	struct peer peer = bpfd_start(program);
+	double before, begin;
+
+	_Static_assert(KEY == 8 && VALUE == 40, "as in the line");
+	peer_feed(&peer, setup);
+	before = (double)memory_of(peer.pid, "VmHWM");
+	begin = now();
+	peer_send(&peer, line, strlen(line));
+	peer_until(&peer, reply_end);
+	begin = now() - begin;
+	if (peak)
+		*peak = (double)memory_of(peer.pid, "VmHWM") - before;
+	peer_stop(&peer);
+	return 1e3 * begin;
+}
+
+/* Instructions that a program executes for its input, as callgrind counts them: without the
+ * kernel's. */
+static double instructions(const char *program, FILE *input)
+{
+	char command[4096], line[256];
+	double count = -1;
+	FILE *output;
+
+	fflush(input);
+	snprintf(command, sizeof(command),
+		"valgrind --tool=callgrind --callgrind-out-file=/dev/null %s </proc/%d/fd/%d "
+		"2>&1 >/dev/null",
+		program, (int)getpid(), fileno(input));
+	output = popen(command, "r");
+	while (output && fgets(line, sizeof(line), output))
+		if (strstr(line, "Collected"))
+			count = strtod(strchr(strstr(line, "Collected"), ':') + 1, NULL);
+	if (!output || pclose(output) || count < 0)
+		fail("valgrind");
+	return count;
+}
+
+static void part_instructions(const char *bpfd)
+{
+	static const unsigned int count = 20000;
+	FILE *setup = input_new(), *all = input_new();
+	struct samples ours, base;
+
+	put_map(setup, ENTRIES);
+	put_map(all, ENTRIES);
+	put_lookups(all, count);
+	/* It is the same number each time. */
+	ours.value[0] = (instructions(bpfd, all) - instructions(bpfd, setup)) / count;
+	base.value[0] = 2000;
+	for (int i = 1; i < ROUNDS; i++) {
+		ours.value[i] = ours.value[0];
+		base.value[i] = base.value[0];
+	}
+	row("instructions of a pipelined lookup", "", &ours, "aim", &base, "<=1");
+	if (other) {
+		double theirs = (instructions(other, all) - instructions(other, setup)) / count;
+
+		for (int i = 0; i < ROUNDS; i++)
+			base.value[i] = theirs;
+		row("instructions of a pipelined lookup, other", "", &ours, "other", &base, "");
+	}
+	fclose(setup);
+	fclose(all);
+}
+
+static void part_dump(const char *bpfd)
+{
+	static const uint32_t sizes[] = {10240, 65536, 262144, 1048576};
+
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		struct samples ours, base, peak;
+		FILE *setup = input_new();
+		int map = own_map(sizes[s]);
+		char name[64];
+
+		put_map(setup, sizes[s]);
+		for (int i = -1; i < ROUNDS; i++) {
+			int at = i < 0 ? 0 : i;
+
+			ours.value[at] = dump(bpfd, setup, &peak.value[at]);
+			base.value[at] = 1e3 * own_dump(map);
+		}
+		snprintf(name, sizeof(name), "dump of %u entries", sizes[s]);
+		row(name, "ms", &ours, "batch lookups alone", &base, "");
+		point("map dump (entries)", sizes[s], ours.value[ROUNDS / 2], "ms");
+		point("map dump, memory (entries)", sizes[s], median(&peak), "KiB");
+		fclose(setup);
+		close(map);
+	}
+}
+
+/* Symbols */
+
+static double read_kallsyms(char *name, uint64_t *address)
+{
+	static char text[65536];
+	double begin = now();
+	int fd = open("/proc/kallsyms", O_RDONLY);
+	size_t size = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		fail("/proc/kallsyms");
+	while ((n = read(fd, text, sizeof(text) - 1)) > 0) {
+		if (!size && address) {
+			char *line;
+
+			text[n] = 0;
+			line = strstr(text, " T ");
+			while (line && (strtoull(line - 16, NULL, 16) >> 63) == 0)
+				line = strstr(line + 1, " T ");
+			if (!line || sscanf(line - 16, "%lx T %63s", address, name) != 2)
+				fail("no symbols in /proc/kallsyms");
+		}
+		size += (size_t)n;
+	}
+	close(fd);
+	return now() - begin;
+}
+
+static void part_symbols(const char *bpfd)
+{
+	struct samples first, base, next, by_name, memory, table, echoed;
+	char line[128], address_line[128], name[64];
+	struct peer plain = peer_start(NULL);
+	uint64_t address;
+
+	read_kallsyms(name, &address);
+	snprintf(line, sizeof(line), "GET_KSYM_NAME 0x%lx\n", address + 1);
+	snprintf(address_line, sizeof(address_line), "GET_KSYM_ADDR %s\n", name);
+	for (int i = -1; i < ROUNDS; i++) {
+		int at = i < 0 ? 0 : i;
+		struct peer peer = bpfd_start(bpfd);
+		long before = memory_of(peer.pid, "VmRSS");
+
+		first.value[at] = 1e3 * round_trips(&peer, line, reply_end, 1);
+		base.value[at] = 1e3 * read_kallsyms(NULL, NULL);
+		memory.value[at] = (double)(memory_of(peer.pid, "VmRSS") - before);
+		table.value[at] = 4096;
+		next.value[at] = 1e6 * round_trips(&peer, line, reply_end, trips);
+		round_trips(&peer, address_line, reply_end, 1);
+		by_name.value[at] = 1e6 * round_trips(&peer, address_line, reply_end, trips);
+		echoed.value[at] = 1e6 * round_trips(&plain, line, "\n", trips);
+		peer_stop(&peer);
+	}
+	row("first GET_KSYM_NAME", "ms", &first, "one read of /proc/kallsyms", &base, "<=1.3");
+	row("symbol table, memory", "KiB", &memory, "aim", &table, "<=1");
+	row("next GET_KSYM_NAME, round trip", "us", &next, "echo over a pipe", &echoed, "");
+	row("next GET_KSYM_ADDR, round trip", "us", &by_name, "echo over a pipe", &echoed, "");
+	peer_stop(&plain);
+}
+
+/* How many of them go in one stream, without the pipe's cost. */
+static void part_symbol_rate(const char *bpfd)
+{
+	static const char *const commands[] = {"GET_KSYM_NAME 0x%lx\n", "GET_KSYM_ADDR %s\n"};
+	char name[64];
+	uint64_t address;
+
+	read_kallsyms(name, &address);
+	for (int which = 0; which < 2; which++) {
+		FILE *one = input_new(), *many = input_new();
+		struct samples ours, aim;
+
+		for (unsigned int i = 0; i <= symbols; i++) {
+			FILE *file = i ? many : one;
+
+			if (which == 0)
+				fprintf(file, commands[0], address + i % 64);
+			else
+				fprintf(file, commands[1], name);
+		}
+		for (int i = -1; i < ROUNDS; i++) {
+			int at = i < 0 ? 0 : i;
+
+			ours.value[at] = -run(bpfd, one);
+			ours.value[at] = 1e6 * (ours.value[at] + run(bpfd, many)) / symbols;
+			aim.value[at] = 2;
+		}
+		row(which ? "GET_KSYM_ADDR, pipelined" : "GET_KSYM_NAME, pipelined", "us", &ours,
+			"aim", &aim, "<=1");
+		fclose(one);
+		fclose(many);
+	}
+}
+
+/* A program line of so many MB that is no program: read, decoded and refused. */
+static void part_line(const char *bpfd)
+{
+	for (unsigned int mb = 1; mb <= 16; mb *= 2) {
+		FILE *empty = input_new(), *input = input_new();
+		size_t digits = (size_t)mb * 1000000;
+		struct samples ours;
+
+		fprintf(input, "BPF_PROG_LOAD 1 bench %zu GPL 0 ", digits / 4 * 3);
+		for (size_t i = 0; i < digits; i++)
+			putc('A', input);
+		putc('\n', input);
+		for (int i = -1; i < ROUNDS; i++)
+			ours.value[i < 0 ? 0 : i] = 1e3 * (run(bpfd, input) - run(bpfd, empty));
+		point("line length (MB)", mb, median(&ours), "ms");
+		fclose(empty);
+		fclose(input);
+	}
+}
+
+static void part_idle(const char *bpfd)
+{
+	struct samples ours, aim;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct peer peer = bpfd_start(bpfd);
+
+		ours.value[i] = (double)memory_of(peer.pid, "VmRSS");
+		aim.value[i] = 700;
+		peer_stop(&peer);
+	}
+	row("resident memory, idle", "KiB", &ours, "aim", &aim, "<=1");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(const char *bpfd);
+	} parts[] = {
+		{"instructions", part_instructions},
+		{"lookups", part_lookups},
+		{"dump", part_dump},
+		{"round-trip", part_round_trip},
+		{"symbols", part_symbols},
+		{"symbol-rate", part_symbol_rate},
+		{"line", part_line},
+		{"idle", part_idle},
+	};
+	const char *wanted = getenv("BPFD_BENCH_PARTS"), *count = getenv("BPFD_BENCH_COUNT");
+
+	if (argc < 2 || argc > 3) {
+		fputs("usage: micro BPFD [OTHER]\n", stderr);
+		return 2;
+	}
+	other = argv[2];
+	if (count) {
+		trips = (unsigned int)strtoul(count, NULL, 10);
+		lookups = symbols = 10 * trips;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!wanted || strstr(wanted, parts[i].name))
+			parts[i].run(argv[1]);
+	return 0;
+}
