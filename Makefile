@@ -191,7 +191,7 @@ help:
 #help   test            everything; may install packages, fetches a kernel, boots VMs
 #help   test-boards     a board of arm64 and one of armhf, each in a VM, and a workstation
 #help   test-tools      stock BPF tools by themselves and under bpfd-run (hours; it resumes)
-#help   bench           what bpfd-run costs: start of tools, events; in a VM (half an hour)
+#help   bench           what the programs cost, beside the same work without them (an hour and a half)
 #help   lint            formatting, shell scripts, manual pages
 #help   clean
 #help Variables
