@@ -8,6 +8,8 @@ BINDIR  ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 
 ifeq ($(origin CC),default)
 CC := $(CROSS_COMPILE)gcc
@@ -55,7 +57,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # The link (frames and session) and the log are shared by all programs.
-LINK_SRC      := core/frame.c core/link.c core/board_session.c core/host_session.c core/log.c core/options.c \
+LINK_SRC      := core/frame.c core/frame_text.c core/link.c core/board_session.c core/host_session.c core/log.c core/options.c \
 		 core/rpc.c core/bpf_abi.c
 CORE_SRC      := $(filter-out $(LINK_SRC) core/main.c,$(wildcard core/*.c))
 CONFIGFS_SRC  := $(wildcard configfs/*.c)
@@ -153,7 +155,8 @@ unit-programs: $(UNIT_PROGRAMS)
 MAN_PAGES  := $(wildcard core/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8] host-usb/run/*.[1-8])
 UDEV_RULES := $(wildcard board/*.rules)
 
-# libusb's permissions come from the udev rules; the manual pages go by their section.
+# libusb's permissions come from the udev rules; the manual pages go by their section. bash looks for
+# a completion by the name of the command, zsh reads in the file which commands it is for.
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UDEVDIR)
 	install $(BOARD_PROGRAMS) $(DESTDIR)$(SBINDIR)
@@ -161,6 +164,9 @@ install: all
 	$(if $(UDEV_RULES),install -m 644 $(UDEV_RULES) $(DESTDIR)$(UDEVDIR))
 	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) \
 		$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)) &&) :
+	$(foreach name,$(notdir $(BOARD_PROGRAMS) $(if $(filter 1,$(STATIC)),,$(HOST_PROGRAMS))),install -D -m 644 \
+		host-usb/completion/bpfd-usb.bash $(DESTDIR)$(BASHDIR)/$(name) &&) :
+	install -D -m 644 host-usb/completion/_bpfd-usb $(DESTDIR)$(ZSHDIR)/_bpfd-usb
 
 # "+": the scripts run this make for what they need built.
 export BUILD
@@ -202,7 +208,7 @@ help:
 #help   SAN=1           with ASan and UBSan, into build/san
 #help   WERROR=1        warnings are errors; so it is with CI set
 #help   BUILD=          build directory (build)
-#help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= UDEVDIR=
+#help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= UDEVDIR= BASHDIR= ZSHDIR=
 
 .PHONY: all board-programs boards unit-programs install deps check test test-boards demo lint clean help
 .DELETE_ON_ERROR:

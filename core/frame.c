@@ -32,27 +32,6 @@ static uint64_t get_le(const uint8_t *at, size_t bytes)
 	return value;
 }
 
-const char *frame_name(unsigned int type)
-{
-	static const char *const names[] = {
-		[FRAME_HELLO] = "HELLO",
-		[FRAME_HELLO_REPLY] = "HELLO_REPLY",
-		[FRAME_DATA] = "DATA",
-		[FRAME_NOTE] = "NOTE",
-		[FRAME_EOF] = "EOF",
-		[FRAME_WINDOW] = "WINDOW",
-		[FRAME_EXIT] = "EXIT",
-		[FRAME_RESET] = "RESET",
-		[FRAME_PING] = "PING",
-		[FRAME_PONG] = "PONG",
-		[FRAME_PAD] = "PAD",
-		[FRAME_AUTH_CHALLENGE] = "AUTH_CHALLENGE",
-		[FRAME_AUTH_RESPONSE] = "AUTH_RESPONSE",
-	};
-
-	return type && type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
-}
-
 const char *reset_reason_text(unsigned int reason)
 {
 	static const char *const texts[] = {

@@ -89,6 +89,17 @@ struct reset_info {
 /* The name of a frame type, for traces and messages; "?" for an unknown one. */
 const char *frame_name(unsigned int type);
 
+/* Puts a frame into words, on one line: name, seq, len, and its fields or the first bytes that it
+ * carries. Returns the length; a buffer of FRAME_TEXT_MAX holds every frame. */
+#define FRAME_TEXT_MAX 1024
+size_t frame_describe(const struct frame *frame, char *text, size_t size);
+
+/* Puts up to FRAME_TEXT_BYTES of data into quotes, and "..." behind them if there are more. What a
+ * terminal could obey is escaped as in C. Returns the length; `size` is at least BYTES_TEXT_MAX. */
+#define FRAME_TEXT_BYTES 48
+#define BYTES_TEXT_MAX	 (4 * FRAME_TEXT_BYTES + 2 + 3 + 1)
+size_t frame_describe_bytes(const uint8_t *data, size_t len, char *text, size_t size);
+
 /* What a RESET reason means, one line of text for the user. */
 const char *reset_reason_text(unsigned int reason);
 

@@ -178,6 +178,8 @@ static enum host_event_type host_frame(
 	case FRAME_EXIT:
 		return host_exit(s, frame, event);
 	case FRAME_PONG:
+		s->counts.pongs++;
+		return HOST_NONE;
 	case FRAME_PAD:
 		return HOST_NONE;
 	default:
@@ -224,11 +226,17 @@ enum host_tick host_session_tick(struct host_session *s, uint64_t now_ms)
 		s->state = HOST_OVER;
 		return HOST_TICK_DEAD;
 	}
-	if (now_ms - s->pinged_ms >= s->ping_ms) {
-		s->ping_due = true;
-		s->pinged_ms = now_ms;
-	}
+	if (now_ms - s->pinged_ms >= s->ping_ms)
+		host_session_ping(s, now_ms);
 	return HOST_TICK_NOTHING;
+}
+
+void host_session_ping(struct host_session *s, uint64_t now_ms)
+{
+	if (s->state != HOST_OPEN)
+		return;
+	s->ping_due = true;
+	s->pinged_ms = now_ms;
 }
 
 uint64_t host_session_deadline(const struct host_session *s)

@@ -45,6 +45,7 @@ struct host_counts {
 	uint64_t sent;	   /* bytes of DATA put into transfers */
 	uint64_t consumed; /* bytes of them that the board's process took, as last told */
 	uint64_t received; /* bytes of DATA taken out as HOST_OUTPUT */
+	uint64_t pongs;	   /* answers to PING */
 };
 
 struct host_session;
@@ -76,6 +77,10 @@ void host_session_block(struct host_session *s, bool blocked, uint64_t now_ms);
 
 /* Looks at the clock; makes a PING pending when one is due. */
 enum host_tick host_session_tick(struct host_session *s, uint64_t now_ms);
+
+/* Makes a PING pending now; the next of host_session_tick is due that much later. No effect unless
+ * the session is open. */
+void host_session_ping(struct host_session *s, uint64_t now_ms);
 
 /* When host_session_tick has to be called next; UINT64_MAX when closed. */
 uint64_t host_session_deadline(const struct host_session *s);

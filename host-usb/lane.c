@@ -7,6 +7,8 @@
 #include "core/log.h"
 #include "host-usb/clock.h"
 #include "host-usb/device.h"
+#include "host-usb/trace.h"
+#include "host-usb/usb_errno.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,57 +39,9 @@ struct usb_lane {
 	unsigned int in_flying, out_flying;
 	int in_err, out_err; /* of the first that failed; then no other is started */
 	struct usb_lane_counts counts;
+	struct trace *trace;
+	bool closing; /* transfers fail because we cancel them */
 };
-
-static int usb_errno(int err)
-{
-	switch (err) {
-	case LIBUSB_ERROR_ACCESS:
-		return -EACCES;
-	case LIBUSB_ERROR_NO_DEVICE:
-		return -ENODEV;
-	case LIBUSB_ERROR_NOT_FOUND:
-		return -ENOENT;
-	case LIBUSB_ERROR_BUSY:
-		return -EBUSY;
-	case LIBUSB_ERROR_TIMEOUT:
-		return -ETIMEDOUT;
-	case LIBUSB_ERROR_OVERFLOW:
-		return -EOVERFLOW;
-	case LIBUSB_ERROR_PIPE:
-		return -EPIPE;
-	case LIBUSB_ERROR_INTERRUPTED:
-		return -EINTR;
-	case LIBUSB_ERROR_NO_MEM:
-		return -ENOMEM;
-	case LIBUSB_ERROR_NOT_SUPPORTED:
-		return -EOPNOTSUPP;
-	case LIBUSB_ERROR_INVALID_PARAM:
-		return -EINVAL;
-	default:
-		return err < 0 ? -EIO : err;
-	}
-}
-
-static int transfer_errno(enum libusb_transfer_status status)
-{
-	switch (status) {
-	case LIBUSB_TRANSFER_COMPLETED:
-		return 0;
-	case LIBUSB_TRANSFER_TIMED_OUT:
-		return -ETIMEDOUT;
-	case LIBUSB_TRANSFER_CANCELLED:
-		return -ECANCELED;
-	case LIBUSB_TRANSFER_STALL:
-		return -EPIPE;
-	case LIBUSB_TRANSFER_NO_DEVICE:
-		return -ENODEV;
-	case LIBUSB_TRANSFER_OVERFLOW:
-		return -EOVERFLOW;
-	default:
-		return -EIO;
-	}
-}
 
 const char *usb_lane_error_text(int err)
 {
@@ -168,6 +122,11 @@ int usb_lane_places(
 	return count;
 }
 
+static const char *result_text(int err)
+{
+	return err == 0 ? "done" : usb_lane_error_text(err);
+}
+
 /* Claims the first lane that nobody holds: of two bridges that start at once the kernel gives it
  * to one, and the other goes on to the next. */
 static int lane_claim(struct usb_lane *lane)
@@ -187,6 +146,8 @@ static int lane_claim(struct usb_lane *lane)
 		return count < 0 ? count : -ENXIO;
 	for (int i = 0; i < count; i++) {
 		err = usb_errno(libusb_claim_interface(lane->handle, places[i].interface));
+		trace_event(lane->trace, TRACE_HERE, "claim interface %u: %s", places[i].interface,
+			result_text(err));
 		if (err == 0) {
 			lane->place = places[i];
 			return 0;
@@ -198,13 +159,23 @@ static int lane_claim(struct usb_lane *lane)
 	return -EBUSY;
 }
 
+static void trace_failure(const struct usb_lane *lane, bool in, int err)
+{
+	if (err < 0 && !lane->closing)
+		trace_event(lane->trace, TRACE_HERE, "transfer %s the board: %s",
+			in ? "from" : "to", usb_lane_error_text(err));
+}
+
 static void LIBUSB_CALL slot_done(struct libusb_transfer *usb)
 {
 	struct slot *slot = usb->user_data;
 	struct usb_lane *lane = slot->lane;
 	bool in = (usb->endpoint & LIBUSB_ENDPOINT_IN) != 0;
 
-	slot->err = transfer_errno(usb->status);
+	slot->err = usb_transfer_errno(usb->status);
+	if (!in && slot->err == 0 && usb->actual_length != usb->length)
+		slot->err = -EIO;
+	trace_failure(lane, in, slot->err);
 	if (in) {
 		slot->state = SLOT_DONE;
 		lane->in_flying--;
@@ -213,8 +184,6 @@ static void LIBUSB_CALL slot_done(struct libusb_transfer *usb)
 			lane->in_err = slot->err;
 		return;
 	}
-	if (slot->err == 0 && usb->actual_length != usb->length)
-		slot->err = -EIO;
 	slot->state = SLOT_IDLE;
 	lane->out_flying--;
 	lane->counts.out_transfers += slot->err == 0;
@@ -230,6 +199,8 @@ static int slot_submit(struct slot *slot, size_t len)
 	err = usb_errno(libusb_submit_transfer(slot->usb));
 	if (err == 0)
 		slot->state = SLOT_FLYING;
+	else
+		trace_failure(slot->lane, slot->usb->endpoint & LIBUSB_ENDPOINT_IN, err);
 	return err;
 }
 
@@ -304,7 +275,18 @@ static int lane_open_node(struct usb_lane *lane, const char *node)
 	return usb_errno(libusb_wrap_sys_device(lane->usb, lane->fd, &lane->handle));
 }
 
-int usb_lane_open(const char *node, size_t transfer, struct usb_lane **result)
+/* The kernel of the board ends what is queued on the lane, both ways. */
+static int lane_set_interface(struct usb_lane *lane)
+{
+	uint8_t interface = lane->place.interface;
+	int err = usb_errno(libusb_set_interface_alt_setting(lane->handle, interface, 0));
+
+	trace_event(lane->trace, TRACE_TO_BOARD, "SET_INTERFACE %u, alternate setting 0: %s",
+		interface, result_text(err));
+	return err;
+}
+
+int usb_lane_open(const char *node, size_t transfer, struct trace *trace, struct usb_lane **result)
 {
 	struct usb_lane *lane = calloc(1, sizeof(*lane));
 	int err;
@@ -312,14 +294,15 @@ int usb_lane_open(const char *node, size_t transfer, struct usb_lane **result)
 	if (!lane)
 		return -ENOMEM;
 	lane->transfer = transfer;
+	lane->trace = trace;
 	err = lane_open_node(lane, node);
+	trace_event(trace, TRACE_HERE, "open %s: %s", node, result_text(err));
 	if (err < 0)
 		goto err_close;
 	err = lane_claim(lane);
 	if (err < 0)
 		goto err_close;
-	/* The kernel of the board ends what is queued on the lane, both ways. */
-	err = usb_errno(libusb_set_interface_alt_setting(lane->handle, lane->place.interface, 0));
+	err = lane_set_interface(lane);
 	if (err == 0)
 		err = lane_start(lane);
 	if (err < 0)
@@ -355,8 +338,11 @@ static bool lane_reap(struct usb_lane *lane)
 
 void usb_lane_close(struct usb_lane *lane)
 {
+	int err;
+
 	if (!lane)
 		return;
+	lane->closing = true;
 	lane_cancel(lane);
 	if (!lane_reap(lane)) {
 		/* The kernel may still write into the buffers: leave them to it. */
@@ -367,8 +353,11 @@ void usb_lane_close(struct usb_lane *lane)
 		slot_free(&lane->in[i]);
 		slot_free(&lane->out[i]);
 	}
-	if (lane->place.in)
-		libusb_release_interface(lane->handle, lane->place.interface);
+	if (lane->place.in) {
+		err = usb_errno(libusb_release_interface(lane->handle, lane->place.interface));
+		trace_event(lane->trace, TRACE_HERE, "release interface %u: %s",
+			lane->place.interface, result_text(err));
+	}
 	if (lane->handle)
 		libusb_close(lane->handle);
 	if (lane->usb)

@@ -29,6 +29,7 @@ struct usb_lane_counts {
 	uint64_t in_transfers, out_transfers; /* that completed */
 };
 
+struct trace;
 struct usb_lane;
 struct libusb_config_descriptor;
 
@@ -39,10 +40,11 @@ int usb_lane_places(
 
 /* Opens the device node and claims the first lane that is free, ends what an earlier host left on
  * it, and starts reading. `transfer` is the size of buffers in bytes, a multiple of
- * LANE_TRANSFER_UNIT. Returns 0 and *lane, or
+ * LANE_TRANSFER_UNIT. `trace` may be NULL, else it must stay until the lane is closed. Returns 0
+ * and *lane, or
  *   -EACCES no permission, -ENODEV no such device (any more), -EBUSY no lane is free,
  *   -ENXIO the device has no lanes, or another errno, see usb_lane_error_text. */
-int usb_lane_open(const char *node, size_t transfer, struct usb_lane **lane);
+int usb_lane_open(const char *node, size_t transfer, struct trace *trace, struct usb_lane **lane);
 
 /* Takes back what is in flight, releases the lane and frees it; NULL is fine. */
 void usb_lane_close(struct usb_lane *lane);

@@ -3,29 +3,37 @@
 #include "core/host_session.h"
 #include "core/log.h"
 #include "core/options.h"
-#include "host-usb/clock.h"
+#include "host-usb/bench.h"
+#include "host-usb/board.h"
 #include "host-usb/device.h"
+#include "host-usb/near.h"
+#include "host-usb/ping.h"
 #include "host-usb/pump.h"
 #include "host-usb/signals.h"
 #include "host-usb/status.h"
+#include "host-usb/trace.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SCAN_MS	  200  /* between two looks for the board: sysfs tells nobody of a new device */
-#define SETTLE_MS 3000 /* udevd sets the permissions of a new device a moment after it appears */
-#define FOREVER	  UINT64_MAX
+enum {
+	OPT_STATS = 256,
+	OPT_JSON,
+	OPT_PING,
+	OPT_BENCH,
+	OPT_TRACE,
+	OPT_LEASE,
+	OPT_TRANSFER,
+	OPT_SYSFS,
+};
 
-#define UDEV_RULES "70-bpfd-usb.rules"
-
-enum { OPT_STATS = 256, OPT_JSON, OPT_LEASE, OPT_TRANSFER, OPT_SYSFS };
+#define PINGS_MAX 1000000000
 
 static const char usage[] =
 	"Usage: bpfd-usb [OPTION]...\n"
@@ -39,6 +47,9 @@ static const struct option_spec option_table[] = {
 	{'l', "list", NULL, "list the boards, and exit"},
 	{OPT_JSON, "json", NULL, "list them as JSON, and exit; none is an empty list"},
 	{'w', "wait", "[SECONDS]", "wait for the board, for ever or this long"},
+	{OPT_PING, "ping", "[COUNT]", "measure round trips, until Ctrl-C or so many times"},
+	{OPT_BENCH, "bench", NULL, "measure how fast bytes move each way, and exit"},
+	{OPT_TRACE, "trace", "FILE", "write each frame on the wire into FILE; -: to stderr"},
 	{OPT_STATS, "stats", NULL, "at the end say how much was moved, and how fast"},
 	{OPT_LEASE, "lease", "SECONDS", "the board ends the session if it hears nothing this long"},
 	{OPT_TRANSFER, "transfer", "BYTES", "most bytes of a USB transfer, a multiple of 1024"},
@@ -47,17 +58,19 @@ static const struct option_spec option_table[] = {
 };
 
 struct command_line {
-	const char *serial, *sysfs;
+	const char *serial, *sysfs, *trace;
 	bool list, json, stats, quiet;
+	bool ping, bench;
 	unsigned int verbose;
+	uint64_t pings;	  /* 0: without end */
 	uint64_t wait_ms; /* 0: do not wait */
 	uint64_t lease_ms, transfer;
 };
 
-static int bad_value(const char *option, uint64_t min, uint64_t max)
+static int bad_value(const char *option, const char *text, uint64_t min, uint64_t max)
 {
-	log_error("--%s: %s: not a number from %llu to %llu", option, optarg,
-		(unsigned long long)min, (unsigned long long)max);
+	log_error("--%s: %s: not a number from %llu to %llu", option, text, (unsigned long long)min,
+		(unsigned long long)max);
 	return -EINVAL;
 }
 
@@ -66,8 +79,15 @@ static int take_seconds(const char *option, const char *text, uint64_t max, uint
 	uint64_t seconds;
 
 	if (options_number(text, 1, max, &seconds) < 0)
-		return bad_value(option, 1, max);
+		return bad_value(option, text, 1, max);
 	*ms = seconds * 1000;
+	return 0;
+}
+
+static int take_pings(struct command_line *line, const char *text)
+{
+	if (options_number(text, 1, PINGS_MAX, &line->pings) < 0)
+		return bad_value("ping", text, 1, PINGS_MAX);
 	return 0;
 }
 
@@ -85,10 +105,19 @@ static int take_option(struct command_line *line, int id)
 		line->list = line->json = true;
 		return 0;
 	case 'w':
-		line->wait_ms = FOREVER;
+		line->wait_ms = BOARD_WAIT_FOREVER;
 		if (!optarg)
 			return 0;
 		return take_seconds("wait", optarg + (*optarg == '='), 1000000000, &line->wait_ms);
+	case OPT_PING:
+		line->ping = true;
+		return optarg ? take_pings(line, optarg) : 0;
+	case OPT_BENCH:
+		line->bench = true;
+		return 0;
+	case OPT_TRACE:
+		line->trace = optarg;
+		return 0;
 	case OPT_STATS:
 		line->stats = true;
 		return 0;
@@ -96,7 +125,7 @@ static int take_option(struct command_line *line, int id)
 		return take_seconds("lease", optarg, LEASE_MS_MAX / 1000, &line->lease_ms);
 	case OPT_TRANSFER:
 		if (options_number(optarg, TRANSFER_MIN, TRANSFER_MAX, &line->transfer) < 0)
-			return bad_value("transfer", TRANSFER_MIN, TRANSFER_MAX);
+			return bad_value("transfer", optarg, TRANSFER_MIN, TRANSFER_MAX);
 		if (line->transfer % LANE_TRANSFER_UNIT == 0)
 			return 0;
 		log_error("--transfer: %s: not a multiple of %d", optarg, LANE_TRANSFER_UNIT);
@@ -121,26 +150,50 @@ static int take_option(struct command_line *line, int id)
 	}
 }
 
+/* Returns 0 when all options are taken, 1 when the program has done what was asked, or -EINVAL. A
+ * number behind --ping is its COUNT, although getopt takes only "--ping=COUNT" for it. */
+static int take_options(struct command_line *line, int argc, char **argv)
+{
+	int id, last = 0, err;
+
+	for (;;) {
+		id = options_next(argc, argv, option_table);
+		if (id == -1 && last == OPT_PING && line->pings == 0 && optind < argc &&
+			isdigit((unsigned char)argv[optind][0]))
+			err = take_pings(line, argv[optind++]);
+		else if (id == -1)
+			return 0;
+		else
+			err = take_option(line, id);
+		if (err != 0)
+			return err;
+		last = id;
+	}
+}
+
 /* Returns -1 to go on, or the exit status. */
 static int take_command_line(struct command_line *line, int argc, char **argv)
 {
-	int id, err;
+	int err = take_options(line, argc, argv);
 
-	while ((id = options_next(argc, argv, option_table)) != -1) {
-		err = take_option(line, id);
-		if (err < 0)
-			return STATUS_USAGE;
-		if (err > 0)
-			return fflush(stdout) == 0 ? 0 : STATUS_LOST;
-	}
+	if (err > 0)
+		return fflush(stdout) == 0 ? 0 : STATUS_LOST;
+	if (err < 0)
+		return STATUS_USAGE;
 	if (optind < argc) {
 		log_error("%s: unexpected argument, see --help", argv[optind]);
+		return STATUS_USAGE;
+	}
+	if (line->ping + line->bench + line->list > 1) {
+		log_error("--ping, --bench and --list exclude one another");
 		return STATUS_USAGE;
 	}
 	if (!line->serial)
 		line->serial = getenv("BPFD_SERIAL");
 	if (line->serial && !line->serial[0])
 		line->serial = NULL;
+	if (!line->trace && line->verbose > 1 && !line->quiet)
+		line->trace = "-";
 	log_open("bpfd-usb", line->quiet ? LOG_ERROR : line->verbose ? LOG_DEBUG : LOG_INFO);
 	return -1;
 }
@@ -155,30 +208,9 @@ static void open_standard_files(void)
 			_exit(STATUS_LOST);
 }
 
-static int no_board(const struct command_line *line)
-{
-	if (line->serial)
-		log_error("board %s: not found (bpfd-usb -l lists the boards, -w waits for one)",
-			line->serial);
-	else
-		log_error("board: none found; is it plugged in, and does bpfd-gadget run on it? "
-			  "(-w waits for it)");
-	return STATUS_NO_BOARD;
-}
-
-static void tell_boards(const struct device_list *list)
-{
-	char serial[DEVICE_SERIAL_MAX];
-
-	log_error("board: %zu match, choose one by serial or path with -s or $BPFD_SERIAL:",
-		list->count);
-	for (size_t i = 0; i < list->count; i++)
-		log_error("  %s  %s", list->items[i].path,
-			device_text(list->items[i].serial, serial, sizeof(serial)));
-}
-
 static int list_boards(const struct command_line *line)
 {
+	const struct board_choice choice = {.serial = line->serial};
 	struct device_list list;
 	int err = device_scan(line->sysfs, &list), status = 0;
 
@@ -190,7 +222,7 @@ static int list_boards(const struct command_line *line)
 	if (line->json)
 		device_list_print_json(&list, stdout);
 	else if (list.count == 0)
-		status = no_board(line);
+		status = board_none(&choice);
 	else
 		device_list_print(&list, stdout);
 	device_list_free(&list);
@@ -199,119 +231,6 @@ static int list_boards(const struct command_line *line)
 		status = STATUS_LOST;
 	}
 	return status;
-}
-
-/* Finds the one board that is meant. Returns 0 and *device, -ENODEV if there is none, -ENOTUNIQ if
- * there are several, having listed them, or another errno. */
-static int find_board(const struct command_line *line, struct device *device)
-{
-	struct device_list list;
-	int err = device_scan(line->sysfs, &list);
-
-	if (err < 0)
-		return err;
-	device_list_select(&list, line->serial);
-	if (list.count == 1)
-		*device = list.items[0];
-	else if (list.count == 0)
-		err = -ENODEV;
-	else
-		err = -ENOTUNIQ;
-	if (err == -ENOTUNIQ)
-		tell_boards(&list);
-	device_list_free(&list);
-	return err;
-}
-
-static void device_node(const struct device *device, char *node, size_t size)
-{
-	snprintf(node, size, "/dev/bus/usb/%03u/%03u", device->bus, device->address);
-}
-
-/* Says why no lane could be had; returns the exit status. */
-static int open_failed(const struct command_line *line, const struct device *device, int err)
-{
-	char node[64];
-
-	switch (err) {
-	case -ENODEV:
-	case -ENXIO:
-		return no_board(line);
-	case -ENOTUNIQ:
-		return STATUS_AMBIGUOUS;
-	case -EACCES:
-		device_node(device, node, sizeof(node));
-		log_error("%s: permission denied; copy " UDEV_RULES " to /etc/udev/rules.d, run "
-			  "'udevadm control --reload', and plug the board in again",
-			node);
-		return STATUS_PERMISSION;
-	case -EBUSY:
-		log_error("board %s: all of its %u lanes are in use; end another session, or start "
-			  "bpfd-gadget with more --lanes",
-			device->path, device->lanes);
-		return STATUS_NO_LANE;
-	default:
-		log_error("board %s: %s", device->path[0] ? device->path : line->sysfs,
-			usb_lane_error_text(err));
-		return STATUS_LOST;
-	}
-}
-
-/* Waits until it is time to look again. Returns 0, or the number of the signal to die of. */
-static int wait_scan(int signal_fd, struct tty *tty)
-{
-	struct pollfd p = {.fd = signal_fd, .events = POLLIN};
-	int number;
-
-	poll(&p, 1, SCAN_MS);
-	while ((number = signals_next(signal_fd)) != 0) {
-		if (number == SIGTSTP) {
-			tty_restore(tty);
-			signals_stop(number);
-		} else if (number != SIGCONT) {
-			return number;
-		}
-		tty_raw(tty);
-	}
-	return 0;
-}
-
-/* Finds the board and claims a lane. Returns 0 and *lane, the exit status, or minus a signal. */
-static int open_board(
-	const struct command_line *line, int signal_fd, struct tty *tty, struct usb_lane **lane)
-{
-	uint64_t start = clock_ms(), denied = 0, limit;
-	struct device device = {.bus = 0};
-	bool told = false;
-	char node[64];
-	int err, number;
-
-	for (;;) {
-		err = find_board(line, &device);
-		if (err == 0) {
-			device_node(&device, node, sizeof(node));
-			err = usb_lane_open(node, (size_t)line->transfer, lane);
-		}
-		if (err == 0)
-			return 0;
-		limit = line->wait_ms;
-		if (err == -EACCES) {
-			denied = denied ? denied : clock_ms();
-			if (clock_ms() - denied >= SETTLE_MS)
-				limit = 0;
-		} else if (err != -ENODEV && err != -ENXIO) {
-			limit = 0;
-		}
-		if (clock_ms() - start >= limit)
-			return open_failed(line, &device, err);
-		if (!told)
-			log_info("board%s%s: waiting for it", line->serial ? " " : "",
-				line->serial ? line->serial : "");
-		told = true;
-		number = wait_scan(signal_fd, tty);
-		if (number)
-			return -number;
-	}
 }
 
 static void tell_stats(const struct pump_counts *counts, const struct usb_lane_counts *lane)
@@ -326,23 +245,93 @@ static void tell_stats(const struct pump_counts *counts, const struct usb_lane_c
 		(unsigned long long)counts->notes, seconds, seconds > 0 ? mb / seconds : 0);
 }
 
-/* Returns the exit status, or minus the signal to die of. */
-static int run(const struct command_line *line, int signal_fd, struct tty *tty)
+static int no_memory(void)
 {
+	log_error("session: %s", strerror(ENOMEM));
+	return STATUS_LOST;
+}
+
+static int run_stdio(struct pump_options *options, struct pump_counts *counts)
+{
+	struct near_end *near = near_stdio_new(options->tty);
+	int status;
+
+	if (!near)
+		return no_memory();
+	options->near = near;
+	status = pump_run(options, counts);
+	near_stdio_free(near);
+	return status;
+}
+
+static int run_ping(const char *board, const char *title, uint64_t count,
+	struct pump_options *options, struct pump_counts *counts)
+{
+	struct ping *ping = ping_new(board, title, count);
+	int status;
+
+	if (!ping)
+		return no_memory();
+	options->near = ping_near(ping);
+	status = ping_end(ping, pump_run(options, counts));
+	ping_free(ping);
+	return status;
+}
+
+static int run_bench(const char *title, struct pump_options *options, struct pump_counts *counts)
+{
+	struct bench *bench = bench_new(title, options->lane, options->transfer);
+	int status;
+
+	if (!bench)
+		return no_memory();
+	options->near = bench_near(bench);
+	status = bench_end(bench, pump_run(options, counts));
+	bench_free(bench);
+	return status;
+}
+
+/* What is to be done with a lane that is ours. Returns as run(). */
+static int run_lane(const struct command_line *line, const struct device *device,
+	struct pump_options *options, struct pump_counts *counts)
+{
+	char board[DEVICE_SERIAL_MAX], title[DEVICE_SERIAL_MAX + DEVICE_PATH_MAX + 64];
+
+	if (!line->ping && !line->bench)
+		return run_stdio(options, counts);
+	device_text(device->serial[0] ? device->serial : device->path, board, sizeof(board));
+	snprintf(title, sizeof(title), "%s at %s, lane %u, %s Mb/s", board, device->path,
+		usb_lane_interface(options->lane), device->speed[0] ? device->speed : "?");
+	if (line->ping)
+		return run_ping(board, title, line->pings, options, counts);
+	return run_bench(title, options, counts);
+}
+
+/* Returns the exit status, or minus the signal to die of. */
+static int run(const struct command_line *line, int signal_fd, struct tty *tty, struct trace *trace)
+{
+	const struct board_choice choice = {
+		.serial = line->serial,
+		.sysfs = line->sysfs,
+		.wait_ms = line->wait_ms,
+		.transfer = (size_t)line->transfer,
+		.trace = trace,
+	};
 	struct pump_options options = {
 		.transfer = (size_t)line->transfer,
 		.lease_ms = (uint32_t)line->lease_ms,
-		.trace = line->verbose > 1,
+		.trace = trace,
 		.signal_fd = signal_fd,
 		.tty = tty,
 	};
-	struct pump_counts counts;
+	struct pump_counts counts = {0};
 	struct usb_lane_counts lane;
-	int status = open_board(line, signal_fd, tty, &options.lane);
+	struct device device;
+	int status = board_open(&choice, signal_fd, tty, &device, &options.lane);
 
 	if (status != 0)
 		return status;
-	status = pump_run(&options, &counts);
+	status = run_lane(line, &device, &options, &counts);
 	lane = usb_lane_counts(options.lane);
 	usb_lane_close(options.lane);
 	if (line->stats)
@@ -350,11 +339,29 @@ static int run(const struct command_line *line, int signal_fd, struct tty *tty)
 	return status;
 }
 
+/* A measurement does not read stdin: its terminal stays as it is. */
+static int run_signals(const struct command_line *line, struct trace *trace)
+{
+	int signal_fd = signals_open(), status;
+	struct tty tty;
+
+	if (signal_fd < 0) {
+		log_error("signals: %s", strerror(-signal_fd));
+		return STATUS_LOST;
+	}
+	tty_init(&tty, line->ping || line->bench ? -1 : STDIN_FILENO);
+	tty_raw(&tty); /* at once: a program may already be typing */
+	status = run(line, signal_fd, &tty, trace);
+	tty_restore(&tty);
+	close(signal_fd);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct command_line line = {.sysfs = "/sys", .transfer = LANE_TRANSFER};
-	int status, signal_fd;
-	struct tty tty;
+	struct trace *trace = NULL;
+	int status, err;
 
 	open_standard_files();
 	log_open("bpfd-usb", LOG_INFO);
@@ -363,16 +370,13 @@ int main(int argc, char **argv)
 		return status;
 	if (line.list)
 		return list_boards(&line);
-	signal_fd = signals_open();
-	if (signal_fd < 0) {
-		log_error("signals: %s", strerror(-signal_fd));
-		return STATUS_LOST;
+	err = line.trace ? trace_open(line.trace, &trace) : 0;
+	if (err < 0) {
+		log_error("--trace: %s: %s", line.trace, strerror(-err));
+		return STATUS_USAGE;
 	}
-	tty_init(&tty, STDIN_FILENO);
-	tty_raw(&tty); /* at once: a program may already be typing */
-	status = run(&line, signal_fd, &tty);
-	tty_restore(&tty);
-	close(signal_fd);
+	status = run_signals(&line, trace);
+	trace_close(trace);
 	if (status < 0)
 		signals_die(-status);
 	return status;

@@ -5,13 +5,13 @@
 #include "core/host_session.h"
 #include "core/log.h"
 #include "host-usb/clock.h"
+#include "host-usb/near.h"
 #include "host-usb/notes.h"
 #include "host-usb/signals.h"
 #include "host-usb/status.h"
-#include "host-usb/stream.h"
+#include "host-usb/trace.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -35,12 +35,14 @@ struct pump {
 	const struct pump_options *options;
 	struct usb_lane *lane;
 	struct host_session *session;
-	struct stream *in, *out;
+	const struct near_end *near;
 	struct notes *notes;
 	enum pump_state state;
 	int status; /* what pump_run will return */
 	unsigned int tries;
 	uint64_t now_ms, close_ms, opened_ms;
+	uint64_t near_ms; /* when the near end's tick is due */
+	uint64_t pongs;	  /* that it was told of */
 	bool input_ready, input_ended;
 
 	/* The transfer that events are taken from, and what is left to write of the last event. */
@@ -73,6 +75,8 @@ static void pump_account(const struct pump *p)
 {
 	struct host_counts counts = host_session_counts(p->session);
 
+	if (!p->near->accounts)
+		return;
 	log_error("session: %llu bytes sent, %llu of them consumed by the board, %llu received, "
 		  "%llu written to stdout",
 		(unsigned long long)counts.sent, (unsigned long long)counts.consumed,
@@ -88,18 +92,6 @@ static void pump_lane_lost(struct pump *p, int err)
 	log_error("lane %u: %s", usb_lane_interface(p->lane), usb_lane_error_text(err));
 	pump_account(p);
 	pump_end(p, STATUS_LOST);
-}
-
-static void pump_trace(const struct pump *p, char direction, const uint8_t *data, size_t len)
-{
-	struct frame frame;
-	size_t offset = 0;
-
-	if (!p->options->trace)
-		return;
-	while (frame_next(data, len, &offset, &frame) == 1)
-		log_debug("%c %s seq %lu, %u bytes", direction, frame_name(frame.type),
-			(unsigned long)frame.seq, frame.len);
 }
 
 static void pump_hello(struct pump *p)
@@ -120,8 +112,20 @@ static void pump_hello(struct pump *p)
 	host_session_open(p->session, nonce, p->now_ms);
 }
 
-static void pump_stdout_failed(struct pump *p, int err)
+void pump_stop(struct pump *p, int status)
 {
+	pump_close(p, status);
+}
+
+void pump_ping(struct pump *p)
+{
+	host_session_ping(p->session, p->now_ms);
+}
+
+void pump_stdout_failed(struct pump *p, int err)
+{
+	if (p->state != PUMP_RUNNING)
+		return;
 	if (err == -EPIPE) {
 		log_error("stdout: closed by its reader");
 		pump_account(p);
@@ -139,10 +143,10 @@ static void pump_exit(struct pump *p)
 	const struct exit_info *info = &p->event.exit;
 	struct host_counts counts = host_session_counts(p->session);
 	unsigned int status = info->signal ? 128U + info->signal : info->code;
+	int err = p->near->finish(p->near->context);
 
-	/* A file can be full, or remote, and say so only now. What else has it open keeps it. */
-	if (close(STDOUT_FILENO) < 0 && errno != EINTR && errno != EBADF) {
-		pump_stdout_failed(p, -errno);
+	if (err < 0) {
+		pump_stdout_failed(p, err);
 		return;
 	}
 	if (info->signal)
@@ -166,6 +170,19 @@ static void pump_opened(struct pump *p)
 	log_debug("lane %u: session open, board has version %s, link %u.%u, lease %lu ms",
 		usb_lane_interface(p->lane), reply->version, reply->hello.major, reply->hello.minor,
 		(unsigned long)reply->hello.lease_ms);
+	if (p->near->opened)
+		p->near->opened(p->near->context, p, reply);
+}
+
+static void pump_pongs(struct pump *p)
+{
+	uint64_t pongs = host_session_counts(p->session).pongs;
+
+	if (pongs == p->pongs)
+		return;
+	p->pongs = pongs;
+	if (p->near->pong)
+		p->near->pong(p->near->context);
 }
 
 static void pump_event(struct pump *p)
@@ -211,7 +228,7 @@ static void pump_write(struct pump *p)
 			n = (ssize_t)notes_write(p->notes, event->data, event->len, p->now_ms);
 			p->noted += (uint64_t)n;
 		} else {
-			n = stream_write(p->out, event->data, event->len);
+			n = p->near->write(p->near->context, event->data, event->len);
 			if (n < 0 && n != -EAGAIN)
 				pump_stdout_failed(p, (int)n);
 			p->written += n > 0 ? (uint64_t)n : 0;
@@ -240,9 +257,11 @@ static void pump_receive(struct pump *p)
 				break;
 			p->offset = 0;
 			host_session_heard(p->session, p->now_ms);
-			pump_trace(p, '<', p->transfer, p->transfer_len);
+			trace_transfer(
+				p->options->trace, TRACE_FROM_BOARD, p->transfer, p->transfer_len);
 		}
 		host_session_next(p->session, p->transfer, p->transfer_len, &p->offset, &p->event);
+		pump_pongs(p);
 		pump_event(p);
 	}
 	host_session_block(p->session, p->event.len > 0, p->now_ms);
@@ -256,16 +275,15 @@ static void pump_input(struct pump *p, struct transfer *t)
 
 	if (room == 0 || p->input_ended || !p->input_ready || p->state != PUMP_RUNNING)
 		return;
-	n = stream_read(p->in, link_payload(t), room);
+	n = p->near->read(p->near->context, link_payload(t), room);
 	if (n > 0) {
 		host_session_put(p->session, t, (size_t)n);
 		return;
 	}
-	p->input_ready = false;
+	p->input_ready = p->near->in_fd < 0;
 	if (n == -EAGAIN)
 		return;
-	/* EIO is how a terminal that was hung up ends. */
-	if (n < 0 && !(n == -EIO && p->options->tty->is_terminal)) {
+	if (n < 0) {
 		log_error("stdin: %s", strerror((int)-n));
 		pump_account(p);
 		pump_close(p, STATUS_LOST);
@@ -286,7 +304,7 @@ static void pump_send(struct pump *p)
 		pump_input(p, &t);
 		len = host_session_finish(p->session, &t);
 		if (len > 0) {
-			pump_trace(p, '>', buffer, len);
+			trace_transfer(p->options->trace, TRACE_TO_BOARD, buffer, len);
 			usb_lane_send(p->lane, len);
 		} else if (!host_session_pending(p->session)) {
 			break;
@@ -309,6 +327,8 @@ static void pump_tick(struct pump *p)
 	case HOST_TICK_NOTHING:
 		break;
 	}
+	if (p->state == PUMP_RUNNING && p->near->tick)
+		p->near_ms = p->near->tick(p->near->context, p->now_ms);
 }
 
 static void pump_signals(struct pump *p)
@@ -324,7 +344,8 @@ static void pump_signals(struct pump *p)
 			/* fall through */
 		case SIGCONT:
 			tty_raw(p->options->tty);
-			p->input_ready = false; /* the terminal may be another job's now */
+			/* The terminal may be another job's now. */
+			p->input_ready = p->near->in_fd < 0;
 			/* Nobody has listened: the board's silence counts from now on. */
 			host_session_heard(p->session, p->now_ms);
 			break;
@@ -348,6 +369,8 @@ static int pump_timeout(const struct pump *p)
 		due = p->close_ms;
 	if (p->state == PUMP_RUNNING && notes < due)
 		due = notes;
+	if (p->state == PUMP_RUNNING && p->near_ms < due)
+		due = p->near_ms;
 	if (due <= p->now_ms)
 		return 0;
 	wait = due - p->now_ms > INT_MAX ? -1 : (int)(due - p->now_ms);
@@ -375,9 +398,9 @@ static void pump_wait(struct pump *p)
 	fds[POLL_STDOUT] = (struct pollfd){.fd = -1, .events = output ? POLLOUT : 0};
 	fds[POLL_STDERR] = (struct pollfd){.fd = note ? notes_fd(p->notes) : -1, .events = POLLOUT};
 	if (pump_wants_input(p))
-		fds[POLL_STDIN].fd = stream_fd(p->in);
+		fds[POLL_STDIN].fd = p->near->in_fd;
 	if (p->state == PUMP_RUNNING)
-		fds[POLL_STDOUT].fd = stream_fd(p->out);
+		fds[POLL_STDOUT].fd = p->near->out_fd;
 	lane_fds = usb_lane_pollfds(p->lane, &fds[POLL_LANE]);
 	/* EINTR (the program was continued) and ENOMEM are as good as nothing ready. */
 	poll(fds, POLL_LANE + lane_fds, pump_timeout(p));
@@ -443,22 +466,25 @@ int pump_run(const struct pump_options *options, struct pump_counts *counts)
 		.max_transfer = (uint32_t)options->transfer,
 		.lease_ms = options->lease_ms,
 	};
-	struct pump p = {.options = options, .lane = options->lane, .status = STATUS_LOST};
+	struct pump p = {
+		.options = options,
+		.near = options->near,
+		.lane = options->lane,
+		.status = STATUS_LOST,
+		.near_ms = UINT64_MAX,
+		.input_ready = options->near->in_fd < 0,
+	};
 
 	*counts = (struct pump_counts){0};
 	p.session = host_session_new(&config);
-	p.in = stream_new(STDIN_FILENO, O_RDONLY);
-	p.out = stream_new(STDOUT_FILENO, O_WRONLY);
 	p.notes = notes_new(STDERR_FILENO);
-	if (p.session && p.in && p.out && p.notes) {
+	if (p.session && p.notes) {
 		pump_loop(&p);
 		pump_count(&p, counts);
 	} else {
 		log_error("session: %s", strerror(ENOMEM));
 	}
 	notes_free(p.notes);
-	stream_free(p.out);
-	stream_free(p.in);
 	host_session_free(p.session);
 	return p.status;
 }

@@ -313,9 +313,9 @@ static void test_open_missing(void **state)
 {
 	struct usb_lane *lane;
 
-	assert_int_equal(usb_lane_open("/nonexistent/001", LANE_TRANSFER, &lane), -ENODEV);
+	assert_int_equal(usb_lane_open("/nonexistent/001", LANE_TRANSFER, NULL, &lane), -ENODEV);
 	/* Not a USB device. */
-	assert_true(usb_lane_open("/dev/null", LANE_TRANSFER, &lane) < 0);
+	assert_true(usb_lane_open("/dev/null", LANE_TRANSFER, NULL, &lane) < 0);
 	usb_lane_close(NULL);
 }
 

@@ -342,6 +342,28 @@ static void ping_times(void **state)
 	}
 }
 
+/* A PING out of turn goes at once, and the clock counts from it; PONGs are counted. */
+static void ping_now(void **state)
+{
+	struct fixture *f = *state;
+
+	host_session_ping(f->s, NOW);
+	assert_false(host_session_pending(f->s));
+	open_session(f);
+	host_session_ping(f->s, NOW + 1000);
+	expect_only(f, FRAME_PING);
+	assert_int_equal(host_session_counts(f->s).pongs, 0);
+	assert_int_equal(next_of(f, FRAME_PONG, NULL, 0), HOST_NONE);
+	assert_int_equal(host_session_counts(f->s).pongs, 1);
+	assert_int_equal(host_session_deadline(f->s), NOW + 1000 + PING_MS);
+	host_session_tick(f->s, NOW + PING_MS);
+	expect_silence(f);
+	host_session_close(f->s);
+	send_pending(f);
+	host_session_ping(f->s, NOW + 2000);
+	assert_false(host_session_pending(f->s));
+}
+
 static void silent_board(void **state)
 {
 	struct fixture *f = *state;
@@ -396,6 +418,7 @@ int main(void)
 		host_test(ended_by_the_board),
 		host_test(closed_by_the_host),
 		host_test(ping_times),
+		host_test(ping_now),
 		host_test(silent_board),
 		host_test(blocked_stdout),
 	};

@@ -4,6 +4,7 @@
 #include "core/board_session.h"
 #include "core/log.h"
 #include "host-usb/clock.h"
+#include "host-usb/near.h"
 #include "host-usb/pump.h"
 #include "host-usb/signals.h"
 #include "host-usb/status.h"
@@ -263,6 +264,7 @@ static void bridge_child(
 	options.tty = &tty;
 	options.signal_fd = signals_open();
 	options.lane = fake_lane(fake);
+	options.near = near_stdio_new(&tty);
 	status = pump_run(&options, &counts);
 	usb_lane_close(options.lane);
 	close(options.signal_fd);

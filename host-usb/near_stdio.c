@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stdin and stdout as the near end of a session. */
+#include "host-usb/near.h"
+#include "host-usb/stream.h"
+#include "host-usb/tty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct near_stdio {
+	struct near_end near;
+	struct stream *in, *out;
+	const struct tty *tty;
+};
+
+static ssize_t stdio_read(void *context, void *data, size_t room)
+{
+	const struct near_stdio *stdio = context;
+	ssize_t n = stream_read(stdio->in, data, room);
+
+	/* EIO is how a terminal that was hung up ends. */
+	return n == -EIO && stdio->tty->is_terminal ? 0 : n;
+}
+
+static ssize_t stdio_write(void *context, const void *data, size_t len)
+{
+	const struct near_stdio *stdio = context;
+
+	return stream_write(stdio->out, data, len);
+}
+
+/* A file can be full, or remote, and say so only now. What else has it open keeps it. */
+static int stdio_finish(void *context)
+{
+	return close(STDOUT_FILENO) < 0 && errno != EINTR && errno != EBADF ? -errno : 0;
+}
+
+struct near_end *near_stdio_new(const struct tty *tty)
+{
+	struct near_stdio *stdio = malloc(sizeof(*stdio));
+
+	if (!stdio)
+		return NULL;
+	stdio->tty = tty;
+	stdio->in = stream_new(STDIN_FILENO, O_RDONLY);
+	stdio->out = stream_new(STDOUT_FILENO, O_WRONLY);
+	stdio->near = (struct near_end){
+		.context = stdio,
+		.accounts = true,
+		.read = stdio_read,
+		.write = stdio_write,
+		.finish = stdio_finish,
+	};
+	if (!stdio->in || !stdio->out) {
+		near_stdio_free(&stdio->near);
+		return NULL;
+	}
+	stdio->near.in_fd = stream_fd(stdio->in);
+	stdio->near.out_fd = stream_fd(stdio->out);
+	return &stdio->near;
+}
+
+void near_stdio_free(struct near_end *near)
+{
+	struct near_stdio *stdio;
+
+	if (!near)
+		return;
+	stdio = near->context;
+	stream_free(stdio->out);
+	stream_free(stdio->in);
+	free(stdio);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measures round trips: a PING of the link, then a command of bpfd, one at a time. */
+#include "host-usb/ping.h"
+
+#include "core/log.h"
+#include "host-usb/clock.h"
+#include "host-usb/print.h"
+#include "host-usb/replies.h"
+#include "host-usb/samples.h"
+#include "host-usb/status.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PING_INTERVAL_MS 1000 /* as ping(8) */
+#define PING_ANSWER_MS	 5000 /* then a round ends without bpfd's answer */
+#define PING_RETRY_MS	 100  /* stdout is full: until the next look */
+
+static const char command[] = "BPFD_VERSION\n"; /* of those that get a reply the cheapest */
+
+enum ping_state {
+	PING_CLOSED,  /* no session yet */
+	PING_LINK,    /* PING is under way */
+	PING_BANNER,  /* bpfd has not started yet */
+	PING_COMMAND, /* the command is under way */
+	PING_PAUSE,
+};
+
+struct ping {
+	struct near_end near;
+	struct pump *pump;
+	const char *board, *title;
+	uint64_t count;
+	enum ping_state state;
+	uint64_t rounds, opened_ms, round_ms;
+	uint64_t sent_ns, link_ns; /* when the last question was asked; how long the link took */
+	struct samples link, bpfd;
+	struct replies replies;
+	uint64_t commands; /* asked of bpfd so far */
+	size_t unsent;	   /* bytes of the last one */
+	bool alone, ended; /* the link alone is measured; the board's process has ended */
+};
+
+static void ping_round(struct ping *p)
+{
+	p->rounds++;
+	p->round_ms = clock_ms();
+	p->state = PING_LINK;
+	p->sent_ns = clock_ns(CLOCK_MONOTONIC);
+	pump_ping(p->pump);
+}
+
+/* `answer` ends the line: what became of the command. */
+static void ping_round_over(struct ping *p, const char *answer)
+{
+	int err = print("%s: seq=%llu link=%.3f ms%s\n", p->board, (unsigned long long)p->rounds,
+		(double)p->link_ns / 1e6, answer);
+
+	p->state = PING_PAUSE;
+	if (err < 0)
+		pump_stdout_failed(p->pump, err);
+	else if (p->rounds == p->count)
+		pump_stop(p->pump, 0);
+}
+
+/* The second half of a round, once the link has answered. A bpfd that still owes an answer is not
+ * asked again. */
+static void ping_command(struct ping *p)
+{
+	if (p->replies.state == REPLIES_FOREIGN && !p->alone) {
+		p->alone = true;
+		log_info("board: the program behind the link is not bpfd: only the link is "
+			 "measured");
+	}
+	if (p->alone) {
+		ping_round_over(p, "");
+	} else if (!replies_ready(&p->replies)) {
+		p->state = PING_BANNER;
+	} else if (p->replies.count < p->commands) {
+		ping_round_over(p, " bpfd: still no answer");
+	} else {
+		p->state = PING_COMMAND;
+		p->commands++;
+		p->unsent = strlen(command);
+		p->sent_ns = clock_ns(CLOCK_MONOTONIC);
+	}
+}
+
+static void ping_answered(struct ping *p)
+{
+	uint64_t ns = clock_ns(CLOCK_MONOTONIC) - p->sent_ns;
+	char text[64];
+
+	samples_add(&p->bpfd, ns);
+	snprintf(text, sizeof(text), " bpfd=%.3f ms", (double)ns / 1e6);
+	ping_round_over(p, text);
+}
+
+static ssize_t ping_read(void *context, void *data, size_t room)
+{
+	struct ping *p = context;
+	size_t len = p->unsent < room ? p->unsent : room;
+
+	if (len == 0)
+		return -EAGAIN;
+	memcpy(data, command + strlen(command) - p->unsent, len);
+	p->unsent -= len;
+	return (ssize_t)len;
+}
+
+static ssize_t ping_write(void *context, const void *data, size_t len)
+{
+	struct ping *p = context;
+
+	for (size_t done = 0; done < len;)
+		done += replies_take(&p->replies, (const char *)data + done, len - done);
+	if (p->replies.count > p->commands) /* nobody has asked */
+		p->replies.state = REPLIES_FOREIGN;
+	if (p->state == PING_BANNER && p->replies.state != REPLIES_BANNER)
+		ping_command(p);
+	else if (p->state == PING_COMMAND && p->replies.state == REPLIES_FOREIGN)
+		ping_command(p);
+	else if (p->state == PING_COMMAND && p->replies.count >= p->commands)
+		ping_answered(p);
+	return (ssize_t)len;
+}
+
+static int ping_finish(void *context)
+{
+	struct ping *p = context;
+
+	p->ended = true;
+	log_error("board: the process behind the session has ended");
+	return 0;
+}
+
+static void ping_opened(void *context, struct pump *pump, const struct hello_reply *reply)
+{
+	struct ping *p = context;
+	int err;
+
+	p->pump = pump;
+	p->opened_ms = clock_ms();
+	err = print("PING %s: link %u.%u, version %s\n", p->title, reply->hello.major,
+		reply->hello.minor, reply->version);
+	if (err < 0)
+		pump_stdout_failed(pump, err);
+	else
+		ping_round(p);
+}
+
+static void ping_pong(void *context)
+{
+	struct ping *p = context;
+
+	if (p->state != PING_LINK)
+		return; /* the answer to a PING that keeps the lease */
+	p->link_ns = clock_ns(CLOCK_MONOTONIC) - p->sent_ns;
+	samples_add(&p->link, p->link_ns);
+	ping_command(p);
+}
+
+static uint64_t ping_tick(void *context, uint64_t now_ms)
+{
+	struct ping *p = context;
+	uint64_t due = UINT64_MAX;
+
+	if (p->state == PING_BANNER)
+		due = p->opened_ms + REPLIES_BANNER_MS;
+	else if (p->state == PING_COMMAND)
+		due = p->round_ms + PING_ANSWER_MS;
+	else if (p->state == PING_PAUSE)
+		due = p->round_ms + PING_INTERVAL_MS;
+	if (now_ms < due)
+		return due;
+	if (p->state == PING_PAUSE && !print_ready())
+		return now_ms + PING_RETRY_MS;
+	if (p->state == PING_PAUSE) {
+		ping_round(p);
+		return UINT64_MAX;
+	}
+	if (p->state == PING_BANNER) {
+		p->replies.state = REPLIES_FOREIGN;
+		ping_command(p);
+	} else {
+		ping_round_over(p, " bpfd: no answer");
+	}
+	return now_ms;
+}
+
+struct ping *ping_new(const char *board, const char *title, uint64_t count)
+{
+	struct ping *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->board = board;
+	p->title = title;
+	p->count = count;
+	p->near = (struct near_end){
+		.context = p,
+		.in_fd = -1,
+		.out_fd = STDOUT_FILENO,
+		.read = ping_read,
+		.write = ping_write,
+		.finish = ping_finish,
+		.opened = ping_opened,
+		.pong = ping_pong,
+		.tick = ping_tick,
+	};
+	return p;
+}
+
+void ping_free(struct ping *ping)
+{
+	free(ping);
+}
+
+const struct near_end *ping_near(const struct ping *ping)
+{
+	return &ping->near;
+}
+
+static int print_times(const char *name, struct samples *samples)
+{
+	if (samples->count == 0)
+		return 0;
+	return print("%s min/median/max = %.3f/%.3f/%.3f ms\n", name, (double)samples->min / 1e6,
+		(double)samples_median(samples) / 1e6, (double)samples->max / 1e6);
+}
+
+int ping_end(struct ping *p, int status)
+{
+	int err;
+
+	if (p->ended)
+		status = STATUS_LOST;
+	if (status == -SIGINT && p->link.count > 0)
+		status = 0;
+	if (p->rounds == 0 || status == -SIGPIPE)
+		return status;
+	err = print("--- %s ---\n%llu sent, %llu answered by the link, %llu by bpfd\n", p->board,
+		(unsigned long long)p->rounds, (unsigned long long)p->link.count,
+		(unsigned long long)p->bpfd.count);
+	if (err == 0)
+		err = print_times("link", &p->link);
+	if (err == 0)
+		err = print_times("bpfd", &p->bpfd);
+	if (err < 0)
+		log_error("stdout: %s", strerror(-err));
+	return err < 0 && status == 0 ? STATUS_LOST : status;
+}
