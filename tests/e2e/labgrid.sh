@@ -38,15 +38,15 @@ lab_make()
 	dropbear=$!
 }
 
+SERIAL=(board-7 board-8)
 # The test asks for plugging and unplugging by lines in a pipe.
 mkfifo -m 666 /run/plugs
 while read -r word n; do
 	$word "$n"
 done <>/run/plugs &
-
-SERIAL=(board-7 board-8)
-load_udc num=2 && modprobe libcomposite || { not_ok "load dummy_hcd"; finish; }
 plugs=$!
+
+load_udc num=2 && modprobe libcomposite || { not_ok "load dummy_hcd"; finish; }
 lab_make >/run/lab.log 2>&1
 board_make 0
 board_make 1

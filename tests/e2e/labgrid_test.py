@@ -73,7 +73,7 @@ class Tests:
 
     def local_unplugged_and_back(self):
         plug("unplug", 0)
-        self.target.await_resources([self.driver.board], timeout=20, avail=False)
+        self.target.await_resources([self.driver.board], timeout=20.0, avail=False)
         try:
             self.driver.run_commands([])
         except Exception as error:
@@ -81,7 +81,7 @@ class Tests:
         else:
             raise AssertionError("commands without a board")
         plug("plug", 0)
-        self.target.await_resources([self.driver.board], timeout=20)
+        self.target.await_resources([self.driver.board], timeout=20.0)
         self.target.activate(self.driver)
         assert self.driver.run_commands([MAP]) == [["bpf_create_map: ret=3"]]
 
