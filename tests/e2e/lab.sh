@@ -177,6 +177,10 @@ rates()
 			name, bytes / took / 1e6, v[1], v[NR], v[int((NR + 1) / 2)] }'
 }
 
+all_flow()
+{
+	[ "$(find "$work" -name 'out.*' -size +8k | wc -l)" = $BOARDS ]
+}
 check_streams()
 {
 	local begin
@@ -189,9 +193,11 @@ check_streams()
 	check "one stream alone is whole" whole 0
 	rates "one bridge, one board" "$(awk "BEGIN { print $EPOCHREALTIME - $begin }")" 0
 	begin=$EPOCHREALTIME
+	rm -f "$work"/out.*
 	for i in $ALL; do
 		stream "$i"
 	done
+	until_true 60 all_flow
 	echo "# beside them a list takes $(seconds bpfd-usb -l) s; alone it took $ALONE s"
 	# shellcheck disable=SC2086
 	check "twenty streams at once: each is its own board's, and whole" whole $ALL
