@@ -1,0 +1,282 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A laboratory: twenty boards on one host, one lane each. The list, the choice of a board, waiting for
+# one, twenty sessions at once whose bytes must not cross, and one board that is unplugged. The
+# process behind each session is a shell that knows the name of its board.
+# vm: --mem 1024
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+# shellcheck source=tests/e2e/boards.sh
+. "$here/boards.sh"
+work=$(mktemp -d)
+
+BOARDS=20   # dummy_hcd has at most 32, and 31 at super speed: the host has 63 buses
+LINES=20000 # of a board's own data, 420 kB
+LAST=$((BOARDS - 1))
+ALL=$(seq 0 $LAST)
+declare -a BRIDGE PORT
+for i in $ALL; do
+	SERIAL[i]=board-$((i + 1)) # board-1 is a beginning of board-10
+done
+
+# bridge N [OPTION]...: a session in the background that asks the board for its name. Its files:
+# out.N, err.N.
+bridge()
+{
+	local n=$1
+	shift
+	# shellcheck disable=SC2016 # for the board's shell
+	echo 'echo "I am $BOARD"; exit 7' | bpfd-usb "$@" >"$work/out.$n" 2>"$work/err.$n" &
+	BRIDGE[n]=$!
+}
+# answered N...: these sessions end, each with its own board's name and status. Says which do not.
+answered()
+{
+	local n status bad=0
+	for n; do
+		wait "${BRIDGE[n]}"
+		status=$?
+		[ "$status $(cat "$work/out.$n")" = "7 I am ${SERIAL[n]}" ] && continue
+		echo "${SERIAL[n]}: status $status: $(head -c 100 "$work/out.$n" "$work/err.$n")"
+		bad=1
+	done
+	return $bad
+}
+# waiting N...: these sessions still wait, and nothing came to them.
+waiting()
+{
+	local n
+	for n; do
+		kill -0 "${BRIDGE[n]}" && ! test -s "$work/out.$n" || return 1
+	done
+}
+told()
+{
+	[ "$(cat "$work"/err.* | grep -c 'waiting for it')" = $BOARDS ]
+}
+seconds() # seconds COMMAND...: how long it took
+{
+	local begin=$EPOCHREALTIME
+	"$@" >/run/seconds.out || echo "# $* failed"
+	awk "BEGIN { printf \"%.2f\", $EPOCHREALTIME - $begin }"
+}
+
+check_waiting()
+{
+	local early late
+	for i in $ALL; do
+		bridge "$i" -w -s "${SERIAL[i]}"
+	done
+	check "twenty wait, each for its board" until_true 30 told
+	early=(9 10 11 12 13 14 15 16 17 18)
+	late=(1 2 3 4 5 6 7 8 19)
+	# The first one there is board-1, whose name is a beginning of ten others.
+	plug 0
+	check "board-1 comes: whoever waits for it is served" answered 0
+	sleep 1
+	check "board-1 comes: the others go on waiting" waiting "${early[@]}" "${late[@]}"
+	for i in "${early[@]}"; do
+		plug "$i"
+	done
+	check "half of them come: each serves its own" answered "${early[@]}"
+	check "half of them come: the others go on waiting" waiting "${late[@]}"
+	for i in "${late[@]}"; do
+		plug "$i"
+	done
+	check "the rest comes: each serves its own" answered "${late[@]}"
+}
+
+# Leaves PORT[N], the path of each board.
+check_list()
+{
+	local serials ports
+	bpfd-usb -l >"$work/list"
+	serials=$(awk 'NR > 1 {print $1}' "$work/list" | sort)
+	ports=$(awk 'NR > 1 {print $2}' "$work/list")
+	check "-l: each of the twenty once" test "$serials" = "$(printf '%s\n' "${SERIAL[@]}" | sort)"
+	check "-l: each has a path of its own" test "$(sort -u <<<"$ports" | wc -l)" = $BOARDS
+	check "-l: in the order of paths" test "$ports" = "$(sort -V <<<"$ports")"
+	check "--json: the same, with the device's number on its bus" sh -c \
+		"bpfd-usb --json | /usr/bin/python3 -c 'import json, sys
+for b in json.load(sys.stdin):
+	device = \"/sys/bus/usb/devices/\" + b[\"path\"]
+	assert b[\"serial\"] == open(device + \"/serial\").read().strip()
+	assert [b[\"bus\"], b[\"address\"]] == [int(open(device + name).read()) for name in (\"/busnum\", \"/devnum\")]
+	print(b[\"serial\"], b[\"path\"], b[\"lanes\"], b[\"free\"])' >$work/json"
+	check "--json: the same boards" diff <(awk 'NR > 1 {print $1, $2, $5, $6}' "$work/list") "$work/json"
+	for i in $ALL; do
+		PORT[i]=$(awk -v serial="${SERIAL[i]}" '$1 == serial {print $2}' "$work/list")
+	done
+	# The nodes of the devices are root's alone here: whoever lists does not open them.
+	check "-l needs no permission" sh -c \
+		"setpriv --reuid 65534 --clear-groups '$(command -v bpfd-usb)' -l | cmp - '$work/list'"
+}
+
+check_choice()
+{
+	local status
+	for i in $ALL; do
+		bridge "$i" -s "${SERIAL[i]}"
+	done
+	# shellcheck disable=SC2086 # numbers
+	check "twenty at once, chosen by serial" answered $ALL
+	for i in $ALL; do
+		bridge "$i" -s "${PORT[i]}"
+	done
+	# shellcheck disable=SC2086
+	check "twenty at once, chosen by port path" answered $ALL
+	for i in $ALL; do
+		BPFD_SERIAL=${SERIAL[i]} bridge "$i"
+	done
+	# shellcheck disable=SC2086
+	check "twenty at once, chosen by \$BPFD_SERIAL" answered $ALL
+
+	bpfd-usb </dev/null >"$work/out" 2>"$work/err"
+	status=$?
+	check "none chosen: 252" test $status = 252
+	check "none chosen: all twenty are named" test "$(grep -c ' board-[0-9]*$' "$work/err")" = $BOARDS
+	bpfd-usb -w </dev/null >"$work/out" 2>"$work/err"
+	check "none chosen: no reason to wait" test $? = 252
+	bpfd-usb -s board </dev/null >"$work/out" 2>"$work/err"
+	check "a part of a serial is none: 253" test $? = 253
+}
+
+# stream N: sends the command and the data of the host, and leaves what comes.
+stream()
+{
+	# shellcheck disable=SC2016 # for the board's shell
+	{ echo 'cat "$DATA"; exec cat'; cat "$work/payload.$1"; } |
+		bpfd-usb --stats -s "${SERIAL[$1]}" >"$work/out.$1" 2>"$work/err.$1" &
+	BRIDGE[$1]=$!
+}
+# whole N...: these streams ended well, with their board's data, then the host's.
+whole()
+{
+	local n status bad=0
+	for n; do
+		wait "${BRIDGE[n]}"
+		status=$?
+		[ $status = 0 ] && cat "$work/data.$n" "$work/payload.$n" | cmp - "$work/out.$n" && continue
+		echo "${SERIAL[n]}: status $status: $(tail -n 2 "$work/err.$n")"
+		bad=1
+	done
+	return $bad
+}
+# rates NAME SECONDS N...: the number of the benchmark; nothing depends on it.
+rates()
+{
+	local name=$1 took=$2 n
+	shift 2
+	for n; do
+		sed -n 's/.*: sent .* \([0-9.]*\) MB\/s$/\1/p' "$work/err.$n"
+	done | sort -n | awk -v name="$name" -v bytes="$(cat "${@/#/$work/out.}" "${@/#/$work/payload.}" | wc -c)" \
+		-v took="$took" '{ v[NR] = $1 }
+		END { printf "# bench: %s: %.2f MB/s in all; of a bridge %.2f to %.2f, median %.2f\n",
+			name, bytes / took / 1e6, v[1], v[NR], v[int((NR + 1) / 2)] }'
+}
+
+all_flow()
+{
+	[ "$(find "$work" -name 'out.*' -size +8k | wc -l)" = $BOARDS ]
+}
+check_streams()
+{
+	local begin
+	for i in $ALL; do
+		seq -f "${SERIAL[i]} says %.0f" 1 $LINES >"$work/data.$i"
+		seq -f "the host to ${SERIAL[i]}: %.0f" 1 $((LINES / 2)) >"$work/payload.$i"
+	done
+	begin=$EPOCHREALTIME
+	stream 0
+	check "one stream alone is whole" whole 0
+	rates "one bridge, one board" "$(awk "BEGIN { print $EPOCHREALTIME - $begin }")" 0
+	begin=$EPOCHREALTIME
+	rm -f "$work"/out.*
+	for i in $ALL; do
+		stream "$i"
+	done
+	until_true 60 all_flow
+	echo "# beside them a list takes $(seconds bpfd-usb -l) s; alone it took $ALONE s"
+	# shellcheck disable=SC2086
+	check "twenty streams at once: each is its own board's, and whole" whole $ALL
+	# shellcheck disable=SC2086
+	rates "twenty bridges, twenty boards" "$(awk "BEGIN { print $EPOCHREALTIME - $begin }")" $ALL
+}
+
+# A session on each board that says its name and stays.
+lanes_busy()
+{
+	[ "$(bpfd-usb -l | awk 'NR > 1 && $6 == 0' | wc -l)" = $BOARDS ]
+}
+check_busy()
+{
+	local fd
+	mkfifo "$work/hold"
+	exec {fd}<>"$work/hold"
+	for i in $ALL; do
+		bpfd-usb -s "${SERIAL[i]}" <"$work/hold" >"$work/out.$i" 2>"$work/err.$i" {fd}>&- &
+		BRIDGE[i]=$!
+	done
+	check "twenty sessions: -l shows no lane free" until_true 30 lanes_busy
+	echo "# a list beside twenty idle sessions takes $(seconds bpfd-usb -l) s"
+	for i in 0 9 19; do
+		bpfd-usb -s "${SERIAL[i]}" </dev/null >"$work/out" 2>"$work/err"
+		check "a second session on ${SERIAL[i]}: 254" test $? = 254
+	done
+	exec {fd}>&-
+	for i in $ALL; do
+		wait "${BRIDGE[i]}" || echo "${SERIAL[i]}: $?: $(cat "$work/err.$i")"
+	done >"$work/ends"
+	check "they end well" test ! -s "$work/ends"
+}
+
+# gone SERIAL: it is not on the bus.
+gone()
+{
+	! bpfd-usb -l | grep -q "^$1 "
+}
+check_unplugged()
+{
+	local others status
+	others=$(seq 0 $LAST | grep -vx 4)
+	for i in $ALL; do
+		stream "$i"
+	done
+	until_true 20 test -s "$work/out.4"
+	unplug 4
+	wait "${BRIDGE[4]}"
+	status=$?
+	check "one is unplugged: its bridge ends with 255" test $status = 255
+	check "one is unplugged: what came is exact" cmp -n "$(stat -c %s "$work/out.4")" \
+		<(cat "$work/data.4" "$work/payload.4") "$work/out.4"
+	# shellcheck disable=SC2086
+	check "one is unplugged: the other streams are whole" whole $others
+	check "one is unplugged: it is gone from the list" gone "${SERIAL[4]}"
+	check "one is unplugged: the list has the others" test "$(bpfd-usb -l | wc -l)" = $BOARDS
+	plug 4
+	bridge 4 -w=20 -s "${SERIAL[4]}"
+	check "plugged in again: it answers" answered 4
+}
+
+load_udc num=$BOARDS && modprobe libcomposite || { not_ok "load dummy_hcd"; finish; }
+for i in $ALL; do
+	BOARD=${SERIAL[i]} DATA=$work/data.$i board_make "$i" --bpfd /bin/bash
+done
+check "twenty daemons are ready" until_true 60 boards_ready
+bpfd-usb -l >"$work/out" 2>&1
+check "none is on the bus: 253" test $? = 253
+check_waiting
+check_list
+ALONE=$(seconds bpfd-usb -l)
+check_choice
+check_streams
+check_busy
+check_unplugged
+for i in $ALL; do
+	board_remove "$i" || echo "${SERIAL[i]}: $?: $(tail -n 3 "/run/gadget.$i")"
+done >"$work/ends" 2>&1
+check "the daemons end with status 0" test ! -s "$work/ends"
+check_no_leftovers
+finish
