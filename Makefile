@@ -101,7 +101,8 @@ $(BUILD)/obj/multicall/gadget/main.o: RENAMED = bpfd_gadget_main
 
 $(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusbgx)
 $(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
-$(call obj,core/demangle.c): CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
+# Also where CPPFLAGS comes from make's command line, as Buildroot has it.
+$(call obj,core/demangle.c): override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
 $(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
 $(call obj,$(wildcard host-usb/run/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libseccomp libelf)
 
