@@ -24,12 +24,17 @@ mkdir $root $changes /run/layer/work
 mount -t overlay -o "lowerdir=/,upperdir=$changes,workdir=/run/layer/work" overlay $root
 mount --rbind /dev $root/dev
 mount --rbind /sys $root/sys
+mount --bind "/lib/modules/$(uname -r)" "$root/lib/modules/$(uname -r)"
 mount -t tmpfs -o mode=755 tmpfs $root/run
 # Only what this machine's systemd cannot do without, and no index of all manual pages.
 for wants in $root/{etc,lib}/systemd/system/{sysinit,basic,sockets,timers,local-fs}.target.wants; do
 	[ ! -d "$wants" ] || mount -t tmpfs tmpfs "$wants"
 done
 rm -f $root/var/lib/man-db/auto-update
+# There is no journal.
+mkdir -p $root/run/systemd/system/bpfd-gadget.service.d
+printf '[Service]\nStandardError=append:/run/bpfd-gadget.log\n' \
+	>$root/run/systemd/system/bpfd-gadget.service.d/log.conf
 cat >$root/run/boot <<-'BOOT'
 	mount -t proc proc /proc
 	exec /lib/systemd/systemd --system --unit=basic.target --log-target=console --show-status=no
@@ -94,6 +99,13 @@ kept()
 {
 	grep -qx 'serial = a package' $root/etc/bpfd/gadget.conf
 }
+started()
+{
+	inside systemctl "$@" bpfd-gadget || {
+		cat $root/run/bpfd-gadget.log
+		return 1
+	}
+}
 # A kprobe of the service's bpfd counts.
 traces()
 {
@@ -128,7 +140,7 @@ done
 check "the program is the package's" test "$(inside sh -c 'command -v bpfd-usb')" = /usr/bin/bpfd-usb
 check "--check" inside bpfd-gadget --check
 echo 'serial = a package' >>$root/etc/bpfd/gadget.conf
-check "enable and start" inside systemctl enable -q --now bpfd-gadget
+check "enable and start" started enable -q --now
 check "it is active once it is ready" unit_is loaded active enabled
 check "bpfd answers" answers 'a package'
 check "and traces, with what the unit leaves it" traces
@@ -149,7 +161,7 @@ check "the new ones are beside them" grep -qx '# new' $root/etc/bpfd/gadget.conf
 check "stop" inside systemctl stop bpfd-gadget
 check "a stopped service" inside dpkg --force-confold -i "/run/${packages[0]##*/}"
 check "is not started by an upgrade" unit_is loaded inactive enabled
-check "start" inside systemctl start bpfd-gadget
+check "start" started start
 
 # Removed, with the service running.
 check "remove" inside dpkg -r bpfd-target bpfd-usb
