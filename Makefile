@@ -157,7 +157,7 @@ unit-programs: $(UNIT_PROGRAMS)
 # The manual pages go by their section: 8 is the board's, 1 the workstation's.
 MAN_PAGES  := $(wildcard core/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8] host-usb/run/*.[1-8])
 UDEV_RULES := $(wildcard board/*.rules)
-BOARD_DOCS := board/gadget.conf board/kernel.config
+BOARD_DOCS := board/gadget.conf board/kernel.config board/udc.md
 HOST_DOCS  := README.md PROTOCOL.md
 
 # The unit names the programs' directory; one that service managers do not search goes into its PATH too.
