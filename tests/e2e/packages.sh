@@ -31,6 +31,8 @@ for wants in $root/{etc,lib}/systemd/system/{sysinit,basic,sockets,timers,local-
 	[ ! -d "$wants" ] || mount -t tmpfs tmpfs "$wants"
 done
 rm -f $root/var/lib/man-db/auto-update
+# Images of containers forbid packages to start and stop services.
+rm -f $root/usr/sbin/policy-rc.d
 # There is no journal.
 mkdir -p $root/run/systemd/system/bpfd-gadget.service.d
 printf '[Service]\nStandardError=append:/run/bpfd-gadget.log\n' \
@@ -155,12 +157,11 @@ check "the service is another process" test "$(unit MainPID)" != "$daemon"
 check "it is still enabled and runs" unit_is loaded active enabled
 check "bpfd answers again" answers 'a package'
 check "a newer one with new settings" newer 'echo "# new" >>etc/bpfd/gadget.conf'
+check "stop" inside systemctl stop bpfd-gadget
 check "reinstall" inside dpkg --force-confdef --force-confold -i /run/new.deb
 check "the changed settings are kept again" kept
 check "the new ones are beside them" grep -qx '# new' $root/etc/bpfd/gadget.conf.dpkg-dist
-check "stop" inside systemctl stop bpfd-gadget
-check "a stopped service" inside dpkg --force-confold -i "/run/${packages[0]##*/}"
-check "is not started by an upgrade" unit_is loaded inactive enabled
+check "a stopped service is not started" unit_is loaded inactive enabled
 check "start" started start
 
 # Removed, with the service running.
