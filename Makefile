@@ -7,9 +7,12 @@ PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
+DOCDIR  ?= $(PREFIX)/share/doc/bpfd-usb
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+# Empty: no unit.
+SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 
 ifeq ($(origin CC),default)
 CC := $(CROSS_COMPILE)gcc
@@ -100,7 +103,8 @@ $(BUILD)/obj/multicall/gadget/main.o: RENAMED = bpfd_gadget_main
 
 $(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusbgx)
 $(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
-$(call obj,core/demangle.c): CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
+# Also where CPPFLAGS comes from make's command line, as Buildroot has it.
+$(call obj,core/demangle.c): override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
 $(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
 $(call obj,$(wildcard host-usb/run/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libseccomp libelf)
 
@@ -152,21 +156,57 @@ $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRUN) $(LIBHO
 	$(link)
 unit-programs: $(UNIT_PROGRAMS)
 
+# The manual pages go by their section: 8 is the board's, 1 the workstation's.
 MAN_PAGES  := $(wildcard core/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8] host-usb/run/*.[1-8])
 UDEV_RULES := $(wildcard board/*.rules)
+BOARD_DOCS := board/gadget.conf board/kernel.config board/udc.md
+HOST_DOCS  := README.md PROTOCOL.md
 
-# libusb's permissions come from the udev rules; the manual pages go by their section. bash looks for
-# a completion by the name of the command, zsh reads in the file which commands it is for.
-install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UDEVDIR)
-	install $(BOARD_PROGRAMS) $(DESTDIR)$(SBINDIR)
-	$(if $(filter 1,$(STATIC)),,install $(HOST_PROGRAMS) $(DESTDIR)$(BINDIR))
-	$(if $(UDEV_RULES),install -m 644 $(UDEV_RULES) $(DESTDIR)$(UDEVDIR))
-	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) \
-		$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)) &&) :
-	$(foreach name,$(notdir $(BOARD_PROGRAMS) $(if $(filter 1,$(STATIC)),,$(HOST_PROGRAMS))),install -D -m 644 \
-		host-usb/completion/bpfd-usb.bash $(DESTDIR)$(BASHDIR)/$(name) &&) :
+# The unit names the programs' directory; one that service managers do not search goes into its PATH too.
+USUAL_DIRS := /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin
+UNIT_EDITS  = -e 's|/usr/sbin/|$(SBINDIR)/|' $(if $(filter $(USUAL_DIRS),$(SBINDIR)),, \
+	-e '/^Type=/a Environment=PATH=$(SBINDIR):$(subst $() ,:,$(USUAL_DIRS)):/sbin:/bin')
+
+install_man = $(foreach page,$(filter %.$(1),$(MAN_PAGES)),install -D -m 644 $(page) \
+	$(DESTDIR)$(MANDIR)/man$(1)/$(notdir $(page)) &&) :
+
+# bash looks for a completion by the name of the command; zsh reads in the file which commands it is for.
+install_bash = $(foreach program,$(1),install -D -m 644 host-usb/completion/bpfd-usb.bash \
+	$(DESTDIR)$(BASHDIR)/$(notdir $(program)) &&) :
+
+# libusb's permissions come from the udev rules. STATIC=1 is for the board's programs.
+install: install-board $(if $(filter 1,$(STATIC)),,install-host)
+
+# /etc/bpfd/gadget.conf is the administrator's: the sample goes to the documents.
+install-board: $(BOARD_PROGRAMS)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)
+	install $(BUILD)/bpfd $(DESTDIR)$(SBINDIR)
+	$(if $(filter 1,$(MULTICALL)),ln -sf bpfd $(DESTDIR)$(SBINDIR)/bpfd-gadget, \
+		install $(BUILD)/bpfd-gadget $(DESTDIR)$(SBINDIR))
+	$(call install_man,8)
+	$(call install_bash,$(BOARD_PROGRAMS))
+	install -m 644 $(BOARD_DOCS) $(DESTDIR)$(DOCDIR)
+	$(if $(SYSTEMDUNITDIR),install -d $(DESTDIR)$(SYSTEMDUNITDIR) && sed $(UNIT_EDITS) \
+		board/bpfd-gadget.service >$(DESTDIR)$(SYSTEMDUNITDIR)/bpfd-gadget.service && \
+		chmod 644 $(DESTDIR)$(SYSTEMDUNITDIR)/bpfd-gadget.service)
+
+install-host: $(HOST_PROGRAMS)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(DOCDIR)
+	install $(HOST_PROGRAMS) $(DESTDIR)$(BINDIR)
+	$(call install_man,1)
+	$(call install_bash,$(HOST_PROGRAMS))
 	install -D -m 644 host-usb/completion/_bpfd-usb $(DESTDIR)$(ZSHDIR)/_bpfd-usb
+	install -m 644 $(UDEV_RULES) $(DESTDIR)$(UDEVDIR)
+	install -m 644 $(HOST_DOCS) $(DESTDIR)$(DOCDIR)
+
+# What an installation of this tree with the same variables would write is what goes.
+uninstall:
+	rm -rf $(BUILD)/uninstall
+	$(MAKE) --no-print-directory install DESTDIR=$(abspath $(BUILD))/uninstall
+	@cd $(BUILD)/uninstall && find . ! -type d | sed 's|^\./||' | while read -r path; do \
+		rm -fv "$(DESTDIR)/$$path"; done
+	rm -rf $(BUILD)/uninstall
+	-@rmdir $(DESTDIR)$(DOCDIR)
 
 # "+": the scripts run this make for what they need built.
 export BUILD
@@ -174,6 +214,8 @@ deps:
 	tests/deps
 boards:
 	+@MAKE="$(MAKE)" board/build
+deb:
+	@board/deb
 check test demo:
 	+@MAKE="$(MAKE)" tests/$(if $(filter demo,$@),demo/run,test $(if $(filter test,$@),all,check))
 test-boards:
@@ -190,7 +232,9 @@ help:
 #help   all (default)   $(BUILD)/bpfd, bpfd-gadget, bpfd-usb and bpfd-run
 #help   board-programs  the first two: what runs on the board
 #help   boards          those two for arm64 and armhf, with Debian's libraries
-#help   install         into $(DESTDIR)$(PREFIX)
+#help   deb             Debian packages of both sides, into $(BUILD)/deb
+#help   install         into $(DESTDIR)$(PREFIX); install-board, install-host: one side of it
+#help   uninstall       remove what install with the same variables puts there
 #help   deps            install what the build and the tests need from Debian
 #help   demo            a board in a VM, traced through its USB cable (three minutes)
 #help   check           unit tests and lint: no root, no VM
@@ -208,9 +252,10 @@ help:
 #help   SAN=1           with ASan and UBSan, into build/san
 #help   WERROR=1        warnings are errors; so it is with CI set
 #help   BUILD=          build directory (build)
-#help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= UDEVDIR= BASHDIR= ZSHDIR=
+#help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= DOCDIR= UDEVDIR= BASHDIR= ZSHDIR= SYSTEMDUNITDIR=
 
-.PHONY: all board-programs boards unit-programs install deps check test test-boards demo lint clean help
+.PHONY: all board-programs boards unit-programs install install-board install-host uninstall deb deps \
+	check test test-boards demo lint clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 include tests/tools.mk

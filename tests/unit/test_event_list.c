@@ -59,7 +59,7 @@ static void expect_removed(struct event_list *list, const char *wanted)
 	snprintf(path, sizeof(path), "%s/kprobe_events", directory);
 	file = fopen(path, "r");
 	assert_non_null(file);
-	fread(text, 1, sizeof(text) - 1, file);
+	assert_int_equal(fread(text, 1, sizeof(text) - 1, file), strlen(wanted));
 	fclose(file);
 	assert_string_equal(text, wanted);
 }
