@@ -139,9 +139,9 @@ while True:
 	;;
 bpf)
 	# Something that bpftool and bpflist can list.
-	bpftrace -q -e 'kprobe:vfs_open { @opens[comm] = count(); }' >/dev/null 2>&1 &
+	bpftrace -q -e 'kprobe:vfs_open { @opens[comm] = count(); } kfunc:vfs_read { @reads = count(); }' >/dev/null 2>&1 &
 	pid=$!
-	until bpftool prog show | grep -q kprobe; do
+	until bpftool link list | grep -q tracing; do
 		sleep 0.5
 	done
 	forever files

@@ -115,7 +115,7 @@ all_tools()
 	tool files 0 'syscalls:sys_enter_openat' tplist-bpfcc 'syscalls:*openat*'
 	tool files 1 'sys_enter_openat +[0-9]+' trace-bpfcc 't:syscalls:sys_enter_openat "%d", args->flags'
 	tool threads 1 'malloc' trace-bpfcc -p PID 'c:malloc "size %d", arg1'
-	tool threads 0 '[0-9]+ +.*arg1 = 100' argdist-bpfcc -p PID -n 2 -i 1 -C 'p:c:malloc(size_t size):size_t:size' 
+	tool threads 0 '[0-9]+ +size = 100$' argdist-bpfcc -p PID -n 2 -i 1 -C 'p:c:malloc(size_t size):size_t:size' 
 	tool python 2 '^[0-9.]+ +[0-9.]+ +gen 2' pythongc-bpfcc PID
 
 	tool files 1 'pid [0-9]+ opens' bpftrace -e 'kprobe:do_sys_openat2 { printf("pid %d opens %s\n", pid, str(arg1)); }'
@@ -138,7 +138,7 @@ all_tools()
 	tool bpf 0 '^[0-9]+: .*name AT_opens' bpftool map list
 	tool bpf 0 '"key"|^key: |Found [1-9][0-9]* element' bpftool map dump name AT_opens
 	tool bpf 0 'tracing|perf_event' bpftool link list
-	tool bpf 0 'bpftrace' bpftool perf list
+	tool bpf 0 '^pid [0-9]+ +fd [0-9]+: +prog_id [0-9]+ +kprobe +func ' bpftool perf list
 	tool bpf 0 'vfs_open|exit$' bpftool prog dump xlated name vfs_open
 	after=60 tool none 1 "STRUCT 'task_struct' size=[0-9]+" bpftool btf dump file /sys/kernel/btf/vmlinux
 	after=60 tool none 1 'eBPF program_type kprobe is available' bpftool feature probe
@@ -148,7 +148,7 @@ all_tools()
 	tool exec 1 '^true +[0-9]+ +[0-9]+ +0 /bin/true' execsnoop
 	tool files 1 "$hist" runqlat 1 1
 	tool files 1 "^$time: +[0-9]+" vfsstat 1 1
-	after=60 tool files 1 '^ +#?[0-9]* *0x[0-9a-f]+ +__?schedule|^ +__?schedule' offcputime 1
+	after=60 tool files 0 '^ +#?[0-9]* *0x[0-9a-f]+ +__?schedule|^ +__?schedule' offcputime 1
 	tool disk 1 "$hist" biolatency 1 1
 	tool tcp 1 '^[0-9]+ +load +4 +127.0.0.1' tcpconnect
 	tool files 1 '^(openat|read|close|newfstatat|mmap) +[0-9]+' syscount -d 3
