@@ -4,7 +4,7 @@
 # the unit names. Nothing is built.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-unset PREFIX BINDIR SBINDIR MANDIR DOCDIR UDEVDIR SYSTEMDUNITDIR DESTDIR STATIC MULTICALL SAN MAKEFLAGS
+unset PREFIX BINDIR SBINDIR MANDIR DOCDIR UDEVDIR BASHDIR ZSHDIR SYSTEMDUNITDIR DESTDIR STATIC MULTICALL SAN MAKEFLAGS
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 programs="$work/build/bpfd $work/build/bpfd-gadget $work/build/bpfd-usb $work/build/bpfd-run"
@@ -62,7 +62,8 @@ check 'install' fresh install
 check 'below /usr/local' has /usr/local/sbin/bpfd /usr/local/sbin/bpfd-gadget /usr/local/bin/bpfd-usb \
 	/usr/local/bin/bpfd-run /usr/local/share/man/man8/bpfd-gadget.8 /usr/local/share/man/man1/bpfd-run.1 \
 	/usr/local/lib/udev/rules.d/70-bpfd-usb.rules /usr/local/share/doc/bpfd-usb/gadget.conf \
-	/usr/local/share/doc/bpfd-usb/PROTOCOL.md
+	/usr/local/share/doc/bpfd-usb/PROTOCOL.md /usr/local/share/bash-completion/completions/bpfd-run \
+	/usr/local/share/zsh/site-functions/_bpfd-usb
 check 'and nowhere else' none /etc
 check 'the unit names these programs' unit /usr/local/lib/systemd/system \
 	'ExecStart=/usr/local/sbin/bpfd-gadget' 'ExecStopPost=/usr/local/sbin/bpfd-gadget --remove'

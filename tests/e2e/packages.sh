@@ -134,7 +134,8 @@ check "the service is there, neither enabled nor started" unit_is loaded inactiv
 check "there is no gadget" no_gadget
 check "the unit has what it names" inside systemd-analyze verify --man=yes bpfd-gadget.service
 for file in /etc/bpfd/gadget.conf /usr/lib/udev/rules.d/70-bpfd-usb.rules \
-	/usr/share/man/man8/bpfd-gadget.8.gz /usr/share/man/man1/bpfd-run.1.gz; do
+	/usr/share/man/man8/bpfd-gadget.8.gz /usr/share/man/man1/bpfd-run.1.gz \
+	/usr/share/bash-completion/completions/bpfd-gadget /usr/share/zsh/vendor-completions/_bpfd-usb; do
 	check "$file" test -f $root$file
 done
 
