@@ -10,6 +10,26 @@
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/* Two digits at once: pairs[n] are those of the 12 bits n. 8 KiB, for half the work. */
+/* clang-format off */
+#define P(a) \
+	a "A" a "B" a "C" a "D" a "E" a "F" a "G" a "H" a "I" a "J" a "K" a "L" a "M" a "N" a "O" a "P" \
+	a "Q" a "R" a "S" a "T" a "U" a "V" a "W" a "X" a "Y" a "Z" a "a" a "b" a "c" a "d" a "e" a "f" \
+	a "g" a "h" a "i" a "j" a "k" a "l" a "m" a "n" a "o" a "p" a "q" a "r" a "s" a "t" a "u" a "v" \
+	a "w" a "x" a "y" a "z" a "0" a "1" a "2" a "3" a "4" a "5" a "6" a "7" a "8" a "9" a "+" a "/"
+static const char pairs[] =
+	P("A") P("B") P("C") P("D") P("E") P("F") P("G") P("H")
+	P("I") P("J") P("K") P("L") P("M") P("N") P("O") P("P")
+	P("Q") P("R") P("S") P("T") P("U") P("V") P("W") P("X")
+	P("Y") P("Z") P("a") P("b") P("c") P("d") P("e") P("f")
+	P("g") P("h") P("i") P("j") P("k") P("l") P("m") P("n")
+	P("o") P("p") P("q") P("r") P("s") P("t") P("u") P("v")
+	P("w") P("x") P("y") P("z") P("0") P("1") P("2") P("3")
+	P("4") P("5") P("6") P("7") P("8") P("9") P("+") P("/");
+/* clang-format on */
+#undef P
+_Static_assert(sizeof(pairs) == 2 * 64 * 64 + 1, "all pairs");
+
 #define BAD   BASE64_BAD
 #define BAD16 BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD
 static const uint8_t values[256] = {
@@ -30,10 +50,8 @@ void base64_encode(char *text, const void *data, size_t size)
 
 	for (; size >= 3; size -= 3, d += 3, text += 4) {
 		bits = (uint32_t)d[0] << 16 | (uint32_t)d[1] << 8 | d[2];
-		text[0] = digits[bits >> 18];
-		text[1] = digits[bits >> 12 & 63];
-		text[2] = digits[bits >> 6 & 63];
-		text[3] = digits[bits & 63];
+		memcpy(text, pairs + 2 * (bits >> 12), 2);
+		memcpy(text + 2, pairs + 2 * (bits & 4095), 2);
 	}
 	if (!size)
 		return;

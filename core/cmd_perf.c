@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 void cmd_open_perf_buffer(struct bpfd *bpfd, struct args *args)
@@ -30,15 +31,29 @@ void cmd_open_perf_buffer(struct bpfd *bpfd, struct args *args)
 	reply_ret(bpfd->reply, "bpf_open_perf_buffer", ret);
 }
 
+/* What is written before a record, "FD SIZE ": mostly the same as for the record before it. */
+struct poll_prefix {
+	struct reply *reply;
+	int fd;
+	uint32_t size;
+	unsigned int length;
+	char text[24];
+};
+
 /* "FD SIZE DATA" */
 static int poll_record(void *arg, const struct ring *ring, const void *data, uint32_t size)
 {
-	struct reply *reply = arg;
+	struct poll_prefix *prefix = arg;
+	struct reply *reply = prefix->reply;
+	int fd = ring_tag(ring);
 
-	reply_number(reply, ring_tag(ring));
-	reply_bytes(reply, " ", 1);
-	reply_number(reply, size);
-	reply_bytes(reply, " ", 1);
+	if (!prefix->length || prefix->fd != fd || prefix->size != size) {
+		prefix->fd = fd;
+		prefix->size = size;
+		prefix->length = (unsigned int)snprintf(
+			prefix->text, sizeof(prefix->text), "%d %u ", fd, size);
+	}
+	reply_bytes(reply, prefix->text, prefix->length);
 	reply_base64(reply, data, size);
 	reply_bytes(reply, "\n", 1);
 	return reply_error(reply);
@@ -76,6 +91,7 @@ void cmd_perf_reader_poll(struct bpfd *bpfd, struct args *args)
 {
 	int timeout_ms = (int)args_signed(args, 1, -1, INT_MAX);
 	unsigned int n = (unsigned int)args_unsigned(args, 2, 0, UINT_MAX);
+	struct poll_prefix prefix = {.reply = bpfd->reply};
 	struct ring **rings;
 	int ret;
 
@@ -95,7 +111,7 @@ void cmd_perf_reader_poll(struct bpfd *bpfd, struct args *args)
 		ret = poll_wait(bpfd, rings, n, timeout_ms);
 	if (!ret)
 		ret = ring_set_drain(bpfd->rings, rings, n, bpfd->config.limits.poll_bytes,
-			poll_record, bpfd->reply);
+			poll_record, &prefix);
 	if (ret)
 		reply_ret(bpfd->reply, "perf_reader_poll", ret);
 out_free:

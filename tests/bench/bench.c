@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,6 +24,36 @@ void fail(const char *format, ...)
 	fprintf(stderr, ": %s\n", strerror(errno));
 	va_end(args);
 	exit(1);
+}
+
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+const char *base64(const void *data, size_t size)
+{
+	static char texts[2][1024];
+	static unsigned int turn;
+	char *text = texts[turn++ % 2];
+	const unsigned char *in = data;
+	char *out = text;
+
+	if (size > sizeof(texts[0]) / 4 * 3 - 3)
+		fail("base64 of %zu bytes", size);
+
+	for (size_t i = 0; i < size; i += 3) {
+		uint32_t bits = (uint32_t)in[i] << 16;
+
+		if (i + 1 < size)
+			bits |= (uint32_t)in[i + 1] << 8;
+		if (i + 2 < size)
+			bits |= in[i + 2];
+		for (int shift = 18; shift >= 0; shift -= 6)
+			*out++ = base64_digits[bits >> shift & 63];
+	}
+	for (size_t rest = (3 - size % 3) % 3; rest; rest--)
+		out[-(int)rest] = '=';
+	*out = 0;
+	return text;
 }
 
 double now(void)
@@ -175,22 +206,27 @@ void peer_send(struct peer *peer, const char *text, size_t size)
 		fail("write");
 }
 
-void peer_until(struct peer *peer, const char *end)
+const char *peer_until(struct peer *peer, const char *end, unsigned int *lines)
 {
-	static char text[1 << 20];
-	size_t length = strlen(end), size = 0;
+	static char text[(1 << 20) + 1];
+	size_t length = strlen(end), size = 0, room = sizeof(text) - 1;
 
 	do {
-		ssize_t n = read(peer->out, text + size, sizeof(text) - size);
+		ssize_t n = read(peer->out, text + size, room - size);
 
 		if (n <= 0)
 			fail("read");
+		for (const char *at = text + size; lines && at < text + size + n; at++)
+			*lines += *at == '\n';
 		size += (size_t)n;
-		if (size > sizeof(text) / 2) { /* only the end matters */
-			memmove(text, text + size - length, length);
+		if (size > room / 2 &&
+			(size < length || memcmp(text + size - length, end, length) != 0)) {
+			memmove(text, text + size - length, length); /* only the end matters */
 			size = length;
 		}
 	} while (size < length || memcmp(text + size - length, end, length) != 0);
+	text[size] = 0;
+	return text;
 }
 
 const char reply_end[] = "END_BPFD_OUTPUT\n";
@@ -201,7 +237,7 @@ double round_trips(struct peer *peer, const char *line, const char *end, unsigne
 
 	for (unsigned int i = 0; i < count; i++) {
 		peer_send(peer, line, strlen(line));
-		peer_until(peer, end);
+		peer_until(peer, end, NULL);
 	}
 	return (now() - begin) / count;
 }
@@ -210,7 +246,7 @@ struct peer bpfd_start(const char *program)
 {
 	struct peer peer = peer_start(program);
 
-	peer_until(&peer, "STARTED_BPFD\n");
+	peer_until(&peer, "STARTED_BPFD\n", NULL);
 	return peer;
 }
 
@@ -233,6 +269,6 @@ void peer_feed(struct peer *peer, FILE *input)
 	}
 	if (pid < 0)
 		fail("fork");
-	peer_until(peer, end);
+	peer_until(peer, end, NULL);
 	waitpid(pid, NULL, 0);
 }

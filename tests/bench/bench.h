@@ -38,6 +38,9 @@ double run(const char *program, FILE *input);
 /* KiB, of /proc/PID/status: `what` is VmRSS or VmHWM. */
 long memory_of(pid_t pid, const char *what);
 
+/* At most 700 bytes. Valid until the call after the next. */
+const char *base64(const void *data, size_t size);
+
 /* A program at the other end of two pipes. */
 struct peer {
 	pid_t pid;
@@ -52,8 +55,9 @@ void peer_stop(struct peer *peer);
 
 void peer_send(struct peer *peer, const char *text, size_t size);
 
-/* Reads until what has come ends with `end`. */
-void peer_until(struct peer *peer, const char *end);
+/* Reads until what has come ends with `end`. Returns it, or if it is long its end, until the next
+ * call; adds its lines to *lines unless that is NULL. */
+const char *peer_until(struct peer *peer, const char *end, unsigned int *lines);
 
 /* Sends all of a file of commands, and reads the replies to the last of them. */
 void peer_feed(struct peer *peer, FILE *input);

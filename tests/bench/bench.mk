@@ -7,11 +7,11 @@ $(BENCH_DIR)/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(BENCH_DIR)/micro: $(BENCH_DIR)/micro.o $(BENCH_DIR)/bench.o
+$(BENCH_DIR)/micro $(BENCH_DIR)/rings: %: %.o $(BENCH_DIR)/bench.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
-bench-build: $(BENCH_DIR)/micro
+bench-build: $(BENCH_DIR)/micro $(BENCH_DIR)/rings
 # "+": the script runs this make for what it needs built.
 bench:
 	+@MAKE="$(MAKE)" tests/bench/run

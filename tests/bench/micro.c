@@ -30,31 +30,6 @@
 static unsigned int lookups = 500000, trips = 20000, symbols = 200000;
 static const char *other; /* program to compare with, NULL: none */
 
-static const char base64_digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static const char *base64(const void *data, size_t size)
-{
-	static char text[(VALUE + 2) / 3 * 4 + 1];
-	const unsigned char *in = data;
-	char *out = text;
-
-	for (size_t i = 0; i < size; i += 3) {
-		uint32_t bits = (uint32_t)in[i] << 16;
-
-		if (i + 1 < size)
-			bits |= (uint32_t)in[i + 1] << 8;
-		if (i + 2 < size)
-			bits |= in[i + 2];
-		for (int shift = 18; shift >= 0; shift -= 6)
-			*out++ = base64_digits[bits >> shift & 63];
-	}
-	for (size_t rest = (3 - size % 3) % 3; rest; rest--)
-		out[-(int)rest] = '=';
-	*out = 0;
-	return text;
-}
-
 static void put_map(FILE *input, uint32_t entries)
 {
 	unsigned char value[VALUE];
@@ -180,11 +155,11 @@ static void part_round_trip(const char *bpfd)
 	struct samples our, their, echoed;
 
 	peer_send(&ours, create, strlen(create));
-	peer_until(&ours, reply_end);
+	peer_until(&ours, reply_end, NULL);
 	if (other) {
 		theirs = bpfd_start(other);
 		peer_send(&theirs, create, strlen(create));
-		peer_until(&theirs, reply_end);
+		peer_until(&theirs, reply_end, NULL);
 	}
 	for (int i = -1; i < ROUNDS; i++) {
 		int at = i < 0 ? 0 : i;
@@ -215,7 +190,7 @@ static double dump(const char *program, FILE *setup, double *peak)
 	before = (double)memory_of(peer.pid, "VmHWM");
 	begin = now();
 	peer_send(&peer, line, strlen(line));
-	peer_until(&peer, reply_end);
+	peer_until(&peer, reply_end, NULL);
 	begin = now() - begin;
 	if (peak)
 		*peak = (double)memory_of(peer.pid, "VmHWM") - before;
