@@ -2,7 +2,7 @@
 # Programs that the end-to-end tests use: built from C and from BPF C.
 
 TOOLS_DIR  := $(BUILD)/tools
-TEST_TOOLS := $(TOOLS_DIR)/load $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(wildcard tests/tools/*.c)) \
+TEST_TOOLS := $(TOOLS_DIR)/load $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(filter-out %_calls.c,$(wildcard tests/tools/*.c))) \
 	$(patsubst tests/bpf/%.bpf.c,$(TOOLS_DIR)/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
 
 # -O0 keeps the functions that probes are put on as they are written.
@@ -18,6 +18,9 @@ $(TOOLS_DIR)/rpc_client $(TOOLS_DIR)/rpc_rings: $(LIBLINK)
 $(TOOLS_DIR)/gadget_api: $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
 $(TOOLS_DIR)/gadget_api: TOOL_LIBS = $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK) \
 	$(call pkg,--libs,cmocka libusbgx zlib)
+
+$(TOOLS_DIR)/oldkernel: tests/tools/oldkernel_calls.c
+$(TOOLS_DIR)/oldkernel: TOOL_LIBS = tests/tools/oldkernel_calls.c $(call pkg,--libs,libseccomp)
 
 # Debian keeps asm/ in a directory of the architecture, which clang -target bpf does not look into.
 BPF_INCLUDES := -I/usr/include/$(shell $(CC) -dumpmachine)
