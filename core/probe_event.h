@@ -31,8 +31,8 @@ int probe_event_remove(
  * names of one path component each. */
 int probe_event_id(const struct paths *paths, const char *category, const char *name);
 
-/* Whether kprobe_events takes the number of pending returns in "r16:group/event" (Linux 4.12). A kernel
- * that does not makes an event of another name of it. */
+/* Whether kprobe_events takes the number of pending returns in "r16:group/event" (Linux 4.12). A
+ * kernel that does not makes an event of another name of it. */
 bool probe_event_has_maxactive(const struct paths *paths);
 
 /* Removes the events of processes that are no more; other programs' events are not touched. */
