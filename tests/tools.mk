@@ -34,6 +34,8 @@ $(TOOLS_DIR)/load: tests/tools-suite/load.c
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -lpthread
 
+-include $(wildcard $(TOOLS_DIR)/*.d)
+
 test-tools-build: $(TEST_TOOLS)
 
 # "+": the script runs this make for what it needs built.
