@@ -23,11 +23,12 @@ $(TOOLS_DIR)/oldkernel: tests/tools/oldkernel_calls.c
 $(TOOLS_DIR)/oldkernel: TOOL_LIBS = tests/tools/oldkernel_calls.c $(call pkg,--libs,libseccomp)
 
 # Debian keeps asm/ in a directory of the architecture, which clang -target bpf does not look into.
+# Kernels before 4.14 know the first version of the instructions only.
 BPF_INCLUDES := -I/usr/include/$(shell $(CC) -dumpmachine)
 $(TOOLS_DIR)/%.bpf.o: tests/bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)
-	$(Q)$(CLANG) -target bpf -O2 -g -Wall $(BPF_INCLUDES) -c -o $@ $<
+	$(Q)$(CLANG) -target bpf -mcpu=v1 -O2 -g -Wall $(BPF_INCLUDES) -c -o $@ $<
 
 $(TOOLS_DIR)/load: tests/tools-suite/load.c
 	@mkdir -p $(@D)

@@ -120,6 +120,8 @@ static bool knows_insn(const struct old_kernel *kernel, const struct bpf_insn *i
 		return insn->src_reg <= BPF_PSEUDO_MAP_FD || kernel->version >= VERSION(5, 2);
 	if (class == BPF_JMP && BPF_OP(insn->code) >= BPF_JLT && BPF_OP(insn->code) <= BPF_JSLE)
 		return kernel->version >= VERSION(4, 14);
+	if (class == BPF_STX && BPF_MODE(insn->code) == BPF_ATOMIC && insn->imm != BPF_ADD)
+		return kernel->version >= VERSION(5, 12);
 	if (class == BPF_JMP32)
 		return kernel->version >= VERSION(5, 1);
 	return true;
