@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2154 # sourced; $arch, $work and say() are its user's
 # SPDX-License-Identifier: Apache-2.0
 # Packages of Debian for another architecture: fetched and unpacked in $work, nothing is installed, no
-# root is needed. Sourced by scripts that run in $work and define $arch and say().
+# root is needed. Sourced by scripts that run in $work and define $arch and say(), and $suite for
+# another release of Debian than this machine's.
 
 # A root of apt's own: this machine does not become a multi-architecture one.
 foreign() { # foreign TOOL ARGUMENT...
@@ -12,6 +13,7 @@ foreign() { # foreign TOOL ARGUMENT...
 		-o Dir::Etc::sourceparts=- -o "APT::Architecture=$arch" -o "APT::Architectures=$arch" \
 		-o Acquire::Languages=none -o APT::Sandbox::User=root -o APT::Install-Recommends=0 "$@"
 }
+codename() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 retry() { # retry COMMAND...: a mirror may be in the middle of a change
 	for try in 1 2 3; do
 		"$@" >command.log 2>&1 && return 0
@@ -22,13 +24,16 @@ retry() { # retry COMMAND...: a mirror may be in the middle of a change
 	return 1
 }
 # The main suite alone: packages of its updates for other architectures come later than for ours,
-# and then do not fit together.
+# and then do not fit together. A release has the same mirror as the one that this machine has.
 prepare() {
 	mkdir -p state/lists/partial cache/archives/partial
 	: >status
 	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
 		'Created-By: Packages' | sort -u |
-		awk -v arch="$arch" '$2 !~ /-/ {print "deb [arch=" arch "]", $1, $2, $3}' >sources.list
+		awk -v arch="$arch" -v suite="${suite:-}" -v ours="$(codename)" '
+			$2 !~ /-/ && (!suite || $2 == ours || $2 == "stable") {
+				print "deb [arch=" arch "]", $1, suite ? suite : $2, $3
+			}' >sources.list
 	[ -s sources.list ] || {
 		say "apt has no sources (this needs Debian)"
 		return 1

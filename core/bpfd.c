@@ -45,8 +45,8 @@ void bpfd_config_init(struct bpfd_config *config)
 		.line = 32 * MIB, /* three times the largest program the kernel takes */
 		.handles = 4096,
 		.memory = half_of_memory(),
-		.poll_bytes = 1 * MIB, /* some 40 ms on a high-speed USB link */
-		.log_bytes = 16 * MIB, /* the most that kernels before 5.2 write */
+		.poll_bytes = 1 * MIB,	   /* some 40 ms on a high-speed USB link */
+		.log_bytes = 16 * MIB - 1, /* the most that kernels before 5.2 take */
 		.chunk_bytes = 256 * KIB,
 	};
 }
@@ -57,8 +57,13 @@ static void raise_rlimits(const struct limits *limits)
 {
 	struct rlimit memory = {RLIM_INFINITY, RLIM_INFINITY}, files;
 
-	if (setrlimit(RLIMIT_MEMLOCK, &memory) < 0)
+	if (setrlimit(RLIMIT_MEMLOCK, &memory) < 0) {
 		log_debug("RLIMIT_MEMLOCK: %s", strerror(errno));
+		if (getrlimit(RLIMIT_MEMLOCK, &memory) == 0) {
+			memory.rlim_cur = memory.rlim_max;
+			setrlimit(RLIMIT_MEMLOCK, &memory);
+		}
+	}
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return;
 	if (files.rlim_cur >= limits->handles + OTHER_FILES)

@@ -53,12 +53,12 @@ void cmd_prog_load(struct bpfd *bpfd, struct args *args)
 	uint32_t type = (uint32_t)args_unsigned(args, 1, 0, UINT32_MAX);
 	const char *name = named ? args_text(args, 2) : "__none__";
 	size_t size = args_unsigned(args, 2 + named, 1, UINT32_MAX);
-	uint32_t kver = (uint32_t)args_unsigned(args, last - 1, 0, UINT32_MAX);
 	const void *program = args_base64(args, last, size);
-	struct prog_spec spec = {.type = type, .kern_version = kver};
+	struct prog_spec spec = {.type = type};
 	char *log = NULL;
 	int ret;
 
+	args_unsigned(args, last - 1, 0, UINT32_MAX); /* KVER: see prog_kern_version() */
 	if (last < 5 + named)
 		args_refuse(args, last, "missing");
 	if (size % sizeof(struct bpf_insn))

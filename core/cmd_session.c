@@ -15,27 +15,26 @@ void cmd_exit(struct bpfd *bpfd, struct args *args)
 	bpfd->finished = true;
 }
 
-/* The features that a client may want to know before it uses them, and the file below sysfs or
- * tracefs that shows each. */
+/* The features that a client may want to know before it uses them, and the file below sysfs that
+ * shows each; tracefs is where it is found. */
 static const struct feature {
 	const char *word;
-	size_t root; /* offset in struct paths */
-	const char *file;
+	const char *file; /* NULL: tracefs */
 } features[] = {
-	{"kprobe_pmu", offsetof(struct paths, sysfs), "bus/event_source/devices/kprobe/type"},
-	{"uprobe_pmu", offsetof(struct paths, sysfs), "bus/event_source/devices/uprobe/type"},
-	{"tracefs", offsetof(struct paths, tracefs), "events"},
-	{"btf", offsetof(struct paths, sysfs), "kernel/btf/vmlinux"},
+	{"kprobe_pmu", "bus/event_source/devices/kprobe/type"},
+	{"uprobe_pmu", "bus/event_source/devices/uprobe/type"},
+	{"tracefs", NULL},
+	{"btf", "kernel/btf/vmlinux"},
 };
 
 static bool feature_there(const struct paths *paths, const struct feature *feature)
 {
-	const char *root = *(const char *const *)((const char *)paths + feature->root);
 	char path[PATH_MAX];
-	int n;
 
-	n = snprintf(path, sizeof(path), "%s/%s", root, feature->file);
-	return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0;
+	if (!feature->file)
+		return file_tracefs(paths, NULL, path) == 0;
+	return file_path(path, "%s/%s", paths->sysfs, feature->file) == 0 &&
+	       access(path, F_OK) == 0;
 }
 
 void cmd_version(struct bpfd *bpfd, struct args *args)

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/paths.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -98,6 +99,14 @@ static size_t line_size(const char *text, size_t size)
 	return end ? (size_t)(end - text) : size;
 }
 
+/* Kernels before 4.12 do not know the number in "r16:group/event", and make up a name themselves.
+ */
+static bool may_be_renamed(const char *line, size_t size, const char *listed)
+{
+	return size > 1 && line[0] == 'r' && isdigit((unsigned char)line[1]) &&
+	       !strncmp(listed, "kprobes/r_", strlen("kprobes/r_"));
+}
+
 /* Whether the text that was written defines an event of that name, or one without a name. */
 static bool text_defines(const char *text, size_t size, const char *listed)
 {
@@ -107,7 +116,8 @@ static bool text_defines(const char *text, size_t size, const char *listed)
 	for (; size; text += len, size -= len) {
 		len = line_size(text, size);
 		if (len && (*text == 'p' || *text == 'r') &&
-			(!line_name(text, len, name) || same_name(listed, name)))
+			(!line_name(text, len, name) || same_name(listed, name) ||
+				may_be_renamed(text, len, listed)))
 			return true;
 		len += len < size;
 	}

@@ -329,7 +329,7 @@ int probe_attach_kprobe(struct probe **probe, struct probe_set *set, int prog_fd
 		if (err != -ENODEV)
 			return err;
 	}
-	if (at->maxactive)
+	if (at->maxactive && probe_event_has_maxactive(set->paths))
 		snprintf(prefix, sizeof(prefix), "r%u", at->maxactive);
 	else
 		strcpy(prefix, at->retprobe ? "r" : "p");

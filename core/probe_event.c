@@ -133,6 +133,25 @@ int probe_event_id(const struct paths *paths, const char *category, const char *
 	return id > 0 ? id : -EINVAL;
 }
 
+bool probe_event_has_maxactive(const struct paths *paths)
+{
+	char root[PATH_MAX], path[PATH_MAX], *line = NULL;
+	bool has = false;
+	size_t size = 0;
+	FILE *file;
+
+	if (file_tracefs(paths, NULL, root) || file_path(path, "%s/README", root))
+		return false;
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (!has && getline(&line, &size, file) > 0)
+		has = strstr(line, "r[maxactive]") != NULL;
+	free(line);
+	fclose(file);
+	return has;
+}
+
 /* Whether the process that a group names by id and start time is no more. In doubt it lives. */
 static bool is_dead(const struct paths *paths, int pid, uint64_t start)
 {

@@ -3,6 +3,7 @@
 #ifndef CORE_PROBE_EVENT_H
 #define CORE_PROBE_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define PROBE_GROUP_SIZE 48
@@ -29,6 +30,10 @@ int probe_event_remove(
 /* The id of events/<category>/<name> for perf_event_open(2), or a negative errno; -EINVAL: not
  * names of one path component each. */
 int probe_event_id(const struct paths *paths, const char *category, const char *name);
+
+/* Whether kprobe_events takes the number of pending returns in "r16:group/event" (Linux 4.12). A
+ * kernel that does not makes an event of another name of it. */
+bool probe_event_has_maxactive(const struct paths *paths);
 
 /* Removes the events of processes that are no more; other programs' events are not touched. */
 void probe_event_clean(const struct paths *paths);

@@ -3,6 +3,7 @@
 #include "core/prog.h"
 
 #include "core/budget.h"
+#include "core/kernel_version.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -32,9 +33,16 @@ static int prog_class_close(void *object, int fd)
 
 const struct handle_class prog_class = {"program", prog_class_close};
 
+/* Kernels before 5.0 want to hear their own version with programs for kprobes. The client has it
+ * from its headers, which may be those of another build, or not at all. */
+uint32_t prog_kern_version(uint32_t type, uint32_t given)
+{
+	return type == BPF_PROG_TYPE_KPROBE ? kernel_version() : given;
+}
+
 static int load(const struct prog_spec *spec, const char *name, char *log, size_t log_size)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .kern_version = spec->kern_version,
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .kern_version = prog_kern_version(spec->type, 0),
 		.log_level = log ? LOG_LEVEL : 0, .log_buf = log, .log_size = (uint32_t)log_size);
 
 	return bpf_prog_load((enum bpf_prog_type)spec->type, name, spec->license, spec->insns,

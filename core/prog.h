@@ -20,7 +20,6 @@ struct prog_spec {
 	const struct bpf_insn *insns; /* with real descriptors of maps */
 	uint32_t insn_count;
 	uint32_t type;
-	uint32_t kern_version; /* kernels before 5.0 want theirs for kprobes */
 };
 
 /* Loads a program, whose memory counts against the budget; a name that the kernel refuses is left
@@ -29,6 +28,9 @@ struct prog_spec {
  * it. */
 int prog_load(struct prog **prog, const struct prog_spec *spec, struct budget *budget,
 	size_t log_max, char **log);
+
+/* The kernel's version to load a program of that type with, whatever the client has given. */
+uint32_t prog_kern_version(uint32_t type, uint32_t given);
 
 /* For a program that the caller loads himself: takes what it will need from the budget, 0
  * instructions meaning that it exists already. prog_adopt() then gives it its descriptor. Returns

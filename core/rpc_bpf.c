@@ -6,6 +6,7 @@
 #include "core/map.h"
 #include "core/map_private.h"
 #include "core/object.h"
+#include "core/prog.h"
 #include "core/rpc_call.h"
 #include "core/rpc_mirror.h"
 #include "core/rpc_server.h"
@@ -199,8 +200,11 @@ static int translate_values(struct call *call, unsigned int size)
 
 static int prepare_program(struct call *call)
 {
+	uint32_t type = get32(call, offsetof(union bpf_attr, prog_type));
+	size_t version = offsetof(union bpf_attr, kern_version);
 	struct call_ptr *insns = &call->ptrs[0];
 
+	set32(call, version, prog_kern_version(type, get32(call, version)));
 	if (bpf_abi_get64(call->attr, call->attr_size, offsetof(union bpf_attr, fd_array)))
 		return -EINVAL;
 	if (!insns->present)

@@ -2,7 +2,7 @@
 # Programs that the end-to-end tests use: built from C and from BPF C.
 
 TOOLS_DIR  := $(BUILD)/tools
-TEST_TOOLS := $(TOOLS_DIR)/load $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(wildcard tests/tools/*.c)) \
+TEST_TOOLS := $(TOOLS_DIR)/load $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(filter-out %_calls.c,$(wildcard tests/tools/*.c))) \
 	$(patsubst tests/bpf/%.bpf.c,$(TOOLS_DIR)/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
 
 # -O0 keeps the functions that probes are put on as they are written.
@@ -19,17 +19,23 @@ $(TOOLS_DIR)/gadget_api: $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
 $(TOOLS_DIR)/gadget_api: TOOL_LIBS = $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK) \
 	$(call pkg,--libs,cmocka libusbgx zlib)
 
+$(TOOLS_DIR)/oldkernel: tests/tools/oldkernel_calls.c
+$(TOOLS_DIR)/oldkernel: TOOL_LIBS = tests/tools/oldkernel_calls.c $(call pkg,--libs,libseccomp)
+
 # Debian keeps asm/ in a directory of the architecture, which clang -target bpf does not look into.
+# Kernels before 4.14 know the first version of the instructions only.
 BPF_INCLUDES := -I/usr/include/$(shell $(CC) -dumpmachine)
 $(TOOLS_DIR)/%.bpf.o: tests/bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)
-	$(Q)$(CLANG) -target bpf -O2 -g -Wall $(BPF_INCLUDES) -c -o $@ $<
+	$(Q)$(CLANG) -target bpf -mcpu=v1 -O2 -g -Wall $(BPF_INCLUDES) -c -o $@ $<
 
 $(TOOLS_DIR)/load: tests/tools-suite/load.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -lpthread
+
+-include $(wildcard $(TOOLS_DIR)/*.d)
 
 test-tools-build: $(TEST_TOOLS)
 

@@ -9,89 +9,10 @@ here=$(dirname "$0")
 . "$here/lib.sh"
 # shellcheck source=tests/e2e/client.sh
 . "$here/client.sh"
+# shellcheck source=tests/e2e/events.sh
+. "$here/events.sh"
 
 [ $# -gt 0 ] || set -- "$BPFD_BUILD/bpfd"
-object=$BPFD_BUILD/tools/probe.bpf.o
-trigger=$BPFD_BUILD/tools/trigger
-tracefs=/sys/kernel/tracing
-
-# want NAME RET LINE: the command's number has to be the given one, "ok" for any that is not < 0.
-want()
-{
-	client_command 1 "$3" || { not_ok "$1: no reply"; return 1; }
-	[ "$(result)" = "$2" ] && return 0
-	[ "$2" = ok ] && [ "$(result)" != none ] && [ "$(result)" -ge 0 ] && return 0
-	not_ok "$1" "${3:0:100} -> ${BODY[*]:0:3}"
-	return 1
-}
-
-line_of()
-{
-	"$BPFD_BUILD/tools/bpf_line" "$@"
-}
-
-# counted NAME BEFORE AFTER N: exactly N events between two readings.
-counted()
-{
-	if [ $(($3 - $2)) = "$4" ]; then
-		ok "$1"
-	else
-		not_ok "$1" "$(($3 - $2)) events instead of $4"
-	fi
-}
-
-# count_events NAME N TRIGGER-COMMAND...: the count in slot 0 grows by N while the command runs.
-count_events()
-{
-	local name=$1 wanted=$2 before after
-	shift 2
-	before=$(count_of 1 3 0)
-	"$@"
-	after=$(count_of 1 3 0)
-	counted "$name" "$before" "$after" "$wanted"
-}
-
-# probes WHAT: kprobes and uprobes; WHAT names the mechanism.
-probes()
-{
-	local offset address
-	client_open 1 "${transport[@]}" || { not_ok "$1: open a session"; return; }
-	want "map" 3 "BPF_CREATE_MAP 2 counts 4 8 8 0"
-	want "program" 4 "$(line_of "$object" test/count0 2 GPL 0 counts=3)"
-	want "kprobe" 5 "BPF_ATTACH_KPROBE 4 0 p_getpgid __x64_sys_getpgid"
-	if [ "$1" = tracefs ]; then
-		check "$1: the probe is in kprobe_events" grep -q p_getpgid $tracefs/kprobe_events
-	else
-		check "$1: nothing is in kprobe_events" test ! -s $tracefs/kprobe_events
-	fi
-	count_events "$1: kprobe" 1000 "$trigger" syscall 1000
-	want "close" 0 "BPF_CLOSE_PERF_EVENT_FD 5"
-	want "detach" 0 "BPF_DETACH_KPROBE p_getpgid"
-	count_events "$1: no event after the kprobe is detached" 0 "$trigger" syscall 100
-	want "kretprobe" 5 "BPF_ATTACH_KPROBE 4 1 r_getpgid __x64_sys_getpgid"
-	count_events "$1: kretprobe" 1000 "$trigger" syscall 1000
-	want "detach" 0 "BPF_DETACH_KPROBE r_getpgid"
-
-	address=$(nm "$trigger" | awk '$3 == "trigger_point" {print "0x" $1}')
-	offset=$(elf_offset "$trigger" "$address")
-	want "uprobe" 5 "BPF_ATTACH_UPROBE 4 0 p_point $trigger $offset -1"
-	count_events "$1: uprobe" 500 "$trigger" call 500
-	want "detach" 0 "BPF_DETACH_UPROBE p_point"
-	count_events "$1: no event after the uprobe is detached" 0 "$trigger" call 10
-	want "uretprobe" 5 "BPF_ATTACH_UPROBE 4 1 r_point $trigger $offset -1"
-	count_events "$1: uretprobe" 500 "$trigger" call 500
-	want "detach" 0 "BPF_DETACH_UPROBE r_point"
-	start_wait "$trigger"
-	want "uprobe of a process" 5 "BPF_ATTACH_UPROBE 4 0 p_point $trigger $offset $WAIT_PID"
-	count_events "$1: a uprobe of one process leaves others alone" 0 "$trigger" call 10
-	end_wait
-	want "attach for the end" ok "BPF_ATTACH_KPROBE 4 0 p_last __x64_sys_getpgid"
-	client_close 1
-	check "$1: the session ends with status 0" test $? = 0
-	check "$1: no kprobe is left" test ! -s $tracefs/kprobe_events
-	check "$1: no uprobe is left" test ! -s $tracefs/uprobe_events
-}
-
 transport=("$@")
 probes PMU
 mkdir -p /run/empty
@@ -151,34 +72,8 @@ before=$(count_of 1 3 1)
 after=$(count_of 1 3 1)
 check "sampling perf event: samples of a busy CPU arrive ($((after - before)))" test $((after - before)) -ge 20
 
-want "emitting program" ok "$(line_of "$object" test/emit 5 GPL 0 counts=3 events=4)"
-program=$(result)
-rings=''
-for ((cpu = 0; cpu < cpus; cpu++)); do
-	want "ring" ok "BPF_OPEN_PERF_BUFFER -1 $cpu 8"
-	rings="$rings $(result)"
-	want "ring into the map" 0 "BPF_UPDATE_ELEM 4 $(le 4 "$cpu") 4 $(le 4 "$(result)") 4 0"
-done
-want "tracepoint" ok "BPF_ATTACH_TRACEPOINT $program syscalls sys_enter_getpgid"
-
-# drain N: polls until N records have come or nothing comes any more; prints what came.
-drain()
-{
-	local line empty=0
-	while [ "$empty" -lt 3 ]; do
-		client_command 1 "PERF_READER_POLL 500 $cpus$rings" || return
-		[ "${#BODY[@]}" -gt 0 ] || { empty=$((empty + 1)); continue; }
-		for line in "${BODY[@]}"; do
-			[[ $line =~ ^[0-9]+\ [0-9]+\ [A-Za-z0-9+/=]+$ ]] && echo "$line"
-		done
-	done
-}
-"$trigger" syscall 300
-drain >"$CLIENT_DIR/records"
-check "perf ring: every record arrives" test "$(wc -l <"$CLIENT_DIR/records")" = 300
-check "perf ring: each once, with its sequence" test "$(while read -r _ _ data; do
-	printf '%s' "$data" | base64 -d | head -c 8 | od -An -v -tu8
-done <"$CLIENT_DIR/records" | sort -n | uniq | awk '{s += $1} END {print NR, s}')" = "300 44850"
+open_rings
+check_records
 
 # A line interrupts a poll that would wait for ever; also one in the same write.
 client_send 1 "PERF_READER_POLL -1 $cpus$rings"
@@ -196,20 +91,7 @@ sleep 0.5
 client_reply 1
 check "a record ends a poll" test "${#BODY[@]}" -ge 1
 
-# Losses: more than a ring holds while nobody reads; sent = delivered + lost.
-drain >/dev/null
-before=$(count_of 1 3 2)
-"$trigger" syscall 20000
-after=$(count_of 1 3 2)
-delivered=$(drain | wc -l)
-lost=0
-for ring in $rings; do
-	client_command 1 "PERF_READER_LOST $ring"
-	lost=$((lost + $(result)))
-done
-check "losses are counted: $((after - before)) sent = $delivered delivered + $lost lost" \
-	test $((after - before)) = $((delivered + lost))
-check "there were losses" test "$lost" -gt 0
+check_losses
 
 # Stacks.
 want "stack map" ok "BPF_CREATE_MAP 7 stacks 4 1016 1024 0"

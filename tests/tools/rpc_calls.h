@@ -115,6 +115,10 @@ static inline int peer_load(struct peer *peer, uint32_t type, const struct bpf_i
 
 	strcpy(attr.prog_name, "test_rpc");
 	ret = peer_bpf(peer, BPF_PROG_LOAD, &attr, 72, args);
+	if (ret == -EINVAL && !log) { /* kernels before 4.15 know no names */
+		memset(attr.prog_name, 0, sizeof(attr.prog_name));
+		ret = peer_bpf(peer, BPF_PROG_LOAD, &attr, 72, args);
+	}
 	if (log)
 		*log = args[2].out_size ? args[2].out : "";
 	return ret;

@@ -238,6 +238,15 @@ static void test_poll_without_rings(void **state)
 	expect("PERF_READER_POLL 0 0", BEGIN END);
 }
 
+/* Kernels before 5.2 refuse to load a program with a larger log. */
+static void test_log_of_old_kernels(void **state)
+{
+	struct bpfd_config config;
+
+	bpfd_config_init(&config);
+	assert_true(config.limits.log_bytes <= UINT32_MAX >> 8);
+}
+
 static void test_no_reader(void **state)
 {
 	struct bpfd_config config;
@@ -340,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_many_fields),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_poll_without_rings),
+		cmocka_unit_test(test_log_of_old_kernels),
 		cmocka_unit_test(test_no_reader),
 	};
 

@@ -88,6 +88,18 @@ static void test_defaults(void **state)
 	expect_removed(list, "-:g/dot\n-:kprobes/p_do_exit_4\n-:kprobes/a\n");
 }
 
+/* Kernels before 4.12 take no number behind the 'r', and choose the whole name then. */
+static void test_renamed(void **state)
+{
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	client_writes(list, "r5:mine/b x\n", "",
+		"r:kprobes/r_x_0 x\np:kprobes/p_y_0 y\nr:others/r_x_0 x\n");
+	client_writes(list, "r:mine/b x\n", "", "r:kprobes/r_y_0 y\nr:kprobes/r_x_0 x\n");
+	expect_removed(list, "-:kprobes/r_x_0\n");
+}
+
 static void test_gone(void **state)
 {
 	struct event_list *list;
@@ -118,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 		cmocka_unit_test(test_no_tracefs),
 	};
