@@ -224,7 +224,8 @@ static int take_down(struct gadget *g, bool unmounted)
 		return unmounted ? tree_remove(g->dir) : 0;
 	}
 	err = join_leave(&g->options, &g->join, unmounted);
-	if (err == 0 && g->unbound)
+	/* Old kernels have unbound it when the files of a lane were closed that it did not have. */
+	if (err == 0 && (g->unbound || !g->linked))
 		join_bind_again(&g->join);
 	return err;
 }

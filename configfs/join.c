@@ -115,8 +115,11 @@ static void os_find(struct join *join)
 	if (attr_path(path, "%s/os_desc/use", join->dir) < 0 ||
 		attr_read(path, value, sizeof(value)) <= 0 || strcmp(value, "0") != 0)
 		return;
-	if (attr_path(path, "%s/os_desc/b_vendor_code", join->dir) == 0)
-		attr_read(path, join->vendor_code, sizeof(join->vendor_code));
+	/* The kernel shows 0xb7 as 0xffffffb7, and does not take that. */
+	if (attr_path(path, "%s/os_desc/b_vendor_code", join->dir) == 0 &&
+		attr_read(path, value, sizeof(value)) > 0)
+		snprintf(join->vendor_code, sizeof(join->vendor_code), "0x%02lx",
+			strtoul(value, NULL, 0) & 0xff);
 }
 
 /* The signature stays, which the kernel does not let go: without `use` it is not looked at. */

@@ -52,7 +52,7 @@ static const struct option_spec option_table[] = {
 	{OPT_BPFD, "bpfd", "PATH", "program to run for a session (default bpfd, of $PATH)"},
 	{OPT_BPFD_ARGS, "bpfd-args", "TEXT", "its arguments, separated by blanks"},
 	{OPT_CONFIG, "config", "FILE", "read settings from FILE (default " SETTINGS_PATH ")"},
-	{OPT_JOIN, "join", "GADGET[/CONFIG]",
+	{OPT_JOIN, "join", "GADGET",
 		"add the lanes to this gadget of somebody else, unbinding it once"},
 	{OPT_FFS_DIR, "ffs-dir", "DIR",
 		"use this mounted FunctionFS instance, leave configfs alone; repeat for lanes"},
