@@ -186,22 +186,19 @@ static int remove_leftover(const struct gadget_options *options, char *udc)
 	return remove_own(options, dir);
 }
 
+/* `udc`: what the gadget was bound to until a daemon was killed, and the kernel unbound it. */
 static int make_joined(struct gadget *g, const char *udc)
 {
 	int err = join_find(&g->options, &g->join);
 
-	/* With the killed daemon the kernel has unbound it. */
+	if (err < 0)
+		return err;
 	if (udc[0] && !g->join.udc[0]) {
 		memcpy(g->join.udc, udc, UDC_NAME_SIZE);
 		g->unbound = true;
 	}
-	if (err == 0)
-		err = functionfs_unmount_leftovers(&g->options, g->options.join);
-	if (err == 0)
-		err = join_make(&g->options, &g->join);
-	if (err < 0 && g->unbound)
-		join_bind_again(&g->join);
-	return err;
+	err = functionfs_unmount_leftovers(&g->options, g->options.join);
+	return err < 0 ? err : join_make(&g->options, &g->join);
 }
 
 static int make(struct gadget *g)
@@ -209,9 +206,16 @@ static int make(struct gadget *g)
 	char udc[UDC_NAME_SIZE];
 	int err = remove_leftover(&g->options, udc);
 
-	if (err < 0)
-		return err;
-	return g->options.join ? make_joined(g, udc) : make_tree(g);
+	if (!g->options.join)
+		return err < 0 ? err : make_tree(g);
+	if (err == 0)
+		err = make_joined(g, udc);
+	if (err < 0 && udc[0]) {
+		memcpy(g->join.dir, g->dir, sizeof(g->dir));
+		memcpy(g->join.udc, udc, sizeof(udc));
+		join_bind_again(&g->join);
+	}
+	return err;
 }
 
 /* Removes the functions, and all else that is ours of the unbound gadget. */

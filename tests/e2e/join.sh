@@ -10,10 +10,6 @@ here=$(dirname "$0")
 work=$(mktemp -d)
 gadget=$CONFIGFS/g1
 run=/run/bpfd-gadget
-BYTES=50000
-
-head -c $BYTES /dev/urandom >"$work/there"
-head -c $BYTES /dev/urandom >"$work/back"
 
 # acm_make NAME: what a board's own script does.
 acm_make()
@@ -36,18 +32,11 @@ acm_remove()
 	rm -f "$g"/configs/c.1/*.*
 	rmdir "$g"/functions/*.* "$g/configs/c.1/strings/0x409" "$g/configs/c.1" "$g/strings/0x409" "$g"
 }
-# one_way FILE FROM TO: the file goes through the line.
-one_way()
-{
-	stty -F "$2" raw -echo && stty -F "$3" raw -echo || return
-	timeout 20 head -c $BYTES "$3" >"$work/arrived" &
-	local reader=$!
-	timeout 20 cat "$1" >"$2" && wait $reader && cmp "$1" "$work/arrived"
-}
+# line_works: bytes go both ways through the line.
 line_works()
 {
-	until_true 10 test -c /dev/ttyACM0 && one_way "$work/there" /dev/ttyACM0 /dev/ttyGS0 &&
-		one_way "$work/back" /dev/ttyGS0 /dev/ttyACM0
+	until_true 10 test -c /dev/ttyACM0 &&
+		timeout 40 python3 "$here/serial_line.py" 50000 20 /dev/ttyACM0 /dev/ttyGS0
 }
 session()
 {
@@ -229,6 +218,10 @@ killed()
 	check "killed, no note of it: the line works" line_works
 	gadget_stop
 	check "killed, no note of it: unbound, as it was found" unbound
+	# Who had set the OS descriptors cannot be told without the note.
+	rm $gadget/os_desc/c.1
+	echo 0 >$gadget/os_desc/use
+	echo 0 >$gadget/os_desc/b_vendor_code
 	echo dummy_udc.0 >$gadget/UDC
 	check_as_before "killed, no note of it, and bound"
 	join
@@ -364,7 +357,7 @@ settings()
 	GADGET_PID=$!
 	until_true 20 device_present
 	gadget_kill
-	echo dummy_udc.0 >$gadget/UDC
+	until_true 10 sh -c "echo dummy_udc.0 2>/dev/null >$gadget/UDC"
 	: >$GADGET_LOG
 	bpfd-gadget --config "$work/conf" >>$GADGET_LOG 2>&1 &
 	GADGET_PID=$!

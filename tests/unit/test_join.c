@@ -281,6 +281,19 @@ static void test_create(void **state)
 	assert_attribute(b, G1 "/UDC", "u0");
 	assert_false(board_has(b, "run/joined"));
 
+	/* One that a killed daemon had joined is bound again even if it cannot be joined now. */
+	make_killed(b);
+	b->options.join_config = "c.2";
+	assert_int_equal(gadget_create(&b->options, &g), -ENOENT);
+	assert_attribute(b, G1 "/UDC", "u0");
+	assert_no_lanes(b);
+	b->options.join_config = NULL;
+	make_killed(b);
+	board_put(b, "configfs/usb_gadget/bpfd/UDC", "u1\n"); /* served from elsewhere */
+	assert_int_equal(gadget_create(&b->options, &g), -EBUSY);
+	assert_attribute(b, G1 "/UDC", "u0");
+	assert_no_lanes(b);
+
 	gadget_check(&b->options, out);
 	b->options.join = "g2";
 	gadget_check(&b->options, out);
