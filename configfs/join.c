@@ -104,13 +104,22 @@ static int find_any(void *arg, const char *path, const char *name)
 	return 1;
 }
 
-/* Keeps the vendor code if the gadget makes no use of OS descriptors. */
+static int count_config(void *arg, const char *path, const char *name)
+{
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+/* Keeps the vendor code if the gadget makes no use of OS descriptors. Of several configurations the
+ * one that has them comes first for hosts: then it is not for us to give them to one. */
 static void os_find(struct join *join)
 {
+	unsigned int configs = 0;
 	char path[PATH_MAX], value[16];
 
 	join->vendor_code[0] = '\0';
-	if (tree_os_configs(join->dir, find_any, NULL) != 0)
+	if (tree_os_configs(join->dir, find_any, NULL) != 0 ||
+		tree_configs(join->dir, count_config, &configs) < 0 || configs > 1)
 		return;
 	if (attr_path(path, "%s/os_desc/use", join->dir) < 0 ||
 		attr_read(path, value, sizeof(value)) <= 0 || strcmp(value, "0") != 0)
@@ -248,7 +257,9 @@ int join_recover(const struct gadget_options *options, char *udc)
 	return 0;
 }
 
-/* Of several configurations the one with the lowest number, which is behind the last dot. */
+/* Of several configurations the one that hosts take: the one with OS descriptors, as the kernel
+ * shows that first, else most probably the one with the lowest number, which is behind the last
+ * dot. */
 struct config_search {
 	const char *wanted;
 	char name[NAME_MAX + 1];
@@ -271,8 +282,12 @@ static int look_at_config(void *arg, const char *path, const char *name)
 static int find_config(const struct gadget_options *options, struct join *join)
 {
 	struct config_search search = {options->join_config, "", CONFIG_BYTES + 1};
-	int err = tree_configs(join->dir, look_at_config, &search);
+	int err = search.wanted ? 0 : tree_os_configs(join->dir, find_os_config, join);
 
+	if (err == 1)
+		return 0;
+	if (err == 0)
+		err = tree_configs(join->dir, look_at_config, &search);
 	if (err < 0)
 		log_error("%s: cannot be read: %s%s", join->dir, strerror(-err), attr_hint(err));
 	if (err < 0)

@@ -195,7 +195,7 @@ beside()
 
 killed()
 {
-	join
+	check "killed: joined" join
 	session_open
 	gadget_kill
 	check "killed: the session ends" session_ends 255
@@ -277,30 +277,42 @@ by_hand()
 	check_as_before "bound by hand"
 }
 
-# The script's gadget uses Microsoft's OS descriptors already, and has two configurations.
-own_descriptors()
+# Two configurations, of which hosts take the one with OS descriptors, if there is one.
+configurations()
 {
 	echo '' >$gadget/UDC
 	mkdir $gadget/configs/b.2
 	ln -s $gadget/functions/acm.g1 $gadget/configs/b.2
+	echo dummy_udc.0 >$gadget/UDC
+	remember
+	check "two configurations: joined" join
+	check "two configurations: the lower one has the lanes" test \
+		-e $gadget/configs/c.1/ffs.bpfd0 -a ! -e $gadget/configs/b.2/ffs.bpfd0
+	check "two configurations: a session" session
+	check "two configurations: the line works" line_works
+	check "two configurations: it ends" gadget_stop
+	check_as_before "two configurations"
+
+	echo '' >$gadget/UDC
 	echo 1 >$gadget/os_desc/use
 	echo 0x42 >$gadget/os_desc/b_vendor_code
 	echo MSFT100 >$gadget/os_desc/qw_sign
 	ln -s $gadget/configs/b.2 $gadget/os_desc
 	echo dummy_udc.0 >$gadget/UDC
 	remember
-	join
-	check "its OS descriptors stay" test "$(cat $gadget/os_desc/b_vendor_code)" = 0x42
-	check "the first configuration gets the lanes" test -e $gadget/configs/c.1/ffs.bpfd0 -a \
-		! -e $gadget/configs/b.2/ffs.bpfd0
+	check "its OS descriptors: joined" join
+	check "its OS descriptors: they stay" test "$(cat $gadget/os_desc/b_vendor_code)" = 0x42
+	check "its OS descriptors: where they are the lanes are" test \
+		-e $gadget/configs/b.2/ffs.bpfd0 -a ! -e $gadget/configs/c.1/ffs.bpfd0
 	check "its OS descriptors: a session" session
-	gadget_stop
+	check "its OS descriptors: it ends" gadget_stop
 	check_as_before "its OS descriptors"
-	bpfd-gadget -q --join g1/b.2 &
+	bpfd-gadget -q --join g1/c.1 &
 	GADGET_PID=$!
-	check "a configuration that is named" until_true 10 test -e $gadget/configs/b.2/ffs.bpfd0
-	gadget_stop
+	check "a configuration that is named" until_true 10 test -e $gadget/configs/c.1/ffs.bpfd0
+	check "a configuration that is named: it ends" gadget_stop
 	check_as_before "a configuration that is named"
+
 	echo '' >$gadget/UDC
 	rm $gadget/os_desc/b.2 $gadget/configs/b.2/acm.g1
 	rmdir $gadget/configs/b.2
@@ -418,7 +430,7 @@ beside
 killed
 not_bound
 by_hand
-own_descriptors
+configurations
 few_endpoints
 settings
 controller_goes

@@ -71,6 +71,11 @@ static void test_find(void **state)
 	board_mkdir(b, G1 "/configs/b.2");
 	assert_int_equal(join_find(&b->options, &join), 0);
 	assert_config(&join, "c.1");
+	assert_string_equal(join.vendor_code, ""); /* which one comes first is not changed */
+	/* The one that hosts see first. */
+	assert_int_equal(symlink("x", board_path(b, G1 "/os_desc/b.2")), 0);
+	assert_int_equal(join_find(&b->options, &join), 0);
+	assert_config(&join, "b.2");
 	b->options.join_config = "a.10";
 	assert_int_equal(join_find(&b->options, &join), 0);
 	assert_config(&join, "a.10");
