@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of the gadget: what a killed daemon left goes, then it is made or joined, and removed. */
+/* The life of the gadget: what a killed daemon left goes; made or joined, and taken down. */
 #include "configfs/gadget_private.h"
 
 #include "configfs/attr.h"
