@@ -58,12 +58,17 @@ static int open_lanes(struct daemon *d)
 	return 0;
 }
 
-/* Takes the last lane out of the unbound gadget. */
-static int drop_lane(struct daemon *d, const char *why)
+/* Takes lanes out of the unbound gadget, until `count` are left. */
+static int drop_lanes(struct daemon *d, unsigned int count, const char *why)
 {
-	log_warning("%s: going on with %u lanes", why, d->lane_count - 1);
-	close_last_lane(d);
-	return gadget_drop_last_lane(d->gadget);
+	int err = 0;
+
+	log_warning("%s: going on with %u lanes", why, count);
+	while (err == 0 && d->lane_count > count) {
+		close_last_lane(d);
+		err = gadget_drop_last_lane(d->gadget);
+	}
+	return err;
 }
 
 /* Binds, with fewer lanes if the controller has not endpoints for all. -ENODEV: no controller. */
@@ -75,7 +80,7 @@ static int bind_gadget(struct daemon *d)
 		err = gadget_bind(d->gadget, d->options->udc);
 		if (err != -ENOSPC || d->lane_count == 1)
 			return err;
-		err = drop_lane(d, "the controller has too few endpoints");
+		err = drop_lanes(d, d->lane_count - 1, "the controller has too few endpoints");
 		if (err < 0)
 			return err;
 	}
@@ -136,24 +141,24 @@ static int start_worker(struct daemon *d)
 	d->in_worker = true;
 	close(d->signals);
 	d->signals = -1;
-	err = (int)serve_run(&serve);
+	err = serve_run(&serve);
 	close(serve.unbound);
 	return err;
 }
 
-/* Two endpoints had one address. */
-static int fewer_lanes(struct daemon *d, uint64_t now_ms)
+/* Endpoints of the other lanes have addresses that these have. */
+static int keep_lanes(struct daemon *d, unsigned int count, uint64_t now_ms)
 {
 	static const char why[] = "the controller gave one address to two endpoints";
 	int err;
 
-	if (!d->gadget || d->lane_count == 1) {
+	if (!d->gadget) {
 		log_error("%s", why);
 		return -ENOSPC;
 	}
 	err = gadget_unbind(d->gadget);
 	if (err == 0)
-		err = drop_lane(d, why);
+		err = drop_lanes(d, count, why);
 	return err < 0 ? err : try_bind(d, now_ms);
 }
 
@@ -162,8 +167,8 @@ static int replace_worker(struct daemon *d, int status, uint64_t now_ms)
 {
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SERVE_FAILED)
 		return -EIO;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == SERVE_ADDRESSES)
-		return fewer_lanes(d, now_ms);
+	if (WIFEXITED(status) && WEXITSTATUS(status) > SERVE_FEWER)
+		return keep_lanes(d, (unsigned int)(WEXITSTATUS(status) - SERVE_FEWER), now_ms);
 	if (WIFSIGNALED(status))
 		log_error("worker: ended by signal %d (%s); another one takes over",
 			WTERMSIG(status), strsignal(WTERMSIG(status)));

@@ -19,7 +19,7 @@ struct daemon_options {
 
 /* Runs until SIGTERM, SIGINT or SIGHUP. Returns 0 after a clean end, or a negative errno, having
  * logged the cause; in both cases nothing of ours is left of the gadget. Returns as well in each
- * process that it has forked, with an enum serve_status, which that process has to exit with. */
+ * process that it has forked, with the status that it has to exit with. */
 int daemon_run(const struct daemon_options *options);
 
 #endif

@@ -56,30 +56,31 @@ static bool all_lanes_enabled(const struct serve *s)
 	return true;
 }
 
-/* Some controllers give one address to two endpoints when they run out: data would cross lanes. */
-static bool addresses_distinct(struct serve *s)
+/* Some controllers give one address to two endpoints when they run out: data would cross lanes.
+ * Returns how many lanes, from the first on, have none that another one before has. */
+static unsigned int count_distinct(struct serve *s)
 {
 	uint8_t seen[2 * SERVE_LANES_MAX];
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < s->lane_count; i++, n += 2) {
 		if (lane_addresses(s->lanes[i], &seen[n], &seen[n + 1]) < 0)
-			return true; /* disabled meanwhile: looked at again after the next ENABLE */
+			return s->lane_count; /* disabled meanwhile: after the next ENABLE */
+		if (memchr(seen, seen[n], n) || memchr(seen, seen[n + 1], n))
+			return i;
 	}
 	s->addresses_checked = true;
-	for (unsigned int i = 0; i < n; i++) {
-		if (memchr(seen, seen[i], i))
-			return false;
-	}
-	return true;
+	return s->lane_count;
 }
 
-static bool addresses_right(struct serve *s)
+static unsigned int usable_lanes(struct serve *s)
 {
 	if (s->bindings != lane_bindings(s->lanes[0]))
 		s->addresses_checked = false;
 	s->bindings = lane_bindings(s->lanes[0]);
-	return s->addresses_checked || !all_lanes_enabled(s) || addresses_distinct(s);
+	if (s->addresses_checked || !all_lanes_enabled(s))
+		return s->lane_count;
+	return count_distinct(s);
 }
 
 static void tell_unbound(struct serve *s)
@@ -128,8 +129,9 @@ static int serve_step(struct serve *s, uint64_t deadline_ms)
 	return 0;
 }
 
-static enum serve_status serve_loop(struct serve *s)
+static int serve_loop(struct serve *s)
 {
+	unsigned int usable;
 	int err;
 
 	while (!s->ending) {
@@ -139,8 +141,9 @@ static enum serve_status serve_loop(struct serve *s)
 			return SERVE_FAILED;
 		}
 		tell_unbound(s);
-		if (!addresses_right(s))
-			return SERVE_ADDRESSES;
+		usable = usable_lanes(s);
+		if (usable < s->lane_count)
+			return SERVE_FEWER + (int)usable;
 	}
 	return SERVE_ENDED;
 }
@@ -160,10 +163,10 @@ static void serve_shutdown(struct serve *s)
 	}
 }
 
-enum serve_status serve_run(const struct serve_options *options)
+int serve_run(const struct serve_options *options)
 {
 	struct serve s = {.options = options};
-	enum serve_status status = SERVE_FAILED;
+	int status = SERVE_FAILED;
 
 	s.signals = signals_open((const int[]){SIGTERM, SIGCHLD, 0});
 	s.children = children_new(options->command);

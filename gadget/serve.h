@@ -10,8 +10,9 @@
 /* Exit statuses of the worker. */
 enum serve_status {
 	SERVE_ENDED = 0,
-	SERVE_FAILED = 1,    /* the cause is logged */
-	SERVE_ADDRESSES = 3, /* the controller gave one address to two endpoints */
+	SERVE_FAILED = 1, /* the cause is logged */
+	/* Plus a number of lanes: only so many have endpoint addresses of their own. */
+	SERVE_FEWER = 16,
 };
 
 struct serve_options {
@@ -21,7 +22,8 @@ struct serve_options {
 	int unbound;	      /* gets a byte each time the gadget is unbound */
 };
 
-/* Serves until SIGTERM; then tells the hosts of open sessions and ends their processes. */
-enum serve_status serve_run(const struct serve_options *options);
+/* Serves until SIGTERM; then tells the hosts of open sessions and ends their processes. Returns the
+ * exit status. */
+int serve_run(const struct serve_options *options);
 
 #endif
