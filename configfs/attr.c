@@ -61,3 +61,16 @@ int attr_write(const char *path, const char *value)
 	close(fd);
 	return err;
 }
+
+const char *attr_hint(int err)
+{
+	switch (err) {
+	case -EPERM:
+	case -EACCES:
+		return "; this needs root";
+	case -EROFS:
+		return "; it is mounted read-only, as in containers";
+	default:
+		return "";
+	}
+}

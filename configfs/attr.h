@@ -22,4 +22,7 @@ int attr_read(const char *path, char *value, size_t size);
 /* Writes a text in one write(2) to an existing file. Returns 0 or a negative errno. */
 int attr_write(const char *path, const char *value);
 
+/* What the user can do about an errno of these trees, to be put behind its text; "" for most. */
+const char *attr_hint(int err);
+
 #endif

@@ -2,6 +2,7 @@
 /* Reports what the kernel and the board offer or lack for a gadget, one line each. */
 #include "configfs/attr.h"
 #include "configfs/gadget.h"
+#include "configfs/join.h"
 #include "configfs/kconfig.h"
 #include "configfs/kernel.h"
 #include "configfs/serial.h"
@@ -156,11 +157,12 @@ static void check_config(struct report *r)
 static bool check_udc(struct report *r, const char *name)
 {
 	const struct gadget_options *o = r->options;
+	const char *mine = o->join ? o->join : o->name;
 	char holder[NAME_MAX + 1], ours[NAME_MAX + 1], state[64], speed[64];
 
 	udc_read(o->sysfs, name, "state", state, sizeof(state));
 	udc_read(o->sysfs, name, "maximum_speed", speed, sizeof(speed));
-	if (udc_holder(o->configfs, o->sysfs, name, o->name, holder, sizeof(holder))) {
+	if (udc_holder(o->configfs, o->sysfs, name, mine, holder, sizeof(holder))) {
 		note(r, "controller %s: taken by gadget %s", name, holder);
 		return false;
 	}
@@ -190,12 +192,29 @@ static void check_udcs(struct report *r)
 		missing(r, "controller: none is free");
 }
 
+/* join_find() logs what is missing. */
+static void check_joined(struct report *r)
+{
+	struct join join = {.udc = ""};
+
+	if (join_find(r->options, &join) < 0)
+		missing(r, "gadget %s: cannot be joined", r->options->join);
+	else
+		ok(r, "gadget %s: there, configuration %s, %s%s", r->options->join,
+			strrchr(join.config, '/') + 1, join.udc[0] ? "bound to " : "not bound",
+			join.udc);
+}
+
 static void check_gadget(struct report *r)
 {
 	const struct gadget_options *o = r->options;
 	char dir[PATH_MAX], function[NAME_MAX + 1];
 	struct stat st;
 
+	if (o->join) {
+		check_joined(r);
+		return;
+	}
 	if (attr_path(dir, "%s/usb_gadget/%s", o->configfs, o->name) < 0 || stat(dir, &st) < 0)
 		return;
 	if (tree_foreign_function(dir, o->name, function, sizeof(function)) > 0)
@@ -232,7 +251,8 @@ bool gadget_check(const struct gadget_options *options, FILE *out)
 	check_kernel(&r);
 	check_udcs(&r);
 	check_gadget(&r);
-	check_serial(&r);
+	if (!options->join)
+		check_serial(&r);
 	check_config(&r);
 	return r.works;
 }

@@ -3,6 +3,7 @@
 #include "configfs/functionfs.h"
 
 #include "configfs/attr.h"
+#include "configfs/tree.h"
 #include "core/log.h"
 
 #include <errno.h>
@@ -74,22 +75,26 @@ static bool is_below(const char *path, const char *dir)
 	return strncmp(path, dir, len) == 0 && path[len] == '/';
 }
 
-static bool is_ours(const struct gadget_options *options, const struct mntent *mount)
+static bool is_ours(
+	const struct gadget_options *options, const char *gadget, const struct mntent *mount)
 {
 	char path[PATH_MAX];
 	struct stat st;
+	int err;
 
 	if (strcmp(mount->mnt_type, "functionfs") != 0)
 		return false;
-	return is_below(mount->mnt_dir, options->ffs_dir) ||
-	       (attr_is_name(mount->mnt_fsname) &&
-		       attr_path(path, "%s/usb_gadget/%s/functions/ffs.%s", options->configfs,
-			       options->name, mount->mnt_fsname) == 0 &&
-		       stat(path, &st) == 0);
+	if (is_below(mount->mnt_dir, options->ffs_dir))
+		return true;
+	err = attr_path(path, "%s/usb_gadget/%s/functions/ffs.%s", options->configfs, gadget,
+		mount->mnt_fsname);
+	return err == 0 && attr_is_name(mount->mnt_fsname) &&
+	       tree_is_lane(strrchr(path, '/') + 1, options->name) && stat(path, &st) == 0;
 }
 
 /* Returns the number of mounts found, or a negative errno; dirs[] are owned by the caller. */
-static int find_leftovers(const struct gadget_options *options, char *dirs[MOUNTS_MAX])
+static int find_leftovers(
+	const struct gadget_options *options, const char *gadget, char *dirs[MOUNTS_MAX])
 {
 	char path[PATH_MAX], text[2 * PATH_MAX];
 	struct mntent mount;
@@ -106,7 +111,7 @@ static int find_leftovers(const struct gadget_options *options, char *dirs[MOUNT
 		return err;
 	}
 	while (count < MOUNTS_MAX && getmntent_r(file, &mount, text, sizeof(text))) {
-		if (!is_ours(options, &mount))
+		if (!is_ours(options, gadget, &mount))
 			continue;
 		dirs[count] = strdup(mount.mnt_dir);
 		if (!dirs[count])
@@ -117,10 +122,10 @@ static int find_leftovers(const struct gadget_options *options, char *dirs[MOUNT
 	return count;
 }
 
-int functionfs_unmount_leftovers(const struct gadget_options *options)
+int functionfs_unmount_leftovers(const struct gadget_options *options, const char *gadget)
 {
 	char *dirs[MOUNTS_MAX], path[PATH_MAX];
-	int count = find_leftovers(options, dirs), err = count < 0 ? count : 0;
+	int count = find_leftovers(options, gadget, dirs), err = count < 0 ? count : 0;
 
 	while (count > 0) {
 		char *dir = dirs[--count];

@@ -14,7 +14,7 @@ int functionfs_mount(const char *instance, const char *dir);
 int functionfs_unmount(const char *dir);
 
 /* The same for all that a daemon with these options has left: what is mounted below ffs_dir or
- * belongs to a function of the gadget, wherever it is mounted. */
-int functionfs_unmount_leftovers(const struct gadget_options *options);
+ * belongs to a lane in the gadget, wherever it is mounted. */
+int functionfs_unmount_leftovers(const struct gadget_options *options, const char *gadget);
 
 #endif

@@ -1,39 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of the gadget: what a killed daemon left goes, then made, bound, unbound, removed. */
-#include "configfs/gadget.h"
+/* The life of the gadget: what a killed daemon left goes; made or joined, and taken down. */
+#include "configfs/gadget_private.h"
 
 #include "configfs/attr.h"
 #include "configfs/build.h"
 #include "configfs/functionfs.h"
+#include "configfs/join.h"
 #include "configfs/kernel.h"
+#include "configfs/lock.h"
 #include "configfs/serial.h"
 #include "configfs/tree.h"
 #include "configfs/udc.h"
 #include "core/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NAME_LENGTH_MAX 30 /* FunctionFS takes instance names of up to 40 characters */
-#define LOCK_TRIES	20 /* a killed daemon lets go a little later */
-#define LOCK_PAUSE_MS	50
-#define KERNEL_ENOTSUPP 524 /* what FunctionFS says to too few endpoints, not for user space */
-
-struct gadget {
-	struct gadget_options options;
-	char dir[PATH_MAX];
-	char udc_file[PATH_MAX];
-	char udc[UDC_NAME_SIZE];
-	char *ffs_paths[GADGET_LANES_MAX];
-	unsigned int lanes; /* with a path, mounted */
-	int lock;
-};
 
 void gadget_options_init(struct gadget_options *options)
 {
@@ -71,80 +57,19 @@ static int check_options(const struct gadget_options *options)
 		log_error("%u lanes: not from 1 to %d", options->lanes, GADGET_LANES_MAX);
 		return -EINVAL;
 	}
-	if (!options->serial || !serial_valid(options->serial)) {
+	if (options->join && !attr_is_name(options->join)) {
+		log_error("%s: not a gadget's name", options->join);
+		return -EINVAL;
+	}
+	if (!options->join && (!options->serial || !serial_valid(options->serial))) {
 		log_error("serial number: not 1 to %d printable ASCII characters", SERIAL_MAX);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static const char *hint(int err)
-{
-	switch (err) {
-	case -EPERM:
-	case -EACCES:
-		return "; this needs root";
-	case -EROFS:
-		return "; it is mounted read-only, as in containers";
-	default:
-		return "";
-	}
-}
-
-/* Opens and locks ffs_dir. Returns the descriptor, -EAGAIN if the directory was removed by who had
- * it locked before, or another negative errno. */
-static int lock_once(const char *dir)
-{
-	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
-	struct stat ours, now;
-	int fd, err = -EBUSY;
-
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -EAGAIN : -errno;
-	for (int i = 0; err == -EBUSY && i < LOCK_TRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			err = 0;
-		else if (errno != EWOULDBLOCK)
-			err = -errno;
-		else
-			nanosleep(&pause, NULL);
-	}
-	if (err == 0 && (fstat(fd, &ours) < 0 || stat(dir, &now) < 0 || ours.st_dev != now.st_dev ||
-				ours.st_ino != now.st_ino))
-		err = -EAGAIN;
-	if (err == 0)
-		return fd;
-	close(fd);
-	return err;
-}
-
-/* One daemon at a time has ffs_dir. Returns a descriptor for unlock() or a negative errno. */
-static int lock(const struct gadget_options *options)
-{
-	int fd = -EAGAIN;
-
-	for (int i = 0; fd == -EAGAIN && i < LOCK_TRIES; i++)
-		fd = lock_once(options->ffs_dir);
-	if (fd == -EBUSY)
-		log_error("%s: another bpfd-gadget is running", options->ffs_dir);
-	else if (fd < 0)
-		log_error("%s: cannot make and lock: %s%s", options->ffs_dir, strerror(-fd),
-			hint(fd));
-	return fd;
-}
-
-/* Removes the directory unless somebody else keeps something there. */
-static void unlock(const struct gadget_options *options, int fd)
-{
-	rmdir(options->ffs_dir);
-	close(fd);
-}
-
-/* With ffs_dir locked: removes what a killed daemon left. */
-static int remove_leftover(const struct gadget_options *options, const char *dir)
+/* With ffs_dir locked: removes what a killed daemon left of a gadget of our own. */
+static int remove_own(const struct gadget_options *options, const char *dir)
 {
 	char path[PATH_MAX], text[NAME_MAX + 1];
 	struct stat st;
@@ -152,14 +77,14 @@ static int remove_leftover(const struct gadget_options *options, const char *dir
 
 	err = tree_foreign_function(dir, options->name, text, sizeof(text));
 	if (err < 0)
-		log_error("%s: cannot be read: %s%s", dir, strerror(-err), hint(err));
+		log_error("%s: cannot be read: %s%s", dir, strerror(-err), attr_hint(err));
 	if (err > 0) {
 		log_error("%s: has function %s, so it is not ours: remove it", dir, text);
 		return -EEXIST;
 	}
 	/* Files of a living daemon stop this before anything has been touched. */
 	if (err == 0)
-		err = functionfs_unmount_leftovers(options);
+		err = functionfs_unmount_leftovers(options, options->name);
 	build_clean(options);
 	if (err < 0 || stat(dir, &st) < 0)
 		return err;
@@ -180,7 +105,8 @@ static int make_tree(struct gadget *g)
 
 	if (mkdir(g->dir, 0755) < 0) {
 		err = -errno;
-		log_error("%s: cannot make the gadget: %s%s", g->dir, strerror(-err), hint(err));
+		log_error(
+			"%s: cannot make the gadget: %s%s", g->dir, strerror(-err), attr_hint(err));
 		return err;
 	}
 	err = build_gadget(&g->options, g->dir);
@@ -229,9 +155,87 @@ err_unmount:
 	return err;
 }
 
-static int gadget_dir(const struct gadget_options *options, char dir[static PATH_MAX])
+/* The same of one that was joined as well; `udc` is of join_recover(). */
+static int remove_leftover(const struct gadget_options *options, char *udc)
 {
-	return attr_path(dir, "%s/usb_gadget/%s", options->configfs, options->name);
+	char dir[PATH_MAX], function[NAME_MAX + 1];
+	int err = join_recover(options, udc);
+
+	if (err == 0)
+		err = attr_path(dir, "%s/usb_gadget/%s", options->configfs, options->name);
+	if (err < 0)
+		return err;
+	/* Whose the gadget of that name is does not matter to one that joins another. */
+	if (options->join &&
+		tree_foreign_function(dir, options->name, function, sizeof(function)) > 0)
+		return functionfs_unmount_leftovers(options, options->join);
+	return remove_own(options, dir);
+}
+
+/* `udc`: what the gadget was bound to until a daemon was killed, and the kernel unbound it. */
+static int make_joined(struct gadget *g, const char *udc)
+{
+	int err = join_find(&g->options, &g->join);
+
+	if (err < 0)
+		return err;
+	if (udc[0] && !g->join.udc[0]) {
+		memcpy(g->join.udc, udc, UDC_NAME_SIZE);
+		g->unbound = true;
+	}
+	err = functionfs_unmount_leftovers(&g->options, g->options.join);
+	return err < 0 ? err : join_make(&g->options, &g->join);
+}
+
+static int make(struct gadget *g)
+{
+	char udc[UDC_NAME_SIZE];
+	int err = remove_leftover(&g->options, udc);
+
+	if (!g->options.join)
+		return err < 0 ? err : make_tree(g);
+	if (err == 0)
+		err = make_joined(g, udc);
+	if (err < 0 && udc[0]) {
+		memcpy(g->join.dir, g->dir, sizeof(g->dir));
+		memcpy(g->join.udc, udc, sizeof(udc));
+		join_bind_again(&g->join);
+	}
+	return err;
+}
+
+/* Removes the functions, and all else that is ours of the unbound gadget. */
+static int take_down(struct gadget *g, bool unmounted)
+{
+	int err;
+
+	if (!g->options.join) {
+		/* Not under a process that still has files of a lane open: the next start does. */
+		return unmounted ? tree_remove(g->dir) : 0;
+	}
+	err = join_leave(&g->options, &g->join, unmounted);
+	/* Old kernels have unbound it when the files of a lane were closed that it did not have. */
+	if (err == 0 && (g->unbound || !g->linked))
+		join_bind_again(&g->join);
+	return err;
+}
+
+const char *gadget_name(const struct gadget *g)
+{
+	return g->options.join ? g->options.join : g->options.name;
+}
+
+static int set_paths(struct gadget *g)
+{
+	const char *root = g->options.configfs, *name = gadget_name(g);
+	int err = attr_path(g->dir, "%s/usb_gadget/%s", root, name);
+
+	if (err == 0)
+		err = attr_path(g->udc_file, "%s/usb_gadget/%s/UDC", root, name);
+	if (err == 0)
+		err = attr_path(
+			g->join.config, "%s/usb_gadget/%s/configs/" BUILD_CONFIG, root, name);
+	return err;
 }
 
 int gadget_create(const struct gadget_options *options, struct gadget **gadget)
@@ -247,33 +251,30 @@ int gadget_create(const struct gadget_options *options, struct gadget **gadget)
 		return -ENOMEM;
 	}
 	g->options = *options;
-	err = gadget_dir(options, g->dir);
-	if (err == 0)
-		err = attr_path(g->udc_file, "%s/UDC", g->dir);
+	g->linked = !options->join;
+	err = set_paths(g);
 	if (err == 0)
 		err = kernel_prepare(options);
 	if (err < 0)
 		goto err_free;
-	g->lock = lock(options);
+	g->lock = lock_take(options);
 	if (g->lock < 0) {
 		err = g->lock;
 		goto err_free;
 	}
-	err = remove_leftover(options, g->dir);
-	if (err == 0)
-		err = make_tree(g);
+	err = make(g);
 	if (err < 0)
 		goto err_unlock;
 	err = mount_lanes(g);
 	if (err < 0)
-		goto err_remove_tree;
+		goto err_take_down;
 	*gadget = g;
 	return 0;
 
-err_remove_tree:
-	tree_remove(g->dir);
+err_take_down:
+	take_down(g, true);
 err_unlock:
-	unlock(options, g->lock);
+	lock_release(options, g->lock);
 err_free:
 	free(g);
 	return err;
@@ -284,92 +285,11 @@ const char *gadget_ffs_path(const struct gadget *g, unsigned int lane)
 	return lane < g->lanes ? g->ffs_paths[lane] : NULL;
 }
 
-const char *gadget_udc(const struct gadget *g)
-{
-	return g->udc;
-}
-
-/* Whether the controller that the UDC file names is there and driven. The kernel lets the name
- * stand when the controller vanishes. */
-static bool driven(const struct gadget *g, char udc[static UDC_NAME_SIZE])
-{
-	char function[NAME_MAX + 1];
-
-	return attr_read(g->udc_file, udc, UDC_NAME_SIZE) > 0 &&
-	       udc_exists(g->options.sysfs, udc) &&
-	       udc_read(g->options.sysfs, udc, "function", function, sizeof(function)) > 0;
-}
-
-bool gadget_bound(const struct gadget *g)
-{
-	char udc[UDC_NAME_SIZE];
-
-	return driven(g, udc);
-}
-
-/* What the kernel's refusal means. EBUSY, ENODEV and ENOTSUPP have stood for too few endpoints, in
- * different versions, and EBUSY also for a controller that was taken meanwhile. */
-static int bind_error(const struct gadget *g, const char *udc, int err)
-{
-	const struct gadget_options *o = &g->options;
-	char holder[NAME_MAX + 1];
-
-	if (!udc_exists(o->sysfs, udc))
-		return -ENODEV;
-	if (udc_holder(o->configfs, o->sysfs, udc, o->name, holder, sizeof(holder))) {
-		log_error("%s: taken by gadget %s", udc, holder);
-		return -EBUSY;
-	}
-	if (err != -EBUSY && err != -ENODEV && err != -KERNEL_ENOTSUPP && err != -ENOSPC) {
-		log_error(
-			"%s: cannot bind gadget %s: %s%s", udc, o->name, strerror(-err), hint(err));
-		return err;
-	}
-	log_write(g->lanes > 1 ? LOG_DEBUG : LOG_ERROR,
-		"%s: refuses gadget %s with %u lane%s: too few endpoints, or see the kernel's log",
-		udc, o->name, g->lanes, g->lanes > 1 ? "s" : "");
-	return -ENOSPC;
-}
-
-int gadget_bind(struct gadget *g, const char *udc)
-{
-	const struct gadget_options *o = &g->options;
-	char name[UDC_NAME_SIZE];
-	int err;
-
-	if (driven(g, name) && (!udc || strcmp(udc, name) == 0)) {
-		memcpy(g->udc, name, sizeof(g->udc));
-		return 0;
-	}
-	err = udc_choose(o->configfs, o->sysfs, udc, o->name, name);
-	if (err == 0)
-		err = gadget_unbind(g); /* also from a controller that has vanished */
-	if (err < 0)
-		return err;
-	err = attr_write(g->udc_file, name);
-	if (err < 0)
-		return bind_error(g, name, err);
-	memcpy(g->udc, name, sizeof(g->udc));
-	return 0;
-}
-
-int gadget_unbind(struct gadget *g)
-{
-	int err = attr_write(g->udc_file, "\n");
-
-	/* ENODEV: it was not bound. ENOENT: somebody has removed the gadget. */
-	if (err == 0 || err == -ENODEV || err == -ENOENT)
-		return 0;
-	log_error("%s: cannot unbind: %s", g->udc_file, strerror(-err));
-	return err;
-}
-
 /* Takes the lane's function out of the configuration. */
 static int unlink_function(const struct gadget *g, unsigned int lane)
 {
 	char path[PATH_MAX];
-	int err = attr_path(
-		path, "%s/configs/" BUILD_CONFIG "/ffs.%s%u", g->dir, g->options.name, lane);
+	int err = attr_path(path, "%s/ffs.%s%u", g->join.config, g->options.name, lane);
 
 	if (err == 0 && unlink(path) < 0 && errno != ENOENT)
 		err = -errno;
@@ -406,30 +326,35 @@ int gadget_drop_last_lane(struct gadget *g)
 int gadget_destroy(struct gadget *g)
 {
 	int first = gadget_unbind(g), err;
+	bool unmounted = first == 0;
 
 	while (g->lanes > 0) {
 		err = unmount_last(g);
+		unmounted = unmounted && err == 0;
 		first = first ? first : err;
 	}
-	/* Not under a process that still has files of a lane open: the next start removes it. */
-	if (first == 0)
-		first = tree_remove(g->dir);
-	unlock(&g->options, g->lock);
+	err = take_down(g, unmounted);
+	first = first ? first : err;
+	lock_release(&g->options, g->lock);
 	free(g);
 	return first;
 }
 
+void gadget_forget(struct gadget *g)
+{
+	for (unsigned int i = 0; i < g->lanes; i++)
+		free(g->ffs_paths[i]);
+	close(g->lock);
+	free(g);
+}
+
 int gadget_remove_leftover(const struct gadget_options *options)
 {
-	char dir[PATH_MAX];
-	int fd, err = gadget_dir(options, dir);
+	int fd = lock_take(options), err;
 
-	if (err < 0)
-		return err;
-	fd = lock(options);
 	if (fd < 0)
 		return fd;
-	err = remove_leftover(options, dir);
-	unlock(options, fd);
+	err = remove_leftover(options, NULL);
+	lock_release(options, fd);
 	return err;
 }

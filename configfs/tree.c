@@ -98,7 +98,7 @@ int tree_remove(const char *dir)
 	return first;
 }
 
-static bool is_our_function(const char *function, const char *name)
+bool tree_is_lane(const char *function, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -120,11 +120,115 @@ int tree_foreign_function(const char *dir, const char *name, char *function, siz
 	if (!functions)
 		return errno == ENOENT ? 0 : -errno;
 	while (!found && (entry = readdir(functions))) {
-		if (!is_directory(entry) || is_our_function(entry->d_name, name))
+		if (!is_directory(entry) || tree_is_lane(entry->d_name, name))
 			continue;
 		snprintf(function, size, "%s", entry->d_name);
 		found = 1;
 	}
 	closedir(functions);
 	return found;
+}
+
+static int walk(const char *dir, int (*select)(const struct dirent *), tree_visit *visit, void *arg)
+{
+	struct dirent **entries;
+	char path[PATH_MAX];
+	int count = scandir(dir, &entries, select, alphasort), result = 0;
+
+	if (count < 0)
+		return errno == ENOENT ? 0 : -errno;
+	for (int i = 0; i < count; i++) {
+		if (result == 0)
+			result = attr_path(path, "%s/%s", dir, entries[i]->d_name);
+		if (result == 0)
+			result = visit(arg, path, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return result;
+}
+
+int tree_gadgets(const char *root, tree_visit *visit, void *arg)
+{
+	return walk(root, is_directory, visit, arg);
+}
+
+int tree_functions(const char *dir, tree_visit *visit, void *arg)
+{
+	char path[PATH_MAX];
+	int err = attr_path(path, "%s/functions", dir);
+
+	return err < 0 ? err : walk(path, is_directory, visit, arg);
+}
+
+int tree_configs(const char *dir, tree_visit *visit, void *arg)
+{
+	char path[PATH_MAX];
+	int err = attr_path(path, "%s/configs", dir);
+
+	return err < 0 ? err : walk(path, is_directory, visit, arg);
+}
+
+int tree_os_configs(const char *dir, tree_visit *visit, void *arg)
+{
+	char path[PATH_MAX];
+	int err = attr_path(path, "%s/os_desc", dir);
+
+	return err < 0 ? err : walk(path, is_link, visit, arg);
+}
+
+struct link_walk {
+	tree_visit *visit;
+	void *arg;
+};
+
+static int walk_config(void *arg, const char *path, const char *name)
+{
+	const struct link_walk *links = arg;
+
+	return walk(path, is_link, links->visit, links->arg);
+}
+
+int tree_links(const char *dir, tree_visit *visit, void *arg)
+{
+	struct link_walk links = {visit, arg};
+
+	return tree_configs(dir, walk_config, &links);
+}
+
+struct removal {
+	const char *name; /* of the lanes */
+	int (*remove_entry)(const char *path);
+	int first; /* error */
+};
+
+static int remove_lane(void *arg, const char *path, const char *name)
+{
+	struct removal *removal = arg;
+	int err;
+
+	if (!tree_is_lane(name, removal->name))
+		return 0;
+	err = removal->remove_entry(path);
+	if (err == 0 || err == -ENOENT)
+		return 0;
+	log_error("%s: cannot remove: %s", path, strerror(-err));
+	removal->first = removal->first ? removal->first : err;
+	return 0;
+}
+
+int tree_unlink_lanes(const char *dir, const char *name)
+{
+	struct removal removal = {name, remove_link, 0};
+	int err = tree_links(dir, remove_lane, &removal);
+
+	return removal.first ? removal.first : err;
+}
+
+int tree_remove_lanes(const char *dir, const char *name)
+{
+	struct removal removal = {name, remove_directory, 0};
+	int err = tree_functions(dir, remove_lane, &removal);
+
+	return removal.first ? removal.first : err;
 }

@@ -111,8 +111,9 @@ static int check_free(const char *configfs, const char *sysfs, const char *name,
 
 	if (!udc_holder(configfs, sysfs, name, except, holder, sizeof(holder)))
 		return 0;
-	log_error("%s: taken by gadget %s; unbind it or name another controller with --udc", name,
-		holder);
+	log_error("%s: taken by gadget %s; share it with --join, unbind it, or name another "
+		  "controller with --udc",
+		name, holder);
 	return -EBUSY;
 }
 

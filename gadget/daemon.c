@@ -1,96 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's life: set-up, one loop over all lanes, clean-up. */
+/* The daemon's life: set-up, looking after the worker and the controller, clean-up.
+ *
+ * This process keeps every ep0 open and takes nothing from the host: that the worker does. */
 #include "gadget/daemon.h"
 
 #include "configfs/udc.h"
 #include "core/log.h"
 #include "gadget/clock.h"
-#include "gadget/lane.h"
+#include "gadget/ep0.h"
 #include "gadget/notify.h"
+#include "gadget/signals.h"
+#include "gadget/worker.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define UDC_RETRY_MS 1000 /* how often a controller that is not there yet is looked for */
-#define SHUTDOWN_MS  300  /* how long sessions get to hear that the daemon ends */
+#define UDC_RETRY_MS	1000 /* how often a controller that is not there yet is looked for */
+#define WORKER_LIFE_MS	5000 /* a worker that dies earlier is not replaced at once */
+#define WORKER_RETRY_MS 1000
 
 struct daemon {
 	const struct daemon_options *options;
 	struct gadget *gadget; /* NULL with ffs_dirs */
-	struct children *children;
-	struct lane *lanes[DAEMON_LANES_MAX];
+	struct lane_source lanes[SERVE_LANES_MAX];
 	unsigned int lane_count;
+	struct worker worker;
 	int signals;
-	bool addresses_checked; /* since the gadget was bound */
-	bool waiting;		/* for a controller; said so */
-	uint64_t bind_ms;	/* when to try to bind again, UINT64_MAX: not */
+	bool waiting;	    /* for a controller; said so */
+	uint64_t bind_ms;   /* when to try to bind again, UINT64_MAX: not */
+	uint64_t worker_ms; /* when to start a worker, UINT64_MAX: not */
+	bool in_worker;	    /* this is the new process */
 	bool ending;
 };
 
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	signal(SIGPIPE, SIG_IGN);
-	int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-static void take_signals(struct daemon *d)
-{
-	struct signalfd_siginfo info;
-
-	while (read(d->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo != SIGCHLD) {
-			log_info("%s: ending", strsignal((int)info.ssi_signo));
-			d->ending = true;
-		}
-	}
-}
-
 static void close_last_lane(struct daemon *d)
 {
-	lane_close(d->lanes[--d->lane_count]);
-}
-
-static const char *lane_dir(const struct daemon *d, unsigned int i)
-{
-	return d->gadget ? gadget_ffs_path(d->gadget, i) : d->options->ffs_dirs[i];
+	close(d->lanes[--d->lane_count].ep0);
 }
 
 static int open_lanes(struct daemon *d)
 {
 	unsigned int count = d->gadget ? d->options->gadget.lanes : d->options->ffs_dir_count;
-	int err;
+	struct lane_source *lane;
 
-	while (d->lane_count < count) {
-		err = lane_open(lane_dir(d, d->lane_count), d->lane_count, d->children,
-			&d->lanes[d->lane_count]);
-		if (err < 0)
-			return err;
-		d->lane_count++;
+	for (; d->lane_count < count; d->lane_count++) {
+		lane = &d->lanes[d->lane_count];
+		lane->dir = d->gadget ? gadget_ffs_path(d->gadget, d->lane_count)
+				      : d->options->ffs_dirs[d->lane_count];
+		lane->ep0 = ep0_open(lane->dir);
+		if (lane->ep0 < 0)
+			return lane->ep0;
 	}
 	return 0;
 }
 
-/* Takes the last lane out of the unbound gadget. */
-static int drop_lane(struct daemon *d, const char *why)
+/* Takes lanes out of the unbound gadget, until `count` are left. */
+static int drop_lanes(struct daemon *d, unsigned int count, const char *why)
 {
-	log_warning("%s: going on with %u lanes", why, d->lane_count - 1);
-	close_last_lane(d);
-	return gadget_drop_last_lane(d->gadget);
+	int err = 0;
+
+	log_warning("%s: going on with %u lanes", why, count);
+	while (err == 0 && d->lane_count > count) {
+		close_last_lane(d);
+		err = gadget_drop_last_lane(d->gadget);
+	}
+	return err;
 }
 
 /* Binds, with fewer lanes if the controller has not endpoints for all. -ENODEV: no controller. */
@@ -98,12 +76,11 @@ static int bind_gadget(struct daemon *d)
 {
 	int err;
 
-	d->addresses_checked = false;
 	for (;;) {
 		err = gadget_bind(d->gadget, d->options->udc);
 		if (err != -ENOSPC || d->lane_count == 1)
 			return err;
-		err = drop_lane(d, "the controller has too few endpoints");
+		err = drop_lanes(d, d->lane_count - 1, "the controller has too few endpoints");
 		if (err < 0)
 			return err;
 	}
@@ -128,159 +105,140 @@ static int try_bind(struct daemon *d, uint64_t now_ms)
 	}
 	if (err == 0) {
 		d->waiting = false;
-		log_info("%s: bound to %s, %u lanes", d->options->gadget.name,
+		log_info("gadget %s: bound to %s, %u lanes", gadget_name(d->gadget),
 			gadget_udc(d->gadget), d->lane_count);
 		notify("STATUS=Serving");
+		if (d->worker.pid == 0)
+			d->worker_ms = now_ms;
 	}
 	return err;
-}
-
-static bool all_lanes_enabled(const struct daemon *d)
-{
-	for (unsigned int i = 0; i < d->lane_count; i++) {
-		if (!lane_enabled(d->lanes[i]))
-			return false;
-	}
-	return true;
-}
-
-/* Some controllers give one address to two endpoints when they run out: data would cross lanes. */
-static bool addresses_distinct(struct daemon *d)
-{
-	uint8_t seen[2 * DAEMON_LANES_MAX];
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < d->lane_count; i++, n += 2) {
-		if (lane_addresses(d->lanes[i], &seen[n], &seen[n + 1]) < 0)
-			return true; /* disabled meanwhile: looked at again after the next ENABLE */
-	}
-	d->addresses_checked = true;
-	for (unsigned int i = 0; i < n; i++) {
-		if (memchr(seen, seen[i], i))
-			return false;
-	}
-	return true;
-}
-
-static int check_addresses(struct daemon *d, uint64_t now_ms)
-{
-	int err;
-
-	if (d->addresses_checked || !all_lanes_enabled(d) || addresses_distinct(d))
-		return 0;
-	if (!d->gadget || d->lane_count == 1) {
-		log_error("the controller gave one address to two endpoints");
-		return -ENOSPC;
-	}
-	err = gadget_unbind(d->gadget);
-	if (err == 0)
-		err = drop_lane(d, "the controller gave one address to two endpoints");
-	return err < 0 ? err : try_bind(d, now_ms);
 }
 
 /* The controller vanished (a driver was unbound, a role switched) and may come back. An unbinding
  * by hand, with the controller still there, is the administrator's will and stays. */
 static void watch_controller(struct daemon *d, uint64_t now_ms)
 {
-	if (!d->gadget || d->bind_ms != UINT64_MAX || lane_bound(d->lanes[0]))
+	if (!d->gadget || d->bind_ms != UINT64_MAX || gadget_bound(d->gadget))
 		return;
 	if (!udc_exists(d->options->gadget.sysfs, gadget_udc(d->gadget)))
 		d->bind_ms = now_ms + UDC_RETRY_MS;
 }
 
-static uint64_t next_deadline(const struct daemon *d)
+/* Runs the worker to its end when it returns 1: this is the new process. */
+static int start_worker(struct daemon *d)
 {
-	uint64_t next = children_deadline(d->children), lane;
+	struct serve_options serve = {
+		.lanes = d->lanes, .count = d->lane_count, .command = d->options->command};
+	int err = worker_start(&d->worker, &serve.unbound);
 
-	if (d->bind_ms < next)
-		next = d->bind_ms;
-	for (unsigned int i = 0; i < d->lane_count; i++) {
-		lane = lane_deadline(d->lanes[i]);
-		if (lane < next)
-			next = lane;
+	d->worker_ms = UINT64_MAX;
+	if (err < 0) {
+		log_error("worker: cannot be started now: %s", strerror(-err));
+		d->worker_ms = clock_ms() + WORKER_RETRY_MS;
 	}
-	return next;
-}
-
-static int timeout_until(uint64_t deadline_ms)
-{
-	uint64_t now_ms = clock_ms();
-
-	if (deadline_ms == UINT64_MAX)
-		return -1;
-	if (deadline_ms <= now_ms)
+	if (err <= 0)
 		return 0;
-	return deadline_ms - now_ms > 60000 ? 60000 : (int)(deadline_ms - now_ms);
-}
-
-/* Waits until something can be done or the deadline, and does it. */
-static int daemon_step(struct daemon *d, uint64_t deadline_ms)
-{
-	struct pollfd fds[1 + DAEMON_LANES_MAX * LANE_POLLFDS];
-	unsigned int lanes = d->lane_count;
-	uint64_t now_ms;
-	int err;
-
-	fds[0] = (struct pollfd){.fd = d->signals, .events = POLLIN};
-	for (unsigned int i = 0; i < lanes; i++)
-		lane_poll(d->lanes[i], &fds[1 + i * LANE_POLLFDS]);
-	if (poll(fds, 1 + lanes * LANE_POLLFDS, timeout_until(deadline_ms)) < 0 && errno != EINTR)
-		return -errno;
-	if (fds[0].revents)
-		take_signals(d);
-	now_ms = clock_ms();
-	children_tick(d->children, now_ms);
-	for (unsigned int i = 0; i < lanes; i++) {
-		err = lane_process(d->lanes[i], &fds[1 + i * LANE_POLLFDS], now_ms);
-		if (err < 0)
-			return err;
-	}
-	return 0;
-}
-
-static int daemon_loop(struct daemon *d)
-{
-	uint64_t now_ms;
-	int err = 0;
-
-	while (err == 0 && !d->ending) {
-		err = daemon_step(d, next_deadline(d));
-		if (err < 0)
-			break;
-		now_ms = clock_ms();
-		err = check_addresses(d, now_ms);
-		watch_controller(d, now_ms);
-		if (err == 0 && now_ms >= d->bind_ms)
-			err = try_bind(d, now_ms);
-	}
+	d->in_worker = true;
+	close(d->signals);
+	d->signals = -1;
+	err = serve_run(&serve);
+	close(serve.unbound);
 	return err;
 }
 
-/* Tells the hosts of open sessions, for as long as that takes but not longer. */
-static void daemon_shutdown(struct daemon *d)
+/* Endpoints of the other lanes have addresses that these have. */
+static int keep_lanes(struct daemon *d, unsigned int count, uint64_t now_ms)
 {
-	uint64_t deadline_ms = clock_ms() + SHUTDOWN_MS;
-	bool busy = d->lane_count > 0;
+	static const char why[] = "the controller gave one address to two endpoints";
+	int err;
 
-	for (unsigned int i = 0; i < d->lane_count; i++)
-		lane_shutdown(d->lanes[i]);
-	while (busy && clock_ms() < deadline_ms && daemon_step(d, deadline_ms) == 0) {
-		busy = false;
-		for (unsigned int i = 0; i < d->lane_count; i++)
-			busy = busy || lane_busy(d->lanes[i]);
+	if (!d->gadget) {
+		log_error("%s", why);
+		return -ENOSPC;
 	}
+	err = gadget_unbind(d->gadget);
+	if (err == 0)
+		err = drop_lanes(d, count, why);
+	return err < 0 ? err : try_bind(d, now_ms);
+}
+
+/* Another worker takes over, unless this one has given up for a cause that it said. */
+static int replace_worker(struct daemon *d, int status, uint64_t now_ms)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SERVE_FAILED)
+		return -EIO;
+	if (WIFEXITED(status) && WEXITSTATUS(status) > SERVE_FEWER)
+		return keep_lanes(d, (unsigned int)(WEXITSTATUS(status) - SERVE_FEWER), now_ms);
+	if (WIFSIGNALED(status))
+		log_error("worker: ended by signal %d (%s); another one takes over",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_warning("worker: ended with status %d; another one takes over",
+			WEXITSTATUS(status));
+	d->worker_ms = now_ms;
+	if (now_ms - d->worker.started_ms < WORKER_LIFE_MS)
+		d->worker_ms += WORKER_RETRY_MS;
+	watch_controller(d, now_ms); /* what the dead one cannot tell */
+	return 0;
+}
+
+static void take_signals(struct daemon *d)
+{
+	int number;
+
+	while ((number = signals_next(d->signals)) > 0) {
+		if (number == SIGCHLD)
+			continue;
+		log_info("%s: ending", strsignal(number));
+		d->ending = true;
+	}
+}
+
+static int daemon_wait(struct daemon *d)
+{
+	struct pollfd fds[] = {
+		{.fd = d->signals, .events = POLLIN},
+		{.fd = d->worker.unbound, .events = POLLIN},
+	};
+	uint64_t next = d->bind_ms < d->worker_ms ? d->bind_ms : d->worker_ms, now_ms;
+	int status;
+
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), clock_timeout(next)) < 0 && errno != EINTR)
+		return -errno;
+	take_signals(d);
+	now_ms = clock_ms();
+	if (worker_unbound(&d->worker))
+		watch_controller(d, now_ms);
+	if (worker_ended(&d->worker, &status) && !d->ending)
+		return replace_worker(d, status, now_ms);
+	return 0;
+}
+
+/* Returns 0 at the end or a negative errno; in the worker a status. */
+static int daemon_loop(struct daemon *d)
+{
+	int err = 0;
+
+	while (err == 0 && !d->ending) {
+		if (clock_ms() >= d->bind_ms)
+			err = try_bind(d, clock_ms());
+		if (err == 0 && clock_ms() >= d->worker_ms)
+			err = start_worker(d);
+		if (err == 0 && !d->in_worker)
+			err = daemon_wait(d);
+		if (d->in_worker)
+			break;
+	}
+	return err;
 }
 
 static int daemon_start(struct daemon *d)
 {
 	int err;
 
-	d->signals = open_signals();
+	d->signals = signals_open((const int[]){SIGTERM, SIGINT, SIGHUP, SIGCHLD, 0});
 	if (d->signals < 0)
 		return d->signals;
-	d->children = children_new(d->options->command);
-	if (!d->children)
-		return -ENOMEM;
 	if (d->options->ffs_dir_count == 0) {
 		err = gadget_create(&d->options->gadget, &d->gadget);
 		if (err < 0)
@@ -288,30 +246,46 @@ static int daemon_start(struct daemon *d)
 	}
 	err = open_lanes(d);
 	if (err == 0 && d->gadget)
-		err = try_bind(d, clock_ms());
+		return try_bind(d, clock_ms());
+	d->worker_ms = clock_ms();
 	return err;
+}
+
+/* The new process has got all that the daemon has, which is not its own. */
+static int leave_worker(struct daemon *d, int status)
+{
+	while (d->lane_count > 0)
+		close_last_lane(d);
+	if (d->gadget)
+		gadget_forget(d->gadget);
+	return status;
 }
 
 int daemon_run(const struct daemon_options *options)
 {
-	struct daemon d = {.options = options, .signals = -1, .bind_ms = UINT64_MAX};
+	struct daemon d = {.options = options,
+		.worker = {.unbound = -1},
+		.signals = -1,
+		.bind_ms = UINT64_MAX,
+		.worker_ms = UINT64_MAX};
 	int err = daemon_start(&d);
 
 	if (err == 0) {
 		notify("READY=1");
 		err = daemon_loop(&d);
+		if (d.in_worker)
+			return leave_worker(&d, err);
 	}
 	notify("STOPPING=1");
 	if (err < 0)
 		log_error("ending: %s", strerror(-err));
-	daemon_shutdown(&d);
+	worker_stop(&d.worker);
 	if (d.gadget)
 		gadget_unbind(d.gadget);
 	while (d.lane_count > 0)
 		close_last_lane(&d);
 	if (d.gadget)
 		gadget_destroy(d.gadget);
-	children_free(d.children);
 	if (d.signals >= 0)
 		close(d.signals);
 	return err;

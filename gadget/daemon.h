@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon: makes the gadget, runs its lanes, takes the gadget away again. */
+/* The daemon: makes or joins the gadget, keeps it while a worker serves its lanes, takes it away.
+ */
 #ifndef GADGET_DAEMON_H
 #define GADGET_DAEMON_H
 
 #include "configfs/gadget.h"
-
-#define DAEMON_LANES_MAX 8 /* 16 endpoints: more than any controller known to us has */
+#include "gadget/serve.h"
 
 struct daemon_options {
 	struct gadget_options gadget; /* unused when ffs_dirs are given */
@@ -13,12 +13,13 @@ struct daemon_options {
 	char *const *command;	      /* of the process behind a session, NULL at its end */
 	/* Mounted FunctionFS instances that somebody else puts into a gadget: configfs is then not
 	 * touched. */
-	const char *ffs_dirs[DAEMON_LANES_MAX];
+	const char *ffs_dirs[SERVE_LANES_MAX];
 	unsigned int ffs_dir_count;
 };
 
 /* Runs until SIGTERM, SIGINT or SIGHUP. Returns 0 after a clean end, or a negative errno, having
- * logged the cause; in both cases nothing of the gadget is left. */
+ * logged the cause; in both cases nothing of ours is left of the gadget. Returns as well in each
+ * process that it has forked, with the status that it has to exit with. */
 int daemon_run(const struct daemon_options *options);
 
 #endif

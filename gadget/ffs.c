@@ -3,15 +3,13 @@
 #include "gadget/ffs.h"
 
 #include "core/log.h"
-#include "gadget/descriptors.h"
+#include "gadget/ep0.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/usb/ch9.h>
 #include <linux/usb/functionfs.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -72,48 +70,9 @@ static long aio_take(aio_context_t context, struct io_event *events, long max)
 	return syscall(SYS_io_getevents, context, 0L, max, events, &now);
 }
 
-static int write_all(int fd, const uint8_t *data, size_t len)
-{
-	ssize_t n = write(fd, data, len);
-
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EIO;
-}
-
-/* Without OS descriptors the gadget still works everywhere but on Windows. */
-static int write_descriptors(int ep0)
-{
-	static const enum os_descriptors attempts[] = {OS_DESC_0100, OS_DESC_0001, OS_DESC_NONE};
-	uint8_t buffer[DESCRIPTORS_MAX];
-	int err = -EINVAL;
-
-	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]) && err == -EINVAL; i++)
-		err = write_all(ep0, buffer, descriptors_build(buffer, attempts[i]));
-	if (err < 0)
-		return err;
-	return write_all(ep0, buffer, descriptors_build_strings(buffer));
-}
-
-static int open_file(const char *dir, const char *name)
-{
-	char path[4096];
-	int fd, n;
-
-	n = snprintf(path, sizeof(path), "%s/%s", dir, name);
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return -ENAMETOOLONG;
-	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0) {
-		fd = -errno;
-		log_error("%s: %s", path, strerror(-fd));
-	}
-	return fd;
-}
-
 static int open_endpoint(struct endpoint *ep, const char *dir, const char *name)
 {
-	ep->fd = open_file(dir, name);
+	ep->fd = ep0_open_file(dir, name);
 	if (ep->fd < 0)
 		return ep->fd;
 	for (unsigned int i = 0; i < FFS_DEPTH; i++) {
@@ -132,51 +91,6 @@ static void close_endpoint(struct endpoint *ep)
 		free(ep->slots[i].buffer);
 }
 
-int ffs_open(const char *dir, size_t receive_size, size_t send_size, struct ffs **result)
-{
-	struct ffs *ffs = calloc(1, sizeof(*ffs));
-	int err;
-
-	if (!ffs)
-		return -ENOMEM;
-	ffs->out.size = receive_size;
-	ffs->in.size = send_size;
-	ffs->ep0 = ffs->completion = ffs->out.fd = ffs->in.fd = -1;
-	err = aio_setup(2 * FFS_DEPTH, &ffs->aio);
-	if (err < 0) {
-		log_error("AIO: %s (%s)", strerror(-err),
-			err == -EAGAIN ? "see the sysctl fs.aio-max-nr"
-				       : "the kernel needs CONFIG_AIO");
-		goto err_close;
-	}
-	ffs->completion = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (ffs->completion < 0) {
-		err = -errno;
-		goto err_close;
-	}
-	err = ffs->ep0 = open_file(dir, "ep0");
-	if (err < 0)
-		goto err_close;
-	err = write_descriptors(ffs->ep0);
-	if (err == -ESRCH)
-		err = -EBUSY; /* another program has written them, and serves the instance */
-	if (err < 0) {
-		log_error("%s/ep0: descriptors refused: %s", dir, strerror(-err));
-		goto err_close;
-	}
-	err = open_endpoint(&ffs->out, dir, "ep1");
-	if (err == 0)
-		err = open_endpoint(&ffs->in, dir, "ep2");
-	if (err < 0)
-		goto err_close;
-	*result = ffs;
-	return 0;
-
-err_close:
-	ffs_close(ffs);
-	return err;
-}
-
 /* io_destroy cancels what is in flight and waits for it, so buffers are freed after it. */
 void ffs_close(struct ffs *ffs)
 {
@@ -186,8 +100,6 @@ void ffs_close(struct ffs *ffs)
 		syscall(SYS_io_destroy, ffs->aio);
 	close_endpoint(&ffs->out);
 	close_endpoint(&ffs->in);
-	if (ffs->ep0 >= 0)
-		close(ffs->ep0);
 	if (ffs->completion >= 0)
 		close(ffs->completion);
 	free(ffs);
@@ -442,4 +354,59 @@ int ffs_addresses(const struct ffs *ffs, uint8_t *out, uint8_t *in)
 		return -errno;
 	*in = desc.bEndpointAddress;
 	return 0;
+}
+
+/* A process that served the lane before may have read ENABLE and died: its successor sees by the
+ * endpoint whether it is enabled. What it died over comes again or is not missed: a request that it
+ * read but did not answer is refused. */
+static void take_over(struct ffs *ffs)
+{
+	struct pollfd p = {.fd = ffs->ep0, .events = POLLOUT};
+	uint8_t out, in;
+
+	/* Only with such a request ep0 can be written. Reading none of it refuses one that asks for
+	 * data; any other one ends as soon as the host has sent its data or gives up. */
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) && read(ffs->ep0, NULL, 0) < 0)
+		log_debug("ep0: a request that was not answered: %s", strerror(errno));
+	if (ffs_addresses(ffs, &out, &in) < 0)
+		return;
+	ffs->enabled = true;
+	start_reads(ffs);
+}
+
+int ffs_open(int ep0, const char *dir, size_t receive_size, size_t send_size, struct ffs **result)
+{
+	struct ffs *ffs = calloc(1, sizeof(*ffs));
+	int err;
+
+	if (!ffs)
+		return -ENOMEM;
+	ffs->ep0 = ep0;
+	ffs->out.size = receive_size;
+	ffs->in.size = send_size;
+	ffs->completion = ffs->out.fd = ffs->in.fd = -1;
+	err = aio_setup(2 * FFS_DEPTH, &ffs->aio);
+	if (err < 0) {
+		log_error("AIO: %s (%s)", strerror(-err),
+			err == -EAGAIN ? "see the sysctl fs.aio-max-nr"
+				       : "the kernel needs CONFIG_AIO");
+		goto err_close;
+	}
+	ffs->completion = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (ffs->completion < 0) {
+		err = -errno;
+		goto err_close;
+	}
+	err = open_endpoint(&ffs->out, dir, "ep1");
+	if (err == 0)
+		err = open_endpoint(&ffs->in, dir, "ep2");
+	if (err < 0)
+		goto err_close;
+	take_over(ffs);
+	*result = ffs;
+	return 0;
+
+err_close:
+	ffs_close(ffs);
+	return err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One FunctionFS instance: its ep0 and its two bulk endpoints with several transfers in flight.
+/* One FunctionFS instance: its events and its two bulk endpoints with several transfers in flight.
  *
  * Endpoints are driven with Linux AIO: a blocking read cannot be interrupted safely, and one
  * transfer at a time reaches a third of the speed. Nothing here blocks. */
@@ -24,12 +24,13 @@ struct ffs_transfer {
 
 struct ffs;
 
-/* Opens the instance mounted on `dir`, writes descriptors and strings and opens the endpoints. The
- * sizes are those of the buffers of transfers from and to the host in bytes, multiples of 1024.
- * Returns 0 and *ffs, owned by the caller, or a negative errno, having logged what failed. */
-int ffs_open(const char *dir, size_t receive_size, size_t send_size, struct ffs **ffs);
+/* Serves the instance mounted on `dir` whose `ep0` was opened by ep0_open() and stays the caller's:
+ * opens the endpoints, which another process may have served before. The sizes are those of the
+ * buffers of transfers from and to the host in bytes, multiples of 1024. Returns 0 and *ffs, owned
+ * by the caller, or a negative errno, having logged what failed. */
+int ffs_open(int ep0, const char *dir, size_t receive_size, size_t send_size, struct ffs **ffs);
 
-/* Closes everything. When the last ep0 of a gadget closes, the kernel unbinds the gadget. */
+/* Closes the endpoints. */
 void ffs_close(struct ffs *ffs);
 
 /* To poll for POLLIN: ep0 (then call ffs_next_event), and completions (then ffs_complete). */

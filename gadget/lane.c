@@ -29,10 +29,12 @@ struct lane {
 	/* The session's HELLO arrived in a transfer that was started before ENABLE was read: what
 	 * follows in such transfers is of the same session. */
 	bool opened_stale;
-	bool bound;
+	bool bound; /* or not told */
+	unsigned int bindings;
 };
 
-int lane_open(const char *dir, unsigned int index, struct children *children, struct lane **result)
+int lane_open(const struct lane_source *source, unsigned int index, struct children *children,
+	struct lane **result)
 {
 	const struct board_config config = {
 		.max_transfer = LANE_RECEIVE,
@@ -46,10 +48,11 @@ int lane_open(const char *dir, unsigned int index, struct children *children, st
 	if (!lane)
 		return -ENOMEM;
 	lane->index = index;
+	lane->bound = true;
 	lane->children = children;
 	lane->session = board_session_new(&config);
 	if (lane->session)
-		err = ffs_open(dir, LANE_RECEIVE, LANE_SEND, &lane->ffs);
+		err = ffs_open(source->ep0, source->dir, LANE_RECEIVE, LANE_SEND, &lane->ffs);
 	if (err < 0) {
 		lane_close(lane);
 		return err;
@@ -113,6 +116,7 @@ static int lane_events(struct lane *lane)
 			break;
 		case FFS_BIND:
 			lane->bound = true;
+			lane->bindings++;
 			break;
 		case FFS_UNBIND:
 			lane->bound = false;
@@ -328,6 +332,11 @@ bool lane_enabled(const struct lane *lane)
 bool lane_bound(const struct lane *lane)
 {
 	return lane->bound;
+}
+
+unsigned int lane_bindings(const struct lane *lane)
+{
+	return lane->bindings;
 }
 
 int lane_addresses(const struct lane *lane, uint8_t *out, uint8_t *in)

@@ -13,11 +13,18 @@
 
 struct lane;
 
-/* Opens the FunctionFS instance mounted on `dir`. `index` names the lane in the log. Returns 0 and
- * *lane, or a negative errno, having logged the cause. */
-int lane_open(const char *dir, unsigned int index, struct children *children, struct lane **lane);
+/* What a lane is made of: a mounted FunctionFS instance and its ep0, see ep0_open(). */
+struct lane_source {
+	const char *dir;
+	int ep0;
+};
 
-/* Ends the session, if any, without telling the host, and closes the files. */
+/* Serves a lane, as ffs_open() does. `index` names it in the log. Returns 0 and *lane, or a
+ * negative errno, having logged the cause. */
+int lane_open(const struct lane_source *source, unsigned int index, struct children *children,
+	struct lane **lane);
+
+/* Ends the session, if any, without telling the host, and closes the endpoints. */
 void lane_close(struct lane *lane);
 
 /* Fills what the lane waits for into LANE_POLLFDS entries, unused ones with fd -1. */
@@ -35,8 +42,11 @@ uint64_t lane_deadline(const struct lane *lane);
 void lane_shutdown(struct lane *lane);
 bool lane_busy(const struct lane *lane);
 
-/* True while the gadget is bound to a controller, as far as ep0 has told. */
+/* False once ep0 has told that the gadget was unbound, until it is bound again. */
 bool lane_bound(const struct lane *lane);
+
+/* Counts how often ep0 has told that the gadget was bound. */
+unsigned int lane_bindings(const struct lane *lane);
 
 /* True once the host has configured the device; then the endpoint addresses are known. */
 bool lane_enabled(const struct lane *lane);

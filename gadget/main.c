@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bpfd-gadget: reads the options and runs the daemon. */
+#include "configfs/attr.h"
 #include "configfs/gadget.h"
 #include "configfs/serial.h"
 #include "core/log.h"
@@ -29,6 +30,7 @@ enum {
 	OPT_BPFD,
 	OPT_BPFD_ARGS,
 	OPT_CONFIG,
+	OPT_JOIN,
 	OPT_FFS_DIR,
 	OPT_CONFIGFS,
 	OPT_CHECK,
@@ -50,6 +52,8 @@ static const struct option_spec option_table[] = {
 	{OPT_BPFD, "bpfd", "PATH", "program to run for a session (default bpfd, of $PATH)"},
 	{OPT_BPFD_ARGS, "bpfd-args", "TEXT", "its arguments, separated by blanks"},
 	{OPT_CONFIG, "config", "FILE", "read settings from FILE (default " SETTINGS_PATH ")"},
+	{OPT_JOIN, "join", "GADGET",
+		"add the lanes to this gadget of somebody else, unbinding it once"},
 	{OPT_FFS_DIR, "ffs-dir", "DIR",
 		"use this mounted FunctionFS instance, leave configfs alone; repeat for lanes"},
 	{OPT_CONFIGFS, "configfs", "DIR", "configfs mount point (default /sys/kernel/config)"},
@@ -61,10 +65,13 @@ static const struct option_spec option_table[] = {
 struct command_line {
 	struct daemon_options daemon;
 	const char *bpfd, *bpfd_args;
-	const char *config; /* NULL: the default one, if it is there */
-	bool in_file;	    /* what is taken comes from it */
-	int dirs_in_file;   /* how many FunctionFS instances it has named */
-	int action;	    /* 0, OPT_CHECK or OPT_REMOVE */
+	const char *config;	     /* NULL: the default one, if it is there */
+	bool in_file;		     /* what is taken comes from it */
+	int dirs_in_file;	     /* how many FunctionFS instances it has named */
+	char join[2 * NAME_MAX + 2]; /* gadget and configuration */
+	bool join_in_file;
+	bool identity; /* a serial number or an id was given */
+	int action;    /* 0, OPT_CHECK or OPT_REMOVE */
 	enum log_level level;
 };
 
@@ -104,10 +111,33 @@ static int take_ffs_dir(struct command_line *line)
 		daemon->ffs_dir_count = 0;
 		line->dirs_in_file = 0;
 	}
+	if (!line->in_file && line->join_in_file)
+		daemon->gadget.join = NULL;
 	line->dirs_in_file += line->in_file;
-	if (daemon->ffs_dir_count == DAEMON_LANES_MAX)
+	if (daemon->ffs_dir_count == SERVE_LANES_MAX)
 		return bad_value("ffs-dir", "too many lanes");
 	daemon->ffs_dirs[daemon->ffs_dir_count++] = optarg;
+	return 0;
+}
+
+static int take_join(struct command_line *line)
+{
+	struct gadget_options *gadget = &line->daemon.gadget;
+	char *slash;
+
+	if (strlen(optarg) >= sizeof(line->join))
+		return bad_value("join", "too long");
+	strcpy(line->join, optarg);
+	slash = strchr(line->join, '/');
+	if (slash)
+		*slash++ = '\0';
+	if (!attr_is_name(line->join) || (slash && !attr_is_name(slash)))
+		return bad_value("join", "not GADGET or GADGET/CONFIGURATION");
+	if (!line->in_file && line->dirs_in_file)
+		line->daemon.ffs_dir_count = 0;
+	line->join_in_file = line->in_file;
+	gadget->join = line->join;
+	gadget->join_config = slash;
 	return 0;
 }
 
@@ -117,12 +147,13 @@ static int take_option(struct command_line *line, int id)
 	struct gadget_options *gadget = &line->daemon.gadget;
 	uint64_t value;
 
+	line->identity |= id == OPT_SERIAL || id == OPT_VENDOR || id == OPT_PRODUCT;
 	switch (id) {
 	case OPT_UDC:
 		line->daemon.udc = optarg;
 		return 0;
 	case OPT_LANES:
-		if (take_number("lanes", 1, DAEMON_LANES_MAX, &value) < 0)
+		if (take_number("lanes", 1, SERVE_LANES_MAX, &value) < 0)
 			return -EINVAL;
 		gadget->lanes = (unsigned int)value;
 		return 0;
@@ -146,6 +177,8 @@ static int take_option(struct command_line *line, int id)
 			return bad_value("config", "not in a configuration file");
 		line->config = optarg;
 		return 0;
+	case OPT_JOIN:
+		return take_join(line);
 	case OPT_FFS_DIR:
 		return take_ffs_dir(line);
 	case OPT_CONFIGFS:
@@ -212,7 +245,11 @@ static int run_daemon(struct command_line *line, int argc, char **argv)
 	char **command;
 	int err;
 
-	if (!line->daemon.gadget.serial && line->daemon.ffs_dir_count == 0) {
+	if (line->daemon.gadget.join && line->identity)
+		log_warning("--serial, --vendor-id, --product-id: not used, gadget %s has its own",
+			line->daemon.gadget.join);
+	if (!line->daemon.gadget.serial && !line->daemon.gadget.join &&
+		line->daemon.ffs_dir_count == 0) {
 		err = serial_find(&line->daemon.gadget, serial);
 		if (err < 0)
 			return err;
@@ -281,13 +318,15 @@ int main(int argc, char **argv)
 	if (line.action && optind < argc) {
 		log_error("%s: unexpected argument", argv[optind]);
 		err = 2;
+	} else if (line.daemon.gadget.join && line.daemon.ffs_dir_count) {
+		log_error("--join and --ffs-dir: one of them");
+		err = 2;
 	} else if (line.action == OPT_CHECK)
 		err = gadget_check(&line.daemon.gadget, stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 	else if (line.action == OPT_REMOVE)
 		err = gadget_remove_leftover(&line.daemon.gadget) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	else
-		err = run_daemon(&line, argc - optind, argv + optind) < 0 ? EXIT_FAILURE
-									  : EXIT_SUCCESS;
+		err = run_daemon(&line, argc - optind, argv + optind);
 	free(text);
-	return err;
+	return err < 0 ? EXIT_FAILURE : err;
 }

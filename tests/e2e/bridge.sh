@@ -258,7 +258,7 @@ check_lost()
 check_silence()
 {
 	start_stream --lease 2
-	kill -STOP "$GADGET_PID"
+	kill -STOP "$(worker_pid)"
 	end_stream
 	check "the board falls silent: 255" test "$status" = 255
 	check "the board falls silent: says so" says "not heard for the lease of 2 s"
@@ -267,7 +267,7 @@ check_silence()
 	check "the board does not answer: 255" test "$status" = 255
 	check "the board does not answer: says so" says "does not answer"
 	check "the board does not answer: ends soon" test $SECONDS -lt 15
-	kill -CONT "$GADGET_PID"
+	kill -CONT "$(worker_pid)"
 	works_again "the board woke up"
 
 	start_stream

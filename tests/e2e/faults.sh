@@ -90,7 +90,7 @@ check "bridge killed: what was printed is a prefix" is_prefix
 clean_after "bridge killed"
 
 session_start
-pkill -9 -P "$GADGET_PID" -x bpfd
+pkill -9 -P "$(worker_pid)" -x bpfd
 session_end "core killed" 137
 clean_after "core killed"
 
@@ -133,6 +133,24 @@ gadget_stop
 check "daemon ended: status 0" test $? = 0
 session_end "daemon ended" 255
 check "daemon ended: the host hears why" grep -q -E 'daemon ends|taken away|transfer failed|stopped the endpoint' "$work/err"
+check_no_leftovers
+
+# The parent of the worker keeps the gadget: the host does not see the device go.
+start_gadget
+device=$(grep -l '^testboard$' /sys/bus/usb/devices/*/serial)
+device=${device%/serial}
+number=$(cat "$device/devnum")
+session_start
+kill -9 "$(worker_pid)"
+session_end "worker killed" 255
+clean_after "worker killed"
+check "worker killed: the device stays" test "$(cat "$device/devnum")" = "$number"
+check "worker killed: it is said" grep -q 'worker: ended by signal 9' $GADGET_LOG
+kill -9 "$(worker_pid)"
+check "worker killed early: another one comes" until_true 5 worker_pid
+clean_after "worker killed early"
+gadget_stop
+check "worker killed: the daemon ends with status 0" test $? = 0
 check_no_leftovers
 
 start_gadget
@@ -178,11 +196,13 @@ start_gadget --bpfd /bin/cat
 head -c 100000 "$work/random" | bpfd-usb >"$work/out"
 check "stream, daemon started: the next one is exact" cmp "$work/out" <(head -c 100000 "$work/random")
 : >"$work/empty"
-before=$(ls /proc/"$GADGET_PID"/fd | wc -l)
+worker=$(worker_pid)
+before=$(ls /proc/"$GADGET_PID"/fd /proc/"$worker"/fd | wc -l)
 for _ in 1 2 3 4 5 6 7 8 9 10; do
 	bpfd-usb <"$work/empty" >/dev/null
 done
-check "the daemon's descriptors do not grow" test "$(ls /proc/"$GADGET_PID"/fd | wc -l)" = "$before"
+check "the daemon's descriptors do not grow" test \
+	"$(ls /proc/"$GADGET_PID"/fd /proc/"$worker"/fd | wc -l)" = "$before"
 check "the daemon ends with status 0" gadget_stop
 umount /sys/bus/event_source/devices/kprobe /sys/bus/event_source/devices/uprobe
 check_no_leftovers

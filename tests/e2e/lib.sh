@@ -109,6 +109,19 @@ gadget_stop()
 	wait "$pid" 2>/dev/null
 }
 
+# worker_pid: the process of the daemon that serves the lanes.
+worker_pid()
+{
+	pgrep -P "$GADGET_PID" -x bpfd-worker
+}
+# no_process: no session's process is left, nor one that is on its way out.
+no_process()
+{
+	local worker
+	worker=$(worker_pid) && ! pgrep -P "$worker"
+}
+
+# gadget_kill: of the daemon's two processes the one dies with the other.
 gadget_kill()
 {
 	local pid=$GADGET_PID

@@ -149,6 +149,13 @@ check "bpfd answers" answers 'a package'
 check "and traces, with what the unit leaves it" traces
 check "bpfd-run runs a tool" inside bpfd-run --via 'bpfd-usb -s "a package"' bpftool map
 daemon=$(unit MainPID)
+pkill -9 -x bpfd-worker
+check "its worker is killed: bpfd answers" answers 'a package'
+check "it is the same process" test "$(unit MainPID)" = "$daemon"
+pkill -9 -x bpfd-gadget
+check "it is killed: it is started again" until_true 30 answers 'a package'
+check "it is another process" test "$(unit MainPID)" != "$daemon"
+daemon=$(unit MainPID)
 
 # Upgraded: the user's settings stay, the service is restarted.
 check "a newer package" newer :

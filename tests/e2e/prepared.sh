@@ -75,7 +75,7 @@ echo '' >$gadget/UDC
 wait $pid
 check "unbound: the session ends with 255" test $? = 255
 exec 8>&-
-check "unbound: no process is left" until_true 5 sh -c "! pgrep -P $GADGET_PID"
+check "unbound: no process is left" until_true 5 no_process
 check "bound again: the host sees it" udc_bind
 check "bound again: a session" session
 gadget_stop

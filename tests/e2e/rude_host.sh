@@ -17,13 +17,14 @@ session()
 	echo 'BPF_CREATE_MAP 1 count 8 40 10240 0' | bpfd-usb >"$work/out" 2>"$work/err"
 	grep -q 'bpf_create_map: ret=3' "$work/out"
 }
+worker=$(worker_pid)
 descriptors()
 {
-	find /proc/"$GADGET_PID"/fd -type l | wc -l
+	find /proc/"$worker"/fd -type l | wc -l
 }
 ticks()
 {
-	awk '{print $14 + $15}' /proc/"$GADGET_PID"/stat
+	awk '{print $14 + $15}' /proc/"$worker"/stat
 }
 # A loop that spins takes 100 ticks a second.
 is_idle()
@@ -33,13 +34,9 @@ is_idle()
 	sleep 1
 	[ $(($(ticks) - before)) -lt 20 ]
 }
-no_process()
-{
-	! pgrep -P "$GADGET_PID"
-}
 few_processes()
 {
-	[ "$(pgrep -c -P "$GADGET_PID")" -le 64 ]
+	[ "$(pgrep -c -P "$worker")" -le 64 ]
 }
 
 interface=$(dirname "$(grep -l '^b7$' /sys/bus/usb/devices/*:1.0/bInterfaceSubClass | head -n 1)")
@@ -57,6 +54,7 @@ for mode in hello garbage long commands reset request; do
 	check "$mode: it was taken" test "$(cat "$work/count")" -gt 0
 	check "$mode: the lease ends what was open" until_true 5 no_process
 	check "$mode: the daemon is idle" is_idle
+	check "$mode: the worker lives" test "$(worker_pid)" = "$worker"
 	check "$mode: no descriptor is lost" test "$(descriptors)" = "$before"
 	check "$mode: the same lane works" session
 done

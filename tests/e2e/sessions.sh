@@ -120,11 +120,19 @@ for n in 1 3 4; do
 done
 check "the daemon ends with status 0" gadget_stop
 
+# settled LANES: the gadget has been bound with fewer, and the host sees them.
+settled()
+{
+	local given
+	given=$(sed -n 's/.*bound to .*, \([0-9]*\) lanes$/\1/p' $GADGET_LOG | tail -n 1)
+	[ "${given:-$1}" -lt "$1" ] && device_present "$given" && ! device_present $((given + 1))
+}
+
 # More lanes than the controller can tell apart: fewer, and said so, never crossed.
 for lanes in 5 6 8; do
 	: >$GADGET_LOG
 	gadget_start --lanes $lanes --bpfd /bin/cat || { not_ok "start the gadget with $lanes lanes"; continue; }
-	sleep 3
+	until_true 20 settled $lanes
 	got=$(cat /sys/bus/usb/devices/*/bInterfaceSubClass | grep -c '^b7$')
 	check "$lanes lanes asked for: $got given, at most 4" test "$got" -ge 1 -a "$got" -le 4
 	check "and said so" grep -q "going on with $got lanes" $GADGET_LOG

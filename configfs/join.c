@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Adds lanes to a gadget of somebody else and puts it back as it was. */
+#include "configfs/join.h"
+
+#include "configfs/attr.h"
+#include "configfs/functionfs.h"
+#include "configfs/tree.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NOTE	     "joined" /* in ffs_dir */
+#define LIST_SIZE    512      /* of names in a line of the log; what is longer is cut */
+#define VENDOR_CODE  "0xb7"   /* bRequest by which Windows asks for the OS descriptors */
+#define SIGN	     "MSFT100"
+#define CONFIG_BYTES 0xff /* the highest number of a configuration */
+
+struct note {
+	char gadget[NAME_MAX + 1];
+	char udc[UDC_NAME_SIZE];
+	char vendor_code[16];
+};
+
+static int note_path(const struct gadget_options *options, char path[static PATH_MAX])
+{
+	return attr_path(path, "%s/" NOTE, options->ffs_dir);
+}
+
+static int note_write(const struct gadget_options *options, const struct join *join)
+{
+	char path[PATH_MAX];
+	int err = note_path(options, path);
+	FILE *file;
+
+	if (err < 0)
+		return err;
+	file = fopen(path, "we");
+	if (!file)
+		return -errno;
+	fprintf(file, "%s\n%s\n%s\n", options->join, join->udc, join->vendor_code);
+	return fclose(file) < 0 ? -errno : 0;
+}
+
+static bool read_line(FILE *file, char *line, size_t size)
+{
+	char *end;
+
+	if (!fgets(line, (int)size, file))
+		return false;
+	end = strchr(line, '\n');
+	if (end)
+		*end = '\0';
+	return end != NULL;
+}
+
+/* Returns whether there is a note. Half of one is from a daemon that had not changed anything. */
+static bool note_read(const struct gadget_options *options, struct note *note)
+{
+	char path[PATH_MAX];
+	FILE *file = note_path(options, path) < 0 ? NULL : fopen(path, "re");
+	bool whole;
+
+	if (!file)
+		return false;
+	whole = read_line(file, note->gadget, sizeof(note->gadget)) &&
+		read_line(file, note->udc, sizeof(note->udc)) &&
+		read_line(file, note->vendor_code, sizeof(note->vendor_code)) &&
+		attr_is_name(note->gadget);
+	fclose(file);
+	if (!whole)
+		unlink(path);
+	return whole;
+}
+
+static void note_remove(const struct gadget_options *options)
+{
+	char path[PATH_MAX];
+
+	if (note_path(options, path) == 0)
+		unlink(path);
+}
+
+static int os_write(const char *dir, const char *attribute, const char *value)
+{
+	char path[PATH_MAX];
+	int err = attr_path(path, "%s/os_desc/%s", dir, attribute);
+
+	return err < 0 ? err : attr_write(path, value);
+}
+
+/* The link that says which configuration has OS descriptors. */
+static int os_link(const struct join *join, char path[static PATH_MAX])
+{
+	return attr_path(path, "%s/os_desc/%s", join->dir, strrchr(join->config, '/') + 1);
+}
+
+static int find_any(void *arg, const char *path, const char *name)
+{
+	return 1;
+}
+
+static int count_config(void *arg, const char *path, const char *name)
+{
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+/* Keeps the vendor code if the gadget makes no use of OS descriptors. Of several configurations the
+ * one that has them comes first for hosts: then it is not for us to give them to one. */
+static void os_find(struct join *join)
+{
+	unsigned int configs = 0;
+	char path[PATH_MAX], value[16];
+
+	join->vendor_code[0] = '\0';
+	if (tree_os_configs(join->dir, find_any, NULL) != 0 ||
+		tree_configs(join->dir, count_config, &configs) < 0 || configs > 1)
+		return;
+	if (attr_path(path, "%s/os_desc/use", join->dir) < 0 ||
+		attr_read(path, value, sizeof(value)) <= 0 || strcmp(value, "0") != 0)
+		return;
+	/* The kernel shows 0xb7 as 0xffffffb7, and does not take that. */
+	if (attr_path(path, "%s/os_desc/b_vendor_code", join->dir) == 0 &&
+		attr_read(path, value, sizeof(value)) > 0)
+		snprintf(join->vendor_code, sizeof(join->vendor_code), "0x%02lx",
+			strtoul(value, NULL, 0) & 0xff);
+}
+
+/* The signature stays, which the kernel does not let go: without `use` it is not looked at. */
+static void os_restore(const struct join *join)
+{
+	char path[PATH_MAX];
+
+	if (!join->vendor_code[0])
+		return;
+	os_write(join->dir, "use", "0");
+	os_write(join->dir, "b_vendor_code", join->vendor_code);
+	if (os_link(join, path) == 0)
+		unlink(path);
+}
+
+/* Without them the lanes still work everywhere but on Windows. */
+static void os_set(const struct join *join)
+{
+	char path[PATH_MAX];
+	int err;
+
+	if (!join->vendor_code[0])
+		return;
+	err = os_link(join, path);
+	if (err == 0)
+		err = os_write(join->dir, "b_vendor_code", VENDOR_CODE);
+	if (err == 0)
+		err = os_write(join->dir, "qw_sign", SIGN);
+	if (err == 0 && symlink(join->config, path) < 0)
+		err = -errno;
+	if (err == 0)
+		err = os_write(join->dir, "use", "1");
+	if (err == 0)
+		return;
+	log_warning("%s/os_desc: no Microsoft OS descriptors: %s", join->dir, strerror(-err));
+	os_restore(join);
+}
+
+struct list {
+	const char *lanes; /* the name of those to be left out, NULL: none */
+	char text[LIST_SIZE];
+};
+
+static int list_add(void *arg, const char *path, const char *name)
+{
+	struct list *list = arg;
+	size_t len = strlen(list->text);
+
+	if (!list->lanes || !tree_is_lane(name, list->lanes))
+		snprintf(list->text + len, sizeof(list->text) - len, "%s%s", len ? ", " : "", name);
+	return 0;
+}
+
+static int find_lane(void *arg, const char *path, const char *name)
+{
+	return tree_is_lane(name, arg);
+}
+
+/* With no file of a lane open the kernel has unbound the gadget: one that is bound with lanes is
+ * served by somebody that is not seen here. */
+static int check_dead(const struct gadget_options *options, const char *dir)
+{
+	char path[PATH_MAX], udc[UDC_NAME_SIZE];
+
+	if (tree_links(dir, find_lane, (void *)options->name) <= 0 ||
+		attr_path(path, "%s/UDC", dir) < 0 || attr_read(path, udc, sizeof(udc)) <= 0)
+		return 0;
+	log_error("%s: bound to %s with lanes of a daemon whose FunctionFS is not seen here", dir,
+		udc);
+	return -EBUSY;
+}
+
+void join_bind_again(const struct join *join)
+{
+	const char *dir = join->dir, *udc = join->udc, *gadget = strrchr(dir, '/') + 1;
+	char path[PATH_MAX], now[UDC_NAME_SIZE];
+	int err = attr_path(path, "%s/UDC", dir);
+
+	if (err < 0 || !udc[0] || attr_read(path, now, sizeof(now)) != 0)
+		return;
+	err = attr_write(path, udc);
+	if (err == 0)
+		log_info("gadget %s: bound to %s again", gadget, udc);
+	else
+		log_error("gadget %s: cannot bind it to %s again: %s", gadget, udc, strerror(-err));
+}
+
+/* The configuration is the one that has the link. */
+static int find_os_config(void *arg, const char *path, const char *name)
+{
+	struct join *join = arg;
+
+	return attr_path(join->config, "%s/configs/%s", join->dir, name) < 0 ? -ENAMETOOLONG : 1;
+}
+
+int join_recover(const struct gadget_options *options, char *udc)
+{
+	struct join join = {.udc = ""};
+	struct note note;
+	int err;
+
+	if (udc)
+		udc[0] = '\0';
+	if (!note_read(options, &note))
+		return 0;
+	err = attr_path(join.dir, "%s/usb_gadget/%s", options->configfs, note.gadget);
+	/* Files of a living daemon stop this before anything has been touched. */
+	if (err == 0)
+		err = functionfs_unmount_leftovers(options, note.gadget);
+	if (err == 0)
+		err = check_dead(options, join.dir);
+	if (err < 0)
+		return err;
+	log_info("gadget %s: taking out the lanes that a killed daemon left", note.gadget);
+	memcpy(join.vendor_code, note.vendor_code, sizeof(join.vendor_code));
+	if (tree_os_configs(join.dir, find_os_config, &join) != 1)
+		join.vendor_code[0] = '\0';
+	memcpy(join.udc, note.udc, sizeof(join.udc));
+	err = join_leave(options, &join, true);
+	if (err < 0)
+		return err;
+	if (udc && options->join && strcmp(options->join, note.gadget) == 0)
+		memcpy(udc, note.udc, UDC_NAME_SIZE);
+	else
+		join_bind_again(&join);
+	return 0;
+}
+
+/* Of several configurations the one that hosts take: the one with OS descriptors, as the kernel
+ * shows that first, else most probably the one with the lowest number, which is behind the last
+ * dot. */
+struct config_search {
+	const char *wanted;
+	char name[NAME_MAX + 1];
+	long number;
+};
+
+static int look_at_config(void *arg, const char *path, const char *name)
+{
+	struct config_search *search = arg;
+	const char *dot = strrchr(name, '.');
+	long number = dot ? strtol(dot + 1, NULL, 10) : CONFIG_BYTES;
+
+	if (search->wanted ? strcmp(search->wanted, name) != 0 : number >= search->number)
+		return 0;
+	search->number = number;
+	snprintf(search->name, sizeof(search->name), "%s", name);
+	return 0;
+}
+
+static int find_config(const struct gadget_options *options, struct join *join)
+{
+	struct config_search search = {options->join_config, "", CONFIG_BYTES + 1};
+	int err = search.wanted ? 0 : tree_os_configs(join->dir, find_os_config, join);
+
+	if (err == 1)
+		return 0;
+	if (err == 0)
+		err = tree_configs(join->dir, look_at_config, &search);
+	if (err < 0)
+		log_error("%s: cannot be read: %s%s", join->dir, strerror(-err), attr_hint(err));
+	if (err < 0)
+		return err;
+	if (search.name[0])
+		return attr_path(join->config, "%s/configs/%s", join->dir, search.name);
+	if (options->join_config)
+		log_error(
+			"gadget %s: has no configuration %s", options->join, options->join_config);
+	else
+		log_error("gadget %s: has no configuration", options->join);
+	return -ENOENT;
+}
+
+int join_find(const struct gadget_options *options, struct join *join)
+{
+	struct list list = {.text = ""};
+	char path[PATH_MAX];
+	struct stat st;
+	int err;
+
+	err = attr_path(join->dir, "%s/usb_gadget/%s", options->configfs, options->join);
+	if (err < 0)
+		return err;
+	if (stat(join->dir, &st) < 0) {
+		if (attr_path(path, "%s/usb_gadget", options->configfs) == 0)
+			tree_gadgets(path, list_add, &list);
+		log_error("gadget %s: not found; there %s %s", options->join,
+			strchr(list.text, ',') ? "are" : "is", list.text[0] ? list.text : "none");
+		return -ENOENT;
+	}
+	err = find_config(options, join);
+	if (err < 0)
+		return err;
+	join->udc[0] = '\0';
+	if (attr_path(path, "%s/UDC", join->dir) == 0)
+		attr_read(path, join->udc, sizeof(join->udc));
+	os_find(join);
+	return 0;
+}
+
+static int make_function(
+	const struct gadget_options *options, const struct join *join, unsigned int lane)
+{
+	char path[PATH_MAX];
+	int err = attr_path(path, "%s/functions/ffs.%s%u", join->dir, options->name, lane);
+
+	if (err < 0 || mkdir(path, 0755) == 0)
+		return err;
+	err = -errno;
+	if (err == -ENOENT)
+		log_error("gadget %s: the kernel has no function ffs: module usb_f_fs, "
+			  "CONFIG_USB_CONFIGFS_F_FS",
+			options->join);
+	else if (err == -EEXIST || err == -EBUSY)
+		log_error("gadget %s: another gadget has a FunctionFS instance %s%u already",
+			options->join, options->name, lane);
+	else
+		log_error(
+			"%s: cannot make the function: %s%s", path, strerror(-err), attr_hint(err));
+	return err;
+}
+
+int join_make(const struct gadget_options *options, const struct join *join)
+{
+	int err = check_dead(options, join->dir);
+
+	/* Of a killed daemon whose note has gone. */
+	if (err == 0)
+		err = tree_unlink_lanes(join->dir, options->name);
+	if (err == 0)
+		err = tree_remove_lanes(join->dir, options->name);
+	if (err < 0)
+		return err;
+	err = note_write(options, join);
+	if (err < 0)
+		log_error("%s/" NOTE ": %s", options->ffs_dir, strerror(-err));
+	for (unsigned int i = 0; err == 0 && i < options->lanes; i++)
+		err = make_function(options, join, i);
+	if (err == 0)
+		return 0;
+	tree_remove_lanes(join->dir, options->name);
+	note_remove(options);
+	return err;
+}
+
+void join_announce(const struct gadget_options *options, const struct join *join, const char *what)
+{
+	struct list list = {.lanes = options->name, .text = ""};
+
+	tree_links(join->dir, list_add, &list);
+	log_info("gadget %s: %s: unbinding and binding it interrupts %s", options->join, what,
+		list.text[0] ? list.text : "no other function");
+}
+
+int join_link(const struct gadget_options *options, const struct join *join, unsigned int lanes)
+{
+	char function[PATH_MAX], link[PATH_MAX];
+	int err = 0;
+
+	for (unsigned int i = 0; err == 0 && i < lanes; i++) {
+		err = attr_path(function, "%s/functions/ffs.%s%u", join->dir, options->name, i);
+		if (err == 0)
+			err = attr_path(link, "%s/ffs.%s%u", join->config, options->name, i);
+		if (err == 0 && symlink(function, link) < 0)
+			err = -errno;
+	}
+	if (err < 0)
+		log_error("%s: cannot add a lane: %s", join->config, strerror(-err));
+	else
+		os_set(join);
+	return err;
+}
+
+int join_leave(const struct gadget_options *options, const struct join *join, bool unmounted)
+{
+	int err;
+
+	os_restore(join);
+	err = tree_unlink_lanes(join->dir, options->name);
+	if (err < 0 || !unmounted)
+		return err;
+	err = tree_remove_lanes(join->dir, options->name);
+	if (err == 0)
+		note_remove(options);
+	return err;
+}
