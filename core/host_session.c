@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define HELLO_RETRY_MS 1000 /* a HELLO that merged with a dead host's half transfer is lost */
+#define HELLO_WAIT_MS  4000 /* at most; see host_session_open */
 
 enum host_state {
 	HOST_CLOSED,
@@ -23,6 +24,7 @@ struct host_session {
 	uint64_t nonce;
 	struct hello_reply reply;
 	uint64_t opened_ms, heard_ms, pinged_ms;
+	uint32_t hello_ms; /* how long the answer to HELLO may take */
 	uint32_t lease_ms, ping_ms;
 	bool blocked;
 	struct host_counts counts;
@@ -49,6 +51,10 @@ void host_session_open(struct host_session *s, uint64_t nonce, uint64_t now_ms)
 	memset(&s->reply, 0, sizeof(s->reply));
 	memset(&s->counts, 0, sizeof(s->counts));
 	s->nonce = nonce;
+	if (s->state != HOST_HELLO)
+		s->hello_ms = HELLO_RETRY_MS;
+	else if (s->hello_ms < HELLO_WAIT_MS)
+		s->hello_ms *= 2;
 	s->state = HOST_HELLO;
 	s->opened_ms = now_ms;
 	s->hello_due = true;
@@ -218,7 +224,7 @@ void host_session_block(struct host_session *s, bool blocked, uint64_t now_ms)
 
 enum host_tick host_session_tick(struct host_session *s, uint64_t now_ms)
 {
-	if (s->state == HOST_HELLO && now_ms - s->opened_ms >= HELLO_RETRY_MS)
+	if (s->state == HOST_HELLO && now_ms - s->opened_ms >= s->hello_ms)
 		return HOST_TICK_RETRY;
 	if (s->state != HOST_OPEN)
 		return HOST_TICK_NOTHING;
@@ -244,7 +250,7 @@ uint64_t host_session_deadline(const struct host_session *s)
 	uint64_t ping = s->pinged_ms + s->ping_ms, dead = s->heard_ms + s->lease_ms;
 
 	if (s->state == HOST_HELLO)
-		return s->opened_ms + HELLO_RETRY_MS;
+		return s->opened_ms + s->hello_ms;
 	if (s->state != HOST_OPEN)
 		return UINT64_MAX;
 	return s->blocked || ping < dead ? ping : dead;

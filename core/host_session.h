@@ -55,7 +55,9 @@ struct host_session *host_session_new(const struct host_config *config);
 void host_session_free(struct host_session *s);
 
 /* Starts, or starts over, with HELLO; the nonce must never have been used on this board before
- * (getrandom). What comes in is discarded until the board returns it. */
+ * (getrandom). What comes in is discarded until the board returns it. Each time it starts over
+ * it waits twice as long, 1, 2, then 4 s: HELLO ends what the one before has opened, and a busy
+ * board would be late for ever. */
 void host_session_open(struct host_session *s, uint64_t nonce, uint64_t now_ms);
 
 bool host_session_is_open(const struct host_session *s);

@@ -20,7 +20,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define HELLO_TRIES 5
+#define HELLO_TRIES 3	/* 7 s */
 #define CLOSE_MS    300 /* for the board to take RESET; its lease covers for a lost one */
 
 enum { POLL_SIGNAL, POLL_STDIN, POLL_STDOUT, POLL_STDERR, POLL_LANE };

@@ -196,6 +196,34 @@ static void retry_with_a_new_nonce(void **state)
 	assert_int_equal(next(f), HOST_OPENED);
 }
 
+/* A board that needs three seconds is reached, though each HELLO makes it begin anew. */
+static void retries_wait_longer(void **state)
+{
+	static const unsigned int waits[] = {1, 2, 4, 4};
+	struct fixture *f = *state;
+	struct hello_reply reply = reply_default();
+	uint64_t now = NOW;
+
+	say_hello(f);
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(
+			host_session_tick(f->s, now + waits[i] * RETRY_MS - 1), HOST_TICK_NOTHING);
+		now += waits[i] * RETRY_MS;
+		assert_int_equal(host_session_deadline(f->s), now);
+		assert_int_equal(host_session_tick(f->s, now), HOST_TICK_RETRY);
+		host_session_open(f->s, NONCE + 1 + i, now);
+		expect_only(f, FRAME_HELLO);
+	}
+	reply.hello.nonce = NONCE + 4;
+	wire_next(&f->w);
+	add_reply(f, &reply);
+	arrive(f, now);
+	assert_int_equal(next(f), HOST_OPENED);
+	/* The next session begins with a short one. */
+	host_session_open(f->s, NONCE + 9, now);
+	assert_int_equal(host_session_deadline(f->s), now + RETRY_MS);
+}
+
 static void credit(void **state)
 {
 	struct fixture *f = *state;
@@ -411,6 +439,7 @@ int main(void)
 		host_test(stale_transfers_are_ignored),
 		host_test(refused),
 		host_test(retry_with_a_new_nonce),
+		host_test(retries_wait_longer),
 		host_test(credit),
 		host_test(eof_and_exit),
 		host_test(exit_before_all_input),
