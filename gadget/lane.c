@@ -30,6 +30,9 @@ struct lane {
 	 * follows in such transfers is of the same session. */
 	bool opened_stale;
 	bool bound;
+	/* The process's pipes may have something to read: poll said so, or did not look, and no
+	 * read since then emptied them. */
+	bool out_ready, err_ready;
 };
 
 int lane_open(const char *dir, unsigned int index, struct children *children, struct lane **result)
@@ -85,6 +88,7 @@ static void lane_start(struct lane *lane)
 	lane_stop(lane, "another one replaces it");
 	err = child_start(lane->children, &lane->child);
 	if (err == 0) {
+		lane->out_ready = lane->err_ready = true;
 		log_info("lane %u: session opened", lane->index);
 		return;
 	}
@@ -214,12 +218,14 @@ static void lane_feed(struct lane *lane)
 static bool lane_take(
 	struct lane *lane, struct transfer *t, int fd, enum frame_type type, bool ended)
 {
+	bool *ready = type == FRAME_DATA ? &lane->out_ready : &lane->err_ready;
 	size_t room = board_session_room(lane->session, t);
 	ssize_t n;
 
-	if (room == 0)
+	if (room == 0 || (!*ready && !ended))
 		return true;
 	n = read(fd, link_payload(t), room);
+	*ready = n == (ssize_t)room || (n < 0 && errno == EINTR);
 	if (n > 0)
 		board_session_put(lane->session, t, type, (size_t)n);
 	/* When the process has ended an empty pipe stays empty, even if an heir holds it open. */
@@ -290,6 +296,10 @@ int lane_process(struct lane *lane, const struct pollfd *fds, uint64_t now_ms)
 {
 	int err = 0;
 
+	if (fds[POLL_STDOUT].fd < 0 || fds[POLL_STDOUT].revents)
+		lane->out_ready = true;
+	if (fds[POLL_STDERR].fd < 0 || fds[POLL_STDERR].revents)
+		lane->err_ready = true;
 	if (fds[POLL_EP0].revents)
 		err = lane_events(lane);
 	if (err == 0 && fds[POLL_COMPLETION].revents)
