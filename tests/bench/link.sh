@@ -120,19 +120,18 @@ values()
 # row NAME UNIT VALUE LOW HIGH BASE BASE-VALUE AIM COMMAND
 row()
 {
-	awk -v row="$1" -v unit="$2" -v value="$3" -v low="$4" -v high="$5" -v base="$6" -v base_value="$7" \
-		-v aim="$8" -v command="$9" -v clock="$clock" 'BEGIN {
-		gsub(/[\\"]/, "\\\\&", command)
+	awk -v row="$1$clock" -v unit="$2" -v value="$3" -v low="$4" -v high="$5" -v base="$6" \
+		-v base_value="$7" -v aim="$8" -v command="$9" 'BEGIN {
 		printf "{\"row\":\"%s\",\"unit\":\"%s\",\"value\":%.4g,\"low\":%.4g,\"high\":%.4g", row, unit, value, low, high
 		if (base != "")
 			printf ",\"base\":\"%s\",\"base_value\":%.4g,\"ratio\":%.3f", base, base_value, value / base_value
-		printf ",\"aim\":\"%s\",\"clock\":\"%s\",\"command\":\"%s\"}\n", aim, clock, command }'
+		printf ",\"aim\":\"%s\",\"command\":\"%s\"}\n", aim, command }'
 }
 # point SERIES X Y UNIT
 point()
 {
-	awk -v series="$1" -v x="$2" -v y="$3" -v unit="$4" -v clock="$clock" 'BEGIN {
-		printf "{\"series\":\"%s\",\"x\":%s,\"y\":%.4g,\"unit\":\"%s\",\"clock\":\"%s\"}\n", series, x, y, unit, clock }'
+	awk -v series="$1$clock" -v x="$2" -v y="$3" -v unit="$4" 'BEGIN {
+		printf "{\"series\":\"%s\",\"x\":%s,\"y\":%.4g,\"unit\":\"%s\"}\n", series, x, y, unit }'
 }
 
 # The session is a shell: it is told what to do, and goes into a group of its own.
@@ -390,10 +389,10 @@ part_events()
 	done
 }
 
-if grep -q bpfd.icount /proc/cmdline || [ "$(nproc)" = 1 ]; then
-	clock=instructions per_us=500 cpu_unit=instructions
+if [ "${BPFD_BENCH_CLOCK:-}" = icount ]; then
+	clock=', icount' per_us=500 cpu_unit=instructions
 else
-	clock=time per_us='' cpu_unit=us
+	clock='' per_us='' cpu_unit=us
 fi
 mkdir -p /run/samples
 for group in board child host source sink echo; do
