@@ -41,6 +41,7 @@ in_group()
 # raw_start MODE UDC SIZE DEPTH
 raw_start()
 {
+	: >/run/raw."$1"
 	in_group "$1" "$tools/ffs_raw" "$1" "$4" "$3" "$1" "$2" "${product[$1]}" >/run/raw."$1" 2>&1 &
 	RAW_PIDS+=($!)
 	until_true 20 grep -q ready /run/raw."$1" || die "ffs_raw: $(cat /run/raw."$1")"
@@ -251,10 +252,10 @@ part_roundtrip()
 {
 	local i count=300 v r h l command
 	local lookup='BPF_LOOKUP_ELEM 3 AAAAAA== 4 8' setup='BPF_CREATE_MAP 2 counts 4 8 8 0'
-	raw_start echo dummy_udc.1 64 1
+	raw_start echo dummy_udc.1 64 $depth
 	link_gadget --bpfd /bin/sh
 	for ((i = 0; i <= repeat; i++)); do
-		sample ping.raw host "$tools/usb_raw" ping 1 64 $count "$vendor:${product[echo]}"
+		sample ping.raw host "$tools/usb_raw" ping $depth 64 $count "$vendor:${product[echo]}"
 		sample ping.hops host "$tools/session_load" hops $count 64
 		sample ping host "$tools/session_load" ping $count "echo $line; exec cat" "$line" "$line" "${bridge[@]}"
 	done
@@ -270,7 +271,7 @@ part_roundtrip()
 	read -ra r < <(values ping.raw '$1')
 	read -ra h < <(values ping.hops '$1')
 	read -ra l < <(values ping.local '$1')
-	command="session_load ping $count <cat> bpfd-usb; usb_raw ping 1 64; session_load hops $count 64"
+	command="session_load ping $count <cat> bpfd-usb; usb_raw ping $depth 64; session_load hops $count 64"
 	row 'raw ping-pong, 64 bytes' us "${r[@]}" '' '' '' "$command"
 	row 'two pipe hops, 64 bytes' us "${h[@]}" '' '' '' "$command"
 	read -ra v < <(values ping '$1')

@@ -9,6 +9,8 @@
 #include "tests/bench/measure.h"
 
 #include <libusb.h>
+#include <limits.h>
+#include <stdbool.h>
 
 #define DEPTH_MAX 64
 #define PING_MAX  10000
@@ -18,7 +20,10 @@ struct host {
 	libusb_device_handle *handle;
 	uint8_t in, out;
 	size_t size;
-	long left, done; /* transfers to start, that have completed */
+	uint8_t again;	 /* the endpoint whose transfers are started again when they complete, */
+	long left, done; /* so many times; how many have completed */
+	uint64_t first_ns;
+	bool ending;
 	struct measure measure;
 };
 
@@ -76,13 +81,8 @@ static void open_device(struct host *h, const char *id)
 
 static void start(struct libusb_transfer *transfer)
 {
-	struct host *h = transfer->user_data;
-	int err;
+	int err = libusb_submit_transfer(transfer);
 
-	if (h->left == 0)
-		return;
-	h->left--;
-	err = libusb_submit_transfer(transfer);
 	if (err < 0)
 		die("submit", err);
 }
@@ -91,6 +91,10 @@ static void LIBUSB_CALL on_done(struct libusb_transfer *transfer)
 {
 	struct host *h = transfer->user_data;
 
+	if (h->ending) {
+		h->done++;
+		return;
+	}
 	if (transfer->status != LIBUSB_TRANSFER_COMPLETED ||
 		(size_t)transfer->actual_length != h->size) {
 		fprintf(stderr, "usb_raw: transfer: status %d, %d bytes\n", transfer->status,
@@ -98,37 +102,45 @@ static void LIBUSB_CALL on_done(struct libusb_transfer *transfer)
 		exit(1);
 	}
 	if (h->done++ == 0)
-		h->measure.begin_ns = measure_ns();
-	start(transfer);
+		h->first_ns = measure_ns();
+	if (h->left > 0 && transfer->endpoint == h->again) {
+		h->left--;
+		start(transfer);
+	}
 }
 
-static void stream(struct host *h, uint8_t endpoint, int depth)
+static struct libusb_transfer *make(struct host *h, uint8_t endpoint)
+{
+	struct libusb_transfer *transfer = libusb_alloc_transfer(0);
+	void *data = calloc(1, h->size);
+
+	if (!data || !transfer)
+		die("transfers", LIBUSB_ERROR_NO_MEM);
+	libusb_fill_bulk_transfer(transfer, h->handle, endpoint, data, (int)h->size, on_done, h, 0);
+	transfer->flags = LIBUSB_TRANSFER_FREE_BUFFER;
+	return transfer;
+}
+
+static double stream(struct host *h, int depth, long count)
 {
 	struct libusb_transfer *transfers[DEPTH_MAX];
-	long count = h->left;
-	double rate;
 
-	for (int i = 0; i < depth; i++) {
-		void *data = calloc(1, h->size);
-
-		transfers[i] = libusb_alloc_transfer(0);
-		if (!data || !transfers[i])
-			die("transfers", LIBUSB_ERROR_NO_MEM);
-		libusb_fill_bulk_transfer(
-			transfers[i], h->handle, endpoint, data, (int)h->size, on_done, h, 0);
-		transfers[i]->flags = LIBUSB_TRANSFER_FREE_BUFFER;
-	}
+	if (depth > count)
+		depth = (int)count;
 	measure_begin(&h->measure);
-	for (int i = 0; i < depth; i++)
+	h->left = count - depth;
+	for (int i = 0; i < depth; i++) {
+		transfers[i] = make(h, h->again);
 		start(transfers[i]);
+	}
 	while (h->done < count)
 		libusb_handle_events(h->usb);
 	measure_end(&h->measure);
-	rate = (double)(count - 1) * (double)h->size * 1e3 /
-	       (double)(h->measure.end_ns - h->measure.begin_ns);
-	measure_print(&h->measure, rate);
+	h->measure.begin_ns = h->first_ns;
 	for (int i = 0; i < depth; i++)
 		libusb_free_transfer(transfers[i]);
+	return (double)(count - 1) * (double)h->size * 1e3 /
+	       (double)(h->measure.end_ns - h->first_ns);
 }
 
 static int compare(const void *a, const void *b)
@@ -138,24 +150,20 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Both transfers are submitted at once, as a program does that always has a read in flight. */
-static void ping(struct host *h)
+/* Reads are always in flight, as a program has them that does not know when an answer comes. */
+static double ping(struct host *h, int depth, long count)
 {
 	static uint64_t times[PING_MAX];
-	struct libusb_transfer *in = libusb_alloc_transfer(0), *out = libusb_alloc_transfer(0);
-	uint8_t *data = calloc(2, h->size);
-	long count = h->left;
+	struct libusb_transfer *reads[DEPTH_MAX], *out = make(h, h->out);
 
-	if (!in || !out || !data)
-		die("transfers", LIBUSB_ERROR_NO_MEM);
-	libusb_fill_bulk_transfer(in, h->handle, h->in, data, (int)h->size, on_done, h, 0);
-	libusb_fill_bulk_transfer(
-		out, h->handle, h->out, data + h->size, (int)h->size, on_done, h, 0);
+	h->left = LONG_MAX;
+	for (int i = 0; i < depth; i++) {
+		reads[i] = make(h, h->in);
+		start(reads[i]);
+	}
 	measure_begin(&h->measure);
 	for (long i = 0; i < count; i++) {
-		h->left = 2;
 		h->done = 0;
-		start(in);
 		times[i] = measure_ns();
 		start(out);
 		while (h->done < 2)
@@ -163,32 +171,37 @@ static void ping(struct host *h)
 		times[i] = measure_ns() - times[i];
 	}
 	measure_end(&h->measure);
-	qsort(times, (size_t)count, sizeof(times[0]), compare);
-	measure_print(&h->measure, (double)times[count / 2] / 1e3);
-	libusb_free_transfer(in);
+	h->ending = true;
+	h->done = 0;
+	for (int i = 0; i < depth; i++)
+		libusb_cancel_transfer(reads[i]);
+	while (h->done < depth)
+		libusb_handle_events(h->usb);
+	for (int i = 0; i < depth; i++)
+		libusb_free_transfer(reads[i]);
 	libusb_free_transfer(out);
-	free(data);
+	qsort(times, (size_t)count, sizeof(times[0]), compare);
+	return (double)times[count / 2] / 1e3;
 }
 
 int main(int argc, char **argv)
 {
 	static struct host h;
 	int depth = argc == 6 ? atoi(argv[2]) : 0;
+	long count = argc == 6 ? atol(argv[4]) : 0;
+	bool pings = argc > 1 && strcmp(argv[1], "ping") == 0;
+	double value;
 
-	if (depth > 0) {
-		h.size = strtoul(argv[3], NULL, 10);
-		h.left = atol(argv[4]);
-	}
-	if (depth > DEPTH_MAX || h.size == 0 || h.left < 2 ||
-		(strcmp(argv[1], "ping") == 0 && h.left > PING_MAX)) {
+	h.size = argc == 6 ? strtoul(argv[3], NULL, 10) : 0;
+	if (depth < 1 || depth > DEPTH_MAX || h.size == 0 || count < 2 ||
+		(pings && count > PING_MAX)) {
 		fputs("usage: usb_raw in|out|ping DEPTH SIZE COUNT VID:PID\n", stderr);
 		return 2;
 	}
 	open_device(&h, argv[5]);
-	if (strcmp(argv[1], "ping") == 0)
-		ping(&h);
-	else
-		stream(&h, strcmp(argv[1], "in") == 0 ? h.in : h.out, depth);
+	h.again = strcmp(argv[1], "out") == 0 ? h.out : h.in;
+	value = pings ? ping(&h, depth, count) : stream(&h, depth, count);
+	measure_print(&h.measure, value);
 	libusb_release_interface(h.handle, 0);
 	libusb_close(h.handle);
 	libusb_exit(h.usb);
