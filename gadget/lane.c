@@ -234,8 +234,8 @@ static bool lane_take(
 	return n > 0 || (n < 0 && errno == EINTR) || (n < 0 && errno == EAGAIN && !ended);
 }
 
-/* While a transfer is under way, what a process writes bit by bit is left to gather for the next one:
- * a transfer costs as much as dozens of events. What fills transfers has several in flight. */
+/* While a transfer is under way, what a process writes bit by bit is left to gather for the next
+ * one: a transfer costs as much as dozens of events. What fills transfers has several in flight. */
 static bool lane_may_take(const struct lane *lane)
 {
 	return lane->full || !ffs_sending(lane->ffs);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The USB link against what is below it, in one VM: a bare FunctionFS function with AIO, and the
 # kernel's SourceSink. Runs inside the VM; prints an object of JSON a line. `make bench`.
-# Usage: link.sh [throughput] [highspeed] [roundtrip] [sessions] [sizes] [events]
+# Usage: link.sh [throughput] [fullspeed] [roundtrip] [sessions] [sizes] [events]
 #
 # Each row is the median of BPFD_BENCH_REPEAT runs (5) after one that does not count; what is
 # compared runs by turns. Times of processors: see measure.h. With `vm/run --icount` the clock counts
@@ -150,13 +150,13 @@ link_in() # link_in FILE [OPTION]...
 {
 	local file=$1
 	shift
-	sample "$file" 'board child host' "$tools/session_load" in $amount "$(source_of $amount)" "${bridge[@]}" "$@"
+	sample "$file" 'board child host' "$tools/session_load" in "$amount" "$(source_of "$amount")" "${bridge[@]}" "$@"
 }
 link_out()
 {
 	local file=$1
 	shift
-	sample "$file" 'board child host' "$tools/session_load" out $amount "$(sink_of $amount)" "${bridge[@]}" "$@"
+	sample "$file" 'board child host' "$tools/session_load" out "$amount" "$(sink_of "$amount")" "${bridge[@]}" "$@"
 }
 raw() # raw FILE MODE SIZE PRODUCT
 {
@@ -213,10 +213,10 @@ streams()
 	for ((i = 0; i <= repeat; i++)); do
 		link_in in
 		raw in.raw in $in_size "${product[source]}" source
-		sample in.pipe host "$tools/session_load" in $amount "$(source_of $amount)" /bin/sh
+		sample in.pipe host "$tools/session_load" in "$amount" "$(source_of "$amount")" /bin/sh
 		link_out out
 		raw out.raw out $out_size "${product[sink]}" sink
-		sample out.pipe host "$tools/session_load" out $amount "$(sink_of $amount)" /bin/sh
+		sample out.pipe host "$tools/session_load" out "$amount" "$(sink_of "$amount")" /bin/sh
 	done
 	raw_stop
 	for i in in out; do
@@ -240,11 +240,12 @@ part_throughput()
 {
 	streams super
 }
-# 53 MB/s at most, so that the cable limits it and not the processors, as with most boards.
-part_highspeed()
+# 10 MB/s at most on the simulated cable: the cable limits it and not the processors, as on most boards.
+part_fullspeed()
 {
-	rmmod dummy_hcd && load_udc num=3 || die "dummy_hcd"
-	streams high
+	local amount=$((4 * 1024 * 1024))
+	rmmod dummy_hcd && load_udc is_high_speed=0 num=3 || die "dummy_hcd"
+	streams full
 	rmmod dummy_hcd && load_udc is_super_speed=1 num=3 || die "dummy_hcd"
 }
 
@@ -400,7 +401,7 @@ for group in board child host source sink echo; do
 	mkdir -p /sys/fs/cgroup/$group
 done
 load_udc is_super_speed=1 num=3 || die "dummy_hcd"
-[ $# -gt 0 ] || set -- throughput highspeed roundtrip sessions sizes events
+[ $# -gt 0 ] || set -- throughput fullspeed roundtrip sessions sizes events
 for part; do
 	rm -f /run/samples/*
 	"part_$part"
