@@ -256,9 +256,9 @@ part_roundtrip()
 	raw_start echo dummy_udc.1 64 $depth
 	link_gadget --bpfd /bin/sh
 	for ((i = 0; i <= repeat; i++)); do
-		sample ping.raw host "$tools/usb_raw" ping $depth 64 $count "$vendor:${product[echo]}"
+		sample ping.raw 'echo host' "$tools/usb_raw" ping $depth 64 $count "$vendor:${product[echo]}"
 		sample ping.hops host "$tools/session_load" hops $count 64
-		sample ping host "$tools/session_load" ping $count "echo $line; exec cat" "$line" "$line" "${bridge[@]}"
+		sample ping 'board child host' "$tools/session_load" ping $count "echo $line; exec cat" "$line" "$line" "${bridge[@]}"
 	done
 	link_stop
 	link_gadget
@@ -279,6 +279,15 @@ part_roundtrip()
 	row 'round trip of a line of 64 bytes' us "${v[@]}" 'raw ping-pong' "${r[0]}" '<=1.25' "$command"
 	row 'round trip of a line of 64 bytes' us "${v[@]}" '1.25 raw ping-pongs and four pipe hops' \
 		"$(awk "BEGIN { print 1.25 * ${r[0]} + 2 * ${h[0]} }")" '<=1.00' "$command"
+	if [ -n "$per_us" ]; then
+		read -ra v < <(values ping "(\$4 + \$5) * $per_us / $count")
+		read -ra i < <(values ping.raw "(\$4 + \$5) * $per_us / $count")
+		row 'board CPU of a round trip, bpfd-gadget' instructions "${v[@]}" 'bare FunctionFS function' \
+			"${i[0]}" '' "$command"
+		read -ra v < <(values ping "\$7 * $per_us / $count")
+		read -ra i < <(values ping.raw "\$6 * $per_us / $count")
+		row 'host CPU of a round trip, bpfd-usb and its client' instructions "${v[@]}" usb_raw "${i[0]}" '' "$command"
+	fi
 	command="session_load ping $count <BPF_LOOKUP_ELEM> bpfd-usb; the same with bpfd"
 	read -ra v < <(values ping.bpfd '$1')
 	row 'round trip of a command' us "${v[@]}" 'the same command to a local bpfd' "${l[0]}" '' "$command"
