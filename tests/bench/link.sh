@@ -333,7 +333,7 @@ part_sessions()
 # The size of transfers and of what the process writes at once.
 part_sizes()
 {
-	local size i v
+	local size i v amount=$((2 * 1024 * 1024))
 	link_gadget --bpfd /bin/sh
 	for size in 1024 4096 16384 32768 65536; do
 		raw_start source dummy_udc.1 $size $depth
@@ -349,7 +349,7 @@ part_sizes()
 	for size in 64 256 1024 4096 16384 65536; do
 		for ((i = 0; i <= repeat; i++)); do
 			sample "line.$size" 'board child host' "$tools/session_load" in $amount \
-				"$(source_of $amount $size)" "${bridge[@]}"
+				"$(source_of "$amount" $size)" "${bridge[@]}"
 		done
 	done
 	link_stop
