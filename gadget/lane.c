@@ -31,6 +31,10 @@ struct lane {
 	bool opened_stale;
 	bool bound; /* or not told */
 	unsigned int bindings;
+	/* The process's pipes may have something to read: poll said so, or did not look, and no
+	 * read since then emptied them. */
+	bool out_ready, err_ready;
+	bool full; /* the last transfer was, so that more may wait */
 };
 
 int lane_open(const struct lane_source *source, unsigned int index, struct children *children,
@@ -88,6 +92,8 @@ static void lane_start(struct lane *lane)
 	lane_stop(lane, "another one replaces it");
 	err = child_start(lane->children, &lane->child);
 	if (err == 0) {
+		lane->out_ready = lane->err_ready = true;
+		lane->full = false;
 		log_info("lane %u: session opened", lane->index);
 		return;
 	}
@@ -218,16 +224,25 @@ static void lane_feed(struct lane *lane)
 static bool lane_take(
 	struct lane *lane, struct transfer *t, int fd, enum frame_type type, bool ended)
 {
+	bool *ready = type == FRAME_DATA ? &lane->out_ready : &lane->err_ready;
 	size_t room = board_session_room(lane->session, t);
 	ssize_t n;
 
-	if (room == 0)
+	if (room == 0 || (!*ready && !ended))
 		return true;
 	n = read(fd, link_payload(t), room);
+	*ready = n == (ssize_t)room || (n < 0 && errno == EINTR);
 	if (n > 0)
 		board_session_put(lane->session, t, type, (size_t)n);
 	/* When the process has ended an empty pipe stays empty, even if an heir holds it open. */
 	return n > 0 || (n < 0 && errno == EINTR) || (n < 0 && errno == EAGAIN && !ended);
+}
+
+/* While a transfer is under way, what a process writes bit by bit is left to gather for the next
+ * one: a transfer costs as much as dozens of events. What fills transfers has several in flight. */
+static bool lane_may_take(const struct lane *lane)
+{
+	return lane->full || !ffs_sending(lane->ffs);
 }
 
 static void lane_output(struct lane *lane, struct transfer *t)
@@ -236,13 +251,14 @@ static void lane_output(struct lane *lane, struct transfer *t)
 	int code, signal;
 	bool ended;
 
-	if (!child)
+	if (!child || !lane_may_take(lane))
 		return;
 	ended = child_ended(child, &code, &signal);
 	if (child_stdout(child) >= 0 && !lane_take(lane, t, child_stdout(child), FRAME_DATA, ended))
 		child_close_stdout(child);
 	if (child_stderr(child) >= 0 && !lane_take(lane, t, child_stderr(child), FRAME_NOTE, ended))
 		child_close_stderr(child);
+	lane->full = board_session_room(lane->session, t) == 0;
 	if (ended && child_stdout(child) < 0 && child_stderr(child) < 0) {
 		board_session_exit(lane->session, code, signal);
 		lane_stop(lane, "its process ended");
@@ -272,7 +288,7 @@ static void lane_send(struct lane *lane)
 void lane_poll(struct lane *lane, struct pollfd *fds)
 {
 	const struct child *child = lane->child;
-	bool sending = ffs_send_buffer(lane->ffs) != NULL;
+	bool sending = ffs_send_buffer(lane->ffs) != NULL && lane_may_take(lane);
 	size_t input;
 
 	board_session_input(lane->session, &input);
@@ -294,6 +310,10 @@ int lane_process(struct lane *lane, const struct pollfd *fds, uint64_t now_ms)
 {
 	int err = 0;
 
+	if (fds[POLL_STDOUT].fd < 0 || fds[POLL_STDOUT].revents)
+		lane->out_ready = true;
+	if (fds[POLL_STDERR].fd < 0 || fds[POLL_STDERR].revents)
+		lane->err_ready = true;
 	if (fds[POLL_EP0].revents)
 		err = lane_events(lane);
 	if (err == 0 && fds[POLL_COMPLETION].revents)

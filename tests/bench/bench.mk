@@ -2,16 +2,25 @@
 # Programs of the benchmarks.
 
 BENCH_DIR := $(BUILD)/bench
+# Of the link: run in the VM by link.sh.
+LINK_BENCH := $(patsubst %,$(BENCH_DIR)/%,event_load ffs_raw session_load usb_raw)
 
 $(BENCH_DIR)/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 $(BENCH_DIR)/micro $(BENCH_DIR)/rings: %: %.o $(BENCH_DIR)/bench.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
-bench-build: $(BENCH_DIR)/micro $(BENCH_DIR)/rings
+$(LINK_BENCH): $(BENCH_DIR)/%: $(BENCH_DIR)/%.o $(LIBLINK)
+	$(link)
+$(BENCH_DIR)/ffs_raw: $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
+$(BENCH_DIR)/ffs_raw: LIBS = $(LIBLINK) $(call pkg,--libs,libusbgx zlib)
+$(BENCH_DIR)/usb_raw.o: PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
+$(BENCH_DIR)/usb_raw: LIBS = $(call pkg,--libs,libusb-1.0)
+
+bench-build: $(BENCH_DIR)/micro $(BENCH_DIR)/rings $(LINK_BENCH)
 # "+": the script runs this make for what it needs built.
 bench:
 	+@MAKE="$(MAKE)" tests/bench/run

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Causes system calls that a program of the session reports through a perf ring, and takes the
+ * records, so many at a time.
+ *
+ * usage: event_load text SETUP COUNT BATCH COMMAND...
+ *        event_load rpc TRACEPOINT COUNT BATCH COMMAND...
+ * COMMAND starts the session. SETUP is a file of commands, of which the last returns the ring. Runs
+ * on CPU 0, whose ring that is. Prints how many records came, then as measure.h says. */
+#include "tests/bench/measure.h"
+#include "tests/bench/pipes.h"
+#include "tests/tools/rpc_calls.h"
+
+#include <sched.h>
+#include <sys/syscall.h>
+
+#define RING_BYTES (256u * 1024)
+
+static void make_events(unsigned int count)
+{
+	while (count--)
+		syscall(SYS_getpgid, 0);
+}
+
+static void expect(int number, const char *what)
+{
+	if (number < 0) {
+		fprintf(stderr, "event_load: %s: %s\n", what, strerror(-number));
+		exit(1);
+	}
+}
+
+/* Reads a reply and returns the number of lines that are its body; *result is what ret says. */
+static unsigned int text_reply(FILE *from, int *result)
+{
+	static char *line;
+	static size_t size;
+	unsigned int lines = 0;
+	const char *ret;
+
+	*result = 0;
+	while (getline(&line, &size, from) > 0) {
+		if (strcmp(line, "END_BPFD_OUTPUT\n") == 0)
+			return lines;
+		ret = strstr(line, "ret=");
+		if (ret)
+			*result = atoi(ret + 4);
+		if (strncmp(line, "STARTED", 7) != 0 && strncmp(line, "START_", 6) != 0)
+			lines++;
+	}
+	peer_die("the session ended");
+	return 0;
+}
+
+static unsigned int run_text(
+	const char *file, unsigned int count, unsigned int batch, char **command, struct measure *m)
+{
+	static struct peer peer;
+	FILE *from, *setup = fopen(file, "r");
+	unsigned int got = 0;
+	char *line = NULL, poll[64];
+	size_t size = 0;
+	ssize_t len;
+	int ring = -1, ret;
+
+	peer.child = pipes_start(command, &peer.to, &peer.from);
+	from = fdopen(peer.from, "r");
+	if (!from || !setup)
+		peer_die(file);
+	while ((len = getline(&line, &size, setup)) > 0) {
+		peer_write(&peer, line, (size_t)len);
+		text_reply(from, &ret);
+		expect(ret, line);
+		if (strncmp(line, "BPF_OPEN_PERF", 13) == 0)
+			ring = ret;
+	}
+	snprintf(poll, sizeof(poll), "PERF_READER_POLL 5000 1 %d\n", ring);
+	measure_begin(m);
+	while (got < count) {
+		unsigned int before = got;
+
+		make_events(batch);
+		while (got < before + batch) {
+			unsigned int lines;
+
+			peer_write(&peer, poll, strlen(poll));
+			lines = text_reply(from, &ret);
+			if (lines == 0)
+				peer_die("a record is lost");
+			got += lines;
+		}
+	}
+	measure_end(m);
+	close(peer.to);
+	fclose(from);
+	waitpid(peer.child, &ret, 0);
+	return got;
+}
+
+static int rpc_ring(struct peer *peer, uint64_t point_id)
+{
+	struct perf_event_attr ring = {.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(ring),
+		.config = PERF_COUNT_SW_BPF_OUTPUT,
+		.sample_period = 1,
+		.wakeup_events = 1,
+		.sample_type = PERF_SAMPLE_RAW};
+	struct perf_event_attr point = {.type = PERF_TYPE_TRACEPOINT, .config = point_id};
+	uint32_t zero = 0;
+	int map = peer_map(peer, BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1, 0), prog;
+	int event = peer_perf_open(peer, &ring, -1, 0, NULL);
+
+	expect(event, "perf ring");
+	expect(peer_update(peer, map, &zero, 4, &event, 4), "map");
+	expect(peer_ioctl(peer, event, PERF_EVENT_IOC_ENABLE, 0), "enable");
+	expect(peer_ring(peer, event, RING_BYTES, UINT64_MAX), "ring");
+	prog = peer_load_emit(peer, BPF_PROG_TYPE_TRACEPOINT, map, false);
+	expect(prog, "program");
+	expect(peer_attach(peer, &point, 0, NULL, prog), "tracepoint");
+	return event;
+}
+
+static unsigned int run_rpc(
+	uint64_t point, unsigned int count, unsigned int batch, char **command, struct measure *m)
+{
+	static struct peer peer;
+	const size_t record = 24; /* header, length, and 8 bytes padded */
+	struct rpc_header header;
+	unsigned int got = 0;
+	int event;
+
+	peer_start(&peer, command);
+	event = rpc_ring(&peer, point);
+	measure_begin(m);
+	while (got < count) {
+		peer.rings[event].size = 0;
+		make_events(batch);
+		while (peer.rings[event].size < batch * record)
+			peer_receive(&peer, &header);
+		got += (unsigned int)(peer.rings[event].size / record);
+	}
+	measure_end(m);
+	peer_end(&peer);
+	return got;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int count, batch, got;
+	struct measure m;
+	cpu_set_t first;
+
+	if (argc < 6) {
+		fputs("usage: event_load text|rpc SETUP COUNT BATCH COMMAND...\n", stderr);
+		return 2;
+	}
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (sched_setaffinity(0, sizeof(first), &first) < 0)
+		peer_die("CPU 0");
+	count = (unsigned int)strtoul(argv[3], NULL, 10);
+	batch = (unsigned int)strtoul(argv[4], NULL, 10);
+	if (strcmp(argv[1], "text") == 0)
+		got = run_text(argv[2], count, batch, argv + 5, &m);
+	else
+		got = run_rpc(strtoull(argv[2], NULL, 10), count, batch, argv + 5, &m);
+	measure_print(&m, got);
+	return 0;
+}

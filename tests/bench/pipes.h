@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starts a command between two pipes. */
+#ifndef TESTS_BENCH_PIPES_H
+#define TESTS_BENCH_PIPES_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* *to and *from are this end of its standard input and output. Without a command it returns 0 in
+ * the new process, as fork does. */
+static inline pid_t pipes_start(char **command, int *to, int *from)
+{
+	int in[2], out[2];
+	pid_t pid;
+
+	if (pipe(in) < 0 || pipe(out) < 0 || (pid = fork()) < 0) {
+		perror("pipes");
+		exit(1);
+	}
+	if (pid == 0) {
+		dup2(in[0], STDIN_FILENO);
+		dup2(out[1], STDOUT_FILENO);
+		close(in[0]);
+		close(in[1]);
+		close(out[0]);
+		close(out[1]);
+		if (!command[0])
+			return 0;
+		execvp(command[0], command);
+		perror(command[0]);
+		_exit(127);
+	}
+	close(in[0]);
+	close(out[1]);
+	*to = in[1];
+	*from = out[0];
+	return pid;
+}
+
+#endif
