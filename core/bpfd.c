@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "core/probe.h"
 #include "core/reply.h"
+#include "core/resident.h"
 #include "core/ring.h"
 #include "core/rpc_server.h"
 #include "core/usym.h"
@@ -172,6 +173,8 @@ int bpfd_run(struct bpfd *b)
 	if (err)
 		return err;
 	reply_text(b->reply, "STARTED_BPFD\n");
+	err = reply_flush(b->reply);
+	resident_trim();
 	while (!err && !b->finished && !b->binary)
 		err = b->config.stop && *b->config.stop ? -EINTR : run_line(b, &args);
 	if (!err && b->binary)

@@ -6,6 +6,7 @@
 
 #include "configfs/udc.h"
 #include "core/log.h"
+#include "core/resident.h"
 #include "gadget/clock.h"
 #include "gadget/ep0.h"
 #include "gadget/notify.h"
@@ -272,6 +273,7 @@ int daemon_run(const struct daemon_options *options)
 
 	if (err == 0) {
 		notify("READY=1");
+		resident_trim();
 		err = daemon_loop(&d);
 		if (d.in_worker)
 			return leave_worker(&d, err);

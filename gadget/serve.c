@@ -3,6 +3,7 @@
 #include "gadget/serve.h"
 
 #include "core/log.h"
+#include "core/resident.h"
 #include "gadget/clock.h"
 #include "gadget/signals.h"
 
@@ -172,8 +173,10 @@ int serve_run(const struct serve_options *options)
 	s.children = children_new(options->command);
 	if (s.signals < 0 || !s.children)
 		log_error("worker: %s", strerror(s.signals < 0 ? -s.signals : ENOMEM));
-	else if (open_lanes(&s) == 0)
+	else if (open_lanes(&s) == 0) {
+		resident_trim();
 		status = serve_loop(&s);
+	}
 	serve_shutdown(&s);
 	while (s.lane_count > 0)
 		lane_close(s.lanes[--s.lane_count]);
