@@ -62,7 +62,7 @@ uint8_t *ffs_send_buffer(struct ffs *ffs);
 /* Sends the transfer built in the last ffs_send_buffer. Returns 0 or a negative errno. */
 int ffs_send(struct ffs *ffs, size_t len);
 
-/* True while transfers of this generation to the host are in flight. */
+/* True while transfers to the host are in flight. */
 bool ffs_sending(const struct ffs *ffs);
 
 /* The error of a transfer to the host that failed since last asked, 0 if none did. */

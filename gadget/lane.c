@@ -34,7 +34,6 @@ struct lane {
 	/* The process's pipes may have something to read: poll said so, or did not look, and no
 	 * read since then emptied them. */
 	bool out_ready, err_ready;
-	bool full; /* the last transfer was, so that more may wait */
 };
 
 int lane_open(const struct lane_source *source, unsigned int index, struct children *children,
@@ -93,7 +92,6 @@ static void lane_start(struct lane *lane)
 	err = child_start(lane->children, &lane->child);
 	if (err == 0) {
 		lane->out_ready = lane->err_ready = true;
-		lane->full = false;
 		log_info("lane %u: session opened", lane->index);
 		return;
 	}
@@ -238,27 +236,19 @@ static bool lane_take(
 	return n > 0 || (n < 0 && errno == EINTR) || (n < 0 && errno == EAGAIN && !ended);
 }
 
-/* While a transfer is under way, what a process writes bit by bit is left to gather for the next
- * one: a transfer costs as much as dozens of events. What fills transfers has several in flight. */
-static bool lane_may_take(const struct lane *lane)
-{
-	return lane->full || !ffs_sending(lane->ffs);
-}
-
 static void lane_output(struct lane *lane, struct transfer *t)
 {
 	struct child *child = lane->child;
 	int code, signal;
 	bool ended;
 
-	if (!child || !lane_may_take(lane))
+	if (!child)
 		return;
 	ended = child_ended(child, &code, &signal);
 	if (child_stdout(child) >= 0 && !lane_take(lane, t, child_stdout(child), FRAME_DATA, ended))
 		child_close_stdout(child);
 	if (child_stderr(child) >= 0 && !lane_take(lane, t, child_stderr(child), FRAME_NOTE, ended))
 		child_close_stderr(child);
-	lane->full = board_session_room(lane->session, t) == 0;
 	if (ended && child_stdout(child) < 0 && child_stderr(child) < 0) {
 		board_session_exit(lane->session, code, signal);
 		lane_stop(lane, "its process ended");
@@ -288,7 +278,7 @@ static void lane_send(struct lane *lane)
 void lane_poll(struct lane *lane, struct pollfd *fds)
 {
 	const struct child *child = lane->child;
-	bool sending = ffs_send_buffer(lane->ffs) != NULL && lane_may_take(lane);
+	bool sending = ffs_send_buffer(lane->ffs) != NULL;
 	size_t input;
 
 	board_session_input(lane->session, &input);

@@ -284,9 +284,6 @@ part_roundtrip()
 		read -ra i < <(values ping.raw "(\$4 + \$5) * $per_us / $count")
 		row 'board CPU of a round trip, bpfd-gadget' instructions "${v[@]}" 'bare FunctionFS function' \
 			"${i[0]}" '' "$command"
-		read -ra v < <(values ping "\$7 * $per_us / $count")
-		read -ra i < <(values ping.raw "\$6 * $per_us / $count")
-		row 'host CPU of a round trip, bpfd-usb and its client' instructions "${v[@]}" usb_raw "${i[0]}" '' "$command"
 	fi
 	command="session_load ping $count <BPF_LOOKUP_ELEM> bpfd-usb; the same with bpfd"
 	read -ra v < <(values ping.bpfd '$1')

@@ -33,6 +33,17 @@ static inline uint64_t measure_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* A time of up to two looks of the simulated cable, which come each 125 us: round trips that follow
+ * at once fall into step with it, and a little more or less work then makes all of them a look
+ * longer or none. */
+static inline void measure_pause(void)
+{
+	uint64_t end = measure_ns() + (uint64_t)rand() % 250000;
+
+	while (measure_ns() < end)
+		;
+}
+
 static inline uint64_t measure_group(const char *name)
 {
 	unsigned long long us = 0;

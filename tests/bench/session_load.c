@@ -124,6 +124,7 @@ static double run_ping(
 		die("COUNT");
 	measure_begin(m);
 	for (unsigned int i = 0; i < count; i++) {
+		measure_pause();
 		times[i] = measure_ns();
 		put(line, len);
 		if (end)

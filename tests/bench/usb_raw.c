@@ -164,6 +164,7 @@ static double ping(struct host *h, int depth, long count)
 	measure_begin(&h->measure);
 	for (long i = 0; i < count; i++) {
 		h->done = 0;
+		measure_pause();
 		times[i] = measure_ns();
 		start(out);
 		while (h->done < 2)
