@@ -262,4 +262,5 @@ help:
 include tests/tools.mk
 include tests/demo/demo.mk
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
