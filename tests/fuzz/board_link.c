@@ -65,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 5:
 			now += rpc_get_u16(&in);
-			MUST(board_session_tick(s, now) == BOARD_NOTHING || !board_session_is_open(s));
+			MUST(board_session_tick(s, now) == BOARD_NOTHING ||
+				!board_session_is_open(s));
 			break;
 		case 6:
 			board_session_exit(s, 3, 0);

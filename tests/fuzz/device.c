@@ -12,8 +12,7 @@
 #define DEVICES "sys/bus/usb/devices/"
 
 static const char *const files[] = {DEVICES "1-2/serial", DEVICES "1-2/product",
-	DEVICES "1-2/bcdDevice", DEVICES "1-2/devnum",
-	"sys/class/dmi/id/product_serial"};
+	DEVICES "1-2/bcdDevice", DEVICES "1-2/devnum", "sys/class/dmi/id/product_serial"};
 
 static void print(struct device_list *list)
 {

@@ -45,8 +45,8 @@ int kernel_object(void)
 	return fd;
 }
 
-static int new_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t max_entries,
-	uint32_t flags)
+static int new_map(
+	uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t max_entries, uint32_t flags)
 {
 	const uint64_t produced = 16;
 	int fd;
@@ -146,11 +146,12 @@ static int sys_bpf(int command, const void *given, size_t size)
 			attr.map_flags);
 	case BPF_MAP_LOOKUP_ELEM:
 	case BPF_MAP_LOOKUP_AND_DELETE_ELEM:
-		return attr.value ? lookup((int)attr.map_fd, (void *)attr.key, (void *)attr.value) : -1;
+		return attr.value ? lookup((int)attr.map_fd, (void *)attr.key, (void *)attr.value)
+				  : -1;
 	case BPF_MAP_GET_NEXT_KEY:
-		return attr.next_key ? next_key((int)attr.map_fd, (void *)attr.key,
-					       (void *)attr.next_key)
-				     : -1;
+		return attr.next_key
+			       ? next_key((int)attr.map_fd, (void *)attr.key, (void *)attr.next_key)
+			       : -1;
 	case BPF_MAP_LOOKUP_BATCH:
 		count = attr.batch.count;
 		if (!attr.batch.keys || !attr.batch.values)

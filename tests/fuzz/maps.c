@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
 		if (!usym_find_address(usym, PID, addresses[i], i & 1, &found))
 			for (const char *at = found.name; *at; at++)
-				MUST(*at >= ' ' && *at != 0x7f && *at != ';');
+				MUST((unsigned char)*at >= ' ' && *at != 0x7f && *at != ';');
 	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
 		usym_find_name(usym, PID, "main", modules[i], &address);
 	usym_free(usym);

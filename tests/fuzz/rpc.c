@@ -6,11 +6,11 @@
 
 #include "core/rpc.h"
 
-#define MAPS                                             \
-	"BPF_CREATE_MAP 1 m 4 8 16 0\n"                  \
-	"BPF_CREATE_MAP 2 a 4 8 16 1024\n"               \
-	"BPF_CREATE_MAP 27 r 0 0 4096 0\n"               \
-	"BPF_PROG_LOAD 1 p 8 GPL 0 lAAAAAAAAAA=\n"       \
+#define MAPS                                       \
+	"BPF_CREATE_MAP 1 m 4 8 16 0\n"            \
+	"BPF_CREATE_MAP 2 a 4 8 16 1024\n"         \
+	"BPF_CREATE_MAP 27 r 0 0 4096 0\n"         \
+	"BPF_PROG_LOAD 1 p 8 GPL 0 lAAAAAAAAAA=\n" \
 	"BPF_OPEN_PERF_BUFFER -1 0 1\nBPFD_RPC 1\n"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -24,8 +24,8 @@ int fuzz_access(const char *path, int mode);
 ssize_t fuzz_readlink(const char *path, char *target, size_t size);
 char *fuzz_realpath(const char *path, char *real);
 DIR *fuzz_opendir(const char *path);
-int fuzz_scandir(const char *path, struct dirent ***entries, scandir_filter *filter,
-	scandir_order *order);
+int fuzz_scandir(
+	const char *path, struct dirent ***entries, scandir_filter *filter, scandir_order *order);
 
 /* kernel.c */
 long fuzz_syscall(long number, ...);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The made-up files, in memory if there is a file system in it, and the functions of the C library that open files: only those can be. */
+/* The made-up files, in memory if there is a file system in it, and the functions of the C library
+ * that open files: only those can be. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/seams.h"
 
@@ -14,7 +15,6 @@
 #include <unistd.h>
 
 #define SELF_FD "/proc/self/fd/"
-
 
 static char root[64], proc[80], sys[80], tracefs[96];
 static const struct paths paths = {proc, sys, tracefs};
@@ -152,8 +152,8 @@ int fuzz_access(const char *path, int mode)
 /* Below the tree's own /proc/self/fd the kind of an object depends on its number. */
 ssize_t fuzz_readlink(const char *path, char *target, size_t size)
 {
-	static const char *const kinds[] = {
-		"anon_inode:bpf-map", "anon_inode:bpf-prog", "anon_inode:btf", "anon_inode:bpf_link"};
+	static const char *const kinds[] = {"anon_inode:bpf-map", "anon_inode:bpf-prog",
+		"anon_inode:btf", "anon_inode:bpf_link"};
 	const char *name = path + strlen(proc);
 	size_t len;
 
@@ -175,8 +175,8 @@ DIR *fuzz_opendir(const char *path)
 	return refuse(path) ? NULL : opendir(path);
 }
 
-int fuzz_scandir(const char *path, struct dirent ***entries, scandir_filter *filter,
-	scandir_order *order)
+int fuzz_scandir(
+	const char *path, struct dirent ***entries, scandir_filter *filter, scandir_order *order)
 {
 	return refuse(path) ? -1 : scandir(path, entries, filter, order);
 }
