@@ -67,7 +67,7 @@ for name, text in TEXT.items():
 
 
 # Binary requests: PROTOCOL.md, part 3. The fuzzer's handles: 3 a hash map, 4 an array that can be
-# mapped, 5 a ring buffer, 6 a perf ring.
+# mapped, 5 a ring buffer, 6 a program, 7 a perf ring of the text commands; the next is 8.
 def message(op, payload):
     return u8(op) + u16(len(payload)) + payload
 
@@ -84,6 +84,11 @@ def room(size):
     return u8(1) + u32(size) + counted(b"")
 
 
+def control(request, argument, data=b""):
+    return message(8, u32(8, request) + u64(argument) + counted(data))
+
+
+EVENT = message(7, counted(u32(1, 112) + u64(10) + bytes(96)) + u32(-1, 0, -1) + u64(0) + u8(0) + counted(b""))
 ABSENT = u8(0) + u32(0) + counted(b"")
 PATHS = ["/sys/kernel/btf/vmlinux", "/proc/42/comm", "/proc/42/root/bin/program", "/proc/kallsyms"]
 RPC = {
@@ -102,8 +107,15 @@ RPC = {
     "info": message(3, u32(3) + counted(bytes(80)) + u8(0)),
     "walk": message(5, u32(3) + u8(1) + counted(u32(1)) + u32(4096)) + message(5, u32(3) + u8(0) + counted(b"") + u32(64)),
     "sync": message(6, u32(4) + u8(1) + u32(0)) + message(6, u32(4) + u8(0) + u32(1) + u32(8) + u64(5)),
-    "perf": message(7, counted(u32(1, 112) + u64(10) + bytes(96)) + u32(-1, 0, -1) + u64(0) + u8(0) + counted(b""))
-            + message(9, u32(7) + u64(4096, 4096)) + message(10, u32(7) + u64(8192)) + message(8, u32(7, 0x2400) + u8(0)),
+    "perf": EVENT + message(9, u32(8) + u64(4096, 4096)) + message(10, u32(8) + u64(8192)) + message(4, u32(8)),
+    "ioctls": EVENT + control(0x2400, 0) + control(0x2401, 0) + control(0x2402, 1) + control(0x2403, 0)
+              + control(0x40042409, 1) + control(0x40082404, 0, u64(9)) + control(0x80082407, 0, u64(0))
+              + control(0x2405, -1) + control(0x2405, 8) + control(0x40082406, 0, b"common_pid > 1")
+              + control(0x40042408, 6) + control(0xC008240A, 0, u32(1, 0, 0)) + control(0x24FF, 0),
+    "programs": bpf(10, u32(6, 0, 0, 0) + u64(0, 0) + u32(1, 0), ABSENT, ABSENT)
+                + bpf(17, u64(0) + u32(6, 0), given("sched_switch")) + bpf(28, u32(6, 0, 41, 0))
+                + message(3, u32(6) + counted(bytes(232)) + u8(0)) + message(3, u32(9) + counted(bytes(56)) + u8(0)),
+    "types": bpf(18, u64(0, 0) + u32(8, 0, 0), given(bytes(8)), ABSENT) + bpf(19, u32(1, 0, 0)) + bpf(13, u32(1, 0, 0)),
     "kprobe": message(7, counted(u32(7, 112) + bytes(104)) + u32(-1, 0, -1) + u64(0) + u8(1) + counted("/bin/x")),
     "ring": message(9, u32(5) + u64(4096, 4096)) + message(10, u32(5) + u64(8192)),
     "stat": b"".join(message(12, counted(path) + u32(0)) for path in PATHS),

@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SELF_FD "/proc/self/fd/"
-
 static char root[64], proc[80], sys[80], tracefs[96];
 static const struct paths paths = {proc, sys, tracefs};
 
@@ -108,8 +106,10 @@ const struct paths *tree_paths(void)
 bool tree_holds(const char *path)
 {
 	size_t len = strlen(root);
+	char own[64];
 
-	if (!strncmp(path, SELF_FD, strlen(SELF_FD)))
+	snprintf(own, sizeof(own), "/proc/%d/fd/", (int)getpid());
+	if (!strncmp(path, "/proc/self/fd/", 14) || !strncmp(path, own, strlen(own)))
 		return true;
 	return len && !strncmp(path, root, len) && (path[len] == '/' || !path[len]) &&
 	       !strstr(path, "/..");
