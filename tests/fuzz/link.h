@@ -48,6 +48,12 @@ static inline uint8_t *counted_transfer(struct rpc_in *in, uint32_t *seq, size_t
 	return exact_copy(buffer, *len);
 }
 
+/* Either of them, twice as often the second one. */
+static inline uint8_t *take_transfer(struct rpc_in *in, uint32_t *seq, size_t *len)
+{
+	return rpc_get_u8(in) % 3 ? counted_transfer(in, seq, len) : raw_transfer(in, len);
+}
+
 /* Puts all frames into words, as bpfd-usb --trace does. */
 static inline void describe(const uint8_t *transfer, size_t len)
 {

@@ -4,48 +4,12 @@
  * tool; what is behind its buffers must stay as it is. */
 #include "tests/fuzz/tool.h"
 
-#include "host-usb/run/files.h"
 #include "host-usb/run/mirror.h"
 #include "host-usb/run/tool_ring.h"
 
 #define END 0xff
 
 static struct tool tool;
-
-static void look_at_files(struct run *run, unsigned int what)
-{
-	struct call call = tool_call(&tool, 0, NULL);
-	struct listing *listing;
-	struct rpc_stat stat;
-	char target[PATH_MAX];
-	int fd = -1;
-
-	switch (what % 6) {
-	case 0:
-		files_stat(run->files, "/sys/kernel/btf/vmlinux", what & 8, &stat);
-		files_access(run->files, "/proc/1", 0);
-		break;
-	case 1:
-		if (files_link(run->files, &call, "/proc/1/ns/mnt", target, sizeof(target)) >= 0)
-			MUST(strlen(target) < sizeof(target));
-		break;
-	case 2:
-		if (!files_list(run->files, "/sys/kernel", &listing))
-			listing_put(listing);
-		files_stat(run->files, "/sys/kernel/mm", false, &stat);
-		break;
-	case 3:
-		fd = files_open(run->files, "/proc/kallsyms");
-		break;
-	case 4:
-		fd = files_open(run->files, "/sys/kernel/tracing/available_events");
-		break;
-	case 5:
-		files_write(run->files, "/sys/kernel/tracing/kprobe_events", "p f", 3);
-	}
-	if (fd >= 0)
-		close(fd);
-}
 
 static void look_at_map(const struct tool_map *map)
 {
@@ -75,7 +39,7 @@ static void act(unsigned int op)
 
 	switch (op % 5) {
 	case 0:
-		look_at_files(&tool.run, op / 5);
+		tool_files(&tool, op / 5);
 		break;
 	case 1:
 		look_at_map(&maps[op / 5 % 4]);

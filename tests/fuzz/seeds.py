@@ -132,26 +132,31 @@ put("rpc", "raw", u8(1) + u32(4, 1) + u16(1) + u16(0) + u16(1) + u16(0))
 
 
 # Transfers of the link: PROTOCOL.md, part 1.
+RECEIVE = u8(7)  # what both take for it
+
+
 def frames(*them):
-    return u8(1) + u8(len(them) - 1) + b"".join(u8(kind) + u8(len(data)) + data for kind, data in them)
+    return RECEIVE + u8(1) + u8(len(them) - 1) + b"".join(u8(kind) + u8(len(data)) + data for kind, data in them)
 
 
-HELLO = b"BPFD" + u8(1) + u8(0) + u16(0) + u32(16384) + b"100econ"[::-1] + b"n" + u32(15000)
-NONCE = HELLO[:12] + u64(0x6E6F6E6365303031) + u32(15000)
-REPLY = NONCE + u32(262144) + u16(0) + b"0.1.0"
-SEND = u8(3) + u16(100)
-put("board_link", "session", frames((1, NONCE)) + SEND + frames((3, b"exit\n"), (5, b"")) + u8(4) + SEND + u8(6) + SEND)
-put("board_link", "ping", frames((1, NONCE), (9, b""), (11, b"x")) + SEND + u8(5) + u16(60000))
-put("board_link", "reset", frames((1, NONCE)) + frames((8, u16(8) + u64(0) + b"bye")) + frames((1, NONCE)))
-put("board_link", "window", frames((1, NONCE)) + frames(*[(3, b"d" * 250)] * 3) + u8(4 + 63) + SEND + u8(7))
-put("board_link", "raw", u8(0) + u16(32) + u8(1) + u8(0) + u16(24) + u32(0) + NONCE)
-put("board_link", "version", frames((1, b"BPFD" + u8(9) + NONCE[5:])) + SEND)
-put("host_link", "session", SEND + frames((2, REPLY), (3, b"STARTED_BPFD\n"), (4, b"note")) + SEND + u8(6) + SEND
+HELLO = b"BPFD" + u8(1) + u8(0) + u16(0) + u32(16384) + u64(0x6E6F6E6365303031) + u32(15000)
+REPLY = HELLO + u32(262144) + u16(0) + b"0.1.0"
+RAW = RECEIVE + u8(0)
+SEND = u8(0) + u16(100)
+put("board_link", "session", frames((1, HELLO)) + SEND + frames((3, b"exit\n"), (5, b"")) + u8(1) + u8(9) + SEND + u8(3) + SEND)
+put("board_link", "ping", frames((1, HELLO), (9, b""), (11, b"x")) + SEND + u8(2) + u16(60000))
+put("board_link", "reset", frames((1, HELLO)) + frames((8, u16(8) + u64(0) + b"bye")) + frames((1, HELLO)))
+put("board_link", "window", frames((1, HELLO)) + frames(*[(3, b"d" * 250)] * 2) + u8(1) + u8(249) + SEND + u8(4))
+put("board_link", "raw", RAW + u16(32) + u8(1) + u8(0) + u16(24) + u32(0) + HELLO)
+put("board_link", "version", frames((1, b"BPFD" + u8(9) + HELLO[5:])) + SEND)
+put("board_link", "ends", frames((1, HELLO)) + u8(6) + SEND + frames((1, HELLO)) + u8(5) + SEND)
+put("host_link", "session", SEND + frames((2, REPLY), (3, b"STARTED_BPFD\n"), (4, b"note")) + SEND + u8(3) + SEND
     + frames((6, u64(100)), (7, u8(0) + u8(0) + u64(100, 13))))
 put("host_link", "reset", frames((2, REPLY)) + frames((8, u16(3) + u64(0x6E6F6E6365303031) + b"lease")))
-put("host_link", "pong", frames((2, REPLY)) + u8(4) + u16(3000) + SEND + frames((10, b""), (11, b"xx")) + u8(5 + 64) + u8(7))
+put("host_link", "pong", frames((2, REPLY)) + u8(1) + u16(3000) + SEND + frames((10, b""), (11, b"xx")) + u8(2) + u8(1) + u8(4))
 put("host_link", "version", frames((8, u16(2) + u64(0x6E6F6E6365303031) + b"the board speaks 2.0")))
-put("host_link", "raw", u8(0) + u16(50) + u8(2) + u8(0) + u16(len(REPLY)) + u32(0) + REPLY)
+put("host_link", "retry", u8(1) + u16(60000) + SEND + frames((2, REPLY)) + u8(5))
+put("host_link", "raw", RAW + u16(50) + u8(2) + u8(0) + u16(len(REPLY)) + u32(0) + REPLY)
 
 
 # Replies of a board: what the tool does, 0xff, messages.

@@ -272,4 +272,41 @@ static inline void tool_event(struct tool *tool)
 	client_receive(tool->run.client);
 }
 
+/* One of the things that tools do with files of the board. */
+static inline void tool_files(struct tool *tool, unsigned int what)
+{
+	struct call call = tool_call(tool, 0, NULL);
+	struct files *files = tool->run.files;
+	struct listing *listing;
+	struct rpc_stat stat;
+	char target[PATH_MAX];
+	int fd = -1;
+
+	switch (what % 6) {
+	case 0:
+		files_stat(files, "/sys/kernel/btf/vmlinux", what & 8, &stat);
+		files_access(files, "/proc/1", 0);
+		break;
+	case 1:
+		if (files_link(files, &call, "/proc/1/ns/mnt", target, sizeof(target)) >= 0)
+			MUST(strlen(target) < sizeof(target));
+		break;
+	case 2:
+		if (!files_list(files, "/sys/kernel", &listing))
+			listing_put(listing);
+		files_stat(files, "/sys/kernel/mm", false, &stat);
+		break;
+	case 3:
+		fd = files_open(files, "/proc/kallsyms");
+		break;
+	case 4:
+		fd = files_open(files, "/sys/kernel/tracing/available_events");
+		break;
+	case 5:
+		files_write(files, "/sys/kernel/tracing/kprobe_events", "p f", 3);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 #endif
