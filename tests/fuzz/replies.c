@@ -21,8 +21,6 @@ static void look_at_map(const struct tool_map *map)
 		return;
 	args[4] = (uint64_t)object->fd;
 	sys_mmap(&call);
-	client_receive(tool.run.client);
-	tool_rings_credit(tool.run.objects);
 	mirrors_sync(&tool.run);
 	for (int i = 0; i < 4; i++)
 		tool_walk(&tool, object);
@@ -65,6 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tool_start(&tool, end + 1, size - acts - 1);
 	for (size_t i = 0; i < acts && !client_dead(tool.run.client); i++)
 		act(data[i]);
+	client_receive(tool.run.client); /* what is left: a ring's data at best */
+	tool_rings_credit(tool.run.objects);
 	tool_stop(&tool);
 	return 0;
 }

@@ -186,12 +186,18 @@ REPLIES = {
     "walk": u8(1) + u8(0xFF) + made(3, 72, map=(1, 4, 8, 16, 0), **MAP) + reply(2, u8(1) + counted(u32(1) + u64(5) + u32(2) + u64(6))),
     "array": u8(6) + u8(0xFF) + made(3, 72, map=(2, 4, 8, 16, 1024), **MAP) + reply(0, u32(1) + u32(0) + counted(bytes(128)))
              + reply(0, u32(1) + u32(8) + counted(u64(7))),
-    "ringbuf": u8(11) + u8(0xFF) + made(3, 72, map=(27, 0, 0, 4096, 0), **MAP) + reply(0) + data(3, 0, u32(8, 0) + u64(1)),
+    "ringbuf": u8(11) + u8(0xFF) + made(3, 72, map=(27, 0, 0, 4096, 0), **MAP) + reply(0) + data(3, 0, u32(8, 0) + u64(1))
+               + reply(-2) * 16 + data(3, 16, u32(8, 0) + u64(2)),
     "stacks": u8(16) + u8(0xFF) + made(3, 72, map=(7, 4, 16, 16, 0), **MAP)
               + reply(2, u8(1) + counted((u32(1) + bytes(16)) + (u32(2) + bytes(16)))) + reply(-2) * 12,
+    "keys": u8(1) + u8(0xFF) + made(3, 72, map=(1, 4, 8, 16, 0), **MAP) + reply(1, u8(0) + counted(u32(1) + u64(5)))
+            + reply(1, u8(1) + counted(u32(2) + u64(6))) + reply(-2) * 3 + reply(0, counted(bytes(32)) + counted(u64(9))) * 12
+            + reply(0, counted(bytes(24) + bytes(8) + u32(2, 3) + u64(0, 0)) + counted(u32(7)) + counted(bytes(8)) + counted(bytes(16)))
+            + reply(0, counted(bytes(80))),
     "load": u8(2) + u8(0xFF) + made(3, 128, counted("log"), kind=2) + made(4, 24, kind=8) + reply(0, counted(bytes(80))),
     "btf": u8(3) + u8(0xFF) + reply(0, u32(1, 100) + u8(1) + counted("vmlinux") + u32(2, 50) + u8(0) + counted("")),
     "perf": u8(4) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE),
+    "events-more": u8(4) + u8(0) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE * 200) + reply(0, STAT) + data(5, 3200, SAMPLE),
     "raw": u8(0) + u8(0xFF) + u8(8) + u32(4, 1) + u16(1) + u16(1) + u32(0),
 }
 for name, text in REPLIES.items():

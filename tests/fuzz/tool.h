@@ -154,10 +154,8 @@ static inline void tool_walk(struct tool *tool, struct object *map)
 
 	buffer_init(&next);
 	attr.next_key = user(&next);
-	if (!tool_bpf(tool, BPF_MAP_GET_NEXT_KEY, &attr, 32))
-		buffer_check(&next, map->key_size);
-	else
-		buffer_check(&next, map->key_size);
+	tool_bpf(tool, BPF_MAP_GET_NEXT_KEY, &attr, 32);
+	buffer_check(&next, map->key_size);
 }
 
 static inline void tool_lookup(struct tool *tool, struct object *map)
@@ -266,10 +264,8 @@ static inline void tool_event(struct tool *tool)
 		object = object_next(tool->run.objects, object);
 	if (!object)
 		return;
-	memcpy(args, (uint64_t[6]){0, 3 * 4096ULL - 4096, 3, 1, (uint64_t)object->fd, 0},
-		sizeof(args));
+	memcpy(args, (uint64_t[6]){0, 2 * 4096, 3, 1, (uint64_t)object->fd, 0}, sizeof(args));
 	sys_mmap(&call);
-	client_receive(tool->run.client);
 }
 
 /* One of the things that tools do with files of the board. */
