@@ -105,6 +105,10 @@ RPC = {
     "pin": bpf(6, u64(0) + u32(3, 0), given("/sys/fs/bpf/map")) + bpf(7, u64(0) + u32(0, 0), given("/sys/fs/bpf/map")),
     "ids": bpf(11, u32(0, 0, 0)) + bpf(14, u32(1, 0, 0)) + bpf(19, u32(1, 0, 0)),
     "info": message(3, u32(3) + counted(bytes(80)) + u8(0)),
+    "lists": message(3, u32(6) + counted(bytes(16) + u32(8, 16) + bytes(208)) + u8(2) + u16(32) + u32(16) + u16(24) + u32(8))
+             + message(3, u32(6) + counted(bytes(232)) + u8(1) + u16(33) + u32(0)) + message(3, u32(7) + counted(b"") + u8(0)),
+    "test": bpf(10, u32(6, 0, 8, 8) + u64(0, 0) + u32(1, 0, 0, 0) + u64(0, 0), given(bytes(8)), room(8), ABSENT, ABSENT),
+    "perfmap": bpf(0, u32(4, 4, 4, 4, 0)) + EVENT + bpf(2, u32(8, 0) + u64(0, 0, 0), given(u32(0)), given(u32(9))),
     "walk": message(5, u32(3) + u8(1) + counted(u32(1)) + u32(4096)) + message(5, u32(3) + u8(0) + counted(b"") + u32(64)),
     "sync": message(6, u32(4) + u8(1) + u32(0)) + message(6, u32(4) + u8(0) + u32(1) + u32(8) + u64(5)),
     "perf": EVENT + message(9, u32(8) + u64(4096, 4096)) + message(10, u32(8) + u64(8192)) + message(4, u32(8)),
