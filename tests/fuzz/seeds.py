@@ -272,6 +272,10 @@ put("events", "names", "\0r8:c h\np i\n-:gone\n\0r8:kprobes/c h\np:kprobes/p_i_0
 put("events", "dead", "p:bpfd_1_2/e0_x f\nr:bpfd_42_777/e1_y g\n\0\0")
 put("device", "usual", "0123abcd\nA board\n0110\n3\nserial 7\n")
 put("device", "odd", "\u00e4\u20ac\n\"\\\x1b[31m\nffff\n999999999999\nTo be filled by O.E.M.\n".encode())
+LANE = b"\1\0\2\x81\2\1\2"
+put("lanes", "two", b"\2\0" + LANE + b"\1\1\0\2\x82\2\2\2")
+put("lanes", "shared", b"\2\0" + LANE + b"\1" + LANE)
+put("lanes", "disk", b"\2\0\1\7\2\x81\2\1\2\1\2\0\1\x83\3\x08\0")
 BANNER = "STARTED_BPFD\nSTART_BPFD_OUTPUT\n0.1.0 2 Linux\nEND_BPFD_OUTPUT\nSTART_BPFD_OUTPUT\n"
 put("banner", "bpfd", BANNER + "bpfd_rpc: ret=0\nEND_BPFD_OUTPUT\n")
 put("banner", "old", "Welcome\r\n" + BANNER.replace("0.1.0 2", "Command not") + "Command not recognized\nEND_BPFD_OUTPUT\n")
