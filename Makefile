@@ -243,6 +243,8 @@ help:
 #help   test-kernels    the suites of test on Debian's 5.10 and 6.12 as well
 #help   test-tools      stock BPF tools by themselves and under bpfd-run (hours; it resumes)
 #help   bench           what the programs cost, beside the same work without them (an hour and a half)
+#help   fuzz            names of the fuzzers; T=NAME SECONDS=60: one of them, for so long
+#help   coverage        which part of the code the tests reach, file by file
 #help   lint            formatting, shell scripts, manual pages
 #help   clean
 #help Variables
@@ -262,4 +264,5 @@ help:
 include tests/tools.mk
 include tests/demo/demo.mk
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -183,8 +183,8 @@ void event_list_after(
 
 	for (const char *line = now; line && *line; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (line_name(line, strcspn(line, "\n"), name) && !list_has(list->before, name) &&
-			text_defines(text, size, name))
+		if (line_name(line, strcspn(line, "\n"), name) && strchr(name, '/') &&
+			!list_has(list->before, name) && text_defines(text, size, name))
 			note(list, kind, name);
 	}
 	forget_gone(list, kind, now);

@@ -184,7 +184,7 @@ static int parse_line(struct ksym *ksym, struct loose *loose, const char *at, co
 		symbol.module = (uint16_t)err;
 		end = at;
 	}
-	if (end - name > KSYM_NAME_MAX)
+	if (end == name || end - name > KSYM_NAME_MAX)
 		return 0;
 	symbol.length = (uint16_t)(end - name);
 	if (!symbol.module) {

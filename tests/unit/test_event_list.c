@@ -109,7 +109,7 @@ static void test_gone(void **state)
 	client_writes(list, "-:mine/a\n", "p:mine/a x\n", "p:others/d z\n");
 	client_writes(list, "p:mine/fails x\n", "", ""); /* refused by the kernel */
 	client_writes(list, "", "", "p:others/e z\n");
-	client_writes(list, "\n\n#p:no x\n:\np", "", "\n\np\n:\n");
+	client_writes(list, "\n\n#p:no x\n:\np", "", "\n\np\n:\np:no-group x\n");
 	expect_removed(list, "");
 }
 

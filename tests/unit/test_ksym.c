@@ -194,7 +194,7 @@ static void test_malformed(void **state)
 
 	strcpy(text, "\n x\nffffffff81000000\nffffffff81000000 T\nffffffff81000000 T \n"
 		     "ffffffff81000000 T a\x80\xff"
-		     "b\nzz T no\n"
+		     "b\nzz T no\nffffffff81000000 t \t[module]\n"
 		     "ffffffff81000000 t good\n"
 		     "ffffffff81000004 t nomod\t[\nffffffff81000005 t nomod2\t[]\n"
 		     "ffffffff81000008 t ");

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The board's end of the link: transfers of a hostile host, and all that else may happen. */
+#include "tests/fuzz/link.h"
+
+#include "core/board_session.h"
+
+#define WINDOW 512
+
+static void send_something(struct board_session *s, unsigned int wanted)
+{
+	static uint8_t buffer[TRANSFER_MIN];
+	struct transfer t;
+	size_t room;
+
+	board_session_begin(s, &t, buffer);
+	room = board_session_room(s, &t);
+	room = room < wanted ? room : wanted;
+	memset(link_payload(&t), 'o', room);
+	board_session_put(s, &t, wanted & 1 ? FRAME_DATA : FRAME_NOTE, room);
+	check_sent(buffer, board_session_finish(s, &t), TRANSFER_MIN);
+}
+
+static void receive(struct board_session *s, struct rpc_in *in, uint32_t *seq, uint64_t now)
+{
+	enum board_event event;
+	uint8_t *transfer;
+	size_t len;
+
+	transfer = take_transfer(in, seq, &len);
+	event = board_session_receive(s, transfer, len, now);
+	MUST(event != BOARD_START || board_session_is_open(s));
+	board_session_is_hello(transfer, len);
+	describe(transfer, len);
+	free(transfer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct board_config config = {TRANSFER_MIN, TRANSFER_MIN, WINDOW, "1"};
+	struct board_session *s = board_session_new(&config);
+	struct rpc_in in = {data, size, false};
+	uint64_t now = 1000;
+	uint32_t seq = 0;
+	size_t len;
+
+	while (in.size && !in.failed) {
+		switch (rpc_get_u8(&in) % 10) {
+		case 0:
+			send_something(s, rpc_get_u16(&in));
+			break;
+		case 1:
+			board_session_input(s, &len);
+			MUST(len <= WINDOW);
+			board_session_consume(s, len ? rpc_get_u8(&in) % len + 1 : 0);
+			break;
+		case 2:
+			now += rpc_get_u16(&in);
+			MUST(!board_session_tick(s, now) || !board_session_is_open(s));
+			break;
+		case 3:
+			board_session_exit(s, 3, 0);
+			break;
+		case 4:
+			board_session_discard_input(s);
+			break;
+		case 5:
+			board_session_drop(s);
+			break;
+		case 6:
+			board_session_end(s, RESET_SHUTDOWN, NULL);
+			break;
+		default:
+			receive(s, &in, &seq, now);
+		}
+	}
+	board_session_free(s);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists of probe events in tracefs, which others may have made as well: which of them are the
+ * session's, and which are of a bpfd that is dead. Three parts, with a NUL between them: the list
+ * before a client's write, what it writes, and the list after it. */
+#include "core/event_list.h"
+#include "core/probe_event.h"
+
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+#define LIST "sys/kernel/tracing/kprobe_events"
+
+static size_t part(const uint8_t *data, size_t size)
+{
+	const uint8_t *end = size ? memchr(data, 0, size) : NULL;
+
+	return end ? (size_t)(end - data) : size;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t before = part(data, size), written, behind;
+	struct event_list *list;
+	const uint8_t *write;
+	char *text;
+
+	write = data + before + (before < size);
+	written = part(write, (size_t)(data + size - write));
+	behind = (size_t)(data + size - write) - written;
+	behind -= behind > 0;
+	text = (char *)exact_copy(write, written);
+
+	tree_put(LIST, data, before);
+	MUST(!event_list_new(&list, tree_paths()));
+	event_list_before(list, PROBE_EVENT_KPROBE);
+	tree_put(LIST, data + size - behind, behind);
+	event_list_after(list, PROBE_EVENT_KPROBE, text, written);
+	event_list_before(list, PROBE_EVENT_KPROBE);
+	event_list_after(list, PROBE_EVENT_KPROBE, text, written);
+	event_list_free(list);
+	free(text);
+	probe_event_clean(tree_paths());
+	return 0;
+}

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fuzzers: with libFuzzer, which makes inputs up, and with a main program that replays kept ones.
+
+FUZZERS := text rpc board_link host_link replies elf maps kallsyms settings events device lanes banner
+FUZZ    := $(BUILD)/fuzz
+REPLAYS := $(patsubst %,$(BUILD)/replay/%,$(FUZZERS))
+
+PROJECT_SRC  := $(LINK_SRC) $(CORE_SRC) $(CONFIGFS_SRC) $(GADGET_SRC) $(HOST_SRC) $(RUN_SRC)
+FUZZ_SUPPORT := tests/fuzz/kernel.c tests/fuzz/tree.c
+FUZZ_LIBS     = $(call pkg,--libs,libbpf libelf zlib libusbgx libusb-1.0 libseccomp) -lpthread \
+	$(if $(IBERTY),-liberty)
+
+# All of the project's code in one object, which calls kernel.c and tree.c instead of the system.
+define redirect
+	@mkdir -p $(@D)
+	$(call say,SEAMS,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+	$(Q)objcopy --redefine-syms=tests/fuzz/seams $@
+endef
+$(BUILD)/obj/libseams.a: $(call obj,$(PROJECT_SRC)) tests/fuzz/seams
+	$(redirect)
+
+$(call obj,$(wildcard tests/fuzz/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0 libusbgx libbpf)
+$(REPLAYS): LIBS = $(FUZZ_LIBS)
+$(REPLAYS): $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o \
+		$(call obj,$(FUZZ_SUPPORT)) $(BUILD)/obj/libseams.a
+	$(link)
+fuzz-replay: $(REPLAYS)
+
+# The same by clang, into directories of their own.
+FUZZ_SAN   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZ_FLAGS  = $(filter-out -fsanitize=% -fno-sanitize-recover=%,$(ALL_CFLAGS)) -O1 -g \
+	-fno-omit-frame-pointer -Wno-missing-field-initializers $(FUZZ_SAN)
+FUZZ_PKG   := $(call pkg,--cflags,libusb-1.0 libusbgx libbpf libelf libseccomp)
+FUZZ_OBJ    = $(patsubst %.c,$(FUZZ)/obj/%.o,$(1))
+
+$(FUZZ)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CLANG,$<)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $(CPPFLAGS) $(FUZZ_PKG) -MMD -MP -c -o $@ $<
+$(FUZZ)/obj/core/demangle.o: override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
+$(FUZZ)/obj/libseams.a: $(call FUZZ_OBJ,$(PROJECT_SRC)) tests/fuzz/seams
+	$(redirect)
+$(patsubst %,$(FUZZ)/%,$(FUZZERS)): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o \
+		$(call FUZZ_OBJ,$(FUZZ_SUPPORT)) $(FUZZ)/obj/libseams.a
+	$(call say,LD,$@)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(FUZZ_LIBS)
+
+# Words of the protocol: libFuzzer puts them together faster than it finds them.
+$(FUZZ)/text.dict: $(BUILD)/bpfd
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/bpfd --commands | sed -n 's/^\([A-Za-z_]*\)\( .*\)\{0,1\}$$/"\1 "/p' >$@
+	$(Q)printf '"%s"\n' '\\x0a' ' GPL ' '__none__' '0x' 'AAAAAA==' 'AQAAAA==' >>$@
+
+fuzz-build: $(patsubst %,$(FUZZ)/%,$(FUZZERS)) $(FUZZ)/text.dict
+
+# "+": the script runs this make for what it needs built.
+fuzz:
+	+@MAKE="$(MAKE)" FUZZERS="$(FUZZERS)" tests/fuzz/run $(T) $(SECONDS)
+coverage:
+	+@MAKE="$(MAKE)" tests/coverage
+.PHONY: fuzz fuzz-build fuzz-replay coverage
+-include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)

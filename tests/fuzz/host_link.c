@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's end of the link: transfers of a hostile board. */
+#include "tests/fuzz/link.h"
+
+#include "core/host_session.h"
+
+#define NONCE UINT64_C(0x6e6f6e6365303031)
+
+static void send_something(struct host_session *s, unsigned int wanted)
+{
+	static uint8_t buffer[TRANSFER_MIN];
+	struct transfer t;
+	size_t room;
+
+	host_session_begin(s, &t, buffer);
+	room = host_session_room(s, &t);
+	MUST(room <= host_session_credit(s));
+	room = room < wanted ? room : wanted;
+	memset(link_payload(&t), 'i', room);
+	host_session_put(s, &t, room);
+	check_sent(buffer, host_session_finish(s, &t), TRANSFER_MIN);
+}
+
+static void receive(struct host_session *s, struct rpc_in *in, uint32_t *seq, uint64_t now)
+{
+	struct host_event event;
+	size_t offset = 0, len;
+	uint8_t *transfer = take_transfer(in, seq, &len);
+
+	host_session_heard(s, now);
+	while (host_session_next(s, transfer, len, &offset, &event) != HOST_NONE) {
+		if (event.type == HOST_OUTPUT || event.type == HOST_NOTE)
+			MUST(event.data >= transfer && event.data + event.len <= transfer + len);
+		MUST(event.type < HOST_EXIT || !host_session_is_open(s));
+	}
+	describe(transfer, len);
+	free(transfer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct host_config config = {TRANSFER_MIN, 0, 0};
+	struct host_session *s = host_session_new(&config);
+	struct rpc_in in = {data, size, false};
+	uint64_t now = 1000;
+	uint32_t seq = 0;
+
+	host_session_open(s, NONCE, now);
+	while (in.size && !in.failed) {
+		switch (rpc_get_u8(&in) % 9) {
+		case 0:
+			send_something(s, rpc_get_u16(&in));
+			break;
+		case 1:
+			now += rpc_get_u16(&in);
+			if (host_session_tick(s, now) == HOST_TICK_RETRY)
+				host_session_open(s, NONCE, now);
+			break;
+		case 2:
+			host_session_block(s, rpc_get_u8(&in) & 1, now);
+			break;
+		case 3:
+			host_session_eof(s);
+			break;
+		case 4:
+			host_session_close(s);
+			break;
+		case 5:
+			host_session_open(s, NONCE, now);
+			seq = 0;
+			break;
+		default:
+			receive(s, &in, &seq, now);
+		}
+	}
+	host_session_free(s);
+	return 0;
+}

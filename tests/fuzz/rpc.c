@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Binary requests: a whole stream behind BPFD_RPC. The first byte says whether the stream is made
+ * of messages, each of an operation, a length and a payload, or is raw. Text commands make a map
+ * and a program first, so that there are handles. */
+#include "tests/fuzz/session.h"
+
+#include "core/rpc.h"
+
+#define MAPS                                       \
+	"BPF_CREATE_MAP 1 m 4 8 16 0\n"            \
+	"BPF_CREATE_MAP 2 a 4 8 16 1024\n"         \
+	"BPF_CREATE_MAP 27 r 0 0 4096 0\n"         \
+	"BPF_PROG_LOAD 1 p 8 GPL 0 lAAAAAAAAAA=\n" \
+	"BPF_OPEN_PERF_BUFFER -1 0 1\nBPFD_RPC 1\n"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct rpc_in in = {data, size, false};
+	struct rpc_out out = {.data = NULL};
+	uint32_t tag = 0;
+
+	if (rpc_get_u8(&in) & 1) {
+		session(MAPS, in.data, in.size);
+		return 0;
+	}
+	while (in.size && !in.failed) {
+		unsigned int op = rpc_get_u8(&in);
+		size_t length = rpc_get_u16(&in), start;
+
+		length = length < in.size ? length : in.size;
+		start = rpc_begin(&out, op, 0, ++tag);
+		if (length)
+			memcpy(rpc_put_room(&out, length), in.data, length);
+		rpc_end(&out, start);
+		in.data += length;
+		in.size -= length;
+	}
+	session(MAPS, out.data, out.size);
+	rpc_out_free(&out);
+	return 0;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A tool under bpfd-run, for the fuzzer of replies: this process makes its system calls, and the
+ * board has said before all that it will say. */
+#ifndef TESTS_FUZZ_TOOL_H
+#define TESTS_FUZZ_TOOL_H
+
+#include "tests/fuzz/fuzz.h"
+
+#include "host-usb/run/btf_list.h"
+#include "host-usb/run/client.h"
+#include "host-usb/run/files.h"
+#include "host-usb/run/objects.h"
+#include "host-usb/run/run.h"
+#include "host-usb/run/supervisor.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define REPLY_FLAGS (RPC_FLAG_REPLY | RPC_FLAG_MORE)
+#define RING_DATA   4 /* of a message of the input: it is RING_DATA, of the handle's ring */
+#define RAW	    8 /* the rest of the input as it is */
+
+struct tool {
+	struct run run;
+	int in, out;
+};
+
+struct tool_map {
+	uint32_t type, key_size, value_size, max_entries, flags;
+};
+
+/* A buffer of the tool, and what the supervisor must not write to. */
+struct buffer {
+	char data[256], guard[256];
+};
+
+static inline void buffer_init(struct buffer *buffer)
+{
+	memset(buffer, 'g', sizeof(*buffer));
+}
+
+/* `size` bytes of it may have been written. */
+static inline void buffer_check(const struct buffer *buffer, size_t size)
+{
+	for (size_t i = size; i < sizeof(*buffer); i++)
+		MUST(((const char *)buffer)[i] == 'g');
+}
+
+static inline uint64_t user(const void *memory)
+{
+	return (uint64_t)(uintptr_t)memory;
+}
+
+/* Makes messages of the input: the client's tags count from 1, one for each whole reply. */
+static inline struct rpc_out tool_messages(const uint8_t *data, size_t size)
+{
+	struct rpc_in in = {data, size, false};
+	struct rpc_out out = {.data = NULL};
+	uint32_t tag = 1;
+
+	while (in.size && !in.failed) {
+		unsigned int flags = rpc_get_u8(&in);
+		size_t length = flags & RAW ? in.size : rpc_get_u16(&in), start = 0;
+		bool reply = !(flags & RING_DATA);
+
+		length = length < in.size ? length : in.size;
+		if (!(flags & RAW))
+			start = rpc_begin(&out, reply ? RPC_HELLO : RPC_RING_DATA,
+				reply ? (flags & RPC_FLAG_MORE) | RPC_FLAG_REPLY : 0, tag);
+		if (length)
+			memcpy(rpc_put_room(&out, length), in.data, length);
+		if (!(flags & RAW))
+			rpc_end(&out, start);
+		tag += reply && !(flags & RPC_FLAG_MORE);
+		in.data += length;
+		in.size -= length;
+	}
+	return out;
+}
+
+static inline void tool_start(struct tool *tool, const uint8_t *data, size_t size)
+{
+	struct rpc_out out = tool_messages(data, size);
+	struct client_events events;
+
+	tree_root();
+	unsetenv("XDG_CACHE_HOME"); /* nothing is kept */
+	unsetenv("HOME");
+	memset(&tool->run, 0, sizeof(tool->run));
+	tool->run.listener = -1;
+	tool->run.fd_base = 960;
+	tool->run.board.possible_cpus = 4;
+	tool->run.semaphores = true;
+	tool->in = memory_file(out.data, out.size);
+	tool->out = memory_file("", 0);
+	rpc_out_free(&out);
+	events = supervisor_events(&tool->run);
+	MUST(!client_new(&tool->run.client, tool->in, tool->out, &events, NULL));
+	MUST(!objects_new(&tool->run.objects, &tool->run));
+	MUST(!files_new(&tool->run.files, &tool->run));
+}
+
+static inline void tool_stop(struct tool *tool)
+{
+	objects_free(tool->run.objects);
+	btf_list_free(tool->run.btf_list);
+	files_free(tool->run.files);
+	client_free(tool->run.client);
+	close(tool->in);
+	close(tool->out);
+}
+
+static inline struct call tool_call(struct tool *tool, int number, const uint64_t *args)
+{
+	return (struct call){.run = &tool->run, .tid = getpid(), .number = number, .args = args};
+}
+
+static inline int64_t tool_bpf(struct tool *tool, int command, union bpf_attr *attr, size_t size)
+{
+	const uint64_t args[6] = {(uint64_t)command, user(attr), size};
+	struct call call = tool_call(tool, SYS_bpf, args);
+
+	return sys_bpf(&call);
+}
+
+/* The map that a call has made, if the board said what makes one. */
+static inline struct object *tool_map_object(struct tool *tool, const struct tool_map *map)
+{
+	union bpf_attr attr = {.map_type = map->type,
+		.key_size = map->key_size,
+		.value_size = map->value_size,
+		.max_entries = map->max_entries,
+		.map_flags = map->flags};
+	struct object *object;
+
+	if (tool_bpf(tool, BPF_MAP_CREATE, &attr, 72) != CALL_ANSWERED)
+		return NULL;
+	for (object = object_next(tool->run.objects, NULL); object;
+		object = object_next(tool->run.objects, object))
+		if (object->class == BPF_ABI_MAP && object->map_type == map->type)
+			return object;
+	abort();
+}
+
+static inline void tool_walk(struct tool *tool, struct object *map)
+{
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
+	struct buffer next;
+
+	buffer_init(&next);
+	attr.next_key = user(&next);
+	tool_bpf(tool, BPF_MAP_GET_NEXT_KEY, &attr, 32);
+	buffer_check(&next, map->key_size);
+}
+
+static inline void tool_lookup(struct tool *tool, struct object *map)
+{
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
+	const char key[16] = {1};
+	struct buffer value;
+
+	buffer_init(&value);
+	attr.key = user(key);
+	attr.value = user(&value);
+	tool_bpf(tool, BPF_MAP_LOOKUP_ELEM, &attr, 32);
+	buffer_check(&value, map->value_size);
+}
+
+static inline void tool_batch(struct tool *tool, struct object *map)
+{
+	struct buffer keys, values, out;
+	union bpf_attr attr;
+
+	buffer_init(&keys);
+	buffer_init(&values);
+	buffer_init(&out);
+	memset(&attr, 0, sizeof(attr));
+	attr.batch.out_batch = user(&out);
+	attr.batch.keys = user(&keys);
+	attr.batch.values = user(&values);
+	attr.batch.count = 3;
+	attr.batch.map_fd = (uint32_t)map->fd;
+	tool_bpf(tool, BPF_MAP_LOOKUP_BATCH, &attr, 56);
+	MUST(attr.batch.count <= 3);
+	buffer_check(&keys, 3 * map->key_size);
+	buffer_check(&values, 3 * map->value_size);
+	buffer_check(&out, map->key_size > 4 ? map->key_size : 4);
+}
+
+static inline void tool_info(struct tool *tool, struct object *object)
+{
+	union bpf_attr attr = {.map_fd = 0};
+	struct buffer info;
+
+	buffer_init(&info);
+	memset(&info, 0, 80);
+	attr.info.bpf_fd = (uint32_t)object->fd;
+	attr.info.info_len = 80;
+	attr.info.info = user(&info);
+	tool_bpf(tool, BPF_OBJ_GET_INFO_BY_FD, &attr, 16);
+	buffer_check(&info, 80);
+}
+
+/* A program with a log, its description, and a link of it. */
+static inline void tool_load(struct tool *tool)
+{
+	const struct bpf_insn insns[2] = {{.code = 0xb7}, {.code = 0x95}};
+	union bpf_attr attr = {.prog_type = 1, .insn_cnt = 2, .log_level = 1, .log_size = 64};
+	struct object *object;
+	struct buffer log;
+
+	buffer_init(&log);
+	attr.insns = user(insns);
+	attr.license = user("GPL");
+	attr.log_buf = user(&log);
+	tool_bpf(tool, BPF_PROG_LOAD, &attr, 128);
+	buffer_check(&log, 64);
+	object = object_next(tool->run.objects, NULL);
+	if (!object)
+		return;
+	memset(&attr, 0, sizeof(attr));
+	attr.link_create.prog_fd = (uint32_t)object->fd;
+	attr.link_create.attach_type = 41;
+	tool_bpf(tool, BPF_LINK_CREATE, &attr, 24);
+	for (; object; object = object_next(tool->run.objects, object))
+		tool_info(tool, object);
+}
+
+static inline void tool_btf(struct tool *tool)
+{
+	union bpf_attr attr;
+	uint32_t id = 0;
+
+	for (int i = 0; i < 4; i++) {
+		memset(&attr, 0, sizeof(attr));
+		attr.start_id = id;
+		if (tool_bpf(tool, BPF_BTF_GET_NEXT_ID, &attr, 12))
+			return;
+		MUST(attr.next_id > id || !tool->run.btf_list);
+		id = attr.next_id;
+		memset(&attr, 0, sizeof(attr));
+		attr.btf_id = id;
+		if (tool_bpf(tool, BPF_BTF_GET_FD_BY_ID, &attr, 12) == CALL_ANSWERED)
+			tool_info(tool, object_next(tool->run.objects, NULL));
+	}
+}
+
+/* A perf event with its ring. */
+static inline void tool_event(struct tool *tool)
+{
+	const struct perf_event_attr attr = {.type = 1, .size = sizeof(attr), .config = 10};
+	uint64_t args[6] = {user(&attr), (uint64_t)-1, 0, (uint64_t)-1, 0, 0};
+	struct call call = tool_call(tool, SYS_perf_event_open, args);
+	struct object *object;
+
+	sys_perf_event_open(&call);
+	object = object_next(tool->run.objects, NULL);
+	while (object && object->class != BPF_ABI_EVENT)
+		object = object_next(tool->run.objects, object);
+	if (!object)
+		return;
+	memcpy(args, (uint64_t[6]){0, 2 * 4096, 3, 1, (uint64_t)object->fd, 0}, sizeof(args));
+	sys_mmap(&call);
+}
+
+/* One of the things that tools do with files of the board. */
+static inline void tool_files(struct tool *tool, unsigned int what)
+{
+	struct call call = tool_call(tool, 0, NULL);
+	struct files *files = tool->run.files;
+	struct listing *listing;
+	struct rpc_stat stat;
+	char target[PATH_MAX];
+	int fd = -1;
+
+	switch (what % 6) {
+	case 0:
+		files_stat(files, "/sys/kernel/btf/vmlinux", what & 8, &stat);
+		files_access(files, "/proc/1", 0);
+		break;
+	case 1:
+		if (files_link(files, &call, "/proc/1/ns/mnt", target, sizeof(target)) >= 0)
+			MUST(strlen(target) < sizeof(target));
+		break;
+	case 2:
+		if (!files_list(files, "/sys/kernel", &listing))
+			listing_put(listing);
+		files_stat(files, "/sys/kernel/mm", false, &stat);
+		break;
+	case 3:
+		fd = files_open(files, "/proc/kallsyms");
+		break;
+	case 4:
+		fd = files_open(files, "/sys/kernel/tracing/available_events");
+		break;
+	case 5:
+		files_write(files, "/sys/kernel/tracing/kprobe_events", "p f", 3);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+#endif
