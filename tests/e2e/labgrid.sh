@@ -8,6 +8,7 @@ set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
 . "$here/lib.sh"
+needs_kernel 5 14 'bpfd-run'
 # shellcheck source=tests/e2e/boards.sh
 . "$here/boards.sh"
 

@@ -52,6 +52,17 @@ $(head -c 1000 /run/check.out)"
 	fi
 }
 
+# needs_kernel MAJOR MINOR WHY: else the whole suite is skipped.
+needs_kernel()
+{
+	local major minor
+	IFS=.- read -r major minor _ < <(uname -r)
+	if [ "$major" -lt "$1" ] || { [ "$major" = "$1" ] && [ "$minor" -lt "$2" ]; }; then
+		echo "1..0 # SKIP $3 needs Linux $1.$2, this is $(uname -r)"
+		exit 0
+	fi
+}
+
 finish()
 {
 	[ -z "$GADGET_PID" ] || gadget_stop

@@ -7,6 +7,7 @@ set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
 . "$here/lib.sh"
+needs_kernel 5 14 'bpfd-run'
 # shellcheck source=tests/e2e/client.sh
 . "$here/client.sh"
 # shellcheck source=tests/e2e/events.sh

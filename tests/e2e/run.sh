@@ -7,6 +7,7 @@ set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
 . "$here/lib.sh"
+needs_kernel 5 14 'bpfd-run'
 
 load_udc is_super_speed=1 && gadget_start || { not_ok "start the gadget"; finish; }
 export HOME=/run/home
