@@ -202,14 +202,18 @@ REPLIES = {
     "ringbuf": u8(11) + u8(0xFF) + made(3, 72, map=(27, 0, 0, 4096, 0), **MAP) + reply(0) + data(3, 0, u32(8, 0) + u64(1))
                + reply(-2) * 16 + data(3, 16, u32(8, 0) + u64(2)),
     "stacks": u8(16) + u8(0xFF) + made(3, 72, map=(7, 4, 16, 16, 0), **MAP)
-              + reply(2, u8(1) + counted((u32(1) + bytes(16)) + (u32(2) + bytes(16)))) + reply(-2) * 12,
+              + reply(2, u8(1) + counted((u32(1) + bytes(16)) + (u32(2) + bytes(16)))) + reply(-2) * 8
+              + reply(2, u8(0) + counted((u32(1) + bytes(16)) + (u32(2) + bytes(16)))) + reply(1, u8(1) + counted(u32(3) + bytes(16))),
     "keys": u8(1) + u8(0xFF) + made(3, 72, map=(1, 4, 8, 16, 0), **MAP) + reply(1, u8(0) + counted(u32(1) + u64(5)))
             + reply(1, u8(1) + counted(u32(2) + u64(6))) + reply(-2) * 3 + reply(0, counted(bytes(32)) + counted(u64(9))) * 12
             + reply(0, counted(bytes(24) + bytes(8) + u32(2, 3) + u64(0, 0)) + counted(u32(7)) + counted(bytes(8)) + counted(bytes(16)))
             + reply(0, counted(bytes(80))),
-    "load": u8(2) + u8(0xFF) + made(3, 128, counted("log"), kind=2) + made(4, 24, kind=8) + reply(0, counted(bytes(80))),
-    "btf": u8(3) + u8(0xFF) + reply(0, u32(1, 100) + u8(1) + counted("vmlinux") + u32(2, 50) + u8(0) + counted("")),
-    "perf": u8(4) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE),
+    "load": u8(2) + u8(0xFF) + made(3, 128, counted("log"), kind=2) + made(4, 24, kind=8) + reply(0, counted(bytes(80)))
+            + reply(0, counted(bytes(232)) + counted(bytes(64)) + counted(bytes(16))) * 2,
+    "btf": u8(3) + u8(0xFF) + reply(0, u32(1, 100) + u8(1) + counted("vmlinux") + u32(2, 50) + u8(0) + counted(""))
+           + reply(0, counted(bytes(100))) * 2,
+    "perf": u8(4) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE)
+            + reply(0, counted(u64(9))) + reply(0, counted(u32(2, 1, 7, 0))),
     "events-more": u8(4) + u8(0) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE * 200) + reply(0, STAT) + data(5, 3200, SAMPLE),
     "raw": u8(0) + u8(0xFF) + u8(8) + u32(4, 1) + u16(1) + u16(1) + u32(0),
 }
