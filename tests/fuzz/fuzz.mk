@@ -59,8 +59,8 @@ $(patsubst %,$(FUZZ)/%,$(FUZZERS)): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o \
 # Words of the protocol: libFuzzer puts them together faster than it finds them.
 $(FUZZ)/text.dict: $(BUILD)/bpfd
 	@mkdir -p $(@D)
-	$(Q)$(BUILD)/bpfd --commands | sed -n 's/^\([A-Za-z_]*\)\( .*\)\{0,1\}$$/"\1 "/p' >$@
-	$(Q)printf '"%s"\n' '\\x0a' ' GPL ' '__none__' '0x' 'AAAAAA==' 'AQAAAA==' >>$@
+	$(Q)$(BUILD)/bpfd --commands | sed -n 's/^\([A-Za-z_][A-Za-z_]*\)\( .*\)\{0,1\}$$/"\1 "/p' >$@
+	$(Q)printf '"%s"\n' '\x0a' ' GPL ' '__none__' '0x' 'AAAAAA==' 'AQAAAA==' >>$@
 
 fuzz-build: $(patsubst %,$(FUZZ)/%,$(FUZZERS)) $(FUZZ)/text.dict
 
