@@ -12,6 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static inline bool is_told(const void *text, size_t size)
+{
+	return memmem(text, size, "the secret", 10) != NULL;
+}
+
 /* What a session has said holds nothing of a file that it cannot have opened. */
 static inline void check_output(int out)
 {
@@ -21,7 +26,7 @@ static inline void check_output(int out)
 	MUST(!fstat(out, &st));
 	text = malloc((size_t)st.st_size + 1);
 	MUST(text && pread(out, text, (size_t)st.st_size, 0) == st.st_size);
-	MUST(!memmem(text, (size_t)st.st_size, "the secret", 10));
+	MUST(!is_told(text, (size_t)st.st_size));
 	free(text);
 }
 
@@ -55,7 +60,8 @@ static inline void session(const char *prefix, const uint8_t *data, size_t size)
 	ret = bpfd_run(bpfd);
 	MUST(!ret || ret == -EPROTO || ret == -ENOMEM);
 	bpfd_close(bpfd);
-	check_output(out);
+	if (!is_told(input, length + size)) /* else it is an echo */
+		check_output(out);
 	close(first);
 	close(in);
 	close(out);
