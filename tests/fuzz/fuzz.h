@@ -29,6 +29,10 @@ const struct paths *tree_paths(void);
 /* Whether a path is in it, or a memory file's. */
 bool tree_holds(const char *path);
 
+/* What no session may ever tell: it looks like a program, and is a file of the tree's root, which a
+ * link of process 42 leads to; the root of that process is farther down. */
+#define TREE_SECRET "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0 the secret"
+
 /* Writes a file of the tree, in place of what it held. */
 void tree_put(const char *name, const void *data, size_t size);
 
@@ -37,6 +41,9 @@ int memory_file(const void *data, size_t size);
 
 /* A copy that ends where its memory ends, so that reading beyond it is noticed. */
 uint8_t *exact_copy(const void *data, size_t size);
+
+/* Whether the made-up kernel lacks openat2(2). */
+extern bool kernel_is_old;
 
 /* An object of the made-up kernel: a memory file that can be mapped like a ring with a record in
  * it. */

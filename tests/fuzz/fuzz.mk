@@ -10,13 +10,22 @@ FUZZ_SUPPORT := tests/fuzz/kernel.c tests/fuzz/tree.c
 FUZZ_LIBS     = $(call pkg,--libs,libbpf libelf zlib libusbgx libusb-1.0 libseccomp) -lpthread \
 	$(if $(IBERTY),-liberty)
 
-# All of the project's code in one object, which calls kernel.c and tree.c instead of the system.
+OBJCOPY ?= $(CROSS_COMPILE)objcopy
+NM      ?= $(CROSS_COMPILE)nm
+
+# What may not be left of the system's functions, by whatever name the C library has for them.
+UNSEAMED := (open|fopen|scandir|statfs|stat|setrlimit)(64)?(_time64)?|__x?stat64(_time64)?|opendir|access| \
+	readlink|realpath|syscall|ioctl|bpf_(map|prog|obj|btf|link|raw)_.*
+
+# All of the project's code, which calls kernel.c and tree.c instead of the system.
 define redirect
 	@mkdir -p $(@D)
 	$(call say,SEAMS,$@)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
-	$(Q)objcopy --redefine-syms=tests/fuzz/seams $@
+	$(Q)$(OBJCOPY) --redefine-syms=tests/fuzz/seams $@
+	$(Q)! $(NM) -u $@ | sed -n 's/^ *U //p' | grep -xE '$(subst $() ,,$(UNSEAMED))' >&2 || \
+		{ echo "$@: calls these; they belong into tests/fuzz/seams" >&2; exit 1; }
 endef
 $(BUILD)/obj/libseams.a: $(call obj,$(PROJECT_SRC)) tests/fuzz/seams
 	$(redirect)
@@ -50,8 +59,8 @@ $(patsubst %,$(FUZZ)/%,$(FUZZERS)): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o \
 # Words of the protocol: libFuzzer puts them together faster than it finds them.
 $(FUZZ)/text.dict: $(BUILD)/bpfd
 	@mkdir -p $(@D)
-	$(Q)$(BUILD)/bpfd --commands | sed -n 's/^\([A-Za-z_]*\)\( .*\)\{0,1\}$$/"\1 "/p' >$@
-	$(Q)printf '"%s"\n' '\\x0a' ' GPL ' '__none__' '0x' 'AAAAAA==' 'AQAAAA==' >>$@
+	$(Q)$(BUILD)/bpfd --commands | sed -n 's/^\([A-Za-z_][A-Za-z_]*\)\( .*\)\{0,1\}$$/"\1 "/p' >$@
+	$(Q)printf '"%s"\n' '\x0a' ' GPL ' '__none__' '0x' 'AAAAAA==' 'AQAAAA==' >>$@
 
 fuzz-build: $(patsubst %,$(FUZZ)/%,$(FUZZERS)) $(FUZZ)/text.dict
 

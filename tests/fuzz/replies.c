@@ -22,8 +22,7 @@ static void look_at_map(const struct tool_map *map)
 	args[4] = (uint64_t)object->fd;
 	sys_mmap(&call);
 	mirrors_sync(&tool.run);
-	for (int i = 0; i < 4; i++)
-		tool_walk(&tool, object);
+	tool_walk(&tool, object);
 	for (int i = 0; i < 12; i++)
 		tool_lookup(&tool, object);
 	tool_batch(&tool, object);

@@ -3,6 +3,7 @@
 """Writes the inputs that the searches of the fuzzers begin with: tests/fuzz/corpus/NAME/*.
 
 Run it after a change here, from the project's directory; what it writes is kept in git."""
+import base64
 import os
 import struct
 
@@ -37,9 +38,11 @@ def counted(data):
     return u32(len(data)) + data
 
 
-# Text commands: PROTOCOL.md, part 2. Handles count from 3.
+# Text commands: PROTOCOL.md, part 2. Handles count from 3. The made-up kernel refuses programs whose
+# first byte is odd.
 HASH = "BPF_CREATE_MAP 1 m 4 8 16 0\n"
-PROGRAM = "BPF_PROG_LOAD 1 p 16 GPL v2 0 twAAAAAAAACVAAAAAAAAAA==\n"
+PROGRAM = "BPF_PROG_LOAD 1 p 16 GPL v2 0 lAAAAAAAAACVAAAAAAAAAA==\n"
+REFUSED = "BPF_PROG_LOAD 1 p 16 GPL v2 0 twAAAAAAAACVAAAAAAAAAA==\n"
 TEXT = {
     "version": "BPFD_VERSION\n\nBPFD_VERSION \r\nNO_SUCH\n",
     "map": HASH + "BPF_UPDATE_ELEM 3 AQAAAA== 4 KgAAAAAAAAA= 8 0\nBPF_LOOKUP_ELEM 3 AQAAAA== 4 8\n"
@@ -56,6 +59,8 @@ TEXT = {
     "uprobe": PROGRAM + "BPF_ATTACH_UPROBE 3 0 u /bin/a program 0x1000 -1\nBPF_DETACH_UPROBE u\n",
     "events": PROGRAM + "BPF_ATTACH_TRACEPOINT 3 sched sched_switch\nBPF_DETACH_TRACEPOINT sched sched_switch\n"
               "BPF_ATTACH_PERF_EVENT 3 1 0 0 99 -1 0 -1\nBPF_CLOSE_PERF_EVENT_FD 4\n",
+    "load": HASH + "BPF_PROG_LOAD 1 p 16 GPL 0 %s\n" % base64.b64encode(
+        struct.pack("<BBhiBBhi", 0x18, 0x11, 0, 3, 0, 0, 0, 0)).decode() + REFUSED,
     "ksym": "GET_KSYM_NAME 0xffffffff81000010\nGET_KSYM_ADDR _text\nGET_KALLSYMS\n",
     "usym": "GET_USYM_NAME 42 0x400080 1\nGET_USYM_ADDR 42 main /bin/program\n",
     "files": "GET_KPROBES_BLACKLIST /sys/kernel/tracing\nGET_TRACE_EVENTS_CATEGORIES /sys/kernel/tracing\n"
@@ -100,6 +105,9 @@ RPC = {
     "next": bpf(4, u32(3, 0) + u64(0, 0), ABSENT, room(4)) + bpf(4, u32(3, 0) + u64(0, 0), given(u32(1)), room(4)),
     "load": bpf(5, u32(1, 1) + u64(0, 0) + u32(1, 64) + u64(0) + u32(0, 0) + b"name\0\0\0\0" + u64(0) + u32(0, 0),
                 given(u64(0x95)), given("GPL"), room(64)),
+    "loads": bpf(5, u32(1, 2) + u64(0, 0) + u32(0, 0), given(u32(0x1118, 3, 0, 0)), given("GPL"), ABSENT) + bpf(15, u32(8)),
+    "old": message(15, counted("/proc/42/root/bin/program") + u64(0)) + message(12, counted("/proc/42/root/bin/link") + u32(0))
+           + message(12, counted("/proc/42/root/lib/secret") + u32(0)) + message(15, counted("/proc/42/root/lib/secret") + u64(0)) + message(15, counted("/proc/42/root/tmp/perf-42.map") + u64(9)),
     "batch": bpf(24, u64(0, 0, 0, 0) + u32(2, 3) + u64(0, 0), ABSENT, room(4), room(8), room(16)),
     "freeze": bpf(22, u32(4)),
     "pin": bpf(6, u64(0) + u32(3, 0), given("/sys/fs/bpf/map")) + bpf(7, u64(0) + u32(0, 0), given("/sys/fs/bpf/map")),
@@ -123,6 +131,7 @@ RPC = {
     "kprobe": message(7, counted(u32(7, 112) + bytes(104)) + u32(-1, 0, -1) + u64(0) + u8(1) + counted("/bin/x")),
     "ring": message(9, u32(5) + u64(4096, 4096)) + message(10, u32(5) + u64(8192)),
     "stat": b"".join(message(12, counted(path) + u32(0)) for path in PATHS),
+    "outside": message(15, counted("/proc/42/root/lib/secret") + u64(0)) + message(16, counted("/proc/42/root/lib")),
     "access": message(13, counted(PATHS[0]) + u32(4)) + message(14, counted("/proc/42/exe")),
     "read": b"".join(message(15, counted(path) + u64(0)) for path in PATHS),
     "list": message(16, counted("/proc/42")) + message(16, counted("/sys/kernel")),
@@ -131,7 +140,7 @@ RPC = {
     "btf": message(19, b""),
 }
 for name, messages in RPC.items():
-    put("rpc", name, u8(0) + messages)
+    put("rpc", name, u8(2 if name == "old" else 0) + messages)
 put("rpc", "raw", u8(1) + u32(4, 1) + u16(1) + u16(0) + u16(1) + u16(0))
 
 
@@ -193,14 +202,18 @@ REPLIES = {
     "ringbuf": u8(11) + u8(0xFF) + made(3, 72, map=(27, 0, 0, 4096, 0), **MAP) + reply(0) + data(3, 0, u32(8, 0) + u64(1))
                + reply(-2) * 16 + data(3, 16, u32(8, 0) + u64(2)),
     "stacks": u8(16) + u8(0xFF) + made(3, 72, map=(7, 4, 16, 16, 0), **MAP)
-              + reply(2, u8(1) + counted((u32(1) + bytes(16)) + (u32(2) + bytes(16)))) + reply(-2) * 12,
+              + reply(2, u8(1) + counted((u32(1) + bytes(16)) + (u32(2) + bytes(16)))) + reply(-2) * 8
+              + reply(2, u8(0) + counted((u32(1) + bytes(16)) + (u32(2) + bytes(16)))) + reply(1, u8(1) + counted(u32(3) + bytes(16))),
     "keys": u8(1) + u8(0xFF) + made(3, 72, map=(1, 4, 8, 16, 0), **MAP) + reply(1, u8(0) + counted(u32(1) + u64(5)))
             + reply(1, u8(1) + counted(u32(2) + u64(6))) + reply(-2) * 3 + reply(0, counted(bytes(32)) + counted(u64(9))) * 12
             + reply(0, counted(bytes(24) + bytes(8) + u32(2, 3) + u64(0, 0)) + counted(u32(7)) + counted(bytes(8)) + counted(bytes(16)))
             + reply(0, counted(bytes(80))),
-    "load": u8(2) + u8(0xFF) + made(3, 128, counted("log"), kind=2) + made(4, 24, kind=8) + reply(0, counted(bytes(80))),
-    "btf": u8(3) + u8(0xFF) + reply(0, u32(1, 100) + u8(1) + counted("vmlinux") + u32(2, 50) + u8(0) + counted("")),
-    "perf": u8(4) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE),
+    "load": u8(2) + u8(0xFF) + made(3, 128, counted("log"), kind=2) + made(4, 24, kind=8) + reply(0, counted(bytes(80)))
+            + reply(0, counted(bytes(232)) + counted(bytes(64)) + counted(bytes(16))) * 2,
+    "btf": u8(3) + u8(0xFF) + reply(0, u32(1, 100) + u8(1) + counted("vmlinux") + u32(2, 50) + u8(0) + counted(""))
+           + reply(0, counted(bytes(100))) * 2,
+    "perf": u8(4) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE)
+            + reply(0, counted(u64(9))) + reply(0, counted(u32(2, 1, 7, 0))),
     "events-more": u8(4) + u8(0) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE * 200) + reply(0, STAT) + data(5, 3200, SAMPLE),
     "raw": u8(0) + u8(0xFF) + u8(8) + u32(4, 1) + u16(1) + u16(1) + u32(0),
 }

@@ -9,7 +9,26 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+static inline bool is_told(const void *text, size_t size)
+{
+	return memmem(text, size, "the secret", 10) != NULL;
+}
+
+/* What a session has said holds nothing of a file that it cannot have opened. */
+static inline void check_output(int out)
+{
+	struct stat st;
+	char *text;
+
+	MUST(!fstat(out, &st));
+	text = malloc((size_t)st.st_size + 1);
+	MUST(text && pread(out, text, (size_t)st.st_size, 0) == st.st_size);
+	MUST(!is_told(text, (size_t)st.st_size));
+	free(text);
+}
 
 /* `prefix` comes before the bytes. Nothing that it makes may be left afterwards: the descriptors
  * that are open are as many as before. */
@@ -41,6 +60,8 @@ static inline void session(const char *prefix, const uint8_t *data, size_t size)
 	ret = bpfd_run(bpfd);
 	MUST(!ret || ret == -EPROTO || ret == -ENOMEM);
 	bpfd_close(bpfd);
+	if (!is_told(input, length + size)) /* else it is an echo */
+		check_output(out);
 	close(first);
 	close(in);
 	close(out);

@@ -147,15 +147,22 @@ static inline struct object *tool_map_object(struct tool *tool, const struct too
 	abort();
 }
 
+/* Some keys, each behind the one before. */
 static inline void tool_walk(struct tool *tool, struct object *map)
 {
 	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
 	struct buffer next;
+	char key[16];
 
-	buffer_init(&next);
-	attr.next_key = user(&next);
-	tool_bpf(tool, BPF_MAP_GET_NEXT_KEY, &attr, 32);
-	buffer_check(&next, map->key_size);
+	for (int i = 0; i < 4; i++) {
+		buffer_init(&next);
+		attr.key = i ? user(key) : 0;
+		attr.next_key = user(&next);
+		if (tool_bpf(tool, BPF_MAP_GET_NEXT_KEY, &attr, 32))
+			return;
+		buffer_check(&next, map->key_size);
+		memcpy(key, next.data, sizeof(key));
+	}
 }
 
 static inline void tool_lookup(struct tool *tool, struct object *map)
@@ -192,18 +199,48 @@ static inline void tool_batch(struct tool *tool, struct object *map)
 	buffer_check(&out, map->key_size > 4 ? map->key_size : 4);
 }
 
+/* What the kernel tells of an object, with a list and a name where its class has them. */
 static inline void tool_info(struct tool *tool, struct object *object)
 {
+	struct bpf_prog_info prog = {.xlated_prog_len = 64, .nr_map_ids = 4};
+	struct bpf_btf_info btf = {.btf_size = 64, .name_len = 16};
 	union bpf_attr attr = {.map_fd = 0};
-	struct buffer info;
+	struct buffer info, list, name;
+	size_t size = 80;
 
 	buffer_init(&info);
-	memset(&info, 0, 80);
+	buffer_init(&list);
+	buffer_init(&name);
+	prog.xlated_prog_insns = btf.btf = user(&list);
+	prog.map_ids = btf.name = user(&name);
+	if (object->class == BPF_ABI_PROG)
+		memcpy(&info, &prog, size = sizeof(prog));
+	else if (object->class == BPF_ABI_BTF)
+		memcpy(&info, &btf, size = sizeof(btf));
+	else
+		memset(&info, 0, size);
 	attr.info.bpf_fd = (uint32_t)object->fd;
-	attr.info.info_len = 80;
+	attr.info.info_len = (uint32_t)size;
 	attr.info.info = user(&info);
 	tool_bpf(tool, BPF_OBJ_GET_INFO_BY_FD, &attr, 16);
-	buffer_check(&info, 80);
+	buffer_check(&info, size);
+	buffer_check(&list, 64);
+	buffer_check(&name, 16);
+}
+
+static inline void tool_ioctl(
+	struct tool *tool, struct object *event, uint64_t request, size_t size)
+{
+	uint64_t args[6] = {(uint64_t)event->fd, request, 0};
+	struct call call = tool_call(tool, SYS_ioctl, args);
+	struct buffer data;
+
+	buffer_init(&data);
+	args[2] = user(&data);
+	memset(&data, 0, size);
+	data.data[0] = 2; /* ids that there is room for */
+	sys_ioctl(&call);
+	buffer_check(&data, size);
 }
 
 /* A program with a log, its description, and a link of it. */
@@ -266,6 +303,8 @@ static inline void tool_event(struct tool *tool)
 		return;
 	memcpy(args, (uint64_t[6]){0, 2 * 4096, 3, 1, (uint64_t)object->fd, 0}, sizeof(args));
 	sys_mmap(&call);
+	tool_ioctl(tool, object, PERF_EVENT_IOC_ID, sizeof(uint64_t));
+	tool_ioctl(tool, object, PERF_EVENT_IOC_QUERY_BPF, 4 * sizeof(uint32_t));
 }
 
 /* One of the things that tools do with files of the board. */

@@ -30,6 +30,7 @@ static const struct {
 	{"proc/42/root/bin/program", "no program yet"},
 	{"proc/42/root/tmp/perf-42.map", "1000 10 compiled\n"},
 	{"proc/42/task/42/comm", "program\n"},
+	{"proc/42/ns/net", ""},
 	{"sys/devices/system/cpu/online", "0-3\n"},
 	{"sys/bus/event_source/devices/uprobe/type", "7\n"},
 	{"sys/bus/event_source/devices/uprobe/format/retprobe", "config:0\n"},
@@ -39,6 +40,16 @@ static const struct {
 	{"sys/kernel/tracing/trace_pipe", "a line\n"},
 	{"sys/kernel/tracing/kprobe_events", ""},
 	{"sys/kernel/tracing/uprobe_events", ""},
+};
+
+/* Links of a process that is up to something: out of its root, and to what is not there. */
+static const struct {
+	const char *name, *target;
+} links[] = {
+	{"proc/42/exe", "/bin/program"},
+	{"proc/42/root/bin/link", "/bin/program"},
+	{"proc/42/root/lib", "../../.."},
+	{"proc/42/root/tmp/perf-43.map", "/etc/passwd"},
 };
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
@@ -76,6 +87,14 @@ void tree_put(const char *name, const void *data, size_t size)
 	close(fd);
 }
 
+static void make_link(const char *name, const char *target)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	MUST(!symlink(target, path));
+}
+
 const char *tree_root(void)
 {
 	const char *parent = access("/dev/shm", W_OK) ? getenv("TMPDIR") : "/dev/shm";
@@ -94,6 +113,9 @@ const char *tree_root(void)
 	snprintf(tracefs, sizeof(tracefs), "%s/kernel/tracing", sys);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		tree_put(files[i].name, files[i].text, strlen(files[i].text));
+	tree_put("secret", TREE_SECRET, sizeof(TREE_SECRET) - 1);
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		make_link(links[i].name, links[i].target);
 	return root;
 }
 
