@@ -4,6 +4,7 @@
 
 #include "core/board_session.h"
 #include "core/log.h"
+#include "core/resident.h"
 #include "gadget/ffs.h"
 
 #include <errno.h>
@@ -69,6 +70,7 @@ static void lane_stop(struct lane *lane, const char *why)
 	if (lane->child) {
 		log_info("lane %u: session closed: %s", lane->index, why);
 		child_release(lane->children, lane->child);
+		resident_trim(); /* it may be long until the next one */
 	}
 	lane->child = NULL;
 }
