@@ -7,10 +7,10 @@
 #include "configfs/udc.h"
 #include "core/log.h"
 #include "core/resident.h"
+#include "core/signal_fd.h"
 #include "gadget/clock.h"
 #include "gadget/ep0.h"
 #include "gadget/notify.h"
-#include "gadget/signals.h"
 #include "gadget/worker.h"
 
 #include <errno.h>
@@ -187,7 +187,7 @@ static void take_signals(struct daemon *d)
 {
 	int number;
 
-	while ((number = signals_next(d->signals)) > 0) {
+	while ((number = signal_fd_next(d->signals)) > 0) {
 		if (number == SIGCHLD)
 			continue;
 		log_info("%s: ending", strsignal(number));
@@ -237,7 +237,7 @@ static int daemon_start(struct daemon *d)
 {
 	int err;
 
-	d->signals = signals_open((const int[]){SIGTERM, SIGINT, SIGHUP, SIGCHLD, 0});
+	d->signals = signal_fd_open((const int[]){SIGTERM, SIGINT, SIGHUP, SIGCHLD, 0});
 	if (d->signals < 0)
 		return d->signals;
 	if (d->options->ffs_dir_count == 0) {

@@ -4,8 +4,8 @@
 
 #include "core/log.h"
 #include "core/resident.h"
+#include "core/signal_fd.h"
 #include "gadget/clock.h"
-#include "gadget/signals.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,7 +31,7 @@ static void take_signals(struct serve *s)
 {
 	int signal;
 
-	while ((signal = signals_next(s->signals)) > 0)
+	while ((signal = signal_fd_next(s->signals)) > 0)
 		s->ending = s->ending || signal == SIGTERM;
 }
 
@@ -169,7 +169,7 @@ int serve_run(const struct serve_options *options)
 	struct serve s = {.options = options};
 	int status = SERVE_FAILED;
 
-	s.signals = signals_open((const int[]){SIGTERM, SIGCHLD, 0});
+	s.signals = signal_fd_open((const int[]){SIGTERM, SIGCHLD, 0});
 	s.children = children_new(options->command);
 	if (s.signals < 0 || !s.children)
 		log_error("worker: %s", strerror(s.signals < 0 ? -s.signals : ENOMEM));

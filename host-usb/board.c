@@ -3,6 +3,7 @@
 #include "host-usb/board.h"
 
 #include "core/log.h"
+#include "core/signal_fd.h"
 #include "host-usb/clock.h"
 #include "host-usb/signals.h"
 #include "host-usb/status.h"
@@ -104,7 +105,7 @@ static int wait_scan(int signal_fd, struct tty *tty)
 	int number;
 
 	poll(&p, 1, SCAN_MS);
-	while ((number = signals_next(signal_fd)) != 0) {
+	while ((number = signal_fd_next(signal_fd)) != 0) {
 		if (number == SIGTSTP) {
 			tty_restore(tty);
 			signals_stop(number);

@@ -4,6 +4,7 @@
 
 #include "core/host_session.h"
 #include "core/log.h"
+#include "core/signal_fd.h"
 #include "host-usb/clock.h"
 #include "host-usb/near.h"
 #include "host-usb/notes.h"
@@ -335,7 +336,7 @@ static void pump_signals(struct pump *p)
 {
 	int number;
 
-	while ((number = signals_next(p->options->signal_fd)) != 0) {
+	while ((number = signal_fd_next(p->options->signal_fd)) != 0) {
 		switch (number) {
 		case SIGTSTP:
 			tty_restore(p->options->tty);

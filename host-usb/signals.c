@@ -2,41 +2,26 @@
 /* Takes signals in the event loop, where the terminal and the session can be put in order first. */
 #include "host-usb/signals.h"
 
-#include <errno.h>
+#include "core/signal_fd.h"
+
 #include <signal.h>
 #include <stddef.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 int signals_open(void)
 {
 	static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT};
+	int list[sizeof(handled) / sizeof(handled[0]) + 1] = {0}, count = 0;
 	struct sigaction old;
-	sigset_t set;
-	int fd;
 
-	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++) {
 		/* nohup, or a shell that starts a background job: a signalfd would get it all the
 		 * same. */
 		if (sigaction(handled[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
 			continue;
-		sigaddset(&set, handled[i]);
+		list[count++] = handled[i];
 	}
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	signal(SIGPIPE, SIG_IGN);
-	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-int signals_next(int fd)
-{
-	struct signalfd_siginfo info;
-
-	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return 0;
-	return (int)info.ssi_signo;
+	return signal_fd_open(list);
 }
 
 static void raise_default(int number, sigset_t *old)

@@ -4,11 +4,8 @@
 #define HOST_USB_SIGNALS_H
 
 /* Blocks the signals that end or stop the program, but those that its parent had it ignore, and
- * ignores SIGPIPE. Returns a descriptor to poll for them, or a negative errno. */
+ * ignores SIGPIPE. Returns a descriptor for signal_fd_next(), or a negative errno. */
 int signals_open(void);
-
-/* Takes the next signal. Returns its number, or 0 if there is none. */
-int signals_next(int fd);
 
 /* Stops the program as the signal would (SIGTSTP); returns when it is continued. */
 void signals_stop(int signal);

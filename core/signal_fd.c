@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signals through signalfd(2). */
-#include "gadget/signals.h"
+#include "core/signal_fd.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-int signals_open(const int *list)
+int signal_fd_open(const int *list)
 {
 	sigset_t set;
 	int fd;
@@ -22,7 +22,7 @@ int signals_open(const int *list)
 	return fd < 0 ? -errno : fd;
 }
 
-int signals_next(int fd)
+int signal_fd_next(int fd)
 {
 	struct signalfd_siginfo info;
 
