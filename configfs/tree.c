@@ -36,99 +36,6 @@ static int remove_directory(const char *path)
 	return rmdir(path) < 0 ? -errno : 0;
 }
 
-/* Does it to all entries that `select` takes. Returns 0 or the first error, having gone on. */
-static int for_each(const char *dir, int (*select)(const struct dirent *),
-	int (*remove_entry)(const char *path))
-{
-	struct dirent **entries;
-	char path[PATH_MAX];
-	int count = scandir(dir, &entries, select, alphasort), first = 0, err;
-
-	if (count < 0)
-		return errno == ENOENT ? 0 : -errno;
-	for (int i = 0; i < count; i++) {
-		err = attr_path(path, "%s/%s", dir, entries[i]->d_name);
-		if (err == 0)
-			err = remove_entry(path);
-		if (err == -ENOENT) /* somebody was faster */
-			err = 0;
-		if (err < 0)
-			log_error("%s/%s: cannot remove: %s", dir, entries[i]->d_name,
-				strerror(-err));
-		first = first ? first : err;
-		free(entries[i]);
-	}
-	free(entries);
-	return first;
-}
-
-static int for_each_in(const char *dir, const char *sub, int (*select)(const struct dirent *),
-	int (*remove_entry)(const char *path))
-{
-	char path[PATH_MAX];
-	int err = attr_path(path, "%s/%s", dir, sub);
-
-	return err < 0 ? err : for_each(path, select, remove_entry);
-}
-
-static int remove_config(const char *path)
-{
-	int err = for_each(path, is_link, remove_link);
-
-	if (err == 0)
-		err = for_each_in(path, "strings", is_directory, remove_directory);
-	return err < 0 ? err : remove_directory(path);
-}
-
-int tree_remove(const char *dir)
-{
-	int first, err;
-
-	first = for_each_in(dir, "os_desc", is_link, remove_link);
-	err = for_each_in(dir, "configs", is_directory, remove_config);
-	first = first ? first : err;
-	err = for_each_in(dir, "functions", is_directory, remove_directory);
-	first = first ? first : err;
-	err = for_each_in(dir, "strings", is_directory, remove_directory);
-	first = first ? first : err;
-	if (first == 0 && rmdir(dir) < 0 && errno != ENOENT) {
-		first = -errno;
-		log_error("%s: cannot remove: %s", dir, strerror(-first));
-	}
-	return first;
-}
-
-bool tree_is_lane(const char *function, const char *name)
-{
-	size_t len = strlen(name);
-
-	return strncmp(function, "ffs.", 4) == 0 && strncmp(function + 4, name, len) == 0 &&
-	       isdigit((unsigned char)function[4 + len]) &&
-	       strspn(function + 4 + len, "0123456789") == strlen(function + 4 + len);
-}
-
-int tree_foreign_function(const char *dir, const char *name, char *function, size_t size)
-{
-	struct dirent *entry;
-	char path[PATH_MAX];
-	int found = 0;
-	DIR *functions;
-
-	if (attr_path(path, "%s/functions", dir) < 0)
-		return -ENAMETOOLONG;
-	functions = opendir(path);
-	if (!functions)
-		return errno == ENOENT ? 0 : -errno;
-	while (!found && (entry = readdir(functions))) {
-		if (!is_directory(entry) || tree_is_lane(entry->d_name, name))
-			continue;
-		snprintf(function, size, "%s", entry->d_name);
-		found = 1;
-	}
-	closedir(functions);
-	return found;
-}
-
 static int walk(const char *dir, int (*select)(const struct dirent *), tree_visit *visit, void *arg)
 {
 	struct dirent **entries;
@@ -146,6 +53,105 @@ static int walk(const char *dir, int (*select)(const struct dirent *), tree_visi
 	}
 	free(entries);
 	return result;
+}
+
+struct removal {
+	const char *lanes; /* only these are removed, NULL: all */
+	int (*remove_entry)(const char *path);
+	int first; /* error */
+};
+
+static int remove_visited(void *arg, const char *path, const char *name)
+{
+	struct removal *removal = arg;
+	int err;
+
+	if (removal->lanes && !tree_is_lane(name, removal->lanes))
+		return 0;
+	err = removal->remove_entry(path);
+	if (err == 0 || err == -ENOENT) /* somebody was faster */
+		return 0;
+	log_error("%s: cannot remove: %s", path, strerror(-err));
+	removal->first = removal->first ? removal->first : err;
+	return 0;
+}
+
+/* Removes all entries that `select` takes. Returns 0 or the first error, having gone on. */
+static int remove_each(const char *dir, int (*select)(const struct dirent *),
+	int (*remove_entry)(const char *path))
+{
+	struct removal removal = {NULL, remove_entry, 0};
+	int err = walk(dir, select, remove_visited, &removal);
+
+	return removal.first ? removal.first : err;
+}
+
+static int remove_each_in(const char *dir, const char *sub, int (*select)(const struct dirent *),
+	int (*remove_entry)(const char *path))
+{
+	char path[PATH_MAX];
+	int err = attr_path(path, "%s/%s", dir, sub);
+
+	return err < 0 ? err : remove_each(path, select, remove_entry);
+}
+
+static int remove_config(const char *path)
+{
+	int err = remove_each(path, is_link, remove_link);
+
+	if (err == 0)
+		err = remove_each_in(path, "strings", is_directory, remove_directory);
+	return err < 0 ? err : remove_directory(path);
+}
+
+int tree_remove(const char *dir)
+{
+	int first, err;
+
+	first = remove_each_in(dir, "os_desc", is_link, remove_link);
+	err = remove_each_in(dir, "configs", is_directory, remove_config);
+	first = first ? first : err;
+	err = remove_each_in(dir, "functions", is_directory, remove_directory);
+	first = first ? first : err;
+	err = remove_each_in(dir, "strings", is_directory, remove_directory);
+	first = first ? first : err;
+	if (first == 0 && rmdir(dir) < 0 && errno != ENOENT) {
+		first = -errno;
+		log_error("%s: cannot remove: %s", dir, strerror(-first));
+	}
+	return first;
+}
+
+bool tree_is_lane(const char *function, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(function, "ffs.", 4) == 0 && strncmp(function + 4, name, len) == 0 &&
+	       isdigit((unsigned char)function[4 + len]) &&
+	       strspn(function + 4 + len, "0123456789") == strlen(function + 4 + len);
+}
+
+struct foreign {
+	const char *lanes;
+	char *function;
+	size_t size;
+};
+
+static int find_foreign(void *arg, const char *path, const char *name)
+{
+	const struct foreign *foreign = arg;
+
+	if (tree_is_lane(name, foreign->lanes))
+		return 0;
+	snprintf(foreign->function, foreign->size, "%s", name);
+	return 1;
+}
+
+int tree_foreign_function(const char *dir, const char *name, char *function, size_t size)
+{
+	struct foreign foreign = {name, function, size};
+
+	return tree_functions(dir, find_foreign, &foreign);
 }
 
 int tree_gadgets(const char *root, tree_visit *visit, void *arg)
@@ -196,31 +202,10 @@ int tree_links(const char *dir, tree_visit *visit, void *arg)
 	return tree_configs(dir, walk_config, &links);
 }
 
-struct removal {
-	const char *name; /* of the lanes */
-	int (*remove_entry)(const char *path);
-	int first; /* error */
-};
-
-static int remove_lane(void *arg, const char *path, const char *name)
-{
-	struct removal *removal = arg;
-	int err;
-
-	if (!tree_is_lane(name, removal->name))
-		return 0;
-	err = removal->remove_entry(path);
-	if (err == 0 || err == -ENOENT)
-		return 0;
-	log_error("%s: cannot remove: %s", path, strerror(-err));
-	removal->first = removal->first ? removal->first : err;
-	return 0;
-}
-
 int tree_unlink_lanes(const char *dir, const char *name)
 {
 	struct removal removal = {name, remove_link, 0};
-	int err = tree_links(dir, remove_lane, &removal);
+	int err = tree_links(dir, remove_visited, &removal);
 
 	return removal.first ? removal.first : err;
 }
@@ -228,7 +213,7 @@ int tree_unlink_lanes(const char *dir, const char *name)
 int tree_remove_lanes(const char *dir, const char *name)
 {
 	struct removal removal = {name, remove_directory, 0};
-	int err = tree_functions(dir, remove_lane, &removal);
+	int err = tree_functions(dir, remove_visited, &removal);
 
 	return removal.first ? removal.first : err;
 }
