@@ -7,7 +7,6 @@
 #include "host-usb/clock.h"
 #include "host-usb/print.h"
 #include "host-usb/replies.h"
-#include "host-usb/samples.h"
 #include "host-usb/status.h"
 
 #include <errno.h>
@@ -304,25 +303,22 @@ const struct near_end *bench_near(const struct bench *bench)
 
 static int print_rates(enum bench_phase phase, struct samples *samples)
 {
-	if (samples->count == 0)
-		return 0;
-	return print("%-14s  min/median/max = %.2f/%.2f/%.2f MB/s\n", direction(phase),
-		(double)samples->min / 1e6, (double)samples_median(samples) / 1e6,
-		(double)samples->max / 1e6);
+	char name[32];
+
+	snprintf(name, sizeof(name), "%-14s ", direction(phase));
+	return print_samples(name, samples, 2, "MB/s");
 }
 
 int bench_end(struct bench *b, int status)
 {
-	int err = 0;
+	int err;
 
 	if (b->ended)
 		status = STATUS_LOST;
-	if (status != -SIGPIPE) {
-		err = print_rates(BENCH_OUT, &b->out);
-		if (err == 0)
-			err = print_rates(BENCH_IN, &b->in);
-	}
-	if (err < 0)
-		log_error("stdout: %s", strerror(-err));
-	return err < 0 && status == 0 ? STATUS_LOST : status;
+	if (status == -SIGPIPE)
+		return status;
+	err = print_rates(BENCH_OUT, &b->out);
+	if (err == 0)
+		err = print_rates(BENCH_IN, &b->in);
+	return print_end(status, err);
 }

@@ -6,7 +6,6 @@
 #include "host-usb/clock.h"
 #include "host-usb/print.h"
 #include "host-usb/replies.h"
-#include "host-usb/samples.h"
 #include "host-usb/status.h"
 
 #include <errno.h>
@@ -225,14 +224,6 @@ const struct near_end *ping_near(const struct ping *ping)
 	return &ping->near;
 }
 
-static int print_times(const char *name, struct samples *samples)
-{
-	if (samples->count == 0)
-		return 0;
-	return print("%s min/median/max = %.3f/%.3f/%.3f ms\n", name, (double)samples->min / 1e6,
-		(double)samples_median(samples) / 1e6, (double)samples->max / 1e6);
-}
-
 int ping_end(struct ping *p, int status)
 {
 	int err;
@@ -247,10 +238,8 @@ int ping_end(struct ping *p, int status)
 		(unsigned long long)p->rounds, (unsigned long long)p->link.count,
 		(unsigned long long)p->bpfd.count);
 	if (err == 0)
-		err = print_times("link", &p->link);
+		err = print_samples("link", &p->link, 3, "ms");
 	if (err == 0)
-		err = print_times("bpfd", &p->bpfd);
-	if (err < 0)
-		log_error("stdout: %s", strerror(-err));
-	return err < 0 && status == 0 ? STATUS_LOST : status;
+		err = print_samples("bpfd", &p->bpfd, 3, "ms");
+	return print_end(status, err);
 }
