@@ -8,8 +8,6 @@
 
 #define BASE64_BAD 0x80 /* no digit; the bit survives when digits are or-ed together */
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 /* Two digits at once: pairs[n] are those of the 12 bits n. 8 KiB, for half the work. */
 /* clang-format off */
 #define P(a) \
@@ -56,9 +54,8 @@ void base64_encode(char *text, const void *data, size_t size)
 	if (!size)
 		return;
 	bits = (uint32_t)d[0] << 16 | (size == 2 ? (uint32_t)d[1] << 8 : 0);
-	text[0] = digits[bits >> 18];
-	text[1] = digits[bits >> 12 & 63];
-	text[2] = size == 2 ? digits[bits >> 6 & 63] : '=';
+	memcpy(text, pairs + 2 * (bits >> 12), 2);
+	text[2] = size == 2 ? pairs[2 * (bits >> 6 & 63) + 1] : '=';
 	text[3] = '=';
 }
 
