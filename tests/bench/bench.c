@@ -2,14 +2,17 @@
 /* What benchmarks share: rows, input for a program, programs that answer over pipes. */
 #include "tests/bench/bench.h"
 
+#include "core/base64.h"
+#include "tests/tools/pipes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,33 +29,16 @@ void fail(const char *format, ...)
 	exit(1);
 }
 
-static const char base64_digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 const char *base64(const void *data, size_t size)
 {
 	static char texts[2][1024];
 	static unsigned int turn;
 	char *text = texts[turn++ % 2];
-	const unsigned char *in = data;
-	char *out = text;
 
-	if (size > sizeof(texts[0]) / 4 * 3 - 3)
+	if (BASE64_SIZE(size) >= sizeof(texts[0]))
 		fail("base64 of %zu bytes", size);
-
-	for (size_t i = 0; i < size; i += 3) {
-		uint32_t bits = (uint32_t)in[i] << 16;
-
-		if (i + 1 < size)
-			bits |= (uint32_t)in[i + 1] << 8;
-		if (i + 2 < size)
-			bits |= in[i + 2];
-		for (int shift = 18; shift >= 0; shift -= 6)
-			*out++ = base64_digits[bits >> shift & 63];
-	}
-	for (size_t rest = (3 - size % 3) % 3; rest; rest--)
-		out[-(int)rest] = '=';
-	*out = 0;
+	base64_encode(text, data, size);
+	text[BASE64_SIZE(size)] = '\0';
 	return text;
 }
 
@@ -75,6 +61,20 @@ double median(struct samples *s)
 {
 	qsort(s->value, ROUNDS, sizeof(s->value[0]), by_value);
 	return s->value[ROUNDS / 2];
+}
+
+struct samples always(double value)
+{
+	struct samples s;
+
+	for (int i = 0; i < ROUNDS; i++)
+		s.value[i] = value;
+	return s;
+}
+
+int sys_bpf(int command, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
 }
 
 void row(const char *name, const char *unit, struct samples *ours, const char *base_name,
@@ -168,28 +168,12 @@ static void echo(void)
 
 struct peer peer_start(const char *program)
 {
-	int in[2], out[2];
+	char *command[] = {(char *)program, NULL};
 	struct peer peer;
 
-	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
-		fail("pipe");
-	peer.pid = fork();
-	if (peer.pid < 0)
-		fail("fork");
-	if (peer.pid == 0) {
-		dup2(in[0], STDIN_FILENO);
-		dup2(out[1], STDOUT_FILENO);
-		close(in[1]);
-		close(out[0]);
-		if (!program)
-			echo();
-		execl(program, program, NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	peer.in = in[1];
-	peer.out = out[0];
+	peer.pid = pipes_start(command, &peer.in, &peer.out);
+	if (peer.pid == 0)
+		echo();
 	return peer;
 }
 

@@ -4,6 +4,7 @@
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
 
+#include <linux/bpf.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -17,6 +18,9 @@ double now(void);
 struct samples {
 	double value[ROUNDS];
 };
+
+/* The same each time, as what a row aims at. */
+struct samples always(double value);
 
 /* Sorts them. */
 double median(struct samples *s);
@@ -40,6 +44,9 @@ long memory_of(pid_t pid, const char *what);
 
 /* At most 700 bytes. Valid until the call after the next. */
 const char *base64(const void *data, size_t size);
+
+/* bpf(2): returns -1 with errno. */
+int sys_bpf(int command, union bpf_attr *attr);
 
 /* A program at the other end of two pipes. */
 struct peer {

@@ -7,7 +7,7 @@
  * COMMAND starts the session. SETUP is a file of commands, of which the last returns the ring. Runs
  * on CPU 0, whose ring that is. Prints how many records came, then as measure.h says. */
 #include "tests/bench/measure.h"
-#include "tests/bench/pipes.h"
+#include "tests/tools/pipes.h"
 #include "tests/tools/rpc_calls.h"
 
 #include <sched.h>

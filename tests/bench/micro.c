@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,11 +50,6 @@ static void put_lookups(FILE *input, unsigned int count)
 }
 
 /* Maps without bpfd */
-
-static int sys_bpf(int command, union bpf_attr *attr)
-{
-	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
-}
 
 static int own_map(uint32_t entries)
 {
@@ -230,18 +223,11 @@ static void part_instructions(const char *bpfd)
 	put_map(all, ENTRIES);
 	put_lookups(all, count);
 	/* It is the same number each time. */
-	ours.value[0] = (instructions(bpfd, all) - instructions(bpfd, setup)) / count;
-	base.value[0] = 2000;
-	for (int i = 1; i < ROUNDS; i++) {
-		ours.value[i] = ours.value[0];
-		base.value[i] = base.value[0];
-	}
+	ours = always((instructions(bpfd, all) - instructions(bpfd, setup)) / count);
+	base = always(2000);
 	row("instructions of a pipelined lookup", "", &ours, "aim", &base, "<=1");
 	if (other) {
-		double theirs = (instructions(other, all) - instructions(other, setup)) / count;
-
-		for (int i = 0; i < ROUNDS; i++)
-			base.value[i] = theirs;
+		base = always((instructions(other, all) - instructions(other, setup)) / count);
 		row("instructions of a pipelined lookup, other", "", &ours, "other", &base, "");
 	}
 	fclose(setup);
@@ -305,7 +291,7 @@ static double read_kallsyms(char *name, uint64_t *address)
 
 static void part_symbols(const char *bpfd)
 {
-	struct samples first, base, next, by_name, memory, table, echoed;
+	struct samples first, base, next, by_name, memory, echoed, aim;
 	char line[128], address_line[128], name[64];
 	struct peer plain = peer_start(NULL);
 	uint64_t address;
@@ -321,7 +307,6 @@ static void part_symbols(const char *bpfd)
 		first.value[at] = 1e3 * round_trips(&peer, line, reply_end, 1);
 		base.value[at] = 1e3 * read_kallsyms(NULL, NULL);
 		memory.value[at] = (double)(memory_of(peer.pid, "VmRSS") - before);
-		table.value[at] = 4096;
 		next.value[at] = 1e6 * round_trips(&peer, line, reply_end, trips);
 		round_trips(&peer, address_line, reply_end, 1);
 		by_name.value[at] = 1e6 * round_trips(&peer, address_line, reply_end, trips);
@@ -329,7 +314,8 @@ static void part_symbols(const char *bpfd)
 		peer_stop(&peer);
 	}
 	row("first GET_KSYM_NAME", "ms", &first, "one read of /proc/kallsyms", &base, "<=1.3");
-	row("symbol table, memory", "KiB", &memory, "aim", &table, "<=1");
+	aim = always(4096);
+	row("symbol table, memory", "KiB", &memory, "aim", &aim, "<=1");
 	row("next GET_KSYM_NAME, round trip", "us", &next, "echo over a pipe", &echoed, "");
 	row("next GET_KSYM_ADDR, round trip", "us", &by_name, "echo over a pipe", &echoed, "");
 	peer_stop(&plain);
@@ -345,7 +331,7 @@ static void part_symbol_rate(const char *bpfd)
 	read_kallsyms(name, &address);
 	for (int which = 0; which < 2; which++) {
 		FILE *one = input_new(), *many = input_new();
-		struct samples ours, aim;
+		struct samples ours, aim = always(2);
 
 		for (unsigned int i = 0; i <= symbols; i++) {
 			FILE *file = i ? many : one;
@@ -360,7 +346,6 @@ static void part_symbol_rate(const char *bpfd)
 
 			ours.value[at] = -run(bpfd, one);
 			ours.value[at] = 1e6 * (ours.value[at] + run(bpfd, many)) / symbols;
-			aim.value[at] = 2;
 		}
 		row(which ? "GET_KSYM_ADDR, pipelined" : "GET_KSYM_NAME, pipelined", "us", &ours,
 			"aim", &aim, "<=1");
@@ -391,13 +376,12 @@ static void part_line(const char *bpfd)
 
 static void part_idle(const char *bpfd)
 {
-	struct samples ours, aim;
+	struct samples ours, aim = always(700);
 
 	for (int i = 0; i < ROUNDS; i++) {
 		struct peer peer = bpfd_start(bpfd);
 
 		ours.value[i] = (double)memory_of(peer.pid, "VmRSS");
-		aim.value[i] = 700;
 		peer_stop(&peer);
 	}
 	row("resident memory, idle", "KiB", &ours, "aim", &aim, "<=1");

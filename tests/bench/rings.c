@@ -9,7 +9,6 @@
 #include "tests/bench/bench.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <signal.h>
@@ -125,9 +124,9 @@ struct own {
 	struct perf_event_mmap_page *page;
 };
 
-static int sys_bpf(int command, union bpf_attr *attr)
+static int must_bpf(int command, union bpf_attr *attr)
 {
-	int ret = (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
+	int ret = sys_bpf(command, attr);
 
 	if (ret < 0)
 		fail("bpf %d", command);
@@ -149,7 +148,7 @@ static struct own own_ring(unsigned int pages)
 	struct own own;
 	uint32_t cpu = 0;
 
-	own.map = sys_bpf(BPF_MAP_CREATE, &map);
+	own.map = must_bpf(BPF_MAP_CREATE, &map);
 	own.event = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (own.event < 0)
 		fail("perf_event_open");
@@ -161,7 +160,7 @@ static struct own own_ring(unsigned int pages)
 	map.map_fd = (uint32_t)own.map;
 	map.key = (uintptr_t)&cpu;
 	map.value = (uintptr_t)&own.event;
-	sys_bpf(BPF_MAP_UPDATE_ELEM, &map);
+	must_bpf(BPF_MAP_UPDATE_ELEM, &map);
 	return own;
 }
 
@@ -192,7 +191,7 @@ static int own_program(const struct own *own)
 
 	memcpy(insns, program, sizeof(insns));
 	insns[MAP_INSN].imm = own->map;
-	prog = sys_bpf(BPF_PROG_LOAD, &load);
+	prog = must_bpf(BPF_PROG_LOAD, &load);
 	event = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (event < 0 || ioctl(event, PERF_EVENT_IOC_SET_BPF, prog) ||
 		ioctl(event, PERF_EVENT_IOC_ENABLE, 0))
@@ -285,7 +284,7 @@ static void part_drain(const char *bpfd)
 /* Delivered of all, in percent; a second: as fast as they went. */
 static void part_flat_out(const char *bpfd, unsigned int pages)
 {
-	struct samples rate, alone, delivered_part, all;
+	struct samples rate, alone, delivered_part, all = always(100);
 	char name[64];
 
 	for (int i = -1; i < ROUNDS; i++) {
@@ -321,7 +320,6 @@ static void part_flat_out(const char *bpfd, unsigned int pages)
 		}
 		rate.value[at] = delivered / (end - begin);
 		delivered_part.value[at] = 100.0 * delivered / events;
-		all.value[at] = 100;
 	}
 	snprintf(name, sizeof(name), "events flat out, %u pages", pages);
 	row(name, "1/s", &rate, "the system calls, untraced", &alone, "");

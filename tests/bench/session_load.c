@@ -11,7 +11,7 @@
  * and back, through two pipes with poll. Prints MB/s, or the median of the round trips in
  * microseconds; see measure.h for the rest. */
 #include "tests/bench/measure.h"
-#include "tests/bench/pipes.h"
+#include "tests/tools/pipes.h"
 
 #include <errno.h>
 #include <poll.h>

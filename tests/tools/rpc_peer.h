@@ -5,6 +5,7 @@
 #define TESTS_TOOLS_RPC_PEER_H
 
 #include "core/rpc.h"
+#include "tests/tools/pipes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,26 +67,9 @@ static inline void peer_start(struct peer *peer, char **command)
 	static const char hello[] = "STARTED_BPFD\nSTART_BPFD_OUTPUT\nbpfd_rpc: ret=0\n"
 				    "END_BPFD_OUTPUT\n";
 	char head[sizeof(hello)] = "";
-	int in[2], out[2];
 
 	memset(peer, 0, sizeof(*peer));
-	if (pipe(in) || pipe(out))
-		peer_die("pipe");
-	peer->child = fork();
-	if (!peer->child) {
-		dup2(in[0], STDIN_FILENO);
-		dup2(out[1], STDOUT_FILENO);
-		close(in[0]);
-		close(in[1]);
-		close(out[0]);
-		close(out[1]);
-		execvp(command[0], command);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	peer->to = in[1];
-	peer->from = out[0];
+	peer->child = pipes_start(command, &peer->to, &peer->from);
 	peer_write(peer, "BPFD_RPC 1\n", 11);
 	peer_read(peer, head, sizeof(hello) - 1);
 	if (memcmp(head, hello, sizeof(hello) - 1) != 0)

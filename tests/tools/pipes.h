@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starts a command between two pipes. */
-#ifndef TESTS_BENCH_PIPES_H
-#define TESTS_BENCH_PIPES_H
+#ifndef TESTS_TOOLS_PIPES_H
+#define TESTS_TOOLS_PIPES_H
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@ static inline pid_t pipes_start(char **command, int *to, int *from)
 	int in[2], out[2];
 	pid_t pid;
 
-	if (pipe(in) < 0 || pipe(out) < 0 || (pid = fork()) < 0) {
+	/* Another command that is started beside it must not keep them open. */
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
 		perror("pipes");
 		exit(1);
 	}
