@@ -98,16 +98,10 @@ static unsigned int run_text(
 
 static int rpc_ring(struct peer *peer, uint64_t point_id)
 {
-	struct perf_event_attr ring = {.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(ring),
-		.config = PERF_COUNT_SW_BPF_OUTPUT,
-		.sample_period = 1,
-		.wakeup_events = 1,
-		.sample_type = PERF_SAMPLE_RAW};
 	struct perf_event_attr point = {.type = PERF_TYPE_TRACEPOINT, .config = point_id};
 	uint32_t zero = 0;
 	int map = peer_map(peer, BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1, 0), prog;
-	int event = peer_perf_open(peer, &ring, -1, 0, NULL);
+	int event = peer_output_event(peer);
 
 	expect(event, "perf ring");
 	expect(peer_update(peer, map, &zero, 4, &event, 4), "map");

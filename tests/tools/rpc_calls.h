@@ -192,6 +192,19 @@ static inline int peer_perf_open(
 	return peer_call(peer);
 }
 
+/* An event that takes what programs output, on CPU 0. Returns it or an errno. */
+static inline int peer_output_event(struct peer *peer)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_BPF_OUTPUT,
+		.sample_period = 1,
+		.wakeup_events = 1,
+		.sample_type = PERF_SAMPLE_RAW};
+
+	return peer_perf_open(peer, &attr, -1, 0, NULL);
+}
+
 static inline int peer_ioctl(struct peer *peer, int event, uint32_t request, uint64_t arg)
 {
 	struct rpc_out *out = peer_begin(peer, RPC_PERF_IOCTL);

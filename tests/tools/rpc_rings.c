@@ -33,18 +33,12 @@ static void count_records(
 /* Runs on one CPU, whose ring it is that gets the records. */
 static int open_ring(struct peer *peer, uint64_t bytes, uint64_t credit)
 {
-	struct perf_event_attr ring = {.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(ring),
-		.config = PERF_COUNT_SW_BPF_OUTPUT,
-		.sample_period = 1,
-		.wakeup_events = 1,
-		.sample_type = PERF_SAMPLE_RAW};
 	struct perf_event_attr point = {.type = PERF_TYPE_TRACEPOINT};
 	uint32_t zero = 0;
 	int map, prog, event;
 
 	map = peer_map(peer, BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1, 0);
-	event = peer_perf_open(peer, &ring, -1, 0, NULL);
+	event = peer_output_event(peer);
 	expect(event > 0);
 	expect_number(peer_update(peer, map, &zero, 4, &event, 4), 0);
 	expect_number(peer_ioctl(peer, event, PERF_EVENT_IOC_ENABLE, 0), 0);
