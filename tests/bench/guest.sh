@@ -8,20 +8,17 @@ set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
 . "$here/../e2e/lib.sh"
+# shellcheck source=tests/bench/rows.sh
+. "$here/rows.sh"
 
 load_udc is_super_speed=1 && gadget_start || exit 1
 export HOME=/run/home
 mkdir -p $HOME
 mkfifo /run/idle
 repeat=${BPFD_BENCH_REPEAT:-5}
-clock=${BPFD_BENCH_CLOCK:+, $BPFD_BENCH_CLOCK}
 export BCC_KERNEL_SOURCE=$BPFD_BENCH_HEADERS BPFTRACE_KERNEL_SOURCE=$BPFD_BENCH_HEADERS
 trigger=$BPFD_BUILD/tools/trigger
 remote=(bpfd-run --via 'bpfd-usb -s testboard')
-median()
-{
-	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)], v[1], v[NR] }'
-}
 
 # first_event COMMAND...: milliseconds until it prints the marker's name.
 first_event()
@@ -58,13 +55,6 @@ link_down()
 	wait "$bridge"
 }
 
-# row NAME MEDIAN LOWEST HIGHEST UNIT BASE ITS-MEDIAN AIM
-row()
-{
-	printf '{"row":"%s","value":%s,"low":%s,"high":%s,"unit":"%s","base":"%s","base_value":%s,"ratio":%s,"aim":"%s"}\n' \
-		"$1$clock" "$2" "$3" "$4" "$5" "$6" "$7" "$(awk "BEGIN { printf \"%.3f\", $2 / $7 }")" "$8"
-}
-
 # start_row NAME COMMAND...
 start_row()
 {
@@ -88,9 +78,9 @@ start_row()
 	read -r l _ < <(median </run/local)
 	read -r b _ < <(median </run/beside)
 	read -r r r1 r2 < <(median </run/remote)
-	row "start of $name" "$r" "$r1" "$r2" ms local "$l" '<=1.5'
+	row "start of $name" ms "$r" "$r1" "$r2" local "$l" '<=1.5'
 	# By instructions an idle link makes no difference: the row of the loop.
-	[ -n "$clock" ] || row "start of $name" "$r" "$r1" "$r2" ms 'beside an idle link' "$b" ''
+	[ -n "$clock" ] || row "start of $name" ms "$r" "$r1" "$r2" 'beside an idle link' "$b"
 }
 
 # events NAME COUNT RATE PAGES: how many a second reach BCC, and that none is unaccounted for.
@@ -107,7 +97,7 @@ events()
 			"$sent" "$delivered" "$lost" $((sent - delivered - lost))
 		[ $way = remote ] || local_rate=$rate
 	done
-	row "events, $1, $4 pages" "$rate" "$rate" "$rate" 1/s local "$local_rate" '>=0.5'
+	row "events, $1, $4 pages" 1/s "$rate" "$rate" "$rate" local "$local_rate" '>=0.5'
 }
 
 # How much slower a program runs that only computes.
@@ -124,8 +114,8 @@ part_idle()
 		beside=$((beside + $(date +%s%N) - begin))
 		link_down
 	done
-	row 'a loop beside an idle link' $((beside / repeat / 1000000)) $((beside / repeat / 1000000)) \
-		$((beside / repeat / 1000000)) ms 'a loop' $((alone / repeat / 1000000)) ''
+	alone=$((alone / repeat / 1000000)) beside=$((beside / repeat / 1000000))
+	row 'a loop beside an idle link' ms $beside $beside $beside 'a loop' $alone
 }
 part_starts()
 {

@@ -12,6 +12,8 @@ set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
 . "$here/../e2e/lib.sh"
+# shellcheck source=tests/bench/rows.sh
+. "$here/rows.sh"
 
 repeat=${BPFD_BENCH_REPEAT:-5}
 tools=$BPFD_BUILD/bench
@@ -114,25 +116,7 @@ warmed()
 # $2 and $3 begin and end, $4 the kernel's workers, $5 and on the groups.
 values()
 {
-	awk "{ print $2 }" /run/samples/"$1" | sort -g |
-		awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)], v[1], v[NR] }'
-}
-
-# row NAME UNIT VALUE LOW HIGH BASE BASE-VALUE AIM COMMAND
-row()
-{
-	awk -v row="$1$clock" -v unit="$2" -v value="$3" -v low="$4" -v high="$5" -v base="$6" \
-		-v base_value="$7" -v aim="$8" -v command="$9" 'BEGIN {
-		printf "{\"row\":\"%s\",\"unit\":\"%s\",\"value\":%.4g,\"low\":%.4g,\"high\":%.4g", row, unit, value, low, high
-		if (base != "")
-			printf ",\"base\":\"%s\",\"base_value\":%.4g,\"ratio\":%.3f", base, base_value, value / base_value
-		printf ",\"aim\":\"%s\",\"command\":\"%s\"}\n", aim, command }'
-}
-# point SERIES X Y UNIT
-point()
-{
-	awk -v series="$1$clock" -v x="$2" -v y="$3" -v unit="$4" 'BEGIN {
-		printf "{\"series\":\"%s\",\"x\":%s,\"y\":%.4g,\"unit\":\"%s\"}\n", series, x, y, unit }'
+	awk "{ print $2 }" /run/samples/"$1" | median
 }
 
 # The session is a shell: it is told what to do, and goes into a group of its own.
@@ -398,9 +382,9 @@ part_events()
 }
 
 if [ "${BPFD_BENCH_CLOCK:-}" = icount ]; then
-	clock=', icount' per_us=500 cpu_unit=instructions
+	per_us=500 cpu_unit=instructions
 else
-	clock='' per_us='' cpu_unit=us
+	per_us='' cpu_unit=us
 fi
 mkdir -p /run/samples
 for group in board child host source sink echo; do
