@@ -157,6 +157,18 @@ refused()
 	check_as_before refused
 }
 
+# kill_worker NAME: beside an open session; all but that goes on.
+kill_worker()
+{
+	local number
+	number=$(device_number)
+	kill -9 "$(worker_pid)"
+	check "$1: the line works at once" line_works
+	check "$1: the session ends" session_ends 255
+	check "$1: a session" session
+	check "$1: the device has stayed" test "$(device_number)" = "$number"
+}
+
 beside()
 {
 	local compatible
@@ -180,12 +192,7 @@ beside()
 	check "joined already: --remove is refused" sh -c '! bpfd-gadget --remove 2>/dev/null'
 	check "joined already: the session goes on" session_asks
 
-	number=$(device_number)
-	kill -9 "$(worker_pid)"
-	check "worker killed: the line works at once" line_works
-	check "worker killed: the session ends" session_ends 255
-	check "worker killed: a session" session
-	check "worker killed: the device has stayed" test "$(device_number)" = "$number"
+	kill_worker "worker killed"
 	check "worker killed: the line works" line_works
 	session_open
 	check "ended: status 0" gadget_stop
@@ -409,12 +416,7 @@ prepared()
 	check "prepared: a session" session
 	check "prepared: the line works" line_works
 	session_open
-	number=$(device_number)
-	kill -9 "$(worker_pid)"
-	check "prepared, worker killed: the line works at once" line_works
-	check "prepared, worker killed: the session ends" session_ends 255
-	check "prepared, worker killed: a session" session
-	check "prepared, worker killed: the device has stayed" test "$(device_number)" = "$number"
+	kill_worker "prepared, worker killed"
 	check "prepared: it ends" gadget_stop
 	umount /run/lane
 	rmdir /run/lane
