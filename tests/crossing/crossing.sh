@@ -1,15 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs on an x86-64 workstation whose board is an ARM one: text commands, tracing by them, and the
-# stock tools of BCC and bpftrace under bpfd-run. Started by tests/crossing/run with the parts to run,
-# as arguments.
+# Runs on an x86-64 workstation whose board is an ARM one: suites of tests/e2e, and the stock tools of
+# BCC and bpftrace under bpfd-run. Started by tests/crossing/run with the parts to run, as arguments.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
 . "$here/../e2e/lib.sh"
 # shellcheck source=tests/e2e/client.sh
 . "$here/../e2e/client.sh"
-: "${BPFD_BOARD_PORT:?is not set}"
+: "${BPFD_BOARD_SHELL:?is not set}"
 work=$(mktemp -d)
 busybox=/run/vm/busybox
 marker=/etc/armboard-marker
@@ -18,21 +17,30 @@ marker=/etc/armboard-marker
 tool_seconds=480
 export PYTHONUNBUFFERED=1
 
-# The network, and the cable at the end of it. `usbip attach` may succeed without a device.
-board_attached()
-{
-	bpfd-usb -l 2>/dev/null | grep -q ^armboard && return
-	usbip --tcp-port "$BPFD_BOARD_PORT" attach -r 10.0.2.2 -b 1-1 >>"$work/usbip" 2>&1
-	until_true 3 sh -c 'bpfd-usb -l 2>/dev/null | grep -q ^armboard'
-}
 modprobe virtio_net && modprobe vhci-hcd && until_true 10 test -e /sys/class/net/eth0 &&
 	$busybox ip addr add 10.0.2.15/24 dev eth0 && $busybox ip link set eth0 up
 modprobe fuse
-if ! until_true 120 board_attached; then
-	not_ok "the $BPFD_BOARD_ARCH board is on the bus" "$(cat "$work/usbip")"
+if ! until_true 120 on_board true; then
+	not_ok "the $BPFD_BOARD_ARCH board answers"
 	finish
 fi
-ok "the $BPFD_BOARD_ARCH board is on the bus"
+ok "the $BPFD_BOARD_ARCH board answers"
+
+# part_suite NAME: a suite of tests/e2e, with its own daemon on the board.
+part_suite()
+{
+	local line tests=$TESTS
+	while IFS= read -r line; do
+		case $line in
+		"ok "*" # SKIP "*) skip "$1: $(sed 's/^ok [0-9]* - //; s/ # SKIP .*//' <<<"$line")" "${line##* # SKIP }" ;;
+		"ok "*) ok "$1: ${line#ok * - }" ;;
+		"not ok "*) not_ok "$1: ${line#not ok * - }" ;;
+		1..*) [ "${line#1..}" = $((TESTS - tests)) ] && tests=whole ;;
+		*) echo "# $line" ;;
+		esac
+	done < <("$here/../e2e/$1.sh" 2>&1)
+	[ $tests = whole ] || not_ok "$1 did not run to its end"
+}
 
 # want NAME RET LINE: the command's number has to be the given one, "ok" for any that is not < 0.
 want()
@@ -45,61 +53,15 @@ want()
 		not_ok "$1" "${3:0:100} -> ${BODY[*]:0:3}"
 	fi
 }
-link=(bpfd-usb -s armboard)
+link=(bpfd-usb -s testboard)
 object=$BPFD_BUILD/tools/probe.bpf.o
 line_of()
 {
 	"$BPFD_BUILD/tools/bpf_line" "$object" "$@"
 }
-# counting NAME: slot 0 of map 3 grows while the board does what it always does.
-counting()
-{
-	local before after
-	before=$(count_of 1 3 0)
-	sleep 3
-	after=$(count_of 1 3 0)
-	check "$1: events of the board are counted ($((after - before)))" test "$after" -gt "$before"
-}
-# programs_on_board: the kernel lists compiled programs among its symbols.
-programs_on_board()
-{
-	local symbols
-	symbols=$(echo GET_KALLSYMS | timeout 60 "${link[@]}") || return
-	grep -q ' _stext$' <<<"$symbols" && grep -c ' bpf_prog_.*\[bpf\]$' <<<"$symbols"
-}
 board_is_clean()
 {
-	[ "$(programs_on_board)" = 0 ]
-}
-
-part_text_commands()
-{
-	client_open 1 "${link[@]}" || { not_ok "open a session"; return; }
-	client_command 1 BPFD_VERSION
-	check "the version names machine and kernel: ${BODY[0]:-}" \
-		grep -q " $BPFD_BOARD_RELEASE $BPFD_BOARD_MACHINE 0-2 " <<<"${BODY[0]:-}"
-	want "map" 3 "BPF_CREATE_MAP 2 counts 4 8 8 0"
-	want "map: update" 0 "BPF_UPDATE_ELEM 3 $(le 4 7) 4 $(le 8 123456789) 8 0"
-	client_command 1 "BPF_LOOKUP_ELEM 3 $(le 4 7) 4 8"
-	check "map: lookup" test "$(number "${BODY[0]:-}")" = 123456789
-	client_command 1 "GET_KSYM_ADDR ${BPFD_BOARD_SYSCALL}openat"
-	check "a kernel symbol has an address: ${BODY[*]}" grep -q "^GET_KSYM_ADDR: ret=0\|^[0-9]" \
-		<<<"${BODY[*]}"
-	want "program" 4 "$(line_of test/count0 5 GPL 0 counts=3)"
-	want "tracepoint" ok "BPF_ATTACH_TRACEPOINT 4 syscalls sys_enter_openat"
-	counting "tracepoint"
-	if [ "$BPFD_BOARD_ARCH" = armhf ]; then
-		skip "the program is listed" "only compiled programs have symbols, and this kernel interprets them"
-	else
-		check "the program is listed" test "$(programs_on_board)" = 1
-	fi
-	want "detach" 0 "BPF_DETACH_TRACEPOINT syscalls sys_enter_openat"
-	want "program of a kprobe" ok "$(line_of test/count0 2 GPL 0 counts=3)"
-	want "kprobe" ok "BPF_ATTACH_KPROBE $(result) 0 p_openat ${BPFD_BOARD_SYSCALL}openat"
-	counting "kprobe"
-	client_close 1
-	check "the session ends with status 0" test $? = 0
-	check "nothing is left on the board" until_true 10 board_is_clean
+	no_probes && ! on_board bpftool prog show | grep -q -E ' (kprobe|tracepoint|perf_event|tracing|raw_tracepoint) '
 }
 
 # run_start NAME OPTION... -- TOOL...: bpfd-run in a process group of its own, as a terminal makes
@@ -198,7 +160,7 @@ print(time.clock_gettime(time.CLOCK_BOOTTIME) - float(open("/proc/uptime").read(
 	chmod 755 /run/bpfd-run /run/bpfd-usb
 	chmod 666 /dev/bus/usb/*/*
 	user=$(timeout 120 setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent \
-		/run/bpfd-run --via '/run/bpfd-usb -s armboard' /usr/bin/python3 -c "$off")
+		/run/bpfd-run --via '/run/bpfd-usb -s testboard' /usr/bin/python3 -c "$off")
 	check "also of an ordinary user: $user s off" near_zero "$user"
 	check "here it is the workstation's: $here s off" near_zero "$here"
 	up=$(cut -d. -f1 /proc/uptime)
@@ -321,10 +283,17 @@ have()
 }
 
 for part in "$@"; do
-	if [ "$part" = text_commands ] || have bpfd-run opensnoop-bpfcc bpftrace bpftool; then
+	if [ -x "$here/../e2e/$part.sh" ]; then
+		part_suite "$part"
+		continue
+	fi
+	[ -n "$GADGET_PID" ] || gadget_start || { not_ok "start the daemon"; break; }
+	if have bpfd-run opensnoop-bpfcc bpftrace bpftool; then
 		"part_$part"
 	else
 		skip "$part" "bpfd-run, or a tool of tests/deps arm64, is missing"
 	fi
 done
+[ -e "$BPFD_BOARD_SHARE/kill-board" ] || [ -z "$GADGET_PID" ] || check "the daemon ends with status 0" gadget_stop
+GADGET_PID=''
 finish

@@ -8,16 +8,6 @@ here=$(dirname "$0")
 . "$here/lib.sh"
 work=$(mktemp -d)
 
-# What plugging and unplugging is to the host. soft_connect of dummy_hcd never comes back.
-unplug()
-{
-	echo '' >"$(echo "$CONFIGFS"/*/UDC)"
-}
-plug()
-{
-	echo dummy_udc.0 >"$(echo "$CONFIGFS"/*/UDC)"
-}
-
 # session COMMAND [OPTION]...: the board runs it; leaves status, $work/out, $work/err.
 session()
 {
@@ -33,7 +23,7 @@ says()
 # running NAME: a process of that exact name. The board's programs are copies with such names.
 running()
 {
-	pgrep -x "$1" >/dev/null
+	on_board pgrep -x "$1" >/dev/null
 }
 gone()
 {
@@ -43,9 +33,9 @@ free_lanes()
 {
 	[ "$(bpfd-usb -l | awk 'NR == 2 {print $6}')" = "$1" ]
 }
-cp /bin/cat "$work/boardcat"
-cp "$(command -v sleep)" "$work/boardsleep"
-cp "$(command -v yes)" "$work/boardyes"
+for program in cat sleep yes; do
+	on_board cp /usr/bin/$program /run/board$program
+done
 
 check_no_board()
 {
@@ -103,9 +93,9 @@ print(board["serial"], board["path"], board["lanes"], board["free"], board["spee
 check_lanes()
 {
 	local first second i failed=0
-	(echo "exec $work/boardcat"; sleep 4) | bpfd-usb >/dev/null &
+	(echo "exec /run/boardcat"; sleep 4) | bpfd-usb >/dev/null &
 	first=$!
-	(echo "exec $work/boardcat"; sleep 4) | bpfd-usb >/dev/null &
+	(echo "exec /run/boardcat"; sleep 4) | bpfd-usb >/dev/null &
 	second=$!
 	check "two sessions have a lane each" until_true 3 free_lanes 0
 	session true
@@ -134,13 +124,13 @@ check_outputs()
 	check "stdout blocked for longer than the lease: nothing is lost" \
 		test "${PIPESTATUS[*]} $(cat "$work/count")" = "0 0 0 5000000"
 
-	echo "exec $work/boardyes" | bpfd-usb 2>"$work/err" | head -c 1000000 >/dev/null
+	echo "exec /run/boardyes" | bpfd-usb 2>"$work/err" | head -c 1000000 >/dev/null
 	check "stdout closed: dies of SIGPIPE" test "${PIPESTATUS[1]}" = 141
 	check "stdout closed: says so" says "stdout: closed by its reader"
 	check "stdout closed: the board's process is gone" until_true 3 gone boardyes
 
 	SECONDS=0
-	echo "exec $work/boardsleep 30" | bpfd-usb 2>/dev/null | bash -c 'sleep 1'
+	echo "exec /run/boardsleep 30" | bpfd-usb 2>/dev/null | bash -c 'sleep 1'
 	check "stdout closed with nothing to write: noticed" test $SECONDS -lt 10
 	check "and the board's process is gone" until_true 3 gone boardsleep
 
@@ -176,7 +166,7 @@ start_stream()
 	# A shell without job control has its background jobs ignore SIGINT.
 	env --default-signal=INT bpfd-usb "$@" <"$work/stream.in" >"$work/stream" 2>"$work/err" &
 	BRIDGE_PID=$!
-	echo "{ seq 1 $STREAM; exec sleep 1000; } | exec $work/boardcat" >&8
+	echo "{ seq 1 $STREAM; exec sleep 1000; } | exec /run/boardcat" >&8
 	until_true 10 test -s "$work/stream"
 }
 end_stream()
@@ -234,14 +224,14 @@ check_lost()
 {
 	local node
 	start_stream
-	unplug
+	cable_unplug
 	end_stream
 	check "unplugged: 255" test "$status" = 255
 	check "unplugged: says so, and how far it came" says "unplugged\|went away"
 	check "unplugged: counts" says "bytes sent, .* consumed by the board, .* received"
 	check "unplugged: what came is exact" exact
 	check "unplugged: no board" until_true 5 device_absent
-	(sleep 2; plug) &
+	(sleep 2; cable_plug) &
 	works_again "-w waits until it is plugged in"
 	wait $!
 
@@ -258,7 +248,7 @@ check_lost()
 check_silence()
 {
 	start_stream --lease 2
-	kill -STOP "$(worker_pid)"
+	on_board kill -STOP "$(worker_pid)"
 	end_stream
 	check "the board falls silent: 255" test "$status" = 255
 	check "the board falls silent: says so" says "not heard for the lease of 2 s"
@@ -267,7 +257,7 @@ check_silence()
 	check "the board does not answer: 255" test "$status" = 255
 	check "the board does not answer: says so" says "does not answer"
 	check "the board does not answer: ends soon" test $SECONDS -lt 15
-	kill -CONT "$(worker_pid)"
+	on_board kill -CONT "$(worker_pid)"
 	works_again "the board woke up"
 
 	start_stream
@@ -275,7 +265,7 @@ check_silence()
 	end_stream
 	check "the daemon is killed: 255" test "$status" = 255
 	check "the daemon is killed: what came is exact" exact
-	bpfd-gadget --remove 2>/dev/null
+	on_board bpfd-gadget --remove 2>/dev/null
 }
 
 # A terminal: lines of any length, and its settings afterwards.
@@ -294,7 +284,7 @@ check_terminal()
 
 load_udc || { not_ok "load dummy_hcd"; finish; }
 check_no_board
-gadget_start --bpfd /bin/bash || { not_ok "start the gadget"; finish; }
+gadget_start --bpfd "$BOARD_SHELL" || { not_ok "start the gadget"; finish; }
 check_choice
 check_lanes
 check_outputs

@@ -110,7 +110,7 @@ expect "one-byte lookup" "BPF_LOOKUP_ELEM 8 QQ== 1 1" 'Qg=='
 expect "one-byte dump" "BPF_GET_FIRST_KEY 8 1 1 1" 'QQ==\|Qg==\|'
 
 # Per-CPU: a value for each possible CPU, each rounded up to 8 bytes.
-cpus=$(awk -F'[-,]' '{print $NF + 1}' /sys/devices/system/cpu/possible)
+cpus=$(on_board cat /sys/devices/system/cpu/possible | awk -F'[-,]' '{print $NF + 1}')
 expect "per-CPU map" "BPF_CREATE_MAP 5 percpu 4 4 16 0" 'bpf_create_map: ret=9'
 per_cpu=$(head -c $((8 * cpus)) /dev/zero | base64 -w 0)
 expect "per-CPU update" "BPF_UPDATE_ELEM 9 $(le 4 1) 4 $per_cpu $((8 * cpus)) 0" 'bpf_update_elem: ret=0'
@@ -131,8 +131,8 @@ expect "load: refused by the verifier, with its log" "BPF_PROG_LOAD 2 bad 8 GPL 
 	'bpf_prog_load: ret=-(13|22)\|.*R0.*'
 expect "load: length is not the stated one" "BPF_PROG_LOAD 2 bad 16 GPL 0 lQAAAAAAAAA=" '.*(ret=-22|not recognized).*'
 expect "load: missing field" "BPF_PROG_LOAD 2 bad" "$refused"
-expect "attach a kprobe" "BPF_ATTACH_KPROBE 12 0 p_test_getpgid __x64_sys_getpgid" 'bpf_attach_kprobe: ret=16'
-expect "attach a kretprobe, 2019" "BPF_ATTACH_KPROBE 13 1 r_test_getpgid __x64_sys_getpgid 0 0" \
+expect "attach a kprobe" "BPF_ATTACH_KPROBE 12 0 p_test_getpgid ${SYSCALL}getpgid" 'bpf_attach_kprobe: ret=16'
+expect "attach a kretprobe, 2019" "BPF_ATTACH_KPROBE 13 1 r_test_getpgid ${SYSCALL}getpgid 0 0" \
 	'bpf_attach_kprobe: ret=17'
 expect "attach a kprobe: no such function" "BPF_ATTACH_KPROBE 12 0 p_none no_such_function" \
 	'bpf_attach_kprobe: ret=-(2|22)'
@@ -151,9 +151,9 @@ expect "detach a kretprobe that is open" "BPF_DETACH_KPROBE r_test_getpgid" 'bpf
 expect "detach what was never attached" "BPF_DETACH_KPROBE p_never" 'bpf_detach_kprobe: ret=0'
 expect "detach: missing field" "BPF_DETACH_KPROBE" "$refused"
 
-trigger=$BPFD_BUILD/tools/trigger
-address=$(nm "$trigger" | awk '$3 == "trigger_point" {print "0x" $1}')
-offset=$(elf_offset "$trigger" "$address")
+trigger=$TRIGGER
+address=$(nm "$TRIGGER_FILE" | awk '$3 == "trigger_point" {print "0x" $1}')
+offset=$(elf_offset "$TRIGGER_FILE" "$address")
 expect "attach a uprobe" "BPF_ATTACH_UPROBE 12 0 p_test_uprobe $trigger $offset -1" 'bpf_attach_uprobe: ret=16'
 expect "attach a uretprobe" "BPF_ATTACH_UPROBE 13 1 r_test_uprobe $trigger $offset -1" 'bpf_attach_uprobe: ret=17'
 expect "attach a uprobe: no such file" "BPF_ATTACH_UPROBE 12 0 p_x /no/such/file 0 -1" 'bpf_attach_uprobe: ret=-2'
@@ -198,7 +198,9 @@ expect "lost: not a ring" "PERF_READER_LOST 3" 'perf_reader_lost: ret=-9'
 expect "close a ring" "BPF_CLOSE_PERF_EVENT_FD $ring" 'bpf_close_perf_event_fd: ret=0'
 
 # Symbols.
-address=$(awk '$3 == "schedule" {print $1; exit}' /proc/kallsyms)
+symbols=$CLIENT_DIR/kallsyms
+on_board cat /proc/kallsyms >"$symbols"
+address=$(awk '$3 == "schedule" {print $1; exit}' "$symbols")
 expect "kernel symbol by address" "GET_KSYM_NAME 0x$address" 'GET_KSYM_NAME: ret=0\|schedule;0x?0*;kernel'
 expect "kernel symbol by address, decimal" "GET_KSYM_NAME $(printf '%u' $((16#$address + 1)))" \
 	'GET_KSYM_NAME: ret=0\|schedule;(0x)?1;kernel'
@@ -207,18 +209,20 @@ expect "kernel symbol by address: malformed" "GET_KSYM_NAME x" "$refused"
 expect "kernel symbol by name" "GET_KSYM_ADDR schedule" "GET_KSYM_ADDR: ret=0\|$(printf '%u' "0x$address")"
 expect "kernel symbol by name: none" "GET_KSYM_ADDR no_such_symbol" 'GET_KSYM_ADDR: ret=-.*'
 expect "kernel symbol by name: malformed" "GET_KSYM_ADDR" "$refused"
-module=$(awk '$4 == "[overlay]" && $2 == "t" {print; exit}' /proc/kallsyms)
-read -r address _ name _ <<<"$module"
-expect "module symbol" "GET_KSYM_NAME 0x$address" "GET_KSYM_NAME: ret=0\|${name//./\\.};(0x)?0;overlay"
+# A name that begins with $ is a mark of the assembler's.
+read -r address _ name _ < <(awk -v module="[$MODULE]" \
+	'$4 == module && $2 == "t" && $3 !~ /^[$]/ {print; exit}' "$symbols")
+expect "module symbol" "GET_KSYM_NAME 0x$address" "GET_KSYM_NAME: ret=0\|${name//./\\.};(0x)?0;$MODULE"
 
 start_wait "$trigger"
-base=$(awk -v f="$trigger" '$6 == f && $3 == "00000000" {sub("-.*", "", $1); print "0x" $1; exit}' "/proc/$WAIT_PID/maps")
-address=$(nm "$trigger" | awk '$3 == "trigger_wait" {print "0x" $1}')
+maps=$(on_board cat "/proc/$WAIT_PID/maps")
+base=$(awk -v f="$trigger" '$6 == f && $3 == "00000000" {sub("-.*", "", $1); print "0x" $1; exit}' <<<"$maps")
+address=$(nm "$TRIGGER_FILE" | awk '$3 == "trigger_wait" {print "0x" $1}')
 expect "user symbol by address" "GET_USYM_NAME $WAIT_PID $(printf '%u' $((base + address))) 1" \
 	"GET_USYM_NAME: ret=0\|trigger_wait;(0x)?0;$trigger"
 expect "user symbol by name" "GET_USYM_ADDR $WAIT_PID trigger_wait $trigger" \
 	"GET_USYM_ADDR: ret=0\|$(printf '%u' $((base + address)))"
-expect "user symbol in a library" "GET_USYM_ADDR $WAIT_PID read $(awk '/libc\.so/ {print $6; exit}' "/proc/$WAIT_PID/maps")" \
+expect "user symbol in a library" "GET_USYM_ADDR $WAIT_PID read $(awk '/libc\.so/ {print $6; exit}' <<<"$maps")" \
 	'GET_USYM_ADDR: ret=0\|[0-9]+'
 libc_read=${BODY[1]:-0}
 expect "and back" "GET_USYM_NAME $WAIT_PID $libc_read 0" 'GET_USYM_NAME: ret=0\|[_a-z]*read;(0x)?0;.*libc\.so.*'
@@ -238,25 +242,31 @@ body()
 {
 	printf '%s\n' "$1" | "${transport[@]}" | sed '1,/^START_BPFD_OUTPUT$/d; /^END_BPFD_OUTPUT$/d'
 }
-check "GET_KALLSYMS is the file" cmp <(body GET_KALLSYMS) /proc/kallsyms
+check "GET_KALLSYMS is the file" cmp <(body GET_KALLSYMS) <(on_board cat /proc/kallsyms)
 check "GET_KPROBES_BLACKLIST is the file" \
-	cmp <(body "GET_KPROBES_BLACKLIST /sys/kernel/debug/tracing") /sys/kernel/debug/kprobes/blacklist
+	cmp <(body "GET_KPROBES_BLACKLIST /sys/kernel/debug/tracing") \
+	<(on_board cat /sys/kernel/debug/kprobes/blacklist)
 expect "blacklist: a directory that is not tracefs" "GET_KPROBES_BLACKLIST /etc" 'Open failed, ignoring.*'
 expect "blacklist: malformed" "GET_KPROBES_BLACKLIST" "$refused"
+# directories PATH: the names of those in there.
+directories()
+{
+	on_board ls -p "$1" | sed -n 's|/$||p'
+}
 client_command 1 "GET_TRACE_EVENTS_CATEGORIES $tracefs"
 check "categories are all there" test "$(printf '%s\n' "${BODY[@]}" | sort | cksum)" = \
-	"$(find $tracefs/events -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort | cksum)"
+	"$(directories $tracefs/events | sort | cksum)"
 client_command 1 "GET_TRACE_EVENTS $tracefs sched"
 check "events are all there" test "$(printf '%s\n' "${BODY[@]}" | sort | cksum)" = \
-	"$(find $tracefs/events/sched -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort | cksum)"
+	"$(directories $tracefs/events/sched | sort | cksum)"
 expect "events: no such category" "GET_TRACE_EVENTS $tracefs nonesuch" "$refused"
 expect "events: a path" "GET_TRACE_EVENTS $tracefs ../../../../etc" "$refused"
 expect "events: not tracefs" "GET_TRACE_EVENTS /etc sched" "$refused"
 expect "categories: not tracefs" "GET_TRACE_EVENTS_CATEGORIES /etc/../etc" "$refused"
 expect "categories: malformed" "GET_TRACE_EVENTS_CATEGORIES" "$refused"
 
-release=$(uname -r) # of Debian 13 it has a '+'
-expect "version" "BPFD_VERSION" ".*${release//+/\\+}.*$(uname -m).*"
+release=$(on_board uname -r) # of Debian 13 it has a '+'
+expect "version" "BPFD_VERSION" ".*${release//+/\\+}.*$(on_board uname -m).*"
 expect "unknown command" "BPF_NO_SUCH" "$refused"
 expect "a command with a tail" "BPF_CREATE_MAPX 1 x 8 8 8 0" "$refused"
 client_close 1

@@ -4,7 +4,7 @@
 # trace share. $transport is the command whose session is number 1.
 
 object=$BPFD_BUILD/tools/probe.bpf.o
-trigger=$BPFD_BUILD/tools/trigger
+trigger=$TRIGGER
 tracefs=/sys/kernel/tracing
 
 # want NAME RET LINE: the command's number has to be the given one, "ok" for any that is not < 0.
@@ -38,7 +38,7 @@ count_events()
 	local name=$1 wanted=$2 before after
 	shift 2
 	before=$(count_of 1 3 0)
-	"$@"
+	on_board "$@"
 	after=$(count_of 1 3 0)
 	counted "$name" "$before" "$after" "$wanted"
 }
@@ -50,22 +50,22 @@ probes()
 	client_open 1 "${transport[@]}" || { not_ok "$1: open a session"; return; }
 	want "map" 3 "BPF_CREATE_MAP 2 counts 4 8 8 0"
 	want "program" 4 "$(line_of "$object" test/count0 2 GPL 0 counts=3)"
-	want "kprobe" 5 "BPF_ATTACH_KPROBE 4 0 p_getpgid __x64_sys_getpgid"
+	want "kprobe" 5 "BPF_ATTACH_KPROBE 4 0 p_getpgid ${SYSCALL}getpgid"
 	if [ "$1" = tracefs ]; then
-		check "$1: the probe is in kprobe_events" grep -q p_getpgid $tracefs/kprobe_events
+		check "$1: the probe is in kprobe_events" on_board grep -q p_getpgid $tracefs/kprobe_events
 	else
-		check "$1: nothing is in kprobe_events" test ! -s $tracefs/kprobe_events
+		check "$1: nothing is in kprobe_events" on_board sh -c "! grep -q . $tracefs/kprobe_events"
 	fi
 	count_events "$1: kprobe" 1000 "$trigger" syscall 1000
 	want "close" 0 "BPF_CLOSE_PERF_EVENT_FD 5"
 	want "detach" 0 "BPF_DETACH_KPROBE p_getpgid"
 	count_events "$1: no event after the kprobe is detached" 0 "$trigger" syscall 100
-	want "kretprobe" 5 "BPF_ATTACH_KPROBE 4 1 r_getpgid __x64_sys_getpgid"
+	want "kretprobe" 5 "BPF_ATTACH_KPROBE 4 1 r_getpgid ${SYSCALL}getpgid"
 	count_events "$1: kretprobe" 1000 "$trigger" syscall 1000
 	want "detach" 0 "BPF_DETACH_KPROBE r_getpgid"
 
-	address=$(nm "$trigger" | awk '$3 == "trigger_point" {print "0x" $1}')
-	offset=$(elf_offset "$trigger" "$address")
+	address=$(nm "$TRIGGER_FILE" | awk '$3 == "trigger_point" {print "0x" $1}')
+	offset=$(elf_offset "$TRIGGER_FILE" "$address")
 	want "uprobe" 5 "BPF_ATTACH_UPROBE 4 0 p_point $trigger $offset -1"
 	count_events "$1: uprobe" 500 "$trigger" call 500
 	want "detach" 0 "BPF_DETACH_UPROBE p_point"
@@ -77,11 +77,11 @@ probes()
 	want "uprobe of a process" 5 "BPF_ATTACH_UPROBE 4 0 p_point $trigger $offset $WAIT_PID"
 	count_events "$1: a uprobe of one process leaves others alone" 0 "$trigger" call 10
 	end_wait
-	want "attach for the end" ok "BPF_ATTACH_KPROBE 4 0 p_last __x64_sys_getpgid"
+	want "attach for the end" ok "BPF_ATTACH_KPROBE 4 0 p_last ${SYSCALL}getpgid"
 	client_close 1
 	check "$1: the session ends with status 0" test $? = 0
-	check "$1: no kprobe is left" test ! -s $tracefs/kprobe_events
-	check "$1: no uprobe is left" test ! -s $tracefs/uprobe_events
+	check "$1: no kprobe is left" on_board sh -c "! grep -q . $tracefs/kprobe_events"
+	check "$1: no uprobe is left" on_board sh -c "! grep -q . $tracefs/uprobe_events"
 }
 
 # open_rings: a ring for each of $cpus processors, into the map 4 of session 1; then each getpgid(2) is
@@ -116,7 +116,7 @@ drain()
 # check_records: fresh rings carry all that happens.
 check_records()
 {
-	"$trigger" syscall 300
+	on_board "$trigger" syscall 300
 	drain >"$CLIENT_DIR/records"
 	check "perf ring: every record arrives" test "$(wc -l <"$CLIENT_DIR/records")" = 300
 	check "perf ring: each once, with its sequence" test "$(while read -r _ _ data; do
@@ -130,7 +130,7 @@ check_losses()
 	local before after delivered lost=0 ring
 	drain >/dev/null
 	before=$(count_of 1 3 2)
-	"$trigger" syscall 20000
+	on_board "$trigger" syscall 20000
 	after=$(count_of 1 3 2)
 	delivered=$(drain | wc -l)
 	for ring in $rings; do

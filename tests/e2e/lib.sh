@@ -16,6 +16,22 @@ GADGET_PID=${GADGET_PID:-} WAIT_PID=''
 GADGET_LOG=/run/bpfd-gadget.log
 CONFIGFS=/sys/kernel/config/usb_gadget
 
+# The board is this machine, with dummy_hcd for a cable; remote.sh, at the end, makes it another.
+# What its system calls' functions begin with, a program with something to trace there and a copy of it
+# here, a module, and a shell to be started for bpfd.
+SYSCALL=__x64_sys_
+TRIGGER=$BPFD_BUILD/tools/trigger
+TRIGGER_FILE=$TRIGGER
+MODULE=overlay
+BOARD_SHELL=/bin/bash
+PATIENCE=1
+
+# on_board COMMAND...: on the machine that is traced.
+on_board()
+{
+	"$@"
+}
+
 ok()
 {
 	TESTS=$((TESTS + 1))
@@ -71,10 +87,10 @@ finish()
 	exit
 }
 
-# until_true SECONDS COMMAND...: tries until it succeeds.
+# until_true SECONDS COMMAND...: tries until it succeeds; with $PATIENCE for so many times as long.
 until_true()
 {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * PATIENCE))
 	shift
 	while ! "$@"; do
 		[ $SECONDS -lt $end ] || return 1
@@ -123,13 +139,13 @@ gadget_stop()
 # worker_pid: the process of the daemon that serves the lanes.
 worker_pid()
 {
-	pgrep -P "$GADGET_PID" -x bpfd-worker
+	on_board pgrep -P "$GADGET_PID" -x bpfd-worker
 }
 # no_process: no session's process is left, nor one that is on its way out.
 no_process()
 {
 	local worker
-	worker=$(worker_pid) && ! pgrep -P "$worker"
+	worker=$(worker_pid) && ! on_board pgrep -P "$worker"
 }
 
 # gadget_kill: of the daemon's two processes the one dies with the other.
@@ -139,6 +155,18 @@ gadget_kill()
 	GADGET_PID=''
 	kill -9 "$pid"
 	wait "$pid" 2>/dev/null
+}
+
+# cable_unplug and cable_plug: what that is to the host. soft_connect of dummy_hcd never comes back.
+cable_unplug()
+{
+	# shellcheck disable=SC2016 # the board's shell
+	on_board sh -c 'for udc in /sys/kernel/config/usb_gadget/*/UDC; do echo "" >$udc; done'
+}
+cable_plug()
+{
+	# shellcheck disable=SC2016
+	on_board sh -c 'for udc in /sys/kernel/config/usb_gadget/*/UDC; do echo dummy_udc.0 >$udc; done'
 }
 
 # start_wait TRIGGER: a process that sits there, WAIT_PID, until end_wait.
@@ -171,11 +199,11 @@ elf_offset()
 
 no_probes()
 {
-	! grep -q . /sys/kernel/tracing/kprobe_events /sys/kernel/tracing/uprobe_events
+	! on_board grep -q . /sys/kernel/tracing/kprobe_events /sys/kernel/tracing/uprobe_events
 }
 no_programs()
 {
-	! bpftool prog show | grep -q -E 'name (test|emit|count|stack)'
+	! on_board bpftool prog show | grep -q -E 'name (test|emit|count|stack)'
 }
 
 # check_no_leftovers: no probe, no program of the tests, and without a daemon no gadget or mount.
@@ -184,7 +212,12 @@ check_no_leftovers()
 	check "no probe is left" until_true 5 no_probes
 	check "no program is left" until_true 5 no_programs
 	if [ -z "$GADGET_PID" ]; then
-		check "no gadget is left" test -z "$(ls $CONFIGFS 2>/dev/null)"
-		check "no FunctionFS mount is left" sh -c '! grep -q functionfs /proc/mounts'
+		check "no gadget is left" test -z "$(on_board ls $CONFIGFS 2>/dev/null)"
+		check "no FunctionFS mount is left" on_board sh -c '! grep -q functionfs /proc/mounts'
 	fi
 }
+
+if [ -n "${BPFD_BOARD_SHELL:-}" ]; then
+	# shellcheck source=tests/e2e/remote.sh
+	. "${BASH_SOURCE%/*}/remote.sh"
+fi

@@ -41,11 +41,11 @@ check "and a message" grep -q 'bpfd-usb: .*lane' "$work/err"
 
 # Killed with a probe attached: nothing hears of it but the lease.
 client_command 1 "$("$BPFD_BUILD/tools/bpf_line" "$object" test/count0 2 GPL 0 counts=3)"
-client_command 1 "BPF_ATTACH_KPROBE $(result) 0 p_mine __x64_sys_getpgid"
+client_command 1 "BPF_ATTACH_KPROBE $(result) 0 p_mine ${SYSCALL}getpgid"
 check "a probe in the first session" test "$(result)" -ge 0
 programs()
 {
-	bpftool prog show | grep -c 'name test'
+	on_board bpftool prog show | grep -c 'name test'
 }
 no_program()
 {
@@ -129,24 +129,30 @@ settled()
 }
 
 # More lanes than the controller can tell apart: fewer, and said so, never crossed.
-for lanes in 5 6 8; do
-	: >$GADGET_LOG
-	gadget_start --lanes $lanes --bpfd /bin/cat || { not_ok "start the gadget with $lanes lanes"; continue; }
-	until_true 20 settled $lanes
-	got=$(cat /sys/bus/usb/devices/*/bInterfaceSubClass | grep -c '^b7$')
-	check "$lanes lanes asked for: $got given, at most 4" test "$got" -ge 1 -a "$got" -le 4
-	check "and said so" grep -q "going on with $got lanes" $GADGET_LOG
-	addresses=$(lsusb -v -d 1d6b:0104 2>/dev/null | awk '/bEndpointAddress/ {print $2}')
-	check "no endpoint address twice" test -z "$(echo "$addresses" | sort | uniq -d)"
-	for n in 1 2; do
-		in_time bpfd-usb <"$work/pattern.$n" >"$work/back.$n" &
-		pids[$n]=$!
+too_many_lanes()
+{
+	local lanes got addresses n
+	for lanes in 5 6 8; do
+		: >$GADGET_LOG
+		gadget_start --lanes $lanes --bpfd /bin/cat || { not_ok "start the gadget with $lanes lanes"; continue; }
+		until_true 20 settled $lanes
+		got=$(cat /sys/bus/usb/devices/*/bInterfaceSubClass | grep -c '^b7$')
+		check "$lanes lanes asked for: $got given, at most 4" test "$got" -ge 1 -a "$got" -le 4
+		check "and said so" grep -q "going on with $got lanes" $GADGET_LOG
+		addresses=$(lsusb -v -d 1d6b:0104 2>/dev/null | awk '/bEndpointAddress/ {print $2}')
+		check "no endpoint address twice" test -z "$(echo "$addresses" | sort | uniq -d)"
+		for n in 1 2; do
+			in_time bpfd-usb <"$work/pattern.$n" >"$work/back.$n" &
+			pids[$n]=$!
+		done
+		for n in 1 2; do
+			wait "${pids[$n]}"
+			check "$lanes lanes: stream $n is whole" cmp "$work/pattern.$n" "$work/back.$n"
+		done
+		check "the daemon ends with status 0" gadget_stop
 	done
-	for n in 1 2; do
-		wait "${pids[$n]}"
-		check "$lanes lanes: stream $n is whole" cmp "$work/pattern.$n" "$work/back.$n"
-	done
-	check "the daemon ends with status 0" gadget_stop
-done
+}
+# A device that comes and goes at once is more than USB/IP follows.
+[ -n "${BPFD_BOARD_SHELL:-}" ] || too_many_lanes
 check_no_leftovers
 finish
