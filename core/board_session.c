@@ -24,6 +24,8 @@ struct board_session {
 	/* Input of the child: a ring of config.window bytes, there only while a session is open. */
 	uint8_t *input;
 	size_t input_start, input_len;
+	const uint8_t *borrowed; /* input in the last transfer: then the ring has none */
+	size_t borrowed_len;
 	bool input_eof, input_discarded;
 	uint64_t received, consumed, announced, sent;
 
@@ -56,6 +58,7 @@ static void board_release_input(struct board_session *s)
 	s->input = NULL;
 	s->input_start = 0;
 	s->input_len = 0;
+	s->borrowed_len = 0;
 }
 
 void board_session_free(struct board_session *s)
@@ -181,24 +184,41 @@ static enum board_event board_hello(
 	return BOARD_START;
 }
 
+static void board_store(struct board_session *s, const uint8_t *data, size_t len)
+{
+	size_t window = s->config.window, end = (s->input_start + s->input_len) % window;
+	size_t part = window - end < len ? window - end : len;
+
+	memcpy(s->input + end, data, part);
+	memcpy(s->input, data + part, len - part);
+	s->input_len += len;
+}
+
+void board_session_keep(struct board_session *s)
+{
+	if (s->borrowed_len > 0)
+		board_store(s, s->borrowed, s->borrowed_len);
+	s->borrowed_len = 0;
+}
+
 static enum board_event board_data(struct board_session *s, const struct frame *frame)
 {
-	size_t window = s->config.window, end, part;
-
 	if (frame->len == 0 || s->input_eof)
 		return board_violation(s, s->input_eof ? "DATA after EOF" : "empty DATA");
-	if (s->received - s->announced + frame->len > window)
+	if (s->received - s->announced + frame->len > s->config.window)
 		return board_violation(s, "DATA beyond the window");
 	s->received += frame->len;
 	if (s->input_discarded) {
 		s->consumed += frame->len;
 		return BOARD_NOTHING;
 	}
-	end = (s->input_start + s->input_len) % window;
-	part = window - end < frame->len ? window - end : frame->len;
-	memcpy(s->input + end, frame->payload, part);
-	memcpy(s->input, frame->payload + part, frame->len - part);
-	s->input_len += frame->len;
+	board_session_keep(s);
+	if (s->config.borrow && s->input_len == 0) {
+		s->borrowed = frame->payload;
+		s->borrowed_len = frame->len;
+	} else {
+		board_store(s, frame->payload, frame->len);
+	}
 	return BOARD_NOTHING;
 }
 
@@ -281,25 +301,34 @@ const uint8_t *board_session_input(const struct board_session *s, size_t *len)
 {
 	size_t to_end = s->config.window - s->input_start;
 
+	if (s->borrowed_len > 0) {
+		*len = s->borrowed_len;
+		return s->borrowed;
+	}
 	*len = s->input_len < to_end ? s->input_len : to_end;
 	return s->input ? s->input + s->input_start : NULL;
 }
 
 void board_session_consume(struct board_session *s, size_t len)
 {
+	s->consumed += len;
+	if (s->borrowed_len > 0) {
+		s->borrowed += len;
+		s->borrowed_len -= len;
+		return;
+	}
 	s->input_start = (s->input_start + len) % s->config.window;
 	s->input_len -= len;
-	s->consumed += len;
 }
 
 bool board_session_input_ended(const struct board_session *s)
 {
-	return s->state == BOARD_OPEN && s->input_eof && s->input_len == 0;
+	return s->state == BOARD_OPEN && s->input_eof && s->input_len + s->borrowed_len == 0;
 }
 
 void board_session_discard_input(struct board_session *s)
 {
-	board_session_consume(s, s->input_len);
+	board_session_consume(s, s->input_len + s->borrowed_len);
 	s->input_discarded = true;
 }
 

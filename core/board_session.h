@@ -16,6 +16,7 @@ struct board_config {
 	uint32_t max_send;   /* bytes, the same range: size of a buffer to send; 0: max_transfer */
 	uint32_t window;     /* bytes of input that a session may hold */
 	const char *version; /* of the program, not copied */
+	bool borrow;	     /* input stays in the received transfer, see board_session_keep() */
 };
 
 /* What the caller has to do. A HELLO that replaces a session gives BOARD_START alone: the process
@@ -38,7 +39,8 @@ bool board_session_is_open(const struct board_session *s);
 /* True if the transfer starts with a HELLO: the only one to heed from before a link reset. */
 bool board_session_is_hello(const uint8_t *transfer, size_t len);
 
-/* Takes a transfer from the host. */
+/* Takes a transfer from the host. With config.borrow it must stay as it is until
+ * board_session_keep(). */
 enum board_event board_session_receive(
 	struct board_session *s, const uint8_t *transfer, size_t len, uint64_t now_ms);
 
@@ -60,6 +62,9 @@ uint64_t board_session_deadline(const struct board_session *s);
  * stay valid until the next call that changes the session. */
 const uint8_t *board_session_input(const struct board_session *s, size_t *len);
 void board_session_consume(struct board_session *s, size_t len);
+
+/* Copies input that is still in the last transfer and was not consumed. */
+void board_session_keep(struct board_session *s);
 
 /* True when the host has sent EOF and all input before it has been consumed. */
 bool board_session_input_ended(const struct board_session *s);

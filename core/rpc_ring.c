@@ -88,7 +88,7 @@ static enum stream_state perf_look(struct stream *stream)
 {
 	uint64_t head = perf_head(stream), tail = perf_tail(stream), at = tail;
 
-	stream->ready = 0;
+	stream->ready = stream->records = 0;
 	if (head - tail > stream->size) { /* never seen; but what is there then is no record */
 		perf_pass(stream, head);
 		return STREAM_EMPTY;
@@ -106,6 +106,7 @@ static enum stream_state perf_look(struct stream *stream)
 		if (!fits(stream, size))
 			break;
 		stream->ready += size;
+		stream->records++;
 		at += size;
 	}
 	return found(stream, perf_tail(stream) != head);
@@ -170,7 +171,7 @@ static enum stream_state ringbuf_look(struct stream *stream)
 	unsigned long at = ringbuf_consumed(stream), end = ringbuf_produced(stream);
 	bool busy = false;
 
-	stream->ready = 0;
+	stream->ready = stream->records = 0;
 	if (end - at > stream->size) /* never seen */
 		return STREAM_BLOCKED;
 	while (at != end) {
@@ -184,6 +185,7 @@ static enum stream_state ringbuf_look(struct stream *stream)
 		if (busy || size > end - at || !fits(stream, size))
 			break;
 		stream->ready += size;
+		stream->records++;
 		at += (unsigned long)size;
 	}
 	return busy && !stream->ready ? STREAM_BUSY : found(stream, at != end);

@@ -2,6 +2,7 @@
 /* The loop of the binary protocol: requests in, replies and streams out. */
 #include "core/rpc_server.h"
 
+#include "core/clock.h"
 #include "core/file.h"
 #include "core/handle.h"
 #include "core/line.h"
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #define INPUT_ROOM   (64 * 1024) /* what a pipe holds; more only while a larger message needs it */
@@ -55,14 +55,6 @@ static const struct {
 	[RPC_FILE_FOLLOW] = {rpc_file_follow, false},
 	[RPC_BTF_LIST] = {rpc_btf_list, false},
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now = {0, 0};
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void describe_board(const struct paths *paths, struct rpc_hello *hello)
 {

@@ -3,6 +3,7 @@
 #include "core/rpc_stream.h"
 
 #include "core/budget.h"
+#include "core/clock.h"
 #include "core/rpc.h"
 #include "core/rpc_server.h"
 #include "core/rpc_stream_private.h"
@@ -19,12 +20,26 @@
 /* A record of a BPF ring buffer that is being written makes its descriptor readable. */
 #define BUSY_MS 1
 
+/* Records that come alone are sent at once. While they come closer together than that, a wait and
+ * a message for each would cost more than all else: the rings are left alone for a while, and what
+ * has come by then goes out in one message. The while doubles, up to what a transfer over USB and
+ * back takes, and ends when fewer come or when they might fill a ring. */
+#define GATHER_NEAR_NS 30000
+#define GATHER_MIN_NS  50000
+#define GATHER_MAX_NS  800000
+#define GATHER_FILL    8 /* a ring with more than that part of it filled is read at once */
+
 struct stream_set {
 	struct budget *budget;
 	struct stream *first;
 	unsigned int count;
 	struct pollfd *polled;
 	unsigned int polled_room;
+	/* Sent since the last wait. */
+	unsigned int records;
+	bool filled;	    /* some of them were in a ring that was rather full */
+	uint64_t waited_ns; /* when that wait began */
+	uint64_t gather_ns; /* how long it left the rings alone, 0: not at all */
 };
 
 int stream_set_new(struct stream_set **set, struct budget *budget)
@@ -199,7 +214,18 @@ static bool stream_send(struct rpc *rpc, struct stream *stream)
 	rpc_end(out, start);
 	rpc_send(rpc);
 	stream->position += size;
+	rpc->streams->records += stream->records;
 	return true;
+}
+
+/* Of a ring: whether it is to be read again at once. A large one holds more than a message. */
+static bool stream_fills(const struct stream *stream)
+{
+	uint64_t part = stream->size / GATHER_FILL;
+
+	if (part > RPC_PART_MAX / 2)
+		part = RPC_PART_MAX / 2;
+	return part && stream->state == STREAM_READY && stream->ready > part;
 }
 
 bool stream_set_send(struct rpc *rpc, struct stream_set *set)
@@ -208,10 +234,25 @@ bool stream_set_send(struct rpc *rpc, struct stream_set *set)
 
 	for (struct stream *stream = set->first; stream; stream = stream->next) {
 		stream->state = stream->kind->look(stream);
+		set->filled = set->filled || stream_fills(stream);
 		if (stream->state == STREAM_READY)
 			sent = stream_send(rpc, stream) || sent;
 	}
 	return sent;
+}
+
+/* How long the wait that begins now leaves the rings alone. */
+static uint64_t gather(struct stream_set *set)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), next_ns = 0;
+
+	if (!set->filled && now_ns - set->waited_ns < set->records * (uint64_t)GATHER_NEAR_NS)
+		next_ns = set->gather_ns ? 2 * set->gather_ns : GATHER_MIN_NS;
+	set->records = 0;
+	set->filled = false;
+	set->waited_ns = now_ns;
+	set->gather_ns = next_ns < GATHER_MAX_NS ? next_ns : GATHER_MAX_NS;
+	return set->gather_ns;
 }
 
 /* What is left out would make poll(2) return at once, again and again. */
@@ -220,11 +261,23 @@ static int stream_events(const struct stream *stream)
 	return stream->state == STREAM_EMPTY && !stream->hung;
 }
 
+static int poll_input(struct pollfd *input, uint64_t ns)
+{
+	const struct timespec timeout = {0, (long)ns};
+
+	if (ppoll(input, 1, &timeout, NULL) < 0)
+		return errno == EINTR ? 0 : -errno;
+	return input->revents != 0;
+}
+
 int stream_set_poll(struct stream_set *set, int fd, bool wait)
 {
 	struct pollfd input = {.fd = fd, .events = POLLIN}, *polled = set->polled;
+	uint64_t gather_ns = wait ? gather(set) : 0;
 	int timeout_ms = -1, n = 1, ready;
 
+	if (gather_ns)
+		return poll_input(&input, gather_ns);
 	if (!polled)
 		polled = &input;
 	polled[0] = input;

@@ -42,7 +42,8 @@ struct stream {
 	uint64_t size;	      /* of the data */
 	void *first, *second; /* what is mapped */
 	const char *data;
-	uint64_t ready; /* bytes that look() has found and read() will take */
+	uint64_t ready;	      /* bytes that look() has found and read() will take, */
+	unsigned int records; /* and how many records they are */
 };
 
 extern const struct stream_kind stream_perf, stream_ringbuf, stream_file;

@@ -13,8 +13,12 @@ int signal_fd_open(const int *list)
 	int fd;
 
 	sigemptyset(&set);
-	for (; *list; list++)
+	for (; *list; list++) {
+		/* Whoever started this program may ignore it: processes then leave no status. */
+		if (*list == SIGCHLD)
+			signal(SIGCHLD, SIG_DFL);
 		sigaddset(&set, *list);
+	}
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	signal(SIGPIPE, SIG_IGN);

@@ -3,8 +3,8 @@
 #ifndef CORE_SIGNAL_FD_H
 #define CORE_SIGNAL_FD_H
 
-/* Blocks the signals of a list that ends with 0, and ignores SIGPIPE. Returns a descriptor that can
- * be polled, or a negative errno. */
+/* Blocks the signals of a list that ends with 0, and ignores SIGPIPE. SIGCHLD in the list comes
+ * even if it was ignored before. Returns a descriptor that can be polled, or a negative errno. */
 int signal_fd_open(const int *list);
 
 /* Returns the number of a signal that has come, 0 if none has. */

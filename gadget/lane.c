@@ -35,6 +35,7 @@ struct lane {
 	/* The process's pipes may have something to read: poll said so, or did not look, and no
 	 * read since then emptied them. */
 	bool out_ready, err_ready;
+	bool in_full; /* the process's input takes nothing until poll says so */
 };
 
 int lane_open(const struct lane_source *source, unsigned int index, struct children *children,
@@ -45,6 +46,7 @@ int lane_open(const struct lane_source *source, unsigned int index, struct child
 		.max_send = LANE_SEND,
 		.window = WINDOW_SIZE,
 		.version = BPFD_USB_VERSION,
+		.borrow = true,
 	};
 	struct lane *lane = calloc(1, sizeof(*lane));
 	int err = -ENOMEM;
@@ -94,6 +96,7 @@ static void lane_start(struct lane *lane)
 	err = child_start(lane->children, &lane->child);
 	if (err == 0) {
 		lane->out_ready = lane->err_ready = true;
+		lane->in_full = false;
 		log_info("lane %u: session opened", lane->index);
 		return;
 	}
@@ -174,6 +177,32 @@ static int lane_transfer(struct lane *lane, const struct ffs_transfer *t, uint64
 	return 0;
 }
 
+/* Hands the host's input to the process. */
+static void lane_feed(struct lane *lane)
+{
+	const uint8_t *data;
+	size_t len;
+	ssize_t n;
+
+	if (!lane->child || child_stdin(lane->child) < 0 || lane->in_full)
+		return;
+	while ((data = board_session_input(lane->session, &len)) && len > 0) {
+		n = write(child_stdin(lane->child), data, len);
+		lane->in_full = n < 0 && errno == EAGAIN;
+		if (lane->in_full || (n < 0 && errno == EINTR))
+			return;
+		if (n < 0) {
+			/* The process does not read any more: the host may go on writing. */
+			board_session_discard_input(lane->session);
+			child_close_stdin(lane->child);
+			return;
+		}
+		board_session_consume(lane->session, (size_t)n);
+	}
+	if (board_session_input_ended(lane->session))
+		child_close_stdin(lane->child);
+}
+
 static int lane_receive(struct lane *lane, uint64_t now_ms)
 {
 	struct ffs_transfer t = {.data = NULL};
@@ -190,34 +219,12 @@ static int lane_receive(struct lane *lane, uint64_t now_ms)
 			if (n < 0)
 				return n;
 		}
+		/* Straight from the transfer, unless the process is slower than the host. */
+		lane_feed(lane);
+		board_session_keep(lane->session);
 		ffs_release(lane->ffs);
 	}
 	return 0;
-}
-
-/* Hands the host's input to the process. */
-static void lane_feed(struct lane *lane)
-{
-	const uint8_t *data;
-	size_t len;
-	ssize_t n;
-
-	if (!lane->child || child_stdin(lane->child) < 0)
-		return;
-	while ((data = board_session_input(lane->session, &len)) && len > 0) {
-		n = write(child_stdin(lane->child), data, len);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n < 0) {
-			/* The process does not read any more: the host may go on writing. */
-			board_session_discard_input(lane->session);
-			child_close_stdin(lane->child);
-			return;
-		}
-		board_session_consume(lane->session, (size_t)n);
-	}
-	if (board_session_input_ended(lane->session))
-		child_close_stdin(lane->child);
 }
 
 /* Moves what is there from a pipe of the process into the transfer. Returns false at its end. */
@@ -306,6 +313,8 @@ int lane_process(struct lane *lane, const struct pollfd *fds, uint64_t now_ms)
 		lane->out_ready = true;
 	if (fds[POLL_STDERR].fd < 0 || fds[POLL_STDERR].revents)
 		lane->err_ready = true;
+	if (fds[POLL_STDIN].revents)
+		lane->in_full = false;
 	if (fds[POLL_EP0].revents)
 		err = lane_events(lane);
 	if (err == 0 && fds[POLL_COMPLETION].revents)

@@ -27,12 +27,18 @@ struct serve {
 	bool ending;
 };
 
-static void take_signals(struct serve *s)
+/* Returns whether a process has ended. A signal stands for all that came before it was read:
+ * whoever ends later makes another one. */
+static bool take_signals(struct serve *s)
 {
+	bool ended = false;
 	int signal;
 
-	while ((signal = signal_fd_next(s->signals)) > 0)
+	while ((signal = signal_fd_next(s->signals)) > 0) {
 		s->ending = s->ending || signal == SIGTERM;
+		ended = ended || signal == SIGCHLD;
+	}
+	return ended;
 }
 
 static int open_lanes(struct serve *s)
@@ -109,6 +115,7 @@ static uint64_t next_deadline(const struct serve *s)
 static int serve_step(struct serve *s, uint64_t deadline_ms)
 {
 	struct pollfd fds[1 + SERVE_LANES_MAX * LANE_POLLFDS];
+	bool ended = false;
 	uint64_t now_ms;
 	int err;
 
@@ -119,9 +126,10 @@ static int serve_step(struct serve *s, uint64_t deadline_ms)
 		errno != EINTR)
 		return -errno;
 	if (fds[0].revents)
-		take_signals(s);
+		ended = take_signals(s);
 	now_ms = clock_ms();
-	children_tick(s->children, now_ms);
+	if (ended || now_ms >= children_deadline(s->children))
+		children_tick(s->children, now_ms);
 	for (unsigned int i = 0; i < s->lane_count; i++) {
 		err = lane_process(s->lanes[i], &fds[1 + i * LANE_POLLFDS], now_ms);
 		if (err < 0)

@@ -3,17 +3,7 @@
 #ifndef HOST_USB_CLOCK_H
 #define HOST_USB_CLOCK_H
 
-#include <stdint.h>
-#include <time.h>
-
-/* Nanoseconds. */
-static inline uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t = {0, 0};
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
+#include "core/clock.h"
 
 /* Milliseconds. They stand still while this machine sleeps: whether a session outlived that is for
  * the board to say. */

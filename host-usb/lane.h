@@ -13,8 +13,9 @@
 #define LANE_DEPTH 4 /* transfers in flight each way: 2.6 times the speed of one */
 
 /* Bytes of a buffer, unless the caller asks for others. What is sent is never longer than what the
- * board's buffers take, so the board decides; 64 KiB gain two thirds over 16 (dummy_hcd). */
-#define LANE_TRANSFER	   (64 * 1024)
+ * board's buffers take, and boards send up to 32 KiB: larger ones would be allocated and cleared
+ * by the kernel for each transfer, and not filled. */
+#define LANE_TRANSFER	   (32 * 1024)
 #define LANE_TRANSFER_UNIT 1024 /* a packet at super speed: IN buffers are multiples of it */
 
 #define LANES_MAX    16 /* to a configuration: all 32 endpoint addresses, less those of ep0 */

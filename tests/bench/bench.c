@@ -77,6 +77,15 @@ int sys_bpf(int command, union bpf_attr *attr)
 	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
 }
 
+int must_bpf(int command, union bpf_attr *attr)
+{
+	int ret = sys_bpf(command, attr);
+
+	if (ret < 0)
+		fail("bpf %d", command);
+	return ret;
+}
+
 void row(const char *name, const char *unit, struct samples *ours, const char *base_name,
 	struct samples *base, const char *aim)
 {
@@ -232,6 +241,34 @@ struct peer bpfd_start(const char *program)
 
 	peer_until(&peer, "STARTED_BPFD\n", NULL);
 	return peer;
+}
+
+int peer_ask(struct peer *peer, const char *format, ...)
+{
+	char line[1024];
+	const char *at;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	peer_send(peer, line, strlen(line));
+	at = strstr(peer_until(peer, reply_end, NULL), "ret=");
+	if (!at || strtol(at + 4, NULL, 10) < 0) {
+		errno = at ? (int)-strtol(at + 4, NULL, 10) : EPROTO;
+		fail("%.40s", line);
+	}
+	return (int)strtol(at + 4, NULL, 10);
+}
+
+double peer_cpu(const struct peer *peer)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(peer->pid, &clock) || clock_gettime(clock, &t))
+		fail("clock");
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* The replies are read while a process sends. */

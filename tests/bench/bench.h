@@ -45,8 +45,9 @@ long memory_of(pid_t pid, const char *what);
 /* At most 700 bytes. Valid until the call after the next. */
 const char *base64(const void *data, size_t size);
 
-/* bpf(2): returns -1 with errno. */
+/* bpf(2): the first returns -1 with errno. */
 int sys_bpf(int command, union bpf_attr *attr);
+int must_bpf(int command, union bpf_attr *attr);
 
 /* A program at the other end of two pipes. */
 struct peer {
@@ -65,6 +66,12 @@ void peer_send(struct peer *peer, const char *text, size_t size);
 /* Reads until what has come ends with `end`. Returns it, or if it is long its end, until the next
  * call; adds its lines to *lines unless that is NULL. */
 const char *peer_until(struct peer *peer, const char *end, unsigned int *lines);
+
+/* Sends a command and takes the number that its reply returns, which must not be negative. */
+int peer_ask(struct peer *peer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Seconds of processor time that it has used. */
+double peer_cpu(const struct peer *peer);
 
 /* Sends all of a file of commands, and reads the replies to the last of them. */
 void peer_feed(struct peer *peer, FILE *input);

@@ -9,7 +9,7 @@ $(BENCH_DIR)/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
-$(BENCH_DIR)/micro $(BENCH_DIR)/rings: %: %.o $(BENCH_DIR)/bench.o $(LIBCORE)
+$(BENCH_DIR)/growth $(BENCH_DIR)/micro $(BENCH_DIR)/rings: %: %.o $(BENCH_DIR)/bench.o $(LIBCORE)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
@@ -20,7 +20,7 @@ $(BENCH_DIR)/ffs_raw: LIBS = $(LIBLINK) $(call pkg,--libs,libusbgx zlib)
 $(BENCH_DIR)/usb_raw.o: PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
 $(BENCH_DIR)/usb_raw: LIBS = $(call pkg,--libs,libusb-1.0)
 
-bench-build: $(BENCH_DIR)/micro $(BENCH_DIR)/rings $(LINK_BENCH)
+bench-build: $(BENCH_DIR)/growth $(BENCH_DIR)/micro $(BENCH_DIR)/rings $(LINK_BENCH)
 # "+": the script runs this make for what it needs built.
 bench:
 	+@MAKE="$(MAKE)" tests/bench/run

@@ -4,16 +4,21 @@
  *
  * usage: event_load text SETUP COUNT BATCH COMMAND...
  *        event_load rpc TRACEPOINT COUNT BATCH COMMAND...
+ *        event_load rate TRACEPOINT COUNT PER-SECOND COMMAND...
  * COMMAND starts the session. SETUP is a file of commands, of which the last returns the ring. Runs
- * on CPU 0, whose ring that is. Prints how many records came, then as measure.h says. */
+ * on CPU 0, whose ring that is. rate: one call at a time, so many a second, whatever has come by
+ * then. Prints how many records came, then as measure.h says. */
 #include "tests/bench/measure.h"
 #include "tests/tools/pipes.h"
 #include "tests/tools/rpc_calls.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/syscall.h>
 
 #define RING_BYTES (256u * 1024)
+#define RECORD	   24	      /* header, length, and 8 bytes padded */
+#define LAST_NS	   2000000000 /* for the last ones to arrive */
 
 static void make_events(unsigned int count)
 {
@@ -113,11 +118,51 @@ static int rpc_ring(struct peer *peer, uint64_t point_id)
 	return event;
 }
 
+/* Takes messages until the time comes, or until there are so many bytes. */
+static void take_until(struct peer *peer, const struct rpc_out *ring, size_t bytes, uint64_t due_ns)
+{
+	struct pollfd from = {.fd = peer->from, .events = POLLIN};
+	struct rpc_header header;
+	uint64_t now_ns;
+
+	while (ring->size < bytes && (now_ns = measure_ns()) < due_ns) {
+		const struct timespec left = {(time_t)((due_ns - now_ns) / 1000000000),
+			(long)((due_ns - now_ns) % 1000000000)};
+
+		if (ppoll(&from, 1, &left, NULL) > 0)
+			peer_receive(peer, &header);
+	}
+}
+
+static unsigned int run_rate(
+	uint64_t point, unsigned int count, unsigned int rate, char **command, struct measure *m)
+{
+	static struct peer peer;
+	struct rpc_out *ring;
+	unsigned int got;
+
+	peer_start(&peer, command);
+	ring = &peer.rings[rpc_ring(&peer, point)];
+	ring->size = 0;
+	measure_begin(m);
+	for (unsigned int i = 0; i < count; i++) {
+		make_events(1);
+		take_until(
+			&peer, ring, SIZE_MAX, m->begin_ns + (uint64_t)(i + 1) * 1000000000 / rate);
+	}
+	take_until(&peer, ring, count * RECORD, measure_ns() + LAST_NS);
+	measure_end(m);
+	got = (unsigned int)(ring->size / RECORD);
+	if (got < count)
+		peer_die("a record is lost");
+	peer_end(&peer);
+	return got;
+}
+
 static unsigned int run_rpc(
 	uint64_t point, unsigned int count, unsigned int batch, char **command, struct measure *m)
 {
 	static struct peer peer;
-	const size_t record = 24; /* header, length, and 8 bytes padded */
 	struct rpc_header header;
 	unsigned int got = 0;
 	int event;
@@ -128,9 +173,9 @@ static unsigned int run_rpc(
 	while (got < count) {
 		peer.rings[event].size = 0;
 		make_events(batch);
-		while (peer.rings[event].size < batch * record)
+		while (peer.rings[event].size < batch * RECORD)
 			peer_receive(&peer, &header);
-		got += (unsigned int)(peer.rings[event].size / record);
+		got += (unsigned int)(peer.rings[event].size / RECORD);
 	}
 	measure_end(m);
 	peer_end(&peer);
@@ -144,7 +189,7 @@ int main(int argc, char **argv)
 	cpu_set_t first;
 
 	if (argc < 6) {
-		fputs("usage: event_load text|rpc SETUP COUNT BATCH COMMAND...\n", stderr);
+		fputs("usage: event_load text|rpc|rate SETUP COUNT BATCH COMMAND...\n", stderr);
 		return 2;
 	}
 	CPU_ZERO(&first);
@@ -155,6 +200,8 @@ int main(int argc, char **argv)
 	batch = (unsigned int)strtoul(argv[4], NULL, 10);
 	if (strcmp(argv[1], "text") == 0)
 		got = run_text(argv[2], count, batch, argv + 5, &m);
+	else if (strcmp(argv[1], "rate") == 0)
+		got = run_rate(strtoull(argv[2], NULL, 10), count, batch, argv + 5, &m);
 	else
 		got = run_rpc(strtoull(argv[2], NULL, 10), count, batch, argv + 5, &m);
 	measure_print(&m, got);

@@ -350,7 +350,7 @@ part_sizes()
 # From the ring to the wire: what the board spends on an event, by how many come at once.
 part_events()
 {
-	local object=$BPFD_BUILD/tools/probe.bpf.o id batch way i v r count=4000
+	local object=$BPFD_BUILD/tools/probe.bpf.o id batch way i v r count=4000 rate
 	id=$(cat /sys/kernel/tracing/events/syscalls/sys_enter_getpgid/id)
 	{
 		echo "BPF_CREATE_MAP 2 counts 4 8 8 0"
@@ -367,6 +367,11 @@ part_events()
 			sample "rpc.$batch" 'board host' "$tools/event_load" rpc "$id" $count $batch "${bridge[@]}"
 		done
 	done
+	for rate in 1000 4000 16000 64000; do
+		for ((i = 0; i <= repeat; i++)); do
+			sample "rate.$rate" 'board host' "$tools/event_load" rate "$id" $((rate / 4)) $rate "${bridge[@]}"
+		done
+	done
 	link_stop
 	warmed
 	for way in text rpc; do
@@ -378,6 +383,10 @@ part_events()
 			read -ra r < <(values $way.$batch "\$1 * 1e9 / (\$3 - \$2)")
 			point "events, $way, by events at once" $batch "${r[0]}" 1/s
 		done
+	done
+	for rate in 1000 4000 16000 64000; do
+		read -ra v < <(values rate.$rate "(\$4 + \$5) * ${per_us:-1} / \$1")
+		point "board CPU per event, rpc, by events a second" $rate "${v[0]}" "$cpu_unit"
 	done
 }
 

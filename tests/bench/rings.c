@@ -12,7 +12,6 @@
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RECORD	    32 /* bytes that the program writes: 36 with the size before it, 40 when aligned */
@@ -67,25 +65,6 @@ static void cause(unsigned int count)
 	sched_setaffinity(0, sizeof(all), &all);
 }
 
-/* Sends a command and takes the number of its reply. */
-static int ask(struct peer *peer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int ask(struct peer *peer, const char *format, ...)
-{
-	char line[1024], *at;
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	peer_send(peer, line, strlen(line));
-	at = strstr(peer_until(peer, reply_end, NULL), "ret=");
-	if (!at || strtol(at + 4, NULL, 10) < 0) {
-		errno = at ? (int)-strtol(at + 4, NULL, 10) : EPROTO;
-		fail("%.40s", line);
-	}
-	return (int)strtol(at + 4, NULL, 10);
-}
-
 /* A bpfd with one ring, of CPU 0, that the tracepoint fills. *ring: its number. */
 static struct peer traced(const char *bpfd, unsigned int pages, int *ring)
 {
@@ -94,15 +73,16 @@ static struct peer traced(const char *bpfd, unsigned int pages, int *ring)
 	uint32_t cpu = 0, value;
 	int map, prog;
 
-	map = ask(&peer, "BPF_CREATE_MAP 4 rings 4 4 %ld 0\n", sysconf(_SC_NPROCESSORS_CONF));
+	map = peer_ask(&peer, "BPF_CREATE_MAP 4 rings 4 4 %ld 0\n", sysconf(_SC_NPROCESSORS_CONF));
 	memcpy(insns, program, sizeof(insns));
 	insns[MAP_INSN].imm = map;
-	prog = ask(&peer, "BPF_PROG_LOAD 5 bench %zu GPL 0 %s\n", sizeof(insns),
+	prog = peer_ask(&peer, "BPF_PROG_LOAD 5 bench %zu GPL 0 %s\n", sizeof(insns),
 		base64(insns, sizeof(insns)));
-	*ring = ask(&peer, "BPF_OPEN_PERF_BUFFER -1 0 %u\n", pages);
+	*ring = peer_ask(&peer, "BPF_OPEN_PERF_BUFFER -1 0 %u\n", pages);
 	value = (uint32_t)*ring;
-	ask(&peer, "BPF_UPDATE_ELEM %d %s 4 %s 4 0\n", map, base64(&cpu, 4), base64(&value, 4));
-	ask(&peer, "BPF_ATTACH_TRACEPOINT %d syscalls sys_enter_getpgid\n", prog);
+	peer_ask(
+		&peer, "BPF_UPDATE_ELEM %d %s 4 %s 4 0\n", map, base64(&cpu, 4), base64(&value, 4));
+	peer_ask(&peer, "BPF_ATTACH_TRACEPOINT %d syscalls sys_enter_getpgid\n", prog);
 	return peer;
 }
 
@@ -123,15 +103,6 @@ struct own {
 	int map, event;
 	struct perf_event_mmap_page *page;
 };
-
-static int must_bpf(int command, union bpf_attr *attr)
-{
-	int ret = sys_bpf(command, attr);
-
-	if (ret < 0)
-		fail("bpf %d", command);
-	return ret;
-}
 
 static struct own own_ring(unsigned int pages)
 {
@@ -226,17 +197,6 @@ static unsigned int own_drain(struct own *own, unsigned int pages)
 	return records;
 }
 
-/* Seconds of processor time that a process has used. */
-static double cpu_of(pid_t pid)
-{
-	struct timespec t;
-	clockid_t clock;
-
-	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
-		fail("clock");
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Records a second; *cpu: ns of bpfd's processor time a record. */
 static double drain(const char *bpfd, double *cpu)
 {
@@ -245,12 +205,12 @@ static double drain(const char *bpfd, double *cpu)
 	double begin;
 
 	cause(DRAIN);
-	*cpu = cpu_of(peer.pid);
+	*cpu = peer_cpu(&peer);
 	begin = now();
 	if (poll_once(&peer, ring, 0) != DRAIN)
 		fail("%s: a poll of %d records", bpfd, DRAIN);
 	begin = now() - begin;
-	*cpu = 1e9 * (cpu_of(peer.pid) - *cpu) / DRAIN;
+	*cpu = 1e9 * (peer_cpu(&peer) - *cpu) / DRAIN;
 	peer_stop(&peer);
 	return DRAIN / begin;
 }
@@ -312,7 +272,7 @@ static void part_flat_out(const char *bpfd, unsigned int pages)
 			if (waitpid(pid, NULL, WNOHANG) != 0 && !n)
 				quiet++;
 		}
-		lost = (unsigned int)ask(&peer, "PERF_READER_LOST %d\n", ring);
+		lost = (unsigned int)peer_ask(&peer, "PERF_READER_LOST %d\n", ring);
 		peer_stop(&peer);
 		if (delivered + lost != events) {
 			errno = EIO;

@@ -24,22 +24,27 @@ static void receive(struct board_session *s, struct rpc_in *in, uint32_t *seq, u
 {
 	enum board_event event;
 	uint8_t *transfer;
-	size_t len;
+	size_t len, input;
 
 	transfer = take_transfer(in, seq, &len);
 	event = board_session_receive(s, transfer, len, now);
 	MUST(event != BOARD_START || board_session_is_open(s));
 	board_session_is_hello(transfer, len);
 	describe(transfer, len);
+	board_session_input(s, &input);
+	board_session_consume(s, input / 2);
+	board_session_keep(s);
 	free(transfer);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct board_config config = {TRANSFER_MIN, TRANSFER_MIN, WINDOW, "1"};
+	static const struct board_config config = {TRANSFER_MIN, TRANSFER_MIN, WINDOW, "1", true};
 	struct board_session *s = board_session_new(&config);
 	struct rpc_in in = {data, size, false};
 	uint64_t now = 1000;
+	uint8_t taken[WINDOW];
+	const uint8_t *input;
 	uint32_t seq = 0;
 	size_t len;
 
@@ -49,8 +54,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			send_something(s, rpc_get_u16(&in));
 			break;
 		case 1:
-			board_session_input(s, &len);
+			input = board_session_input(s, &len);
 			MUST(len <= WINDOW);
+			if (len)
+				memcpy(taken, input, len);
 			board_session_consume(s, len ? rpc_get_u8(&in) % len + 1 : 0);
 			break;
 		case 2:

@@ -126,39 +126,6 @@ static void late_frames_after_exit(void **state)
 	open_session_at(f, NONCE + 1, 0);
 }
 
-static void input_ring_wraps(void **state)
-{
-	struct fixture *f = *state;
-	uint8_t out[WINDOW], in[WINDOW], next_out = 0, next_in = 0;
-	uint64_t seed = random_seed(), acked = 0, sent = 0, value;
-	struct frame frame;
-
-	open_session(f);
-	for (int round = 0; round < 5000; round++) {
-		size_t len = random_below(&seed, WINDOW - (sent - acked) + 1), got;
-		const uint8_t *data;
-
-		for (size_t i = 0; i < len; i++)
-			out[i] = next_out++;
-		sent += len;
-		if (len > 0)
-			assert_int_equal(receive_frame(f, FRAME_DATA, out, len), BOARD_NOTHING);
-		data = board_session_input(f->s, &got);
-		got = random_below(&seed, got + 1);
-		memcpy(in, data, got);
-		board_session_consume(f->s, got);
-		for (size_t i = 0; i < got; i++)
-			assert_int_equal(in[i], next_in++);
-		if (send_pending(f) == 0)
-			continue;
-		frame = expect(f, FRAME_WINDOW);
-		assert_int_equal(window_get(&frame, &value), 0);
-		assert_true(value >= acked + WINDOW / 4);
-		acked = value;
-	}
-	assert_int_equal(board_session_received(f->s), sent);
-}
-
 /* A host with nothing under way always has three quarters of the window. */
 static void window_is_announced_by_quarters(void **state)
 {
@@ -506,7 +473,6 @@ int main(void)
 		board_test(half_close_and_exit),
 		board_test(exit_by_signal),
 		board_test(late_frames_after_exit),
-		board_test(input_ring_wraps),
 		board_test(window_is_announced_by_quarters),
 		board_test(smallest_window),
 		board_test(discarded_input),

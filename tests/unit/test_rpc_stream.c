@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "core/clock.h"
 #include "core/reply.h"
 #include "core/rpc_server.h"
 #include "core/rpc_stream.h"
@@ -300,6 +301,55 @@ static void test_poll(void **state)
 	}
 }
 
+/* How long a wait takes after so many records were sent, in microseconds. The file that plays the
+ * ring can always be read: what takes time left it alone. */
+static uint64_t wait_after(struct rig *rig, unsigned int records, int input)
+{
+	uint64_t start_ns;
+
+	for (uint32_t i = 0; i < records; i++)
+		perf_put(rig, 24, i);
+	gather(rig);
+	start_ns = clock_ns(CLOCK_MONOTONIC);
+	assert_int_equal(stream_set_poll(rig->rpc.streams, input, true), 0);
+	return (clock_ns(CLOCK_MONOTONIC) - start_ns) / 1000;
+}
+
+/* Records that come close together are gathered; one that comes alone, or many that might fill the
+ * ring, do not wait. The machine may make any wait longer, but not all of them. */
+static void test_gather(void **state)
+{
+	struct rig *rig = *state;
+	unsigned int long_waits = 0;
+	uint64_t alone_us = UINT64_MAX, full_us = UINT64_MAX, us;
+	int input[2];
+
+	assert_int_equal(pipe2(input, O_CLOEXEC), 0);
+	assert_int_equal(
+		stream_open_perf(rig->rpc.streams, HANDLE, rig->fd, rig->size, UINT64_MAX), 0);
+	for (int round = 0; round < 60; round++)
+		long_waits += wait_after(rig, 20, input[0]) >= 100;
+	assert_int_equal(rig->messages, 60);
+	assert_true(long_waits >= 20);
+	for (int round = 0; round < 20; round++) {
+		us = wait_after(rig, 30, input[0]); /* of 170 that it has room for */
+		full_us = us < full_us ? us : full_us;
+	}
+	assert_true(full_us < 50);
+	for (int round = 0; round < 20; round++) {
+		poll(NULL, 0, 1);
+		us = wait_after(rig, 1, input[0]);
+		alone_us = us < alone_us ? us : alone_us;
+	}
+	assert_true(alone_us < 50);
+	assert_int_equal(write(input[1], "x", 1), 1);
+	perf_put(rig, 24, 0);
+	gather(rig);
+	assert_int_equal(stream_set_poll(rig->rpc.streams, input[0], true), 1);
+	close(input[0]);
+	close(input[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +360,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ringbuf, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gather, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("rpc streams", tests, NULL, NULL);
