@@ -24,8 +24,8 @@ bool caps_known(int capability);
 int caps_permitted(uint64_t *set);
 
 /* Gives up all capabilities but those in `set`, of which the ones that it has stay permitted and
- * effective. `bounding` is what programs that it runs can get at most, if it may change that. Returns
- * 0 or an errno. */
+ * effective. `bounding` is what programs that it runs can get at most, if it may change that.
+ * Returns 0 or an errno. */
 int caps_keep(uint64_t set, uint64_t bounding);
 
 /* Forbids that this process or its children gain rights by running a program. Returns 0, -errno. */

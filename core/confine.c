@@ -16,7 +16,8 @@
 #define MEMORY_IS_BOUNDED 1
 #endif
 
-/* Mappings that are shared, as rings and maps are, do not count here but in the session's budget. */
+/* Mappings that are shared, as rings and maps are, do not count here but in the session's budget.
+ */
 static void bound_memory(uint64_t bytes)
 {
 	const rlim_t max = bytes < RLIM_INFINITY ? (rlim_t)bytes : RLIM_INFINITY;

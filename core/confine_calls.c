@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The system calls of a session, as a seccomp filter. libseccomp would make it as well, but knows the
- * numbers of all architectures: that is 115 KiB in a static program for this one list. */
+/* The system calls of a session, as a seccomp filter. libseccomp would make it as well, but knows
+ * the numbers of all architectures: that is 115 KiB in a static program for this one list. */
 #include "core/confine.h"
 
 #include <asm/termbits.h>

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define MINIMAL (CAP_BIT(CAP_BPF) | CAP_BIT(CAP_PERFMON))
-#define TRACE                                                                            \
+#define TRACE                                                                               \
 	(MINIMAL | CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_SYSLOG) | CAP_BIT(CAP_SYS_PTRACE) | \
 		CAP_BIT(CAP_DAC_READ_SEARCH))
 
@@ -31,7 +31,8 @@ static const struct {
 	const char *name, *what;
 } losses[] = {
 	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
-		"objects by id (bpftool prog, map, link, btf), programs that write to users' memory"},
+		"objects by id (bpftool prog, map, link, btf), programs that write to users' "
+		"memory"},
 	{CAP_SYSLOG, "CAP_SYSLOG",
 		"addresses of kernel symbols (GET_KALLSYMS, GET_KSYM_*, kernel stacks)"},
 	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE",

@@ -17,8 +17,8 @@ const char *profile_name(const struct profile *profile);
 /* The capabilities of a profile on a kernel that has CAP_BPF, or on an older one. */
 uint64_t profile_caps(const struct profile *profile, bool has_cap_bpf);
 
-/* The capabilities of all profiles together, and those that bpfd needs besides until it has started:
- * what the one who starts it has to have. */
+/* The capabilities of all profiles together, and those that bpfd needs besides until it has
+ * started: what the one who starts it has to have. */
 uint64_t profile_start_caps(void);
 
 /* Prints what the profile cannot do that the default one can, if anything. */
