@@ -46,6 +46,11 @@ static int splice_link(struct walk *walk, int link, size_t start, size_t end)
 	return 0;
 }
 
+static void cut(struct walk *walk, size_t start, size_t end)
+{
+	memmove(walk->path + start, walk->path + end, strlen(walk->path + end) + 1);
+}
+
 /* Takes "..", which ends at `end`, and the directory before it away; start is where ".." does. */
 static void splice_parent(struct walk *walk, size_t start, size_t end)
 {
@@ -53,7 +58,7 @@ static void splice_parent(struct walk *walk, size_t start, size_t end)
 		start--;
 	while (start && walk->path[start - 1] != '/')
 		start--;
-	memmove(walk->path + start, walk->path + end, strlen(walk->path + end) + 1);
+	cut(walk, start, end);
 }
 
 static int open_component(int directory, const char *name, size_t len, struct stat *st)
@@ -89,8 +94,11 @@ static int walk_down(struct walk *walk, int *links)
 		end = start + strcspn(walk->path + start, "/");
 		if (start == end)
 			return fd;
-		if (end - start == 1 && walk->path[start] == '.')
+		if (end - start == 1 && walk->path[start] == '.') {
+			cut(walk, start, end); /* ".." looks at what is before it */
+			end = start;
 			continue;
+		}
 		if (end - start == 2 && !strncmp(walk->path + start, "..", 2)) {
 			splice_parent(walk, start, end);
 			close(fd);
