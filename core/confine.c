@@ -3,11 +3,17 @@
 #include "core/confine.h"
 
 #include "core/caps.h"
+#include "core/file.h"
 #include "core/log.h"
+#include "core/paths.h"
 #include "core/profile.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+#define PARANOID_MAX 2 /* of kernel.perf_event_paranoid: what kernel.org knows */
 
 /* The address sanitizer's own tables are terabytes. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -27,7 +33,20 @@ static void bound_memory(uint64_t bytes)
 		log_debug("RLIMIT_DATA: %m");
 }
 
-int confine_rights(const struct profile *profile, uint64_t memory)
+/* Above 2, kernels of Debian, Ubuntu and Android leave perf events to CAP_SYS_ADMIN. */
+static void warn_of_paranoia(const struct paths *paths)
+{
+	char path[PATH_MAX], text[16];
+
+	if (file_path(path, "%s/sys/kernel/perf_event_paranoid", paths->proc) ||
+		file_read(path, text, sizeof(text)) < 0 || atoi(text) <= PARANOID_MAX)
+		return;
+	log_warning("kernel.perf_event_paranoid is %d: if this kernel then refuses perf events to "
+		    "those without CAP_SYS_ADMIN, set it to %d",
+		atoi(text), PARANOID_MAX);
+}
+
+int confine_rights(const struct paths *paths, const struct profile *profile, uint64_t memory)
 {
 	uint64_t before, caps = profile_caps(profile, caps_known(CAP_BPF));
 	int err;
@@ -48,5 +67,7 @@ int confine_rights(const struct profile *profile, uint64_t memory)
 	log_debug("profile %s: capabilities %#llx", profile_name(profile),
 		(unsigned long long)(caps & before));
 	profile_log_losses(profile, caps);
+	if (!(caps & CAP_BIT(CAP_SYS_ADMIN)))
+		warn_of_paranoia(paths);
 	return 0;
 }

@@ -208,7 +208,7 @@ static void die_of(int signal_number)
 /* Before anything of the client is read. Files that are written to are open by now. */
 static int confine(const struct bpfd_config *config, const struct profile *profile)
 {
-	int err = confine_rights(profile, config->limits.heap);
+	int err = confine_rights(&config->paths, profile, config->limits.heap);
 
 	if (err)
 		return err;
