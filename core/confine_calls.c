@@ -33,11 +33,14 @@
 #define ARCHITECTURE AUDIT_ARCH_MIPS
 #elif defined(__powerpc64__) && __BYTE_ORDER == __LITTLE_ENDIAN
 #define ARCHITECTURE AUDIT_ARCH_PPC64LE
-#elif defined(__s390x__)
-#define ARCHITECTURE AUDIT_ARCH_S390X
-#else
-#define ARCHITECTURE 0
 #endif
+
+#ifndef ARCHITECTURE
+int confine_calls(void)
+{
+	return -ENOSYS;
+}
+#else
 
 /* Sanitizers and gcov make calls of their own, at the end of the process above all. */
 #if defined(__SANITIZE_ADDRESS__) || defined(BPFD_COVERAGE)
@@ -208,11 +211,10 @@ static const struct call checked[] = {
 #ifdef __NR_open
 	{__NR_open, 1, NO_BITS, {REFUSED_OF_FILES}},
 #endif
-#ifdef __NR_mmap
-	{__NR_mmap, 2, NO_BITS, {PROT_EXEC}},
-#endif
 #ifdef __NR_mmap2
 	{__NR_mmap2, 2, NO_BITS, {PROT_EXEC}},
+#else
+	{__NR_mmap, 2, NO_BITS, {PROT_EXEC}},
 #endif
 	{__NR_mprotect, 2, NO_BITS, {PROT_EXEC}},
 	/* The terminal's modes; perf's are below. */
@@ -228,7 +230,7 @@ static const struct call checked[] = {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A call with arguments takes two instructions a value and some about them. */
-#define CODE_MAX (8 + 2 * COUNT(calls) + COUNT(checked) * (2 * VALUES_MAX + 8))
+#define CODE_MAX     (8 + 2 * COUNT(calls) + COUNT(checked) * (2 * VALUES_MAX + 8))
 
 struct code {
 	struct sock_filter at[CODE_MAX];
@@ -322,8 +324,8 @@ int confine_calls(void)
 {
 	struct code code;
 
-	if (!ARCHITECTURE)
-		return -ENOSYS;
 	make_code(&code);
 	return install(&code);
 }
+
+#endif
