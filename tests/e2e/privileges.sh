@@ -134,26 +134,34 @@ mount --bind /run/empty /sys/bus/event_source/devices/uprobe
 probes tracefs
 umount /sys/bus/event_source/devices/kprobe /sys/bus/event_source/devices/uprobe
 
-# Links that somebody on the board has made, for a client to follow.
-secret=/etc/shadow
+# Links that somebody on the board has made, for a client to follow. Outside of a process's root there is a
+# program, which might be read by its own name.
+secret=/etc/shadow outside=/run/outside
 client=$BPFD_BUILD/tools/rpc_client
 mkdir -p /run/jail/tmp /run/jail/proc /run/jail/deep/er
 cp "$(command -v busybox)" /run/jail/busybox
+cp /bin/true $outside
 mount --bind /proc /run/jail/proc
 chroot /run/jail /busybox sleep 1000 &
 jailed=$!
 ln -s $secret /run/link
-ln -s ../../../../../../../../../../../$secret /run/jail/up
-ln -s $secret /run/jail/absolute
+ln -s ../../../../../../../../../../..$outside /run/jail/up
+ln -s $outside /run/jail/absolute
 ln -s loop /run/jail/loop
-ln -s /proc/1/root$secret /run/jail/magic
+ln -s /proc/1/root$outside /run/jail/magic
 ln -s /proc/self/root/busybox /run/jail/own
 ln -s ../../busybox /run/jail/deep/er/busybox
 ln -s /deep/er /run/jail/directory
+in_jail()
+{
+	[ "$(readlink "/proc/$jailed/root")" = /run/jail ]
+}
+until_true 10 in_jail
 root=/proc/$jailed/root
-for path in $secret /run/link /proc/self/root$secret /proc/1/root$secret /proc/1/cwd$secret $root/up $root/absolute \
-	$root/loop $root/magic $root/proc/1/root$secret $root/proc/kcore $root/own $root/../../../..$secret \
-	/sys/kernel/../../etc/shadow /sys/kernel/tracing/../../../etc/shadow; do
+check "a program outside may be read" sh -c "$client cat $outside - $bpfd | cmp - $outside"
+for path in $secret /run/link /proc/self/root$secret /proc/1/root$secret /proc/1/cwd$secret \
+	$root/up $root/absolute $root/loop $root/magic $root/proc/1/root$outside $root/proc/kcore $root/own \
+	$root/../../../..$outside /sys/kernel/../..$secret /sys/kernel/tracing/../../..$secret; do
 	check "not read: $path" refused "$client" cat "$path" - "$bpfd"
 done
 check "links within a root are followed" sh -c \
