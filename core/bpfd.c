@@ -55,9 +55,9 @@ void bpfd_config_init(struct bpfd_config *config)
 	};
 }
 
-/* Kernels before 5.11 count the memory of maps against RLIMIT_MEMLOCK, which is 64 KiB by default; of
- * descriptors there are those of the handles. Neither limit is worth failing for: the call that needs
- * more says so. */
+/* Kernels before 5.11 count the memory of maps against RLIMIT_MEMLOCK, which is 64 KiB by default;
+ * of descriptors there are those of the handles. Neither limit is worth failing for: the call that
+ * needs more says so. */
 static void set_rlimits(const struct limits *limits)
 {
 	struct rlimit memory = {RLIM_INFINITY, RLIM_INFINITY}, files;

@@ -10,8 +10,7 @@ struct profile;
 
 /* Keeps the capabilities of a profile, and bounds this process's own memory, in bytes. Returns 0,
  * or an errno after having said what failed. */
-int confine_rights(
-	const struct paths *paths, const struct profile *profile, uint64_t memory);
+int confine_rights(const struct paths *paths, const struct profile *profile, uint64_t memory);
 
 /* Refuses all system calls that sessions do not make, for good: of the others nothing can be opened
  * for writing, made executable, or done to another process. A call that is not in the list fails

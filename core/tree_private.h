@@ -22,8 +22,8 @@ const char *tree_root_rest(const char *path);
 /* Whether a path in a root is what just-in-time compilers write their symbols to. */
 bool tree_is_symbols(const char *path);
 
-/* Opens a path as O_PATH as if the directory `root` were "/", whatever links say; without `follow` a
- * link at its end is opened itself, without `links` there must be none. Returns the descriptor;
+/* Opens a path as O_PATH as if the directory `root` were "/", whatever links say; without `follow`
+ * a link at its end is opened itself, without `links` there must be none. Returns the descriptor;
  * -ELOOP: a link that must not be, or too many; or the errno. */
 int tree_walk(int root, const char *path, bool follow, bool links);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Binary requests: a whole stream behind BPFD_RPC. The first byte says whether the stream is made
- * of messages, each of an operation, a length and a payload, or is raw (1). Text commands make a map
- * and a program first, so that there are handles. */
+ * of messages, each of an operation, a length and a payload, or is raw (1). Text commands make a
+ * map and a program first, so that there are handles. */
 #include "tests/fuzz/session.h"
 
 #include "core/rpc.h"
