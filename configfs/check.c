@@ -34,6 +34,7 @@ static const struct kconfig_option config_table[] = {
 	{"CONFIG_UPROBE_EVENTS", "no uprobes", 0},
 	{"CONFIG_FTRACE_SYSCALLS", "no tracepoints of system calls", 0},
 	{"CONFIG_KALLSYMS", "no kernel symbols", 0},
+	{"CONFIG_SECCOMP_FILTER", "sessions may make any system call", 0},
 	{"CONFIG_DEBUG_INFO_BTF", "no types of the kernel (CO-RE)", 0},
 };
 

@@ -49,12 +49,16 @@ void bpfd_config_init(struct bpfd_config *config)
 		.poll_bytes = 1 * MIB,	   /* some 40 ms on a high-speed USB link */
 		.log_bytes = 16 * MIB - 1, /* the most that kernels before 5.2 take */
 		.chunk_bytes = 256 * KIB,
+		.file_bytes = 1024 * MIB, /* programs with all their debug information */
+		.ring_pages = 16384,	  /* 64 MiB, of which each processor may have one */
+		.heap = half_of_memory(),
 	};
 }
 
-/* Kernels before 5.11 count the memory of maps against RLIMIT_MEMLOCK, which is 64 KiB by default.
- * Neither limit is worth failing for: the call that needs more says so. */
-static void raise_rlimits(const struct limits *limits)
+/* Kernels before 5.11 count the memory of maps against RLIMIT_MEMLOCK, which is 64 KiB by default;
+ * of descriptors there are those of the handles. Neither limit is worth failing for: the call that
+ * needs more says so. */
+static void set_rlimits(const struct limits *limits)
 {
 	struct rlimit memory = {RLIM_INFINITY, RLIM_INFINITY}, files;
 
@@ -66,8 +70,6 @@ static void raise_rlimits(const struct limits *limits)
 		}
 	}
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return;
-	if (files.rlim_cur >= limits->handles + OTHER_FILES)
 		return;
 	files.rlim_cur = limits->handles + OTHER_FILES;
 	if (files.rlim_cur > files.rlim_max)
@@ -110,7 +112,10 @@ int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int 
 	libbpf_set_print(NULL);
 	b->config = *config;
 	b->memory.max = config->limits.memory;
-	raise_rlimits(&b->config.limits);
+	b->memory.max_ring = ring_bytes(config->limits.ring_pages);
+	event_files_open(&b->event_files, &b->config.paths);
+	b->config.paths.event_files = &b->event_files;
+	set_rlimits(&b->config.limits);
 	err = open_parts(b, in, out);
 	if (err) {
 		log_error("session: %s", strerror(-err));
@@ -127,6 +132,7 @@ void bpfd_close(struct bpfd *b)
 		return;
 	handles_free(b->handles);   /* first: they belong to the sets */
 	event_list_free(b->events); /* behind what is attached to them */
+	event_files_close(&b->event_files);
 	probe_set_free(b->probes);
 	ring_set_free(b->rings);
 	usym_free(b->usym);

@@ -5,6 +5,7 @@
 
 #include "core/budget.h"
 #include "core/paths.h"
+#include "core/probe_event.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -21,6 +22,9 @@ struct limits {
 	uint64_t poll_bytes;  /* of record data in the reply of one PERF_READER_POLL */
 	uint64_t log_bytes;   /* of a verifier log */
 	uint64_t chunk_bytes; /* of keys and values held at a time while a map is dumped */
+	uint64_t file_bytes;  /* of a file that is read by BPFD_RPC */
+	uint64_t ring_pages;  /* of data in one ring */
+	uint64_t heap;	      /* bytes of our own memory */
 };
 
 struct bpfd_config {
@@ -48,6 +52,7 @@ struct bpfd {
 	struct ring_set *rings;
 	struct ksym *ksym;
 	struct usym *usym;
+	struct event_files event_files;
 	struct event_list *events; /* that the client made in tracefs itself */
 	bool finished;		   /* "exit" was read */
 	bool binary;		   /* BPFD_RPC was read: messages follow */

@@ -8,6 +8,7 @@
 
 struct budget {
 	uint64_t used, max; /* bytes */
+	uint64_t max_ring;  /* of them for one ring, 0: all */
 };
 
 /* Takes bytes. Returns 0; -ENOMEM: there are not so many left. */
@@ -17,6 +18,12 @@ static inline int budget_take(struct budget *budget, uint64_t bytes)
 		return -ENOMEM;
 	budget->used += bytes;
 	return 0;
+}
+
+/* The same for a ring. */
+static inline int budget_take_ring(struct budget *budget, uint64_t bytes)
+{
+	return budget->max_ring && bytes > budget->max_ring ? -ENOMEM : budget_take(budget, bytes);
 }
 
 /* Gives bytes back that were taken. */

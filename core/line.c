@@ -159,7 +159,10 @@ ssize_t line_read(struct line_reader *r, char **line)
 			r->from = r->looked = r->to;
 		}
 		err = reader_fill(r);
-		if (err)
+		if (err == -ENOMEM) { /* longer than we have memory for */
+			r->skipping = true;
+			r->from = r->looked = r->to;
+		} else if (err)
 			return err;
 	}
 }

@@ -2,9 +2,11 @@
 /* bpfd: answers BPF commands from stdin on stdout. */
 #include "core/bpfd.h"
 #include "core/command.h"
+#include "core/confine.h"
 #include "core/line.h"
 #include "core/log.h"
 #include "core/options.h"
+#include "core/profile.h"
 #include "core/tty.h"
 
 #include <errno.h>
@@ -19,6 +21,8 @@
 #define STATUS_FAILED 1
 #define STATUS_USAGE  2
 
+#define HEAP_MIN (1 << 20) /* bytes: less than a session has from its start on is none */
+
 #define REPEAT_US 100000 /* how often a pending signal interrupts what blocks */
 
 enum {
@@ -31,11 +35,16 @@ enum {
 	OPT_MAX_POLL_BYTES,
 	OPT_MAX_LOG_BYTES,
 	OPT_CHUNK_BYTES,
+	OPT_MAX_FILE_BYTES,
+	OPT_MAX_RING_PAGES,
+	OPT_MAX_HEAP,
+	OPT_PROFILE,
 	OPT_COMMANDS
 };
 
 static const struct option_spec options[] = {
 	{OPT_COMMANDS, "commands", NULL, "print the commands and what they do"},
+	{OPT_PROFILE, "profile", "NAME", "rights that are kept: trace (default) or minimal"},
 	{OPT_PROC, "proc", "DIR", "where procfs is (/proc)"},
 	{OPT_SYSFS, "sysfs", "DIR", "where sysfs is (/sys)"},
 	{OPT_TRACEFS, "tracefs", "DIR", "where tracefs is (/sys/kernel/tracing)"},
@@ -45,6 +54,9 @@ static const struct option_spec options[] = {
 	{OPT_MAX_POLL_BYTES, "max-poll-bytes", "BYTES", "record data in one reply"},
 	{OPT_MAX_LOG_BYTES, "max-log-bytes", "BYTES", "longest verifier log"},
 	{OPT_CHUNK_BYTES, "chunk-bytes", "BYTES", "part of a map held while it is dumped"},
+	{OPT_MAX_FILE_BYTES, "max-file-bytes", "BYTES", "of a file that is read"},
+	{OPT_MAX_RING_PAGES, "max-ring-pages", "N", "pages of one perf ring"},
+	{OPT_MAX_HEAP, "max-heap", "BYTES", "memory of this process itself (half of all)"},
 	OPTIONS_COMMON};
 
 static volatile sig_atomic_t stop_signal;
@@ -129,13 +141,20 @@ static int take_option(int id, struct bpfd_config *config)
 		return limit_option("max-log-bytes", 4096, UINT32_MAX >> 2, &limits->log_bytes);
 	case OPT_CHUNK_BYTES:
 		return limit_option("chunk-bytes", 4096, 1 << 30, &limits->chunk_bytes);
+	case OPT_MAX_FILE_BYTES:
+		return limit_option("max-file-bytes", 1, SIZE_MAX, &limits->file_bytes);
+	case OPT_MAX_RING_PAGES:
+		return limit_option("max-ring-pages", 1, 1 << 20, &limits->ring_pages);
+	case OPT_MAX_HEAP:
+		return limit_option("max-heap", HEAP_MIN, SIZE_MAX, &limits->heap);
 	default:
 		return -EINVAL;
 	}
 }
 
 /* Reads the options. Returns the status to exit with, or -1 to go on. */
-static int read_options(int argc, char **argv, struct bpfd_config *config)
+static int read_options(
+	int argc, char **argv, struct bpfd_config *config, const struct profile **profile)
 {
 	int id, level = LOG_INFO;
 
@@ -145,6 +164,7 @@ static int read_options(int argc, char **argv, struct bpfd_config *config)
 			options_help("Usage: bpfd [OPTION]...\n"
 				     "Answers BPF commands from stdin on stdout; see bpfd(8).",
 				options);
+			profile_print_losses(*profile, stdout);
 			return 0;
 		case 'V':
 			puts("bpfd " BPFD_USB_VERSION);
@@ -152,6 +172,12 @@ static int read_options(int argc, char **argv, struct bpfd_config *config)
 		case OPT_COMMANDS:
 			command_help(stdout);
 			return 0;
+		case OPT_PROFILE:
+			*profile = profile_find(optarg);
+			if (*profile)
+				break;
+			log_error("--profile %s: not trace or minimal", optarg);
+			return STATUS_USAGE;
 		case 'v':
 			level++;
 			break;
@@ -179,7 +205,20 @@ static void die_of(int signal_number)
 	raise(signal_number);
 }
 
-static int run(const struct bpfd_config *config)
+/* Before anything of the client is read. Files that are written to are open by now. */
+static int confine(const struct bpfd_config *config, const struct profile *profile)
+{
+	int err = confine_rights(&config->paths, profile, config->limits.heap);
+
+	if (err)
+		return err;
+	err = confine_calls();
+	if (err)
+		log_debug("no filter of system calls: %s", strerror(-err));
+	return 0;
+}
+
+static int run(const struct bpfd_config *config, const struct profile *profile)
 {
 	struct bpfd *bpfd;
 	struct tty tty;
@@ -194,7 +233,9 @@ static int run(const struct bpfd_config *config)
 		return err;
 	}
 	line_reader_set_eof(bpfd->input, tty_eof_byte(&tty));
-	err = bpfd_run(bpfd);
+	err = confine(config, profile);
+	if (!err)
+		err = bpfd_run(bpfd);
 	bpfd_close(bpfd);
 	tty_restore(&tty);
 	if (err && err != -EINTR)
@@ -206,12 +247,13 @@ static int run(const struct bpfd_config *config)
 int main(int argc, char **argv)
 {
 	struct bpfd_config config;
+	const struct profile *profile = profile_find(NULL);
 	int status, err;
 
 	log_open("bpfd", LOG_INFO);
 	bpfd_config_init(&config);
 	config.stop = &stop_signal;
-	status = read_options(argc, argv, &config);
+	status = read_options(argc, argv, &config, &profile);
 	if (status >= 0)
 		return status;
 	err = open_streams();
@@ -220,7 +262,7 @@ int main(int argc, char **argv)
 		return STATUS_FAILED;
 	}
 	catch_signals();
-	err = run(&config);
+	err = run(&config, profile);
 	if (stop_signal)
 		die_of(stop_signal);
 	return err ? STATUS_FAILED : 0;

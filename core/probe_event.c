@@ -50,11 +50,9 @@ int probe_event_group(const struct paths *paths, char group[PROBE_GROUP_SIZE])
 	return 0;
 }
 
-static int write_line(const struct paths *paths, enum probe_event_kind kind, const char *line)
+static int open_file(const struct paths *paths, enum probe_event_kind kind)
 {
 	char root[PATH_MAX], path[PATH_MAX];
-	size_t len = strlen(line);
-	ssize_t n;
 	int err, fd;
 
 	err = file_tracefs(paths, NULL, root);
@@ -64,14 +62,50 @@ static int write_line(const struct paths *paths, enum probe_event_kind kind, con
 		return err;
 	/* O_TRUNC would remove the events of all. */
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+void event_files_open(struct event_files *event_files, const struct paths *paths)
+{
+	event_files->fd[PROBE_EVENT_KPROBE] = open_file(paths, PROBE_EVENT_KPROBE);
+	event_files->fd[PROBE_EVENT_UPROBE] = open_file(paths, PROBE_EVENT_UPROBE);
+}
+
+void event_files_close(struct event_files *event_files)
+{
+	for (int i = 0; i < 2; i++) {
+		if (event_files->fd[i] >= 0)
+			close(event_files->fd[i]);
+		event_files->fd[i] = -EBADF;
+	}
+}
+
+ssize_t event_file_write(
+	const struct paths *paths, enum probe_event_kind kind, const void *data, size_t size)
+{
+	int fd = paths->event_files ? paths->event_files->fd[kind] : open_file(paths, kind);
+	ssize_t n;
+
 	if (fd < 0)
-		return -errno;
+		return fd;
 	do {
-		n = write(fd, line, len);
+		n = write(fd, data, size);
 	} while (n < 0 && errno == EINTR);
-	err = n < 0 ? -errno : (size_t)n == len ? 0 : -EIO;
-	close(fd);
-	return err;
+	if (n < 0)
+		n = -errno;
+	if (!paths->event_files)
+		close(fd);
+	return n;
+}
+
+static int write_line(const struct paths *paths, enum probe_event_kind kind, const char *line)
+{
+	size_t len = strlen(line);
+	ssize_t n = event_file_write(paths, kind, line, len);
+
+	if (n < 0)
+		return (int)n;
+	return (size_t)n == len ? 0 : -EIO;
 }
 
 int probe_event_add(const struct paths *paths, enum probe_event_kind kind, const char *definition)

@@ -5,12 +5,26 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define PROBE_GROUP_SIZE 48
 
 struct paths;
 
 enum probe_event_kind { PROBE_EVENT_KPROBE, PROBE_EVENT_UPROBE };
+
+/* The files of both kinds, opened to be written to: a process that may not open files so any more
+ * still makes and removes events. */
+struct event_files {
+	int fd[2]; /* or what opening it failed with, as an errno */
+};
+
+void event_files_open(struct event_files *event_files, const struct paths *paths);
+void event_files_close(struct event_files *event_files);
+
+/* Writes commands to the file of that kind at once. Returns what write(2) does, or an errno. */
+ssize_t event_file_write(
+	const struct paths *paths, enum probe_event_kind kind, const void *data, size_t size);
 
 /* The name of the file in tracefs. */
 const char *probe_event_file(enum probe_event_kind kind);

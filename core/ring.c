@@ -95,6 +95,11 @@ static int ring_map(struct ring *ring, size_t page_size)
 	return 0;
 }
 
+uint64_t ring_bytes(uint64_t pages)
+{
+	return (pages + 1) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 int ring_new(struct ring **ring, struct ring_set *set, pid_t pid, int cpu, uint32_t pages)
 {
 	size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -109,8 +114,8 @@ int ring_new(struct ring **ring, struct ring_set *set, pid_t pid, int cpu, uint3
 	r->set = set;
 	r->cpu = cpu;
 	r->size = (uint64_t)pages * page_size;
-	r->bytes = r->size + page_size;
-	err = budget_take(set->budget, r->bytes);
+	r->bytes = ring_bytes(pages);
+	err = budget_take_ring(set->budget, r->bytes);
 	if (err)
 		goto err_free;
 	err = ring_open_event(r, pid);

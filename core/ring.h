@@ -29,6 +29,9 @@ int ring_set_new(struct ring_set **set, struct budget *budget);
 /* All rings must be closed. NULL is fine. */
 void ring_set_free(struct ring_set *set);
 
+/* The memory of a ring with so many pages of data, which is a page more. */
+uint64_t ring_bytes(uint64_t pages);
+
 /* Opens a ring of `pages` pages of data, a power of 2, for what programs write on that CPU and in
  * that process (-1: any, as for perf_event_open(2)). Returns 0; -EINVAL: not a power of 2;
  * -ENOMEM: none, or the budget does not allow it; what the kernel refuses with. */

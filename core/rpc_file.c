@@ -149,7 +149,7 @@ static ssize_t read_piece(struct rpc_out *out, int fd, size_t size)
 static int read_parts(struct rpc *rpc, int fd, uint64_t max)
 {
 	const volatile sig_atomic_t *stop = rpc->bpfd->config.stop;
-	uint64_t left = max ? max : UINT64_MAX;
+	uint64_t left = max ? max : UINT64_MAX, allowed = rpc->bpfd->config.limits.file_bytes;
 	int err;
 
 	for (;;) {
@@ -159,6 +159,9 @@ static int read_parts(struct rpc *rpc, int fd, uint64_t max)
 		n = read_piece(&rpc->out, fd, left < READ_SIZE ? (size_t)left : READ_SIZE);
 		if (n <= 0) /* an error that came behind data is met again */
 			return (int)n;
+		if ((uint64_t)n > allowed)
+			return -EFBIG;
+		allowed -= (uint64_t)n;
 		left -= (uint64_t)n;
 		if (!left)
 			return 0;
@@ -278,26 +281,10 @@ int rpc_file_list(struct rpc *rpc, struct rpc_in *in)
 	return err;
 }
 
-static ssize_t write_once(const char *path, bool append, const void *data, size_t size)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | (append ? O_APPEND : 0));
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	do {
-		n = write(fd, data, size);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	return n;
-}
-
 int rpc_file_write(struct rpc *rpc, struct rpc_in *in)
 {
-	char path[PATH_MAX], root[PATH_MAX];
 	enum probe_event_kind kind;
+	char path[PATH_MAX];
 	const void *data;
 	uint32_t flags;
 	size_t size;
@@ -312,14 +299,12 @@ int rpc_file_write(struct rpc *rpc, struct rpc_in *in)
 	if (flags & ~(uint32_t)RPC_APPEND)
 		return -EINVAL;
 	err = tree_writable(path, &kind);
-	if (!err)
-		err = size > WRITE_MAX ? -E2BIG : file_tracefs(paths_of(rpc), NULL, root);
-	if (!err)
-		err = file_path(path, "%s/%s", root, probe_event_file(kind));
+	if (!err && size > WRITE_MAX)
+		err = -E2BIG;
 	if (err)
 		return err;
 	event_list_before(rpc->bpfd->events, kind);
-	n = write_once(path, flags & RPC_APPEND, data, size);
+	n = event_file_write(paths_of(rpc), kind, data, size);
 	event_list_after(rpc->bpfd->events, kind, data, size);
 	if (n < 0)
 		return (int)n;

@@ -27,6 +27,7 @@ struct input {
 	int fd;
 	uint8_t *data;
 	size_t room, from, to;
+	uint64_t skip; /* bytes to come of a message that was refused */
 	bool ended;
 };
 
@@ -241,8 +242,29 @@ static int input_resize(struct input *input, size_t room)
 	return 0;
 }
 
+/* Answers a message that there is no memory for, and passes over the rest of it. */
+static int refuse_message(struct rpc *rpc, struct input *input)
+{
+	struct rpc_header header;
+	int64_t size = message_size(input, &header);
+
+	if (size < 0)
+		return (int)size;
+	input->skip = (uint64_t)size - input->to;
+	input->to = 0;
+	rpc->op = header.op;
+	rpc->tag = header.tag;
+	if (header.op < sizeof(operations) / sizeof(operations[0]) && operations[header.op].silent)
+		return 0;
+	reply_failure(rpc, -ENOMEM);
+	if (rpc->out.failed)
+		return -ENOMEM;
+	rpc_send(rpc);
+	return reply_error(rpc->bpfd->reply);
+}
+
 /* Reads once. The room grows with what has come, not with what a header promises. */
-static int input_read(struct input *input)
+static int input_read(struct rpc *rpc, struct input *input)
 {
 	ssize_t n;
 
@@ -250,7 +272,7 @@ static int input_read(struct input *input)
 	input->to -= input->from;
 	input->from = 0;
 	if (input->to == input->room && input_resize(input, 2 * input->room))
-		return -ENOMEM;
+		return refuse_message(rpc, input);
 	if (input->room > INPUT_ROOM && input->to < INPUT_ROOM / 2)
 		input_resize(input, INPUT_ROOM); /* if not, the larger one is as good */
 	n = read(input->fd, input->data + input->to, input->room - input->to);
@@ -258,6 +280,10 @@ static int input_read(struct input *input)
 		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
 	input->ended = n == 0;
 	input->to += (size_t)n;
+	if (input->skip) { /* nothing else is there */
+		input->from = input->skip < (uint64_t)n ? (size_t)input->skip : (size_t)n;
+		input->skip -= input->from;
+	}
 	return 0;
 }
 
@@ -300,12 +326,14 @@ static int serve_once(struct rpc *rpc, struct input *input)
 			return err;
 	}
 	if (input->ended) {
-		if (input->to > input->from)
+		bool within = input->to > input->from || input->skip;
+
+		if (within)
 			log_error("message: the input ends within one");
-		return input->to > input->from ? -EPROTO : -ENODATA;
+		return within ? -EPROTO : -ENODATA;
 	}
 	err = stream_set_poll(rpc->streams, input->fd, !sent);
-	return err > 0 ? input_read(input) : err;
+	return err > 0 ? input_read(rpc, input) : err;
 }
 
 int rpc_serve(struct bpfd *bpfd)

@@ -111,7 +111,7 @@ static int stream_open(struct stream_set *set, const struct stream *what)
 		return -EBUSY;
 	err = make_room(set);
 	if (!err)
-		err = budget_take(set->budget, what->bytes);
+		err = budget_take_ring(set->budget, what->bytes);
 	if (err)
 		return err;
 	stream = malloc(sizeof(*stream));

@@ -11,18 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#define RESOLVE_NO_MAGIC 0x02 /* of openat2(2), Linux 5.6 */
-#define RESOLVE_NO_LINKS 0x04
-#define RESOLVE_ROOT	 0x10
 
 /* Where a path really is. */
 static int real_path(const struct paths *paths, const char *path, char real[PATH_MAX])
@@ -104,68 +98,21 @@ static unsigned int opened_rights(const struct paths *paths, const char *path, i
 	return (rights & other & ~(unsigned int)TREE_CODE) | ((rights | other) & TREE_CODE);
 }
 
-/* Kernels before 5.6: if the process has our root, links are what they are for us; else there must
- * be none. */
-static int open_in_root_old(const char *root, int root_fd, const char *path, int flags)
-{
-	struct stat ours, theirs;
-	int fd = root_fd, next;
-
-	if (!stat("/", &ours) && !fstat(root_fd, &theirs) && ours.st_dev == theirs.st_dev &&
-		ours.st_ino == theirs.st_ino) {
-		fd = open(path, flags);
-		return fd < 0 ? -errno : fd;
-	}
-	while (*path) {
-		char name[NAME_MAX + 1];
-		size_t len = strcspn(++path, "/");
-
-		if (len > NAME_MAX)
-			return -ENAMETOOLONG;
-		memcpy(name, path, len);
-		name[len] = '\0';
-		path += len;
-		next = openat(
-			fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC | (*path ? O_DIRECTORY : 0));
-		if (next < 0)
-			next = errno == ENOTDIR && *path ? -ELOOP : -errno;
-		if (fd != root_fd)
-			close(fd);
-		if (next < 0)
-			return next;
-		fd = next;
-	}
-	return fd;
-}
-
 /* Opens a path within the root of a process. */
-static int open_in_root(const struct paths *paths, const char *path, int flags)
+static int open_in_root(const struct paths *paths, const char *path, bool follow)
 {
-	struct {
-		uint64_t flags, mode, resolve;
-	} how = {(uint64_t)flags, 0, RESOLVE_ROOT | RESOLVE_NO_MAGIC};
 	const char *rest = tree_root_rest(path);
 	char root[PATH_MAX];
 	int root_fd, fd;
 
-	if (tree_is_symbols(rest)) /* any process can make a link in /tmp */
-		how.resolve |= RESOLVE_NO_LINKS;
 	if (file_path(root, "%s%.*s", paths->proc, (int)(rest - path - (int)strlen("/proc")),
 		    path + strlen("/proc")))
 		return -ENAMETOOLONG;
 	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		return -errno;
-#ifdef SYS_openat2
-	fd = (int)syscall(SYS_openat2, root_fd, rest, &how, sizeof(how));
-	if (fd < 0)
-		fd = -errno;
-#else
-	fd = -ENOSYS;
-#endif
-	if (fd == -ENOSYS)
-		fd = open_in_root_old(root, root_fd, rest,
-			how.resolve & RESOLVE_NO_LINKS ? flags | O_NOFOLLOW : flags);
+	/* Any process can make a link in /tmp. */
+	fd = tree_walk(root_fd, rest, follow, !tree_is_symbols(rest));
 	close(root_fd);
 	return fd;
 }
@@ -251,7 +198,7 @@ int tree_open(const struct paths *paths, const char *path, enum tree_right want,
 	if (!(tree_rights(paths, path) & want))
 		return -EACCES;
 	if (tree_root_rest(path))
-		return open_in_root(paths, path, flags);
+		return open_in_root(paths, path, follow);
 	err = real_path(paths, path, real);
 	if (err)
 		return err;

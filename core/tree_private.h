@@ -3,6 +3,7 @@
 #ifndef CORE_TREE_PRIVATE_H
 #define CORE_TREE_PRIVATE_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 /* Whether a path is absolute, not too long, and without empty components, "." and "..". */
@@ -20,5 +21,10 @@ const char *tree_root_rest(const char *path);
 
 /* Whether a path in a root is what just-in-time compilers write their symbols to. */
 bool tree_is_symbols(const char *path);
+
+/* Opens a path as O_PATH as if the directory `root` were "/", whatever links say; without `follow`
+ * a link at its end is opened itself, without `links` there must be none. Returns the descriptor;
+ * -ELOOP: a link that must not be, or too many; or the errno. */
+int tree_walk(int root, const char *path, bool follow, bool links);
 
 #endif

@@ -5,7 +5,9 @@
 #include "core/demangle.h"
 #include "core/elf_symbols.h"
 #include "core/file.h"
+#include "core/paths.h"
 #include "core/proc_maps.h"
+#include "core/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -158,29 +160,13 @@ static int process_get(struct usym *usym, pid_t pid, struct process **found)
 	return 0;
 }
 
-/* Opens the very file that is mapped: by the kernel's link to it, which also leads to deleted
- * files and out of containers; else (no CAP_SYS_ADMIN) by its path below the process's root. */
-static int open_range(const struct usym *usym, const struct process *process,
-	const struct proc_range *range, struct stat *status)
+/* Opens a regular file for reading. Opening a device can do something to it, and a FIFO waits. */
+static int open_regular(const char *path, struct stat *status)
 {
-	const char *path_seen = proc_maps_path(&process->maps, range);
-	char path[PATH_MAX];
-	int err, fd;
+	int fd;
 
-	err = file_path(path, "%s/%d/map_files/%" PRIx64 "-%" PRIx64, usym->proc, (int)process->pid,
-		range->start, range->end);
-	if (!err && stat(path, status))
-		err = -errno;
-	if (err && range->deleted)
-		return -ENOENT;
-	if (err) {
-		err = file_path(path, "%s/%d/root%s", usym->proc, (int)process->pid, path_seen);
-		if (!err && stat(path, status))
-			err = -errno;
-	}
-	if (err)
-		return err;
-	/* Opening a device can do something to it, and a FIFO waits. */
+	if (stat(path, status))
+		return -errno;
 	if (!S_ISREG(status->st_mode))
 		return -ENOEXEC;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -191,6 +177,43 @@ static int open_range(const struct usym *usym, const struct process *process,
 		return -ENOEXEC;
 	}
 	return fd;
+}
+
+/* Opens a file by its path below the process's root, which links there do not lead out of. */
+static int open_below_root(
+	const struct usym *usym, pid_t pid, const char *seen, struct stat *status)
+{
+	const struct paths paths = {.proc = usym->proc};
+	char path[PATH_MAX];
+	int err = file_path(path, "/proc/%d/root%s", (int)pid, seen), place, fd;
+
+	if (err)
+		return err;
+	place = tree_open(&paths, path, TREE_STAT, true);
+	if (place < 0)
+		return place;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
+	fd = open_regular(path, status);
+	close(place);
+	return fd;
+}
+
+/* Opens the very file that is mapped: by the kernel's link to it, which also leads to deleted
+ * files and out of containers; else (no CAP_SYS_ADMIN) by its path. */
+static int open_range(const struct usym *usym, const struct process *process,
+	const struct proc_range *range, struct stat *status)
+{
+	char path[PATH_MAX];
+	int fd = file_path(path, "%s/%d/map_files/%" PRIx64 "-%" PRIx64, usym->proc,
+		(int)process->pid, range->start, range->end);
+
+	if (!fd)
+		fd = open_regular(path, status);
+	if (fd >= 0 || fd == -ENOEXEC)
+		return fd;
+	if (range->deleted)
+		return -ENOENT;
+	return open_below_root(usym, process->pid, proc_maps_path(&process->maps, range), status);
 }
 
 static struct object *object_find(struct usym *usym, const struct identity *identity)

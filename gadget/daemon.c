@@ -11,6 +11,7 @@
 #include "gadget/clock.h"
 #include "gadget/ep0.h"
 #include "gadget/notify.h"
+#include "gadget/rights.h"
 #include "gadget/worker.h"
 
 #include <errno.h>
@@ -272,6 +273,7 @@ int daemon_run(const struct daemon_options *options)
 	int err = daemon_start(&d);
 
 	if (err == 0) {
+		rights_drop();
 		notify("READY=1");
 		resident_trim();
 		err = daemon_loop(&d);

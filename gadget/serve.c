@@ -6,6 +6,7 @@
 #include "core/resident.h"
 #include "core/signal_fd.h"
 #include "gadget/clock.h"
+#include "gadget/rights.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -182,6 +183,7 @@ int serve_run(const struct serve_options *options)
 	if (s.signals < 0 || !s.children)
 		log_error("worker: %s", strerror(s.signals < 0 ? -s.signals : ENOMEM));
 	else if (open_lanes(&s) == 0) {
+		rights_drop_worker();
 		resident_trim();
 		status = serve_loop(&s);
 	}

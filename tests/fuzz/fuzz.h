@@ -42,9 +42,6 @@ int memory_file(const void *data, size_t size);
 /* A copy that ends where its memory ends, so that reading beyond it is noticed. */
 uint8_t *exact_copy(const void *data, size_t size);
 
-/* Whether the made-up kernel lacks openat2(2). */
-extern bool kernel_is_old;
-
 /* An object of the made-up kernel: a memory file that can be mapped like a ring with a record in
  * it. */
 int kernel_object(void);

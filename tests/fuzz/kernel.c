@@ -24,8 +24,6 @@ static struct {
 	uint32_t type, key_size, value_size, max_entries, flags;
 } maps[FDS];
 
-bool kernel_is_old;
-
 int kernel_object(void)
 {
 	struct {
@@ -201,14 +199,11 @@ long fuzz_syscall(long number, ...)
 	for (size_t i = 0; i < 5; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
-	if (number == SYS_openat2 && kernel_is_old)
-		number = -1;
 	switch (number) {
 	case SYS_bpf:
 		return sys_bpf((int)a[0], (void *)a[1], (size_t)a[2]);
 	case SYS_perf_event_open:
 		return kernel_object();
-	case SYS_openat2: /* below a directory of the tree, as its root */
 	case SYS_pidfd_open:
 	case SYS_pidfd_getfd:
 		return syscall(number, a[0], a[1], a[2], a[3]);

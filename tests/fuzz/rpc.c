@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Binary requests: a whole stream behind BPFD_RPC. The first byte says whether the stream is made
- * of messages, each of an operation, a length and a payload, or is raw (1), and whether the kernel
- * is an old one (2). Text commands make a map
- * and a program first, so that there are handles. */
+ * of messages, each of an operation, a length and a payload, or is raw (1). Text commands make a
+ * map and a program first, so that there are handles. */
 #include "tests/fuzz/session.h"
 
 #include "core/rpc.h"
@@ -21,7 +20,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned int kind = rpc_get_u8(&in);
 	uint32_t tag = 0;
 
-	kernel_is_old = kind & 2;
 	if (kind & 1) {
 		session(MAPS, in.data, in.size);
 		return 0;

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static char root[64], proc[80], sys[80], tracefs[96];
-static const struct paths paths = {proc, sys, tracefs};
+static const struct paths paths = {proc, sys, tracefs, NULL};
 
 static const struct {
 	const char *name, *text;

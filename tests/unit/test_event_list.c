@@ -17,7 +17,7 @@
 #include "tests/unit/fake_tree.h"
 
 static char directory[] = "/tmp/test_events.XXXXXX";
-static struct paths paths = {"/nonexistent", "/nonexistent", directory};
+static struct paths paths = {"/nonexistent", "/nonexistent", directory, NULL};
 
 static int setup(void **state)
 {
@@ -115,7 +115,7 @@ static void test_gone(void **state)
 
 static void test_no_tracefs(void **state)
 {
-	struct paths none = {"/nonexistent", "/nonexistent", "/nonexistent"};
+	struct paths none = {"/nonexistent", "/nonexistent", "/nonexistent", NULL};
 	struct event_list *list;
 
 	assert_int_equal(event_list_new(&list, &none), 0);

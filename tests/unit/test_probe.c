@@ -232,7 +232,7 @@ static void test_ids(void **state)
 	assert_int_equal(probe_event_add(&fake->paths, PROBE_EVENT_KPROBE, "p f"), -ENOENT);
 }
 
-static const struct paths real = {"/proc", "/sys", "/sys/kernel/tracing"};
+static const struct paths real = {"/proc", "/sys", "/sys/kernel/tracing", NULL};
 
 /* A program that counts how often it runs in element 0 of a map. */
 static int load_counter(enum bpf_prog_type type, int map)

@@ -53,7 +53,7 @@ static int setup(void **state)
 	snprintf(fake->proc, sizeof(fake->proc), "%s/proc", fake->dir);
 	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
 	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
-	fake->paths = (struct paths){fake->proc, fake->sysfs, fake->tracefs};
+	fake->paths = (struct paths){fake->proc, fake->sysfs, fake->tracefs, NULL};
 	*state = fake;
 	return 0;
 }
@@ -300,8 +300,6 @@ static void test_process_root(void **state)
 	close(fd);
 	/* Within the root, wherever links point to. */
 	fd = tree_open_read(&fake->paths, "/proc/7/root/absolute");
-	if (fd == -ELOOP) /* a kernel before 5.6 */
-		skip();
 	assert_true(fd >= 0);
 	close(fd);
 	fd = tree_open_read(&fake->paths, "/proc/7/root/tmp/up");
@@ -313,6 +311,87 @@ static void test_process_root(void **state)
 	expect_error(fake, "/proc/7/root/tmp", -EISDIR);
 	expect_error(fake, "/proc/9/root/program", -ENOENT);
 	fd = tree_open(&fake->paths, "/proc/7/root/secret", TREE_STAT, true);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* Whether a path in the process's root leads to its program. */
+static int open_program(const struct fake *fake, const char *name)
+{
+	char path[256], real[256];
+	struct stat opened, wanted;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/7/root/%s", name);
+	fd = tree_open_read(&fake->paths, path);
+	if (fd < 0)
+		return fd;
+	snprintf(real, sizeof(real), "%s/7/root/program", fake->proc);
+	assert_int_equal(fstat(fd, &opened) | stat(real, &wanted), 0);
+	close(fd);
+	return opened.st_ino == wanted.st_ino ? 0 : -EXDEV;
+}
+
+/* As the kernel does it for a process whose root that is. */
+static void test_walk(void **state)
+{
+	static const struct {
+		const char *target, *link;
+	} links[] = {
+		{"deep/../program", "up_again"},
+		{"deep/./er/../../program", "dots"},
+		{"deep/er", "directory"},
+		{"deep//er/", "slashes"},
+		{"/directory/../../program", "through_link"}, /* of the link's target, not of "/" */
+		{"../../../else/program", "out"},
+		{"/../../../else/program", "out_absolute"},
+		{"loop", "loop"},
+		{"none", "dangling"},
+		{"program/x", "not_a_directory"},
+		{"..", "dir_up"},
+	};
+	const struct fake *fake = *state;
+	char name[256], target[64];
+	int fd;
+
+	put_elf(fake, "proc/7/root/program", ET_DYN);
+	put_elf(fake, "else/program", ET_DYN);
+	snprintf(name, sizeof(name), "%s/7/root/deep", fake->proc);
+	assert_int_equal(mkdir(name, 0755), 0);
+	strcat(name, "/er");
+	assert_int_equal(mkdir(name, 0755), 0);
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		snprintf(name, sizeof(name), "proc/7/root/%s", links[i].link);
+		make_link(fake, links[i].target, name);
+	}
+	make_link(fake, "../../program", "proc/7/root/deep/er/two_up");
+	assert_int_equal(open_program(fake, "up_again"), 0);
+	assert_int_equal(open_program(fake, "dots"), 0);
+	assert_int_equal(open_program(fake, "through_link"), 0);
+	assert_int_equal(open_program(fake, "directory/two_up"), 0);
+	assert_int_equal(open_program(fake, "slashes/two_up"), 0);
+	assert_int_equal(open_program(fake, "dir_up/dir_up/program"), 0);
+	assert_int_equal(open_program(fake, "out"), -ENOENT);
+	assert_int_equal(open_program(fake, "out_absolute"), -ENOENT);
+	assert_int_equal(open_program(fake, "loop"), -ELOOP);
+	assert_int_equal(open_program(fake, "dangling"), -ENOENT);
+	assert_int_equal(open_program(fake, "not_a_directory"), -ENOTDIR);
+	assert_int_equal(open_program(fake, "program/x"), -ENOTDIR);
+	/* 40 links are as many as the kernel follows. */
+	make_link(fake, "/program", "proc/7/root/link1");
+	for (int i = 2; i <= 41; i++) {
+		snprintf(target, sizeof(target), "link%d", i - 1);
+		snprintf(name, sizeof(name), "proc/7/root/link%d", i);
+		make_link(fake, target, name);
+	}
+	assert_int_equal(open_program(fake, "link40"), 0);
+	assert_int_equal(open_program(fake, "link41"), -ELOOP);
+	/* The link itself */
+	fd = tree_open(&fake->paths, "/proc/7/root/loop", TREE_LINK, false);
+	assert_true(fd >= 0);
+	assert_int_equal(readlinkat(fd, "", target, sizeof(target)), strlen("loop"));
+	close(fd);
+	fd = tree_open(&fake->paths, "/proc/7/root/directory/two_up", TREE_LINK, false);
 	assert_true(fd >= 0);
 	close(fd);
 }
@@ -348,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_code, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_process_root, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writable, setup, teardown),
 	};
 

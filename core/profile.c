@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two profiles of rights that a session can run with, and what each right is for. */
+#include "core/profile.h"
+
+#include "core/caps.h"
+#include "core/log.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define MINIMAL (CAP_BIT(CAP_BPF) | CAP_BIT(CAP_PERFMON))
+#define TRACE                                                                               \
+	(MINIMAL | CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_SYSLOG) | CAP_BIT(CAP_SYS_PTRACE) | \
+		CAP_BIT(CAP_DAC_READ_SEARCH))
+
+struct profile {
+	const char *name;
+	uint64_t caps;
+};
+
+/* The first one is the default. */
+static const struct profile profiles[] = {
+	{"trace", TRACE},
+	{"minimal", MINIMAL},
+};
+
+/* What goes with a capability. Before Linux 5.8 CAP_SYS_ADMIN stands for the two of MINIMAL, and is
+ * never missing. */
+static const struct {
+	int capability;
+	const char *name, *what;
+} losses[] = {
+	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
+		"objects by id (bpftool prog, map, link, btf), programs that write to users' "
+		"memory"},
+	{CAP_SYSLOG, "CAP_SYSLOG",
+		"addresses of kernel symbols (GET_KALLSYMS, GET_KSYM_*, kernel stacks)"},
+	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
+		"symbols and files of other processes (GET_USYM_*, /proc/PID/maps, root, exe)"},
+	{CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",
+		"programs and libraries that their modes hide from root"},
+};
+
+const struct profile *profile_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+		if (!name || !strcmp(profiles[i].name, name))
+			return &profiles[i];
+	return NULL;
+}
+
+const char *profile_name(const struct profile *profile)
+{
+	return profile->name;
+}
+
+uint64_t profile_caps(const struct profile *profile, bool has_cap_bpf)
+{
+	return has_cap_bpf ? profile->caps : (profile->caps & ~MINIMAL) | CAP_BIT(CAP_SYS_ADMIN);
+}
+
+uint64_t profile_start_caps(void)
+{
+	/* The limits of locked memory and of descriptors, and the bounding set. */
+	return TRACE | CAP_BIT(CAP_SYS_RESOURCE) | CAP_BIT(CAP_SETPCAP);
+}
+
+void profile_print_losses(const struct profile *profile, FILE *to)
+{
+	uint64_t caps = profile_caps(profile, true);
+
+	if (caps == TRACE)
+		return;
+	fprintf(to, "\nWithout, in profile %s:\n", profile->name);
+	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
+		if (!(caps & CAP_BIT(losses[i].capability)))
+			fprintf(to, "  %-19s %s\n", losses[i].name, losses[i].what);
+}
+
+void profile_log_losses(const struct profile *profile, uint64_t caps)
+{
+	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
+		if (!(caps & CAP_BIT(losses[i].capability)))
+			log_info("profile %s: without %s: no %s", profile->name, losses[i].name,
+				losses[i].what);
+}

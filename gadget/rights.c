@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the daemon still may do once its gadget is made. */
+#include "gadget/rights.h"
+
+#include "core/caps.h"
+#include "core/log.h"
+#include "core/profile.h"
+
+#include <string.h>
+
+/* FunctionFS is unmounted with CAP_SYS_ADMIN, and another worker opens endpoints that are somebody
+ * else's, if an instance was mounted so. */
+#define DAEMON_CAPS (CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_DAC_OVERRIDE))
+
+static void keep(uint64_t caps)
+{
+	int err = caps_no_new_privileges();
+
+	if (!err)
+		err = caps_keep(caps, caps);
+	if (err)
+		log_warning("capabilities: %s; all are kept", strerror(-err));
+}
+
+void rights_drop(void)
+{
+	keep(profile_start_caps() | DAEMON_CAPS);
+}
+
+void rights_drop_worker(void)
+{
+	keep(profile_start_caps());
+}

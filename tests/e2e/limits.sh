@@ -1,0 +1,192 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What one session can make the board hold: each limit, exceeded, is an error reply, and the session
+# goes on. And a host that does not read, or a session that does not, is nobody else's problem.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+# shellcheck source=tests/e2e/client.sh
+. "$here/client.sh"
+work=$(mktemp -d)
+bpfd=$BPFD_BUILD/bpfd
+object=$BPFD_BUILD/tools/probe.bpf.o
+
+# gives NAME RESULT LINE: what the command of session 1 returns.
+gives()
+{
+	client_command 1 "$3"
+	if [ "$(result)" = "$2" ]; then
+		ok "$1"
+	else
+		not_ok "$1" "${3:0:80} -> ${BODY[*]:0:2}, not $2"
+	fi
+}
+session()
+{
+	client_open 1 "$@" || { not_ok "open a session: $*"; finish; }
+}
+session_ends()
+{
+	client_close 1
+	check "$1: status 0" test $? = 0
+}
+
+session "$bpfd" --max-line 256
+client_command 1 "$(printf 'x%.0s' {1..300})"
+check "max-line: refused" test "${BODY[*]}" = "Command not recognized: the line is too long"
+gives "max-line: goes on" 3 "BPF_CREATE_MAP 1 m 4 4 4 0"
+session_ends max-line
+
+session "$bpfd" --max-handles 2
+gives "max-handles: the first" 3 "BPF_CREATE_MAP 1 m 4 4 4 0"
+gives "max-handles: the last" 4 "BPF_CREATE_MAP 4 e 4 4 2 0"
+gives "max-handles: no more" -24 "BPF_CREATE_MAP 1 m 4 4 4 0"
+gives "max-handles: nor rings" -24 "BPF_OPEN_PERF_BUFFER -1 0 8"
+gives "max-handles: goes on" 0 "BPF_UPDATE_ELEM 3 $(le 4 1) 4 $(le 4 1) 4 0"
+session_ends max-handles
+
+# Of descriptors there may be fewer, by the limit that the process was started with.
+session bash -c 'ulimit -n 12; exec "$@"' - "$bpfd"
+for _ in {1..12}; do
+	client_command 1 "BPF_CREATE_MAP 1 m 4 4 4 0"
+done
+check "descriptors: none is left" test "$(result)" = -24
+gives "descriptors: goes on" 0 "BPF_UPDATE_ELEM 3 $(le 4 1) 4 $(le 4 1) 4 0"
+session_ends descriptors
+
+session "$bpfd" --max-memory 1000000
+gives "max-memory: a map that is too large" -12 "BPF_CREATE_MAP 1 m 4 1000 1000 0"
+gives "max-memory: a ring that is too large" -12 "BPF_OPEN_PERF_BUFFER -1 0 256"
+gives "max-memory: one that is not" 3 "BPF_OPEN_PERF_BUFFER -1 0 128"
+gives "max-memory: the next one" -12 "BPF_OPEN_PERF_BUFFER -1 0 128"
+gives "max-memory: given back" 0 "BPF_CLOSE_PERF_EVENT_FD 3"
+gives "max-memory: taken again" 3 "BPF_OPEN_PERF_BUFFER -1 0 128"
+client_command 1 "$("$BPFD_BUILD/tools/bpf_line" -p 100000 "$object" test/count0 2 GPL 0 counts=3)"
+check "max-memory: a program that is too large" test "$(result)" -lt 0
+session_ends max-memory
+
+session "$bpfd" --max-ring-pages 8
+gives "max-ring-pages: a ring that is too large" -12 "BPF_OPEN_PERF_BUFFER -1 0 16"
+gives "max-ring-pages: one that is not" 3 "BPF_OPEN_PERF_BUFFER -1 0 8"
+session_ends max-ring-pages
+"$BPFD_BUILD/tools/rpc_rings" ring - - "$bpfd" --max-ring-pages 1 >"$work/rings" 2>&1
+check "max-ring-pages: neither in messages" test $? != 0
+check "max-ring-pages: which are enough by default" "$BPFD_BUILD/tools/rpc_rings" ring - - "$bpfd"
+
+# What is kept of a log is its end, or nothing: the program is refused for the same reason.
+session "$bpfd" --max-log-bytes 4096
+gives "max-log-bytes" -13 "BPF_PROG_LOAD 2 bad 8 GPL 0 lQAAAAAAAAA="
+session_ends max-log-bytes
+
+# python3: messages are binary.
+cat >"$work/messages.py" <<'PY'
+import os, struct, subprocess, sys
+
+HELLO, BPF, FILE_READ = 1, 2, 15
+
+def message(tag, op, payload):
+    return struct.pack("<IIHH", len(payload), tag, op, 0) + payload
+
+def read(tag, path):
+    return message(tag, FILE_READ, struct.pack("<I", len(path)) + path + struct.pack("<Q", 0))
+
+def replies(options, data):
+    """The last status that each tag got, and how many bytes of payload."""
+    run = subprocess.run([os.environ["BPFD_BUILD"] + "/bpfd", *options], stdout=subprocess.PIPE,
+        input=b"BPFD_RPC 1\n" + data, check=True)
+    at = run.stdout.index(b"END_BPFD_OUTPUT\n") + 16
+    status, size = {}, {}
+    while at < len(run.stdout):
+        length, tag, _, _ = struct.unpack("<IIHH", run.stdout[at:at + 12])
+        status[tag] = struct.unpack("<i", run.stdout[at + 12:at + 16])[0]
+        size[tag] = size.get(tag, 0) + length - 4
+        at += 12 + length
+    return status, size
+
+hello = struct.pack("<HH", 1, 0)
+if sys.argv[1] == "heap":
+    status, _ = replies(["--max-heap", "3000000"],
+        message(1, HELLO, hello) + message(2, BPF, bytes(16 << 20)) + message(3, HELLO, hello))
+    assert status == {1: 0, 2: -12, 3: 0}, status
+elif sys.argv[1] == "file":
+    status, size = replies(["--max-file-bytes", "100000"],
+        read(1, b"/proc/kallsyms") + read(2, b"/proc/version") + read(3, b"/sys/kernel/btf/vmlinux"))
+    assert status == {1: -27, 2: 0, 3: -27}, status
+    assert size[1] < 200000 and size[3] < 200000, size
+PY
+check "max-file-bytes: EFBIG, and no more than that of it" python3 "$work/messages.py" file
+check "max-heap: ENOMEM for a message, the next one is answered" python3 "$work/messages.py" heap
+session "$bpfd" --max-heap 3000000
+{
+	head -c 8000000 /dev/zero | tr '\0' 'A'
+	printf '\n'
+} >"$work/long"
+client_send_file 1 "$work/long"
+client_reply 1
+check "max-heap: a line that there is no memory for" test "${BODY[*]}" = \
+	"Command not recognized: the line is too long"
+gives "max-heap: goes on" 3 "BPF_CREATE_MAP 1 m 4 4 4 0"
+check "max-heap: is the kernel's limit" grep -q 'Max data size *3000000 *3000000' "/proc/${CLIENT_PID[1]}/limits"
+# Symbols of the kernel and of a program take megabytes.
+client_command 1 "GET_KSYM_ADDR schedule"
+check "max-heap: symbols that there is no memory for" test "$(result)" -le 0
+gives "max-heap: and goes on" 0 "BPF_UPDATE_ELEM 3 $(le 4 1) 4 $(le 4 1) 4 0"
+session_ends max-heap
+for option in max-heap=1000 max-file-bytes=0 max-ring-pages=0 max-ring-pages=x; do
+	"$bpfd" --$option </dev/null >/dev/null 2>"$work/err"
+	check "$option: status 2" test $? = 2
+	check "$option: says why" grep -q 'not a number from' "$work/err"
+done
+
+# Three lanes, of which two are stuck in one way or the other.
+load_udc is_super_speed=1 && gadget_start --lanes 3 || { not_ok "start the gadget"; finish; }
+check "three lanes" until_true 10 device_present 3
+{
+	echo "BPF_CREATE_MAP 2 big 4 200 20000 0"
+	for _ in {1..8}; do
+		echo "BPF_GET_FIRST_KEY 3 4 200 1"
+	done
+} >"$work/script"
+"$bpfd" <"$work/script" >"$work/right"
+# stops PID: it does not run any more.
+stopped()
+{
+	kill -STOP "$1" && until_true 5 grep -q '^State:.*T' "/proc/$1/status"
+}
+# The first: a host that takes nothing. Its lease is long.
+bpfd-usb --lease 300 <"$work/script" >"$work/out.1" 2>"$work/err.1" &
+host=$!
+until_true 20 test -s "$work/out.1"
+check "a host stops reading" stopped $host
+# The second: a session that does not read what its host sends.
+mkfifo "$work/in"
+bpfd-usb --lease 300 <"$work/in" >"$work/out.2" 2>"$work/err.2" &
+flood=$!
+exec 9>"$work/in"
+echo "BPF_CREATE_MAP 1 m 4 4 4 0" >&9
+until_true 20 grep -q bpf_create_map "$work/out.2"
+stuck=$(pgrep -n -x bpfd)
+check "a session stops reading" stopped "$stuck"
+(for _ in {1..40000}; do echo "BPF_UPDATE_ELEM 3 $(printf '%s' AQAAAA==) 4 AQAAAA== 4 0"; done >&9) &
+sender=$!
+exec 9>&-
+for round in 1 2; do
+	timeout 120 bpfd-usb <"$work/script" >"$work/out.3" 2>"$work/err.3"
+	check "round $round: the third lane's session ends with status 0" test $? = 0
+	check "round $round: and is whole" cmp "$work/out.3" "$work/right"
+done
+check "the first has got no more meanwhile" test "$(stat -c %s "$work/out.1")" -lt "$(stat -c %s "$work/right")"
+check "the daemon is small" test "$(awk '/^VmRSS/ {print $2}' "/proc/$(worker_pid)/status")" -lt 8000
+kill -CONT $host "$stuck"
+wait $host
+check "the first goes on: status 0" test $? = 0
+check "and is whole" cmp "$work/out.1" "$work/right"
+wait $sender
+wait $flood
+check "so does the second: status 0" test $? = 0
+check "all its commands were answered" test "$(grep -c 'bpf_update_elem: ret=0' "$work/out.2")" = 40000
+gadget_stop
+check "the daemon ends with status 0" test $? = 0
+check_no_leftovers
+finish

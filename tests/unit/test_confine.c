@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a session can no longer do: each call is tried in a process of its own behind the filter. */
+#include "core/caps.h"
+#include "core/confine.h"
+#include "core/profile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/skip.h"
+
+#define NO_FILTER 250
+#define FINE	  251
+
+/* Calls of the sanitizers and of gcov are let through, and so are all others. */
+#if defined(__SANITIZE_ADDRESS__) || defined(BPFD_COVERAGE)
+#define REFUSES 0
+#else
+#define REFUSES 1
+#endif
+
+/* Runs the call behind the filter. Returns its errno, 0 if it succeeded. */
+static int behind_filter(int (*call)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int err = caps_no_new_privileges();
+
+		if (!err)
+			err = confine_calls();
+		if (err)
+			_exit(NO_FILTER);
+		errno = FINE;
+		_exit(call() < 0 ? errno : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status))
+		return -WTERMSIG(status);
+	assert_int_not_equal(WEXITSTATUS(status), NO_FILTER);
+	return WEXITSTATUS(status);
+}
+
+static int read_file(void)
+{
+	char line[100];
+	FILE *file = fopen("/proc/self/status", "re");
+
+	return file && fgets(line, sizeof(line), file) && !fclose(file) ? 0 : -1;
+}
+static int read_target(void)
+{
+	char path[100];
+
+	return readlink("/proc/self/exe", path, sizeof(path)) > 0 && !access("/proc", X_OK) ? 0
+											    : -1;
+}
+static int wait_a_little(void)
+{
+	struct timespec wait = {.tv_nsec = 1000000}, now;
+
+	return poll(NULL, 0, 1) || nanosleep(&wait, NULL) || clock_gettime(CLOCK_REALTIME, &now)
+		       ? -1
+		       : 0;
+}
+static int use_memory(void)
+{
+	char *memory = malloc(10 << 20);
+
+	if (!memory)
+		return -1;
+	memset(memory, 1, 10 << 20);
+	memory = realloc(memory, 20 << 20);
+	free(memory);
+	return memory ? 0 : -1;
+}
+static int ask_terminal(void)
+{
+	struct termios modes;
+
+	return tcgetattr(0, &modes) && errno != ENOTTY ? -1 : 0;
+}
+static int ask_perf(void)
+{
+	return ioctl(0, PERF_EVENT_IOC_DISABLE, 0) && errno != ENOTTY && errno != EINVAL ? -1 : 0;
+}
+static int stay_on_cpu(void)
+{
+	cpu_set_t cpus;
+
+	return sched_getaffinity(0, sizeof(cpus), &cpus) ||
+			       sched_setaffinity(0, sizeof(cpus), &cpus)
+		       ? -1
+		       : 0;
+}
+static int rename_self(void)
+{
+	return prctl(PR_SET_NAME, "renamed");
+}
+static int ask_system(void)
+{
+	struct utsname uts;
+	struct rlimit limit;
+
+	return uname(&uts) || getrlimit(RLIMIT_NOFILE, &limit) || sysconf(_SC_NPROCESSORS_CONF) < 1
+		       ? -1
+		       : 0;
+}
+static int die(void)
+{
+	return raise(SIGTERM);
+}
+
+static void test_allowed(void **state)
+{
+	int (*const calls[])(void) = {read_file, read_target, wait_a_little, use_memory,
+		ask_terminal, ask_perf, stay_on_cpu, rename_self, ask_system};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (behind_filter(calls[i]))
+			fail_msg("call %zu: %s", i, strerror(behind_filter(calls[i])));
+	assert_int_equal(behind_filter(die), -SIGTERM); /* by that signal, as without */
+}
+
+/* Arguments that are refused, of calls that are not. */
+static int write_file(void)
+{
+	return open("/dev/null", O_WRONLY);
+}
+static int change_file(void)
+{
+	return open("/dev/null", O_RDWR);
+}
+static int create_file(void)
+{
+	return open("/tmp/bpfd-test-confine", O_CREAT, 0600);
+}
+static int cut_file(void)
+{
+	return open("/dev/null", O_TRUNC);
+}
+static int map_code(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+			       MAP_FAILED
+		       ? -1
+		       : 0;
+}
+static int make_code(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return mprotect(page, 4096, PROT_READ | PROT_EXEC);
+}
+static int type_on_terminal(void)
+{
+	return ioctl(0, TIOCSTI, "x");
+}
+static int become_dumpable(void)
+{
+	return prctl(PR_SET_DUMPABLE, 1);
+}
+static int move_parent(void)
+{
+	cpu_set_t cpus;
+
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	return sched_setaffinity(getppid(), sizeof(cpus), &cpus);
+}
+static int limit_parent(void)
+{
+	struct rlimit limit;
+
+	return (int)syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, NULL, &limit);
+}
+static int signal_parent(void)
+{
+	return (int)syscall(SYS_tgkill, getppid(), getppid(), 0);
+}
+
+static void test_refused_arguments(void **state)
+{
+	int (*const calls[])(void) = {map_code, make_code, type_on_terminal, become_dumpable,
+		move_parent, limit_parent, signal_parent, write_file, change_file, create_file,
+		cut_file};
+	size_t count = sizeof(calls) / sizeof(calls[0]) - (REFUSES ? 0 : 4);
+
+	for (size_t i = 0; i < count; i++)
+		if (behind_filter(calls[i]) != EPERM)
+			fail_msg("call %zu: %d", i, behind_filter(calls[i]));
+}
+
+static long refused_call;
+static int make_refused_call(void)
+{
+	return (int)syscall(refused_call, 0L, 0L, 0L, 0L, 0L, 0L);
+}
+
+static void test_refused_calls(void **state)
+{
+	static const struct {
+		const char *name;
+		long number;
+	} calls[] = {
+#define CALL(name) {#name, SYS_##name}
+		CALL(execve),
+		CALL(execveat),
+		CALL(clone),
+		CALL(ptrace),
+		CALL(process_vm_readv),
+		CALL(process_vm_writev),
+		CALL(kill),
+		CALL(socket),
+		CALL(socketpair),
+		CALL(connect),
+		CALL(bind),
+		CALL(mount),
+		CALL(umount2),
+		CALL(pivot_root),
+		CALL(chroot),
+		CALL(setns),
+		CALL(unshare),
+		CALL(setuid),
+		CALL(setgid),
+		CALL(setfsuid),
+		CALL(setresuid),
+		CALL(setgroups),
+		CALL(capset),
+		CALL(seccomp),
+		CALL(init_module),
+		CALL(finit_module),
+		CALL(delete_module),
+		CALL(reboot),
+		CALL(swapon),
+		CALL(swapoff),
+		CALL(sethostname),
+		CALL(settimeofday),
+		CALL(clock_settime),
+		CALL(adjtimex),
+		CALL(acct),
+		CALL(quotactl),
+		CALL(syslog),
+		CALL(add_key),
+		CALL(keyctl),
+		CALL(unlinkat),
+		CALL(renameat2),
+		CALL(mkdirat),
+		CALL(mknodat),
+		CALL(symlinkat),
+		CALL(linkat),
+		CALL(fchmodat),
+		CALL(fchownat),
+		CALL(truncate),
+		CALL(ftruncate),
+		CALL(fallocate),
+		CALL(setxattr),
+		CALL(open_by_handle_at),
+		CALL(fanotify_init),
+		CALL(memfd_create),
+		CALL(userfaultfd),
+		CALL(io_setup),
+		CALL(shmget),
+		CALL(personality),
+		CALL(vhangup),
+#ifdef SYS_kexec_load
+		CALL(kexec_load),
+#endif
+#ifdef SYS_openat2
+		CALL(openat2),
+#endif
+#ifdef SYS_clone3
+		CALL(clone3),
+#endif
+#ifdef SYS_io_uring_setup
+		CALL(io_uring_setup),
+#endif
+#ifdef SYS_pidfd_getfd
+		CALL(pidfd_getfd),
+		CALL(pidfd_open),
+#endif
+#ifdef SYS_fork
+		CALL(fork),
+		CALL(vfork),
+		CALL(creat),
+#endif
+		{"one that no kernel has", 5000},
+	};
+
+	if (!REFUSES)
+		skip_because("sanitizers and gcov make calls of their own");
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		refused_call = calls[i].number;
+		if (behind_filter(make_refused_call) != ENOSYS)
+			fail_msg("%s: %d", calls[i].name, behind_filter(make_refused_call));
+	}
+}
+
+static void test_profiles(void **state)
+{
+	const struct profile *trace = profile_find("trace"), *minimal = profile_find("minimal");
+	const uint64_t old = CAP_BIT(CAP_SYS_ADMIN);
+
+	assert_ptr_equal(profile_find(NULL), trace);
+	assert_null(profile_find("Trace"));
+	assert_null(profile_find(""));
+	assert_string_equal(profile_name(minimal), "minimal");
+	assert_true(profile_caps(minimal, true) == 0xc000000000);
+	assert_true(profile_caps(trace, true) == 0xc400280004);
+	assert_true(profile_caps(minimal, false) == old);
+	assert_true(profile_caps(trace, false) == 0x400280004);
+	assert_true(profile_start_caps() == 0xc401280104);
+}
+
+/* As a user without rights there are none to give up; root has them all before. */
+static void test_caps(void **state)
+{
+	const uint64_t wanted = CAP_BIT(CAP_SYSLOG) | CAP_BIT(CAP_SYS_PTRACE);
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		uint64_t before = 0, after = 0;
+
+		if (caps_permitted(&before) || caps_keep(wanted, 0) || caps_permitted(&after))
+			_exit(1);
+		if (after != (before & wanted))
+			_exit(2);
+		if (before & CAP_BIT(CAP_SETPCAP) && prctl(PR_CAPBSET_READ, CAP_SYSLOG) != 0)
+			_exit(3);
+		/* They do not come back. */
+		if (caps_keep(before, before) || caps_permitted(&after) ||
+			after != (before & wanted))
+			_exit(4);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(caps_known(CAP_CHOWN));
+	assert_false(caps_known(63));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_allowed),
+		cmocka_unit_test(test_refused_arguments),
+		cmocka_unit_test(test_refused_calls),
+		cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_caps),
+	};
+
+	return cmocka_run_group_tests_name("confine", tests, NULL, NULL);
+}
