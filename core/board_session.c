@@ -410,7 +410,8 @@ static bool board_window_due(const struct board_session *s)
 
 bool board_session_pending(const struct board_session *s)
 {
-	return s->challenge_due || s->reply_due || s->pong_due || s->exit_due || s->reset_due || board_window_due(s);
+	return s->challenge_due || s->reply_due || s->pong_due || s->exit_due || s->reset_due ||
+	       board_window_due(s);
 }
 
 static void board_put_reply(struct board_session *s, struct transfer *t)

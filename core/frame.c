@@ -246,7 +246,7 @@ size_t auth_message(uint8_t at[AUTH_MESSAGE_MAX], const struct hello *hello,
 	size_t n = sizeof(purpose) - 1;
 
 	_Static_assert(sizeof(purpose) - 1 + HELLO_SIZE + AUTH_KEY_SIZE + CHALLENGE_SIZE +
-					LINK_SERIAL_MAX ==
+				       LINK_SERIAL_MAX ==
 			       AUTH_MESSAGE_MAX,
 		"the longest message fits");
 	memcpy(at, purpose, n);

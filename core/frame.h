@@ -87,7 +87,7 @@ struct hello_reply {
 struct auth_challenge {
 	struct hello hello;
 	uint8_t nonce[AUTH_NONCE_SIZE]; /* the board's */
-	uint8_t tries;			/* responses that it will still look at, this one included */
+	uint8_t tries; /* responses that it will still look at, this one included */
 	uint8_t lane;
 	char serial[LINK_SERIAL_MAX + 1];
 };

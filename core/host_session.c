@@ -64,7 +64,8 @@ void host_session_open(struct host_session *s, uint64_t nonce, uint64_t now_ms)
 	s->state = HOST_HELLO;
 	s->opened_ms = now_ms;
 	s->hello_due = true;
-	s->answered = s->response_due = s->ping_due = s->eof_due = s->reset_due = s->eof_sent = false;
+	s->answered = s->response_due = s->ping_due = s->eof_due = s->reset_due = s->eof_sent =
+		false;
 }
 
 bool host_session_is_open(const struct host_session *s)
@@ -145,8 +146,8 @@ static enum host_event_type host_reply(
 	if (hello_reply_get(frame, &s->reply) < 0 || hello->nonce != s->nonce)
 		return asked ? host_broken(s, event, "malformed HELLO_REPLY")
 			     : HOST_NONE; /* of an older session */
-	if ((!asked && frame->seq != 0) || hello->major != LINK_MAJOR || hello->max_transfer < TRANSFER_MIN ||
-		s->reply.window == 0 || s->reply.status != 0)
+	if ((!asked && frame->seq != 0) || hello->major != LINK_MAJOR ||
+		hello->max_transfer < TRANSFER_MIN || s->reply.window == 0 || s->reply.status != 0)
 		return host_broken(s, event, "malformed HELLO_REPLY");
 	if (!asked)
 		s->link.tx_seq = s->link.rx_seq = 1; /* HELLO was 0, and so was the reply */

@@ -2,8 +2,8 @@
 /* Reads and writes what OpenSSH reads and writes; libsodium does the arithmetic.
  *
  * sodium_init() is not called: it waits for the kernel's randomness, which a board may lack for
- * minutes after it was switched on. It prepares random numbers and functions in versions for several
- * processors. Hashes and Ed25519 use neither. */
+ * minutes after it was switched on. It prepares random numbers and functions in versions for
+ * several processors. Hashes and Ed25519 use neither. */
 #include "core/ssh.h"
 
 #include <errno.h>

@@ -67,8 +67,7 @@ static int refuse(struct reset_info *refusal, enum reset_reason reason, const ch
 	return -EACCES;
 }
 
-static int admission_ask(
-	void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal)
+static int admission_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal)
 {
 	struct admission_lane *lane = context;
 	struct admission *admission = lane->admission;
@@ -99,8 +98,8 @@ static int admission_ask(
 		"it has no randomness yet to ask for a key with, try again later");
 }
 
-static bool admission_check(void *context, const struct auth_response *response,
-	const uint8_t *message, size_t len)
+static bool admission_check(
+	void *context, const struct auth_response *response, const uint8_t *message, size_t len)
 {
 	struct admission_lane *lane = context;
 	char fingerprint[SSH_FINGERPRINT_MAX];

@@ -265,8 +265,7 @@ int keys_read(const char *path, bool told, struct key_list *list)
 		free(text);
 	}
 	if (err && err != -EPERM)
-		log_error("%s: %s", path,
-			err == -EINVAL ? "not a regular file" : strerror(-err));
+		log_error("%s: %s", path, err == -EINVAL ? "not a regular file" : strerror(-err));
 	if (fd >= 0)
 		close(fd);
 	/* It vanished in between: it was there. */

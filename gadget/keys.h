@@ -14,9 +14,9 @@
 
 struct key_entry {
 	uint8_t key[AUTH_KEY_SIZE];
-	bool read_only;	    /* its sessions may not change anything */
-	unsigned int line;  /* in the file */
-	char name[64 + 1];  /* the comment, printable, cut */
+	bool read_only;	   /* its sessions may not change anything */
+	unsigned int line; /* in the file */
+	char name[64 + 1]; /* the comment, printable, cut */
 };
 
 struct key_list {

@@ -81,8 +81,8 @@ struct command_line {
 	char join[2 * NAME_MAX + 2]; /* gadget and configuration */
 	bool join_in_file;
 	bool keys_named; /* a list that was named has to be there */
-	bool identity; /* a serial number or an id was given */
-	int action;    /* 0, OPT_CHECK or OPT_REMOVE */
+	bool identity;	 /* a serial number or an id was given */
+	int action;	 /* 0, OPT_CHECK or OPT_REMOVE */
 	enum log_level level;
 };
 
@@ -251,10 +251,10 @@ static int take_setting(void *arg, int id, char *value)
 	return take_option(arg, id);
 }
 
-/* The program, `option` unless it is NULL, the arguments that `text` has, and `argc` more. The words
- * of `text` are cut out of *copy. Both are to be freed. */
-static char **make_command(const struct command_line *line, const char *option, int argc,
-	char **argv, char **copy)
+/* The program, `option` unless it is NULL, the arguments that `text` has, and `argc` more. The
+ * words of `text` are cut out of *copy. Both are to be freed. */
+static char **make_command(
+	const struct command_line *line, const char *option, int argc, char **argv, char **copy)
 {
 	size_t n = 0, length = line->bpfd_args ? strlen(line->bpfd_args) : 0;
 	char **command = calloc((size_t)argc + 4 + length / 2, sizeof(*command)), *rest;
@@ -265,7 +265,8 @@ static char **make_command(const struct command_line *line, const char *option, 
 	command[n++] = (char *)line->bpfd;
 	if (option)
 		command[n++] = (char *)option;
-	for (char *word = strtok_r(*copy, BLANKS, &rest); word; word = strtok_r(NULL, BLANKS, &rest))
+	for (char *word = strtok_r(*copy, BLANKS, &rest); word;
+		word = strtok_r(NULL, BLANKS, &rest))
 		command[n++] = word;
 	memcpy(command + n, argv, (size_t)argc * sizeof(*argv));
 	return command;
@@ -277,8 +278,8 @@ err_free:
 	return NULL;
 }
 
-/* What the host sees, and what it signs with its key. Without a list of keys a board in whose gadget
- * somebody else has put the serial needs none. */
+/* What the host sees, and what it signs with its key. Without a list of keys a board in whose
+ * gadget somebody else has put the serial needs none. */
 static int find_serial(struct command_line *line, char serial[static SERIAL_MAX + 1])
 {
 	struct gadget_options *gadget = &line->daemon.gadget;
@@ -358,9 +359,8 @@ static int take_all(struct command_line *line, int argc, char **argv, char **tex
 
 int main(int argc, char **argv)
 {
-	struct command_line line = {.bpfd = DEFAULT_BPFD,
-		.level = LOG_INFO,
-		.admission = {.path = KEYS_PATH}};
+	struct command_line line = {
+		.bpfd = DEFAULT_BPFD, .level = LOG_INFO, .admission = {.path = KEYS_PATH}};
 	char *text = NULL;
 	int err;
 

@@ -87,8 +87,8 @@ static int transfer(int fd, int signal_fd, uint8_t *data, size_t len, bool out, 
 }
 
 /* Sends a request whose length is still missing, and receives the answer, to be freed. */
-static int ask(int fd, int signal_fd, struct ssh_out *request, unsigned int wait_ms, uint8_t **reply,
-	size_t *len)
+static int ask(int fd, int signal_fd, struct ssh_out *request, unsigned int wait_ms,
+	uint8_t **reply, size_t *len)
 {
 	struct ssh_out head = {.data = request->data, .room = 4};
 	struct ssh_in in = {.size = 4};
@@ -97,9 +97,8 @@ static int ask(int fd, int signal_fd, struct ssh_out *request, unsigned int wait
 	int err;
 
 	ssh_put_u32(&head, (uint32_t)request->size - 4);
-	err = request->failed
-		      ? -E2BIG
-		      : transfer(fd, signal_fd, request->data, request->size, true, end_ms);
+	err = request->failed ? -E2BIG
+			      : transfer(fd, signal_fd, request->data, request->size, true, end_ms);
 	if (!err)
 		err = transfer(fd, signal_fd, length, sizeof(length), false, end_ms);
 	if (err)
@@ -173,8 +172,8 @@ static int take_signature(const uint8_t *reply, size_t len, uint8_t signature[AU
 	return 0;
 }
 
-int agent_sign(int fd, int signal_fd, const uint8_t *data, size_t len,
-	struct auth_response *response)
+int agent_sign(
+	int fd, int signal_fd, const uint8_t *data, size_t len, struct auth_response *response)
 {
 	uint8_t buffer[512], blob[SSH_BLOB_SIZE], *reply = NULL;
 	struct ssh_out request = {.data = buffer, .room = sizeof(buffer)};

@@ -92,8 +92,7 @@ static void add_file(struct identity *identity, const char *directory, const cha
 	if (err == 0 && pair.has_secret)
 		add(identity, &pair, path);
 	else if (err != -ENOENT && err != -ENOTDIR)
-		log_info("%s: not used: %s", path,
-			err ? key_file_error(err) : "not a private key");
+		log_info("%s: not used: %s", path, err ? key_file_error(err) : "not a private key");
 	key_pair_wipe(&pair);
 }
 
@@ -239,6 +238,7 @@ void identity_refused(const struct identity *identity)
 {
 	if (identity->next > 0)
 		tell_key(identity, LOG_ERROR, "the board does not accept it");
-	log_error("board: add the public key of this host to its /etc/bpfd/authorized_keys, or choose "
+	log_error("board: add the public key of this host to its /etc/bpfd/authorized_keys, or "
+		  "choose "
 		  "another one with --key");
 }

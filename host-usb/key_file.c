@@ -30,7 +30,8 @@ const char *key_file_error(int err)
 	case EPROTONOSUPPORT:
 		return "not an Ed25519 key; make one with --keygen or ssh-keygen -t ed25519";
 	case EKEYREJECTED:
-		return "the key is encrypted: add it to ssh-agent (ssh-add), which is asked without "
+		return "the key is encrypted: add it to ssh-agent (ssh-add), which is asked "
+		       "without "
 		       "--key";
 	case EKEYREVOKED:
 		return "others may read or write this private key; chmod 600";
@@ -223,7 +224,8 @@ static size_t put_text(const struct key_pair *pair, const char *comment, char *t
 
 	put_private(&out, pair, comment);
 	size = BASE64_SIZE(out.size);
-	if (!out.failed && sizeof(BEGIN_LINE) + size + size / LINE_CHARS + 2 + sizeof(END_LINE) < room) {
+	if (!out.failed &&
+		sizeof(BEGIN_LINE) + size + size / LINE_CHARS + 2 + sizeof(END_LINE) < room) {
 		base64_encode(base64, data, out.size);
 		n = (size_t)sprintf(text, BEGIN_LINE);
 		for (size_t i = 0; i < size; i += LINE_CHARS)

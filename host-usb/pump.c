@@ -215,8 +215,8 @@ static void pump_signals(struct pump *p)
 	}
 }
 
-/* The board wants a key. Waiting for ssh-agent, which may ask its user, is the one wait that is not in
- * pump_wait: before a session is open there is nothing else to do. */
+/* The board wants a key. Waiting for ssh-agent, which may ask its user, is the one wait that is not
+ * in pump_wait: before a session is open there is nothing else to do. */
 static void pump_answer(struct pump *p)
 {
 	struct auth_response response;
