@@ -331,7 +331,7 @@ enum board_event board_session_receive(
 	while ((n = frame_next(transfer, len, &offset, &frame)) == 1) {
 		if (frame.type == FRAME_HELLO && first) {
 			opened = board_hello(s, &frame, now_ms);
-			if (opened != BOARD_START)
+			if (s->state == BOARD_OVER || s->state == BOARD_FRESH)
 				return opened;
 			first = false;
 			continue;
