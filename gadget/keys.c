@@ -85,14 +85,15 @@ static const char *take_options(struct text options, struct key_entry *entry)
 /* The comment goes into logs. */
 static void take_name(struct text comment, struct key_entry *entry)
 {
-	size_t len = (size_t)(comment.end - comment.at);
+	size_t len;
 
+	while (comment.end > comment.at && is_blank(comment.end[-1]))
+		comment.end--;
+	len = (size_t)(comment.end - comment.at);
 	if (len >= sizeof(entry->name))
 		len = sizeof(entry->name) - 1;
 	for (size_t i = 0; i < len; i++)
 		entry->name[i] = comment.at[i] >= ' ' && comment.at[i] <= '~' ? comment.at[i] : '?';
-	while (len && entry->name[len - 1] == ' ')
-		len--;
 	entry->name[len] = '\0';
 }
 
