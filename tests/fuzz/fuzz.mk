@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fuzzers: with libFuzzer, which makes inputs up, and with a main program that replays kept ones.
 
-FUZZERS := text rpc board_link host_link replies elf maps kallsyms settings events device lanes banner
+FUZZERS := text rpc board_link host_link replies elf maps kallsyms settings events device lanes banner keys
 FUZZ    := $(BUILD)/fuzz
 REPLAYS := $(patsubst %,$(BUILD)/replay/%,$(FUZZERS))
 

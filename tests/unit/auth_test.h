@@ -187,8 +187,7 @@ static inline void hello_by_hand(struct fixture *f, uint64_t nonce)
 	size_t offset = 0, len;
 
 	wire_hello(&f->w, &hello);
-	assert_int_not_equal(
-		board_session_receive(f->board, f->w.bytes, f->w.len, 0), BOARD_START);
+	assert_int_not_equal(board_session_receive(f->board, f->w.bytes, f->w.len, 0), BOARD_START);
 	board_session_begin(f->board, &f->t, f->buffer);
 	len = board_session_finish(f->board, &f->t);
 	wire_expect(f->buffer, len, &offset, FRAME_AUTH_CHALLENGE);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the key check of the link: both ends together, and each against frames that break the rules.
+// Tests the key check of the link: both ends together, and each against frames that break the
+// rules.
 #include "tests/unit/auth_test.h"
 
 static void right_key(void **state)
@@ -21,8 +22,8 @@ static void right_key(void **state)
 	assert_true(host_session_room(f->host, &f->t) > 1000);
 	memcpy(link_payload(&f->t), "in", 2);
 	host_session_put(f->host, &f->t, 2);
-	assert_int_equal(board_session_receive(f->board, f->buffer,
-				 host_session_finish(f->host, &f->t), 0),
+	assert_int_equal(
+		board_session_receive(f->board, f->buffer, host_session_finish(f->host, &f->t), 0),
 		BOARD_NOTHING);
 	assert_int_equal(board_session_received(f->board), 2);
 	board_session_exit(f->board, 0, 0);
@@ -125,8 +126,8 @@ static void every_bit_of_a_response(void **state)
 	}
 }
 
-/* A response that was recorded opens nothing: not with the nonce of its HELLO, and not as the answer to
- * another challenge. */
+/* A response that was recorded opens nothing: not with the nonce of its HELLO, and not as the
+ * answer to another challenge. */
 static void replay(void **state)
 {
 	struct fixture *f = *state;
@@ -222,8 +223,8 @@ static void other_frames_first(void **state)
 	assert_false(board_session_pending(f->board));
 }
 
-/* All in one transfer: behind HELLO there is no challenge to answer yet; behind a right response there
- * is a session. */
+/* All in one transfer: behind HELLO there is no challenge to answer yet; behind a right response
+ * there is a session. */
 static void frames_behind(void **state)
 {
 	struct fixture *f = *state;
@@ -310,8 +311,7 @@ static void responses_of_every_length(void **state)
 	for (len = 1; len < FRAME_HEADER + 96; len++) {
 		hello_by_hand(f, NONCE);
 		wire_only(&f->w, FRAME_AUTH_RESPONSE, payload, 96);
-		assert_int_equal(
-			board_session_receive(f->board, f->w.bytes, len, 0), BOARD_STOP);
+		assert_int_equal(board_session_receive(f->board, f->w.bytes, len, 0), BOARD_STOP);
 		expect_reset(f, RESET_PROTOCOL, "malformed frame");
 	}
 	assert_int_equal(f->checks, 0);
@@ -337,8 +337,8 @@ static void no_answer(void **state)
 	assert_int_equal(board_session_tick(f->board, AUTH_MS - 1), BOARD_NOTHING);
 	assert_int_equal(board_session_tick(f->board, AUTH_MS), BOARD_STOP);
 	expect_reset(f, RESET_AUTH, "it got no answer to its question");
-	/* The host waits for its user as long as that takes, and then for the board no longer than the
-	 * lease. */
+	/* The host waits for its user as long as that takes, and then for the board no longer than
+	 * the lease. */
 	assert_true(host_session_deadline(f->host) == UINT64_MAX);
 	assert_int_equal(host_session_tick(f->host, 10 * LEASE_MS), HOST_TICK_NOTHING);
 	sign(f, &f->known);
@@ -451,8 +451,8 @@ static void wrong_challenges(void **state)
 			challenge.tries = 0;
 		else
 			f->w.seq = 1;
-		host_gets(f, FRAME_AUTH_CHALLENGE, payload,
-			auth_challenge_put(payload, &challenge));
+		host_gets(
+			f, FRAME_AUTH_CHALLENGE, payload, auth_challenge_put(payload, &challenge));
 		if (what == 0)
 			assert_int_equal(f->event.type, HOST_NONE); /* of an older session */
 		else

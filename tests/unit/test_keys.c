@@ -127,14 +127,14 @@ static void lines_that_are_no_key(void **state)
 	expect_lines("ssh-rsa AAAAB3NzaC1yc2E= x\nsk-ssh-ed25519@openssh.com AAAA\n", 0,
 		"test: list:1: not an ssh-ed25519 key, skipped\n"
 		"test: list:2: not an ssh-ed25519 key, skipped\n");
-	expect_lines("read-only ssh-rsa AAAA\n", 0,
-		"test: list:1: not an ssh-ed25519 key, skipped\n");
+	expect_lines(
+		"read-only ssh-rsa AAAA\n", 0, "test: list:1: not an ssh-ed25519 key, skipped\n");
 	expect_lines("ssh-ed25519\n", 0, "test: list:1: not a whole ssh-ed25519 key\n");
 	expect_lines("ssh-ed25519 " A "A\nssh-ed25519 " A "AAAA\n", 0,
 		"test: list:1: not a whole ssh-ed25519 key\n"
 		"test: list:2: not a whole ssh-ed25519 key\n");
-	expect_lines("ssh-ed25519 AAAAB3NzaC1yc2E=\n", 0,
-		"test: list:1: not a whole ssh-ed25519 key\n");
+	expect_lines(
+		"ssh-ed25519 AAAAB3NzaC1yc2E=\n", 0, "test: list:1: not a whole ssh-ed25519 key\n");
 	expect_lines(A "\nhello\nread-only\nread-only,\n", 0,
 		"test: list:1: not a key\ntest: list:2: not a key\n"
 		"test: list:3: not a whole ssh-ed25519 key\ntest: list:4: not a key\n");

@@ -237,7 +237,8 @@ static bool gate_check(
 
 	make_signature(message, len, signature);
 	memcpy(&w->admitted, message + 24 + 12, sizeof(w->admitted)); /* of HELLO */
-	return response->key[0] == 1 && memcmp(signature, response->signature, sizeof(signature)) == 0;
+	return response->key[0] == 1 &&
+	       memcmp(signature, response->signature, sizeof(signature)) == 0;
 }
 
 /* Sometimes with another key first. */

@@ -96,8 +96,9 @@ static void keys_as_text(void **state)
 	for (uint8_t i = 0; i < sizeof(key); i++)
 		key[i] = i;
 	ssh_key_put(text, key);
-	assert_string_equal(text, "ssh-ed25519 "
-				  "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f");
+	assert_string_equal(text,
+		"ssh-ed25519 "
+		"AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f");
 	assert_int_equal(ssh_key_get(text, strlen(text), again, &rest), 0);
 	assert_memory_equal(key, again, sizeof(key));
 	assert_ptr_equal(rest, text + strlen(text));
@@ -150,7 +151,8 @@ static void ssh_keygen_verifies(void **state)
 	write_file("message", message, sizeof(message));
 	write_file("signers", "me ", 3);
 	run("cat ours.pub >>signers");
-	run("ssh-keygen -q -Y verify -f signers -I me -n bpfd-usb -s signature <message >/dev/null");
+	run("ssh-keygen -q -Y verify -f signers -I me -n bpfd-usb -s signature <message "
+	    ">/dev/null");
 	/* It is good for no other purpose. */
 	assert_int_not_equal(
 		system("ssh-keygen -q -Y verify -f signers -I me -n file -s signature <message "
