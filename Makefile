@@ -61,7 +61,8 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # The link (frames and session) and the log are shared by all programs.
 LINK_SRC      := core/frame.c core/frame_text.c core/link.c core/board_session.c core/host_session.c core/log.c core/options.c \
-		 core/rpc.c core/bpf_abi.c core/resident.c core/signal_fd.c core/caps.c core/profile.c
+		 core/rpc.c core/bpf_abi.c core/resident.c core/signal_fd.c core/caps.c core/profile.c \
+		 core/base64.c core/ssh.c
 CORE_SRC      := $(filter-out $(LINK_SRC) core/main.c,$(wildcard core/*.c))
 CONFIGFS_SRC  := $(wildcard configfs/*.c)
 GADGET_SRC    := $(filter-out gadget/main.c,$(wildcard gadget/*.c))
@@ -102,10 +103,10 @@ $(BUILD)/obj/multicall/core/main.o: RENAMED = bpfd_main
 $(BUILD)/obj/multicall/gadget/main.o: RENAMED = bpfd_gadget_main
 
 $(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusbgx)
-$(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
+$(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf libsodium)
 # Also where CPPFLAGS comes from make's command line, as Buildroot has it.
 $(call obj,core/demangle.c): override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
-$(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
+$(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0 libsodium)
 $(call obj,$(wildcard host-usb/run/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libseccomp libelf)
 
 define archive
@@ -127,7 +128,7 @@ define link
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 endef
 ifeq ($(MULTICALL),1)
-$(BUILD)/bpfd: LIBS = $(call pkg,--libs,libusbgx libbpf libelf zlib) $(if $(IBERTY),-liberty)
+$(BUILD)/bpfd: LIBS = $(call pkg,--libs,libusbgx libsodium libbpf libelf zlib) $(if $(IBERTY),-liberty)
 $(BUILD)/bpfd: $(MULTICALL_OBJ) $(LIBCORE) $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
 	$(link)
 $(BUILD)/bpfd-gadget: $(BUILD)/bpfd
@@ -136,11 +137,11 @@ else
 $(BUILD)/bpfd: LIBS = $(call pkg,--libs,libbpf libelf zlib) $(if $(IBERTY),-liberty)
 $(BUILD)/bpfd: $(BUILD)/obj/core/main.o $(LIBCORE) $(LIBLINK)
 	$(link)
-$(BUILD)/bpfd-gadget: LIBS = $(call pkg,--libs,libusbgx zlib)
+$(BUILD)/bpfd-gadget: LIBS = $(call pkg,--libs,libusbgx libsodium zlib)
 $(BUILD)/bpfd-gadget: $(BUILD)/obj/gadget/main.o $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
 	$(link)
 endif
-$(BUILD)/bpfd-usb: LIBS = $(call pkg,--libs,libusb-1.0)
+$(BUILD)/bpfd-usb: LIBS = $(call pkg,--libs,libusb-1.0 libsodium)
 $(BUILD)/bpfd-usb: $(BUILD)/obj/host-usb/main.o $(LIBHOST) $(LIBLINK)
 	$(link)
 $(BUILD)/bpfd-run: LIBS = $(call pkg,--libs,libseccomp libelf)
@@ -148,8 +149,8 @@ $(BUILD)/bpfd-run: $(BUILD)/obj/host-usb/run/main.o $(LIBRUN) $(LIBLINK)
 	$(link)
 
 # Unit tests: one program a file, linked against all the libraries.
-$(call obj,$(UNIT_SRC)): PKG_CFLAGS = $(call pkg,--cflags,cmocka libusb-1.0 libusbgx libbpf)
-$(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0 libseccomp) -lpthread \
+$(call obj,$(UNIT_SRC)): PKG_CFLAGS = $(call pkg,--cflags,cmocka libusb-1.0 libusbgx libbpf libsodium)
+$(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0 libseccomp libsodium) -lpthread \
 	$(if $(IBERTY),-liberty)
 $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRUN) $(LIBHOST) $(LIBGADGET) \
 		$(LIBCONFIGFS) $(LIBCORE) $(LIBLINK)

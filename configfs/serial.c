@@ -119,3 +119,15 @@ int serial_find(const struct gadget_options *options, char serial[static SERIAL_
 		log_debug("serial number: %s, of the %s", serial, source);
 	return err;
 }
+
+int serial_of_joined(const struct gadget_options *options, char serial[static SERIAL_MAX + 1])
+{
+	char path[PATH_MAX], value[SERIAL_MAX + 2];
+
+	if (attr_path(path, "%s/usb_gadget/%s/strings/0x409/serialnumber", options->configfs,
+		    options->join) < 0 ||
+		attr_read(path, value, sizeof(value)) <= 0 || !serial_valid(value))
+		return -ENOENT;
+	memcpy(serial, value, strlen(value) + 1);
+	return 0;
+}

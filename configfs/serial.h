@@ -18,6 +18,10 @@ bool serial_valid(const char *text);
  * or -ENOENT if the board has none; logged. */
 int serial_find(const struct gadget_options *options, char serial[static SERIAL_MAX + 1]);
 
+/* Copies the serial of the gadget that the options join, as the host sees it. Returns 0, or -ENOENT
+ * if it has none. */
+int serial_of_joined(const struct gadget_options *options, char serial[static SERIAL_MAX + 1]);
+
 /* The same without logging; *source says where it is from. */
 int serial_find_source(const struct gadget_options *options, char serial[static SERIAL_MAX + 1],
 	const char **source);

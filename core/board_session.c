@@ -9,6 +9,7 @@
 
 enum board_state {
 	BOARD_FRESH, /* nothing was opened, or the link was reset: a stray frame is answered */
+	BOARD_ASKED, /* a key is awaited; nothing else is heeded */
 	BOARD_OPEN,
 	BOARD_OVER, /* EXIT or RESET told the host: what is still under way from it is ignored */
 };
@@ -18,6 +19,8 @@ struct board_session {
 	struct link link;
 	enum board_state state;
 	uint64_t nonce;
+	struct hello hello; /* of the host; and what it has to sign */
+	struct auth_challenge challenge;
 	uint32_t lease_ms;
 	uint64_t heard_ms;
 
@@ -30,13 +33,13 @@ struct board_session {
 	uint64_t received, consumed, announced, sent;
 
 	/* What waits to be sent: at most one frame of each kind, so nothing can pile up. */
-	bool reply_due, pong_due, exit_due, reset_due;
+	bool challenge_due, reply_due, pong_due, exit_due, reset_due;
 	uint8_t exit_code, exit_signal;
 	struct reset_info reset;
 };
 
 /* All of a begin() fits into the smallest transfer. */
-_Static_assert(4 * FRAME_HEADER + 2 * FRAME_PAYLOAD_MAX + 8 + 18 + 2 * FRAME_HEADER < TRANSFER_MIN,
+_Static_assert(5 * FRAME_HEADER + 3 * FRAME_PAYLOAD_MAX + 8 + 18 + 2 * FRAME_HEADER < TRANSFER_MIN,
 	"pending frames fit into one transfer");
 
 struct board_session *board_session_new(const struct board_config *config)
@@ -91,13 +94,18 @@ static void board_queue_reset(
 	s->reset.nonce = nonce;
 	snprintf(s->reset.text, sizeof(s->reset.text), "%s", text ? text : "");
 	s->reset_due = true;
-	s->exit_due = false;
-	s->pong_due = false;
+	s->challenge_due = s->exit_due = s->pong_due = false;
+}
+
+/* There is a host that has not been told of an end yet. */
+static bool board_is_live(const struct board_session *s)
+{
+	return s->state == BOARD_OPEN || s->state == BOARD_ASKED;
 }
 
 void board_session_end(struct board_session *s, enum reset_reason reason, const char *text)
 {
-	if (s->state != BOARD_OPEN)
+	if (!board_is_live(s))
 		return;
 	board_queue_reset(s, reason, s->nonce, text);
 	s->state = BOARD_OVER;
@@ -106,9 +114,9 @@ void board_session_end(struct board_session *s, enum reset_reason reason, const 
 
 enum board_event board_session_drop(struct board_session *s)
 {
-	enum board_event event = s->state == BOARD_OPEN ? BOARD_STOP : BOARD_NOTHING;
+	enum board_event event = board_is_live(s) ? BOARD_STOP : BOARD_NOTHING;
 
-	s->reply_due = s->pong_due = s->exit_due = s->reset_due = false;
+	s->challenge_due = s->reply_due = s->pong_due = s->exit_due = s->reset_due = false;
 	s->announced = s->consumed; /* a RESET that follows is not of this session */
 	s->state = BOARD_FRESH;
 	board_release_input(s);
@@ -119,7 +127,7 @@ enum board_event board_session_drop(struct board_session *s)
  * that sends garbage must not make us send as much. */
 static enum board_event board_violation(struct board_session *s, const char *what)
 {
-	if (s->state == BOARD_OPEN) {
+	if (board_is_live(s)) {
 		board_session_end(s, RESET_PROTOCOL, what);
 		return BOARD_STOP;
 	}
@@ -150,12 +158,66 @@ static enum board_event board_refuse(
 	return event;
 }
 
+static struct hello board_own_hello(const struct board_session *s)
+{
+	return (struct hello){
+		.major = LINK_MAJOR,
+		.minor = LINK_MINOR,
+		.max_transfer = s->config.max_transfer,
+		.nonce = s->nonce,
+		.lease_ms = s->lease_ms,
+	};
+}
+
+/* The host may have a session. */
+static enum board_event board_open(struct board_session *s, uint64_t now_ms)
+{
+	s->input = malloc(s->config.window);
+	if (!s->input) {
+		board_queue_reset(s, RESET_START, s->nonce, "out of memory");
+		s->state = BOARD_OVER;
+		return BOARD_NOTHING;
+	}
+	s->reply_due = true;
+	s->heard_ms = now_ms;
+	s->state = BOARD_OPEN;
+	return BOARD_START;
+}
+
+/* Decides whether a key is needed. Returns true if the session may open at once. */
+static bool board_ask(struct board_session *s, uint64_t now_ms)
+{
+	const struct board_gate *gate = s->config.gate;
+	struct reset_info refusal = {.reason = RESET_AUTH};
+	int asked = gate ? gate->ask(gate->context, s->challenge.nonce, &refusal) : 0;
+
+	if (asked == 0)
+		return true;
+	if (asked < 0) {
+		board_queue_reset(s, refusal.reason, s->nonce, refusal.text);
+		s->state = BOARD_OVER;
+	} else if (s->hello.minor < LINK_MINOR_AUTH) {
+		board_queue_reset(s, RESET_VERSION, s->nonce,
+			"the board asks for a key, which needs a newer bpfd-usb");
+		s->state = BOARD_OVER;
+	} else {
+		s->challenge.hello = board_own_hello(s);
+		s->challenge.tries = AUTH_TRIES;
+		s->challenge.lane = gate->lane;
+		snprintf(s->challenge.serial, LINK_SERIAL_MAX + 1, "%s", gate->serial);
+		s->challenge_due = true;
+		s->heard_ms = now_ms;
+		s->state = BOARD_ASKED;
+	}
+	return false;
+}
+
 static enum board_event board_hello(
 	struct board_session *s, const struct frame *frame, uint64_t now_ms)
 {
 	struct hello hello;
 	char text[LINK_TEXT_MAX + 1];
-	enum board_event replaced;
+	enum board_event replaced, opened;
 
 	if (hello_get(frame, &hello) < 0)
 		return board_violation(s, "malformed HELLO");
@@ -167,21 +229,44 @@ static enum board_event board_hello(
 	if (frame->seq != 0 || hello.max_transfer < TRANSFER_MIN)
 		return board_refuse(s, RESET_PROTOCOL, hello.nonce, "malformed HELLO");
 	replaced = board_session_drop(s);
-	s->input = malloc(s->config.window);
-	if (!s->input) {
-		board_refuse(s, RESET_START, hello.nonce, "out of memory");
-		return replaced;
-	}
 	link_open(&s->link, s->config.max_send, hello.max_transfer);
 	s->link.rx_seq = 1;
+	s->hello = hello;
 	s->nonce = hello.nonce;
 	s->lease_ms = board_lease(hello.lease_ms);
 	s->input_eof = s->input_discarded = false;
 	s->received = s->consumed = s->announced = s->sent = 0;
-	s->reply_due = true;
+	opened = board_ask(s, now_ms) ? board_open(s, now_ms) : BOARD_NOTHING;
+	return opened == BOARD_START ? opened : replaced;
+}
+
+/* A frame of a host that has to show a key: that, or PAD. */
+static enum board_event board_response(
+	struct board_session *s, const struct frame *frame, uint64_t now_ms)
+{
+	const struct board_gate *gate = s->config.gate;
+	struct auth_response response;
+	uint8_t message[AUTH_MESSAGE_MAX];
+	size_t len;
+
+	if (link_receive(&s->link, frame) < 0)
+		return board_violation(s, "gap in the frame numbers");
+	if (frame->type == FRAME_PAD && frame->len == 0)
+		return BOARD_NOTHING;
+	if (frame->type != FRAME_AUTH_RESPONSE || s->challenge_due)
+		return board_violation(s, "frame out of place, a key is wanted");
+	if (auth_response_get(frame, &response) < 0)
+		return board_violation(s, "malformed AUTH_RESPONSE");
+	len = auth_message(message, &s->hello, &s->challenge, response.key);
+	if (gate->check(gate->context, &response, message, len))
+		return board_open(s, now_ms);
+	if (--s->challenge.tries == 0) {
+		board_session_end(s, RESET_AUTH, "it accepts none of the keys that it was shown");
+		return BOARD_STOP;
+	}
+	s->challenge_due = true;
 	s->heard_ms = now_ms;
-	s->state = BOARD_OPEN;
-	return BOARD_START;
+	return BOARD_NOTHING;
 }
 
 static void board_store(struct board_session *s, const uint8_t *data, size_t len)
@@ -269,7 +354,7 @@ enum board_event board_session_receive(
 	while (frame_next(transfer, len, &offset, &frame) == 1) {
 		if (frame.type == FRAME_HELLO && first) {
 			opened = board_hello(s, &frame, now_ms);
-			if (opened != BOARD_START)
+			if (s->state == BOARD_OVER || s->state == BOARD_FRESH)
 				return opened;
 			first = false;
 			continue;
@@ -277,6 +362,13 @@ enum board_event board_session_receive(
 		first = false;
 		if (frame.type == FRAME_RESET)
 			return board_closed(s);
+		if (s->state == BOARD_ASKED) {
+			event = board_response(s, &frame, now_ms);
+			if (event == BOARD_STOP || s->state == BOARD_OVER)
+				return event;
+			opened = event == BOARD_START ? event : opened;
+			continue;
+		}
 		if (s->state != BOARD_OPEN)
 			return board_violation(s, "no HELLO yet");
 		event = board_frame(s, &frame);
@@ -291,12 +383,17 @@ enum board_event board_session_tick(struct board_session *s, uint64_t now_ms)
 {
 	if (now_ms < board_session_deadline(s))
 		return BOARD_NOTHING;
-	board_session_end(s, RESET_LEASE, NULL);
+	if (s->state == BOARD_ASKED)
+		board_session_end(s, RESET_AUTH, "it got no answer to its question");
+	else
+		board_session_end(s, RESET_LEASE, NULL);
 	return BOARD_STOP;
 }
 
 uint64_t board_session_deadline(const struct board_session *s)
 {
+	if (s->state == BOARD_ASKED)
+		return s->heard_ms + AUTH_MS;
 	return s->state == BOARD_OPEN ? s->heard_ms + s->lease_ms : UINT64_MAX;
 }
 
@@ -345,22 +442,13 @@ static bool board_window_due(const struct board_session *s)
 
 bool board_session_pending(const struct board_session *s)
 {
-	return s->reply_due || s->pong_due || s->exit_due || s->reset_due || board_window_due(s);
+	return s->challenge_due || s->reply_due || s->pong_due || s->exit_due || s->reset_due ||
+	       board_window_due(s);
 }
 
 static void board_put_reply(struct board_session *s, struct transfer *t)
 {
-	struct hello_reply reply = {
-		.hello =
-			{
-				.major = LINK_MAJOR,
-				.minor = LINK_MINOR,
-				.max_transfer = s->config.max_transfer,
-				.nonce = s->nonce,
-				.lease_ms = s->lease_ms,
-			},
-		.window = s->config.window,
-	};
+	struct hello_reply reply = {.hello = board_own_hello(s), .window = s->config.window};
 
 	snprintf(reply.version, sizeof(reply.version), "%s", s->config.version);
 	link_put(&s->link, t, FRAME_HELLO_REPLY, hello_reply_put(link_payload(t), &reply));
@@ -386,6 +474,10 @@ void board_session_begin(struct board_session *s, struct transfer *t, uint8_t *b
 {
 	t->data = buffer;
 	t->len = 0;
+	if (s->challenge_due)
+		link_put(&s->link, t, FRAME_AUTH_CHALLENGE,
+			auth_challenge_put(link_payload(t), &s->challenge));
+	s->challenge_due = false;
 	if (s->reply_due)
 		board_put_reply(s, t);
 	if (board_window_due(s) || ((s->reset_due || s->exit_due) && s->consumed > s->announced)) {

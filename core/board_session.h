@@ -11,11 +11,27 @@
 
 #include <stdbool.h>
 
+/* Who may open a session. Neither function may wait. */
+struct board_gate {
+	/* A HELLO came. Returns 0: anybody may; 1: with a key, and *nonce is fresh randomness;
+	 * -EACCES: nobody may, for the reason and the text in *refusal. */
+	int (*ask)(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal);
+
+	/* Whether the key is a known one and the signature is its signature of the message. */
+	bool (*check)(void *context, const struct auth_response *response, const uint8_t *message,
+		size_t len);
+
+	void *context;
+	const char *serial; /* of the board, not copied */
+	uint8_t lane;
+};
+
 struct board_config {
 	uint32_t max_transfer; /* bytes, TRANSFER_MIN to TRANSFER_MAX: size of a receive buffer */
 	uint32_t max_send;   /* bytes, the same range: size of a buffer to send; 0: max_transfer */
 	uint32_t window;     /* bytes of input that a session may hold */
 	const char *version; /* of the program, not copied */
+	const struct board_gate *gate; /* not copied; NULL: anybody may */
 	bool borrow;	     /* input stays in the received transfer, see board_session_keep() */
 };
 
@@ -33,7 +49,8 @@ struct board_session;
 struct board_session *board_session_new(const struct board_config *config);
 void board_session_free(struct board_session *s);
 
-/* True from an accepted HELLO until EXIT or RESET has been sent or received. */
+/* True from an accepted HELLO, and key if one is asked for, until EXIT or RESET has been sent or
+ * received. */
 bool board_session_is_open(const struct board_session *s);
 
 /* True if the transfer starts with a HELLO: the only one to heed from before a link reset. */

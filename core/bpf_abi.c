@@ -45,6 +45,7 @@
 	{                                                         \
 		AT(batch.values), direction, BPF_ABI_VALUES, 0, 0 \
 	}
+#define READS	 .reads = true
 #define NEXT_ID	 .end = END(open_flags), .outs = {OUT(next_id)}
 #define FD_BY_ID .end = END(open_flags)
 #define RECORDS(member)                                                                          \
@@ -59,15 +60,15 @@
 static const struct bpf_abi_command commands[] = {
 	{BPF_MAP_CREATE, "MAP_CREATE", BPF_ABI_MAP, .end = END(map_extra),
 		.fds = {{AT(inner_map_fd), BPF_ABI_MAP, true}, {AT(btf_fd), BPF_ABI_BTF, true}}},
-	{BPF_MAP_LOOKUP_ELEM, "MAP_LOOKUP_ELEM", ELEMENT, .ptrs = {KEY_IN, VALUE_OUT}},
+	{BPF_MAP_LOOKUP_ELEM, "MAP_LOOKUP_ELEM", READS, ELEMENT, .ptrs = {KEY_IN, VALUE_OUT}},
 	{BPF_MAP_UPDATE_ELEM, "MAP_UPDATE_ELEM", ELEMENT, .ptrs = {KEY_IN, VALUE_IN}},
 	{BPF_MAP_DELETE_ELEM, "MAP_DELETE_ELEM", ELEMENT, .ptrs = {KEY_IN}},
-	{BPF_MAP_GET_NEXT_KEY, "MAP_GET_NEXT_KEY", ELEMENT,
+	{BPF_MAP_GET_NEXT_KEY, "MAP_GET_NEXT_KEY", READS, ELEMENT,
 		.ptrs = {KEY_IN, {AT(next_key), BPF_ABI_OUT, BPF_ABI_KEY, 0, 0}}},
 	{BPF_MAP_LOOKUP_AND_DELETE_ELEM, "MAP_LOOKUP_AND_DELETE_ELEM", ELEMENT,
 		.ptrs = {KEY_IN, VALUE_OUT}},
 	{BPF_MAP_FREEZE, "MAP_FREEZE", .end = END(map_fd), .fds = {MAP_FD}},
-	{BPF_MAP_LOOKUP_BATCH, "MAP_LOOKUP_BATCH", BATCH,
+	{BPF_MAP_LOOKUP_BATCH, "MAP_LOOKUP_BATCH", READS, BATCH,
 		.ptrs = {BATCH_TOKENS, BATCH_KEYS(BPF_ABI_OUT), BATCH_VALUES(BPF_ABI_OUT)}},
 	{BPF_MAP_LOOKUP_AND_DELETE_BATCH, "MAP_LOOKUP_AND_DELETE_BATCH", BATCH,
 		.ptrs = {BATCH_TOKENS, BATCH_KEYS(BPF_ABI_OUT), BATCH_VALUES(BPF_ABI_OUT)}},
@@ -97,14 +98,15 @@ static const struct bpf_abi_command commands[] = {
 			{AT(test.ctx_out), BPF_ABI_OUT, BPF_ABI_COUNT, AT(test.ctx_size_out), 1}},
 		.outs = {OUT(test.retval), OUT(test.data_size_out), OUT(test.duration),
 			OUT(test.ctx_size_out)}},
-	{BPF_PROG_GET_NEXT_ID, "PROG_GET_NEXT_ID", NEXT_ID},
-	{BPF_MAP_GET_NEXT_ID, "MAP_GET_NEXT_ID", NEXT_ID},
-	{BPF_BTF_GET_NEXT_ID, "BTF_GET_NEXT_ID", NEXT_ID},
-	{BPF_LINK_GET_NEXT_ID, "LINK_GET_NEXT_ID", NEXT_ID},
-	{BPF_PROG_GET_FD_BY_ID, "PROG_GET_FD_BY_ID", BPF_ABI_PROG, FD_BY_ID},
-	{BPF_MAP_GET_FD_BY_ID, "MAP_GET_FD_BY_ID", BPF_ABI_MAP, FD_BY_ID},
-	{BPF_BTF_GET_FD_BY_ID, "BTF_GET_FD_BY_ID", BPF_ABI_BTF, FD_BY_ID},
-	{BPF_LINK_GET_FD_BY_ID, "LINK_GET_FD_BY_ID", BPF_ABI_LINK, FD_BY_ID},
+	{BPF_PROG_GET_NEXT_ID, "PROG_GET_NEXT_ID", READS, NEXT_ID},
+	{BPF_MAP_GET_NEXT_ID, "MAP_GET_NEXT_ID", READS, NEXT_ID},
+	{BPF_BTF_GET_NEXT_ID, "BTF_GET_NEXT_ID", READS, NEXT_ID},
+	{BPF_LINK_GET_NEXT_ID, "LINK_GET_NEXT_ID", READS, NEXT_ID},
+	{BPF_PROG_GET_FD_BY_ID, "PROG_GET_FD_BY_ID", BPF_ABI_PROG, READS, FD_BY_ID},
+	{BPF_MAP_GET_FD_BY_ID, "MAP_GET_FD_BY_ID", BPF_ABI_MAP, READS, FD_BY_ID,
+		.open_flags = 1 + AT(open_flags)},
+	{BPF_BTF_GET_FD_BY_ID, "BTF_GET_FD_BY_ID", BPF_ABI_BTF, READS, FD_BY_ID},
+	{BPF_LINK_GET_FD_BY_ID, "LINK_GET_FD_BY_ID", BPF_ABI_LINK, READS, FD_BY_ID},
 	{BPF_RAW_TRACEPOINT_OPEN, "RAW_TRACEPOINT_OPEN", BPF_ABI_LINK,
 		.end = END(raw_tracepoint.prog_fd),
 		.fds = {{AT(raw_tracepoint.prog_fd), BPF_ABI_PROG, false}},
@@ -123,7 +125,7 @@ static const struct bpf_abi_command commands[] = {
 	{BPF_PROG_BIND_MAP, "PROG_BIND_MAP", .end = END(prog_bind_map.flags),
 		.fds = {{AT(prog_bind_map.prog_fd), BPF_ABI_PROG, false},
 			{AT(prog_bind_map.map_fd), BPF_ABI_MAP, false}}},
-	{BPF_TASK_FD_QUERY, "TASK_FD_QUERY", .end = END(task_fd_query.probe_addr),
+	{BPF_TASK_FD_QUERY, "TASK_FD_QUERY", READS, .end = END(task_fd_query.probe_addr),
 		.ptrs = {{AT(task_fd_query.buf), BPF_ABI_OUT, BPF_ABI_COUNT,
 			AT(task_fd_query.buf_len), 1}},
 		.outs = {OUT(task_fd_query.buf_len), OUT(task_fd_query.prog_id),
@@ -133,7 +135,8 @@ static const struct bpf_abi_command commands[] = {
 		.fds = {{AT(bpf_fd), BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_LINK, false}},
 		.ptrs = {{AT(pathname), BPF_ABI_IN, BPF_ABI_STRING, 0, 0}}},
 	/* What it returns depends on the file: the board says which class it is. */
-	{BPF_OBJ_GET, "OBJ_GET", BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_LINK, .end = END(file_flags),
+	{BPF_OBJ_GET, "OBJ_GET", BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_LINK, READS,
+		.open_flags = 1 + AT(file_flags), .end = END(file_flags),
 		.ptrs = {{AT(pathname), BPF_ABI_IN, BPF_ABI_STRING, 0, 0}}},
 };
 

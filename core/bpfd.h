@@ -31,6 +31,7 @@ struct bpfd_config {
 	struct paths paths;
 	struct limits limits;
 	const volatile sig_atomic_t *stop; /* set by a signal handler: end */
+	bool read_only; /* commands and operations that are not marked as reading are refused */
 };
 
 struct event_list;

@@ -49,7 +49,7 @@ void cmd_version(struct bpfd *bpfd, struct args *args)
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (feature_there(&bpfd->config.paths, &features[i]))
 			reply_printf(bpfd->reply, " %s", features[i].word);
-	reply_text(bpfd->reply, " rpc\n");
+	reply_printf(bpfd->reply, " rpc%s\n", bpfd->config.read_only ? " read_only" : "");
 }
 
 void cmd_rpc(struct bpfd *bpfd, struct args *args)

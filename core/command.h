@@ -19,6 +19,7 @@ struct command {
 	unsigned int min, max; /* number of fields behind the name */
 	const char *help;
 	command_handler *handler;
+	bool reads; /* it changes nothing: a session that is read-only may use it */
 };
 
 /* Finds a command. Returns NULL if there is none. */

@@ -10,8 +10,10 @@
 #define WINDOW_SIZE	 8
 #define EXIT_SIZE	 18
 #define RESET_SIZE	 10 /* and the text */
+#define CHALLENGE_SIZE	 58 /* and the serial number */
 
 _Static_assert(HELLO_REPLY_SIZE + LINK_TEXT_MAX <= FRAME_PAYLOAD_MAX, "a reply fits");
+_Static_assert(CHALLENGE_SIZE + LINK_SERIAL_MAX <= FRAME_PAYLOAD_MAX, "a challenge fits");
 _Static_assert(TRANSFER_MAX - FRAME_HEADER - 1 <= UINT16_MAX, "a length fits into u16");
 _Static_assert(FRAME_HEADER % TRANSFER_QUANTUM != 0, "one empty PAD ends a transfer short");
 
@@ -43,6 +45,7 @@ const char *reset_reason_text(unsigned int reason)
 		[RESET_START] = "the board cannot start bpfd",
 		[RESET_NO_SESSION] = "no session is open on the board",
 		[RESET_HOST] = "the host closed the session",
+		[RESET_AUTH] = "the board wants a key that it knows",
 	};
 
 	return reason && reason < sizeof(texts) / sizeof(texts[0]) ? texts[reason]
@@ -122,21 +125,21 @@ int hello_get(const struct frame *frame, struct hello *hello)
 	return 0;
 }
 
-static size_t put_text(uint8_t *at, const char *text)
+static size_t put_text(uint8_t *at, const char *text, size_t max)
 {
-	size_t len = strnlen(text, LINK_TEXT_MAX);
+	size_t len = strnlen(text, max);
 
 	memcpy(at, text, len);
 	return len;
 }
 
 /* Text of the other end goes to a terminal: control characters become '?'. */
-static void get_text(const struct frame *frame, size_t from, char *text)
+static void get_text(const struct frame *frame, size_t from, char *text, size_t max)
 {
 	size_t len = frame->len - from;
 
-	if (len > LINK_TEXT_MAX)
-		len = LINK_TEXT_MAX;
+	if (len > max)
+		len = max;
 	for (size_t i = 0; i < len; i++) {
 		uint8_t c = frame->payload[from + i];
 
@@ -150,7 +153,7 @@ size_t hello_reply_put(uint8_t *at, const struct hello_reply *reply)
 	hello_put(at, &reply->hello);
 	put_le(at + 24, reply->window, 4);
 	put_le(at + 28, reply->status, 2);
-	return HELLO_REPLY_SIZE + put_text(at + HELLO_REPLY_SIZE, reply->version);
+	return HELLO_REPLY_SIZE + put_text(at + HELLO_REPLY_SIZE, reply->version, LINK_TEXT_MAX);
 }
 
 int hello_reply_get(const struct frame *frame, struct hello_reply *reply)
@@ -159,7 +162,7 @@ int hello_reply_get(const struct frame *frame, struct hello_reply *reply)
 		return -EBADMSG;
 	reply->window = (uint32_t)get_le(frame->payload + 24, 4);
 	reply->status = (uint16_t)get_le(frame->payload + 28, 2);
-	get_text(frame, HELLO_REPLY_SIZE, reply->version);
+	get_text(frame, HELLO_REPLY_SIZE, reply->version, LINK_TEXT_MAX);
 	return 0;
 }
 
@@ -201,7 +204,7 @@ size_t reset_put(uint8_t *at, const struct reset_info *info)
 {
 	put_le(at, info->reason, 2);
 	put_le(at + 2, info->nonce, 8);
-	return RESET_SIZE + put_text(at + RESET_SIZE, info->text);
+	return RESET_SIZE + put_text(at + RESET_SIZE, info->text, LINK_TEXT_MAX);
 }
 
 int reset_get(const struct frame *frame, struct reset_info *info)
@@ -210,6 +213,61 @@ int reset_get(const struct frame *frame, struct reset_info *info)
 		return -EBADMSG;
 	info->reason = (uint16_t)get_le(frame->payload, 2);
 	info->nonce = get_le(frame->payload + 2, 8);
-	get_text(frame, RESET_SIZE, info->text);
+	get_text(frame, RESET_SIZE, info->text, LINK_TEXT_MAX);
 	return 0;
+}
+
+size_t auth_challenge_put(uint8_t *at, const struct auth_challenge *challenge)
+{
+	hello_put(at, &challenge->hello);
+	memcpy(at + HELLO_SIZE, challenge->nonce, AUTH_NONCE_SIZE);
+	at[56] = challenge->tries;
+	at[57] = challenge->lane;
+	return CHALLENGE_SIZE + put_text(at + CHALLENGE_SIZE, challenge->serial, LINK_SERIAL_MAX);
+}
+
+/* A longer one would be cut, and what is signed would not be what came. */
+int auth_challenge_get(const struct frame *frame, struct auth_challenge *challenge)
+{
+	if (frame->len < CHALLENGE_SIZE || frame->len > CHALLENGE_SIZE + LINK_SERIAL_MAX ||
+		hello_get(frame, &challenge->hello) < 0)
+		return -EBADMSG;
+	memcpy(challenge->nonce, frame->payload + HELLO_SIZE, AUTH_NONCE_SIZE);
+	challenge->tries = frame->payload[56];
+	challenge->lane = frame->payload[57];
+	get_text(frame, CHALLENGE_SIZE, challenge->serial, LINK_SERIAL_MAX);
+	return 0;
+}
+
+size_t auth_response_put(uint8_t *at, const struct auth_response *response)
+{
+	memcpy(at, response->key, AUTH_KEY_SIZE);
+	memcpy(at + AUTH_KEY_SIZE, response->signature, AUTH_SIGNATURE_SIZE);
+	return AUTH_KEY_SIZE + AUTH_SIGNATURE_SIZE;
+}
+
+int auth_response_get(const struct frame *frame, struct auth_response *response)
+{
+	if (frame->len != AUTH_KEY_SIZE + AUTH_SIGNATURE_SIZE)
+		return -EBADMSG;
+	memcpy(response->key, frame->payload, AUTH_KEY_SIZE);
+	memcpy(response->signature, frame->payload + AUTH_KEY_SIZE, AUTH_SIGNATURE_SIZE);
+	return 0;
+}
+
+size_t auth_message(uint8_t at[AUTH_MESSAGE_MAX], const struct hello *hello,
+	const struct auth_challenge *challenge, const uint8_t key[AUTH_KEY_SIZE])
+{
+	static const char purpose[] = "bpfd-usb host to board 1";
+	size_t n = sizeof(purpose) - 1;
+
+	_Static_assert(sizeof(purpose) - 1 + HELLO_SIZE + AUTH_KEY_SIZE + CHALLENGE_SIZE +
+				       LINK_SERIAL_MAX ==
+			       AUTH_MESSAGE_MAX,
+		"the longest message fits");
+	memcpy(at, purpose, n);
+	n += hello_put(at + n, hello);
+	memcpy(at + n, key, AUTH_KEY_SIZE);
+	n += AUTH_KEY_SIZE;
+	return n + auth_challenge_put(at + n, challenge);
 }

@@ -13,7 +13,9 @@
 #define FRAME_HEADER 8 /* bytes: u8 type, u8 channel, u16 payload length, u32 seq */
 
 #define LINK_MAJOR 1
-#define LINK_MINOR 0
+#define LINK_MINOR 1
+
+#define LINK_MINOR_AUTH 1 /* the first one with AUTH_CHALLENGE and AUTH_RESPONSE */
 
 /* A transfer may not be a multiple of this, so that it always ends with a short packet: 64 divides
  * the bulk packet size of every speed (64, 512, 1024). */
@@ -24,6 +26,11 @@
 #define TRANSFER_MAX 65536
 
 #define LINK_TEXT_MAX 255 /* bytes of a version or of a RESET's text */
+
+#define LINK_SERIAL_MAX	    126 /* characters of a board's serial number */
+#define AUTH_NONCE_SIZE	    32
+#define AUTH_KEY_SIZE	    32 /* of Ed25519 */
+#define AUTH_SIGNATURE_SIZE 64
 
 enum frame_type {
 	FRAME_HELLO = 1,
@@ -37,7 +44,7 @@ enum frame_type {
 	FRAME_PING,
 	FRAME_PONG,
 	FRAME_PAD,
-	FRAME_AUTH_CHALLENGE, /* 12 and 13 are reserved */
+	FRAME_AUTH_CHALLENGE,
 	FRAME_AUTH_RESPONSE,
 };
 
@@ -50,6 +57,7 @@ enum reset_reason {
 	RESET_START,	    /* the board cannot start bpfd */
 	RESET_NO_SESSION,   /* a frame came, but no session is open */
 	RESET_HOST,	    /* the host closes the session */
+	RESET_AUTH,	    /* the host has shown no key that the board knows */
 };
 
 struct frame {
@@ -74,6 +82,21 @@ struct hello_reply {
 	uint32_t window; /* bytes of DATA that may be unconsumed */
 	uint16_t status; /* 0; other values are reserved */
 	char version[LINK_TEXT_MAX + 1];
+};
+
+/* The board asks for a key. `hello` is as in HELLO_REPLY. */
+struct auth_challenge {
+	struct hello hello;
+	uint8_t nonce[AUTH_NONCE_SIZE]; /* the board's */
+	uint8_t tries; /* responses that it will still look at, this one included */
+	uint8_t lane;
+	char serial[LINK_SERIAL_MAX + 1];
+};
+
+/* An Ed25519 key and its signature of auth_message(). */
+struct auth_response {
+	uint8_t key[AUTH_KEY_SIZE];
+	uint8_t signature[AUTH_SIGNATURE_SIZE];
 };
 
 struct exit_info {
@@ -134,5 +157,16 @@ size_t exit_put(uint8_t *at, const struct exit_info *info);
 int exit_get(const struct frame *frame, struct exit_info *info);
 size_t reset_put(uint8_t *at, const struct reset_info *info);
 int reset_get(const struct frame *frame, struct reset_info *info);
+size_t auth_challenge_put(uint8_t *at, const struct auth_challenge *challenge);
+int auth_challenge_get(const struct frame *frame, struct auth_challenge *challenge);
+size_t auth_response_put(uint8_t *at, const struct auth_response *response);
+int auth_response_get(const struct frame *frame, struct auth_response *response);
+
+/* What a key signs, so that its signature is good for this session alone: a text that says what it
+ * is for, the host's HELLO as the board got it, the key, and the board's challenge. Writes it and
+ * returns its length; specified in PROTOCOL.md. */
+#define AUTH_MESSAGE_MAX (24 + 24 + AUTH_KEY_SIZE + 58 + LINK_SERIAL_MAX)
+size_t auth_message(uint8_t at[AUTH_MESSAGE_MAX], const struct hello *hello,
+	const struct auth_challenge *challenge, const uint8_t key[AUTH_KEY_SIZE]);
 
 #endif

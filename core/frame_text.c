@@ -128,6 +128,41 @@ static int describe_reset(struct text *t, const struct frame *frame)
 	return 0;
 }
 
+static void text_add_hex(struct text *t, const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		text_add(t, "%02x", bytes[i]);
+}
+
+static int describe_challenge(struct text *t, const struct frame *frame)
+{
+	struct auth_challenge challenge;
+	int err = auth_challenge_get(frame, &challenge);
+
+	if (err < 0)
+		return err;
+	text_add_hello(t, &challenge.hello);
+	text_add(t, ", board's nonce ");
+	text_add_hex(t, challenge.nonce, sizeof(challenge.nonce));
+	text_add(t, ", tries %u, lane %u, serial ", challenge.tries, challenge.lane);
+	text_add_quoted(t, (const uint8_t *)challenge.serial, strlen(challenge.serial));
+	return 0;
+}
+
+static int describe_response(struct text *t, const struct frame *frame)
+{
+	struct auth_response response;
+	int err = auth_response_get(frame, &response);
+
+	if (err < 0)
+		return err;
+	text_add(t, "key ");
+	text_add_hex(t, response.key, sizeof(response.key));
+	text_add(t, ", signature ");
+	text_add_hex(t, response.signature, sizeof(response.signature));
+	return 0;
+}
+
 static const struct frame_kind {
 	const char *name;
 	int (*describe)(struct text *t, const struct frame *frame);
@@ -144,8 +179,8 @@ static const struct frame_kind {
 	[FRAME_PING] = {"PING", describe_bytes},
 	[FRAME_PONG] = {"PONG", describe_bytes},
 	[FRAME_PAD] = {"PAD", describe_bytes},
-	[FRAME_AUTH_CHALLENGE] = {"AUTH_CHALLENGE", describe_bytes},
-	[FRAME_AUTH_RESPONSE] = {"AUTH_RESPONSE", describe_bytes},
+	[FRAME_AUTH_CHALLENGE] = {"AUTH_CHALLENGE", describe_challenge},
+	[FRAME_AUTH_RESPONSE] = {"AUTH_RESPONSE", describe_response},
 };
 
 static const struct frame_kind *frame_kind(unsigned int type)

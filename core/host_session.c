@@ -13,6 +13,7 @@
 enum host_state {
 	HOST_CLOSED,
 	HOST_HELLO, /* HELLO sent or pending; what comes in is discarded until the nonce returns */
+	HOST_KEY,   /* the board wants a key */
 	HOST_OPEN,
 	HOST_OVER,
 };
@@ -23,12 +24,15 @@ struct host_session {
 	enum host_state state;
 	uint64_t nonce;
 	struct hello_reply reply;
+	struct auth_challenge challenge;
+	struct auth_response response;
 	uint64_t opened_ms, heard_ms, pinged_ms;
 	uint32_t hello_ms; /* how long the answer to HELLO may take */
 	uint32_t lease_ms, ping_ms;
 	bool blocked;
 	struct host_counts counts;
-	bool hello_due, ping_due, eof_due, reset_due, eof_sent;
+	bool answered; /* the last AUTH_CHALLENGE */
+	bool hello_due, response_due, ping_due, eof_due, reset_due, eof_sent;
 };
 
 struct host_session *host_session_new(const struct host_config *config)
@@ -49,6 +53,8 @@ void host_session_open(struct host_session *s, uint64_t nonce, uint64_t now_ms)
 {
 	link_open(&s->link, s->config.max_transfer, TRANSFER_MIN);
 	memset(&s->reply, 0, sizeof(s->reply));
+	memset(&s->challenge, 0, sizeof(s->challenge));
+	memset(&s->response, 0, sizeof(s->response));
 	memset(&s->counts, 0, sizeof(s->counts));
 	s->nonce = nonce;
 	if (s->state != HOST_HELLO)
@@ -58,7 +64,8 @@ void host_session_open(struct host_session *s, uint64_t nonce, uint64_t now_ms)
 	s->state = HOST_HELLO;
 	s->opened_ms = now_ms;
 	s->hello_due = true;
-	s->ping_due = s->eof_due = s->reset_due = s->eof_sent = false;
+	s->answered = s->response_due = s->ping_due = s->eof_due = s->reset_due = s->eof_sent =
+		false;
 }
 
 bool host_session_is_open(const struct host_session *s)
@@ -69,6 +76,40 @@ bool host_session_is_open(const struct host_session *s)
 const struct hello_reply *host_session_reply(const struct host_session *s)
 {
 	return &s->reply;
+}
+
+static struct hello host_hello(const struct host_session *s)
+{
+	return (struct hello){
+		.major = LINK_MAJOR,
+		.minor = LINK_MINOR,
+		.max_transfer = s->config.max_transfer,
+		.nonce = s->nonce,
+		.lease_ms = s->config.lease_ms,
+	};
+}
+
+const struct auth_challenge *host_session_challenge(const struct host_session *s)
+{
+	return &s->challenge;
+}
+
+size_t host_session_message(const struct host_session *s, const uint8_t key[AUTH_KEY_SIZE],
+	uint8_t message[AUTH_MESSAGE_MAX])
+{
+	struct hello hello = host_hello(s);
+
+	return auth_message(message, &hello, &s->challenge, key);
+}
+
+void host_session_answer(
+	struct host_session *s, const struct auth_response *response, uint64_t now_ms)
+{
+	if (s->state != HOST_KEY || s->answered)
+		return;
+	s->response = *response;
+	s->response_due = s->answered = true;
+	s->heard_ms = now_ms; /* the board could not speak before */
 }
 
 void host_session_heard(struct host_session *s, uint64_t now_ms)
@@ -87,19 +128,30 @@ static enum host_event_type host_broken(
 	return HOST_BROKEN;
 }
 
+static enum host_event_type host_reset(
+	struct host_session *s, const struct frame *frame, struct host_event *event)
+{
+	if (reset_get(frame, &event->reset) < 0)
+		return host_broken(s, event, "malformed RESET");
+	s->state = HOST_OVER;
+	return HOST_RESET;
+}
+
 static enum host_event_type host_reply(
 	struct host_session *s, const struct frame *frame, struct host_event *event)
 {
 	const struct hello *hello = &s->reply.hello;
+	bool asked = s->state == HOST_KEY; /* its number was looked at */
 
 	if (hello_reply_get(frame, &s->reply) < 0 || hello->nonce != s->nonce)
-		return HOST_NONE; /* of an older session */
-	if (frame->seq != 0 || hello->major != LINK_MAJOR || hello->max_transfer < TRANSFER_MIN ||
-		s->reply.window == 0 || s->reply.status != 0)
+		return asked ? host_broken(s, event, "malformed HELLO_REPLY")
+			     : HOST_NONE; /* of an older session */
+	if ((!asked && frame->seq != 0) || hello->major != LINK_MAJOR ||
+		hello->max_transfer < TRANSFER_MIN || s->reply.window == 0 || s->reply.status != 0)
 		return host_broken(s, event, "malformed HELLO_REPLY");
-	link_open(&s->link, s->config.max_transfer, hello->max_transfer);
-	s->link.tx_seq = 1; /* HELLO was 0, and so was the reply */
-	s->link.rx_seq = 1;
+	if (!asked)
+		s->link.tx_seq = s->link.rx_seq = 1; /* HELLO was 0, and so was the reply */
+	link_limit(&s->link, s->config.max_transfer, hello->max_transfer);
 	s->lease_ms = hello->lease_ms >= LEASE_MS_MIN ? hello->lease_ms : LEASE_MS_MIN;
 	s->ping_ms = s->config.ping_ms ? s->config.ping_ms : s->lease_ms / 5;
 	if (!s->config.ping_ms && s->ping_ms > PING_MS)
@@ -107,6 +159,47 @@ static enum host_event_type host_reply(
 	s->pinged_ms = s->heard_ms;
 	s->state = HOST_OPEN;
 	return HOST_OPENED;
+}
+
+/* The board asks, for the first time in place of HELLO_REPLY. */
+static enum host_event_type host_asked(
+	struct host_session *s, const struct frame *frame, struct host_event *event)
+{
+	const struct hello *hello = &s->challenge.hello;
+	bool again = s->state == HOST_KEY;
+
+	if (auth_challenge_get(frame, &s->challenge) < 0 || hello->nonce != s->nonce)
+		return again ? host_broken(s, event, "malformed AUTH_CHALLENGE")
+			     : HOST_NONE; /* of an older session */
+	if ((!again && frame->seq != 0) || hello->major != LINK_MAJOR ||
+		hello->max_transfer < TRANSFER_MIN || s->challenge.tries == 0)
+		return host_broken(s, event, "malformed AUTH_CHALLENGE");
+	if (!again)
+		s->link.tx_seq = s->link.rx_seq = 1;
+	s->reply.hello = *hello;
+	s->lease_ms = hello->lease_ms >= LEASE_MS_MIN ? hello->lease_ms : LEASE_MS_MIN;
+	s->answered = false;
+	s->state = HOST_KEY;
+	return HOST_ASKED;
+}
+
+/* One frame of a board that has asked for a key. */
+static enum host_event_type host_key_frame(
+	struct host_session *s, const struct frame *frame, struct host_event *event)
+{
+	if (frame->type == FRAME_RESET)
+		return host_reset(s, frame, event);
+	if (link_receive(&s->link, frame) < 0)
+		return host_broken(s, event, "gap in the frame numbers");
+	if (frame->type == FRAME_PAD && frame->len == 0)
+		return HOST_NONE;
+	if (!s->answered || s->response_due)
+		return host_broken(s, event, "frame out of place, a key was asked for");
+	if (frame->type == FRAME_AUTH_CHALLENGE)
+		return host_asked(s, frame, event);
+	if (frame->type == FRAME_HELLO_REPLY)
+		return host_reply(s, frame, event);
+	return host_broken(s, event, "frame out of place, a key was asked for");
 }
 
 /* Before the reply: everything but the answer to our own HELLO belongs to somebody else. */
@@ -119,6 +212,11 @@ static enum host_event_type host_await(struct host_session *s, const uint8_t *tr
 	while (frame_next(transfer, len, offset, &frame) == 1) {
 		if (frame.type == FRAME_HELLO_REPLY) {
 			type = host_reply(s, &frame, event);
+			if (type != HOST_NONE)
+				return type;
+		}
+		if (frame.type == FRAME_AUTH_CHALLENGE) {
+			type = host_asked(s, &frame, event);
 			if (type != HOST_NONE)
 				return type;
 		}
@@ -160,12 +258,8 @@ static enum host_event_type host_exit(
 static enum host_event_type host_frame(
 	struct host_session *s, const struct frame *frame, struct host_event *event)
 {
-	if (frame->type == FRAME_RESET) {
-		if (reset_get(frame, &event->reset) < 0)
-			return host_broken(s, event, "malformed RESET");
-		s->state = HOST_OVER;
-		return HOST_RESET;
-	}
+	if (frame->type == FRAME_RESET)
+		return host_reset(s, frame, event);
 	if (link_receive(&s->link, frame) < 0)
 		return host_broken(s, event, "gap in the frame numbers");
 	if (frame->len > 0 && frame_is_empty_type(frame->type))
@@ -199,18 +293,20 @@ enum host_event_type host_session_next(struct host_session *s, const uint8_t *tr
 	size_t *offset, struct host_event *event)
 {
 	enum host_event_type type = HOST_NONE;
-	bool whole = s->state != HOST_OPEN || *offset > 0 || frame_all_whole(transfer, len);
+	bool open = s->state == HOST_OPEN || s->state == HOST_KEY;
+	bool whole = !open || *offset > 0 || frame_all_whole(transfer, len);
 	struct frame frame;
 	int n = whole ? 0 : -EBADMSG;
 
 	memset(event, 0, sizeof(*event));
 	if (s->state == HOST_HELLO)
 		type = host_await(s, transfer, len, offset, event);
-	while (whole && type == HOST_NONE && s->state == HOST_OPEN) {
+	while (whole && type == HOST_NONE && (s->state == HOST_OPEN || s->state == HOST_KEY)) {
 		n = frame_next(transfer, len, offset, &frame);
 		if (n <= 0)
 			break;
-		type = host_frame(s, &frame, event);
+		type = s->state == HOST_OPEN ? host_frame(s, &frame, event)
+					     : host_key_frame(s, &frame, event);
 	}
 	if (n < 0)
 		type = host_broken(s, event, "malformed frame");
@@ -229,13 +325,13 @@ enum host_tick host_session_tick(struct host_session *s, uint64_t now_ms)
 {
 	if (s->state == HOST_HELLO && now_ms - s->opened_ms >= s->hello_ms)
 		return HOST_TICK_RETRY;
-	if (s->state != HOST_OPEN)
+	if (s->state != HOST_OPEN && !(s->state == HOST_KEY && s->answered))
 		return HOST_TICK_NOTHING;
 	if (!s->blocked && now_ms - s->heard_ms >= s->lease_ms) {
 		s->state = HOST_OVER;
 		return HOST_TICK_DEAD;
 	}
-	if (now_ms - s->pinged_ms >= s->ping_ms)
+	if (s->state == HOST_OPEN && now_ms - s->pinged_ms >= s->ping_ms)
 		host_session_ping(s, now_ms);
 	return HOST_TICK_NOTHING;
 }
@@ -254,6 +350,8 @@ uint64_t host_session_deadline(const struct host_session *s)
 
 	if (s->state == HOST_HELLO)
 		return s->opened_ms + s->hello_ms;
+	if (s->state == HOST_KEY)
+		return s->answered ? dead : UINT64_MAX;
 	if (s->state != HOST_OPEN)
 		return UINT64_MAX;
 	return s->blocked || ping < dead ? ping : dead;
@@ -267,25 +365,19 @@ void host_session_eof(struct host_session *s)
 
 void host_session_close(struct host_session *s)
 {
-	s->reset_due = s->state == HOST_OPEN || s->state == HOST_HELLO;
-	s->hello_due = s->ping_due = s->eof_due = false;
+	s->reset_due = s->state == HOST_OPEN || s->state == HOST_HELLO || s->state == HOST_KEY;
+	s->hello_due = s->response_due = s->ping_due = s->eof_due = false;
 	s->state = HOST_OVER;
 }
 
 bool host_session_pending(const struct host_session *s)
 {
-	return s->hello_due || s->ping_due || s->eof_due || s->reset_due;
+	return s->hello_due || s->response_due || s->ping_due || s->eof_due || s->reset_due;
 }
 
 static void host_put_hello(struct host_session *s, struct transfer *t)
 {
-	struct hello hello = {
-		.major = LINK_MAJOR,
-		.minor = LINK_MINOR,
-		.max_transfer = s->config.max_transfer,
-		.nonce = s->nonce,
-		.lease_ms = s->config.lease_ms,
-	};
+	struct hello hello = host_hello(s);
 
 	link_put(&s->link, t, FRAME_HELLO, hello_put(link_payload(t), &hello));
 	s->hello_due = false;
@@ -299,6 +391,11 @@ void host_session_begin(struct host_session *s, struct transfer *t, uint8_t *buf
 	t->len = 0;
 	if (s->hello_due)
 		host_put_hello(s, t);
+	if (s->response_due) {
+		link_put(&s->link, t, FRAME_AUTH_RESPONSE,
+			auth_response_put(link_payload(t), &s->response));
+		s->response_due = false;
+	}
 	if (s->ping_due) {
 		link_put(&s->link, t, FRAME_PING, 0);
 		s->ping_due = false;

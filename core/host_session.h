@@ -20,6 +20,7 @@ struct host_config {
 enum host_event_type {
 	HOST_NONE,   /* the transfer holds nothing more */
 	HOST_OPENED, /* the board answered HELLO: see host_session_reply */
+	HOST_ASKED,  /* the board asks for a key, or for another one: see host_session_answer */
 	HOST_OUTPUT, /* stdout of the board's process: data, len */
 	HOST_NOTE,   /* its stderr: data, len */
 	HOST_EXIT,   /* the process ended: exit; the session is over */
@@ -61,6 +62,16 @@ void host_session_free(struct host_session *s);
 void host_session_open(struct host_session *s, uint64_t nonce, uint64_t now_ms);
 
 bool host_session_is_open(const struct host_session *s);
+
+/* What the board asks, and the message that a key has to sign for it; valid from HOST_ASKED on.
+ * host_session_message writes it and returns its length. */
+const struct auth_challenge *host_session_challenge(const struct host_session *s);
+size_t host_session_message(const struct host_session *s, const uint8_t key[AUTH_KEY_SIZE],
+	uint8_t message[AUTH_MESSAGE_MAX]);
+
+/* Answers HOST_ASKED: the response becomes pending. */
+void host_session_answer(
+	struct host_session *s, const struct auth_response *response, uint64_t now_ms);
 
 /* What the board answered; valid from HOST_OPENED on. */
 const struct hello_reply *host_session_reply(const struct host_session *s);

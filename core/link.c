@@ -4,11 +4,16 @@
 
 #include <errno.h>
 
+void link_limit(struct link *link, size_t own_max, size_t peer_max)
+{
+	link->tx_limit = own_max < peer_max ? own_max : peer_max;
+}
+
 void link_open(struct link *link, size_t own_max, size_t peer_max)
 {
 	link->tx_seq = 0;
 	link->rx_seq = 0;
-	link->tx_limit = own_max < peer_max ? own_max : peer_max;
+	link_limit(link, own_max, peer_max);
 }
 
 size_t link_room(const struct link *link, const struct transfer *t)

@@ -14,6 +14,8 @@
 #define LEASE_MS_MIN 1000
 #define LEASE_MS_MAX 600000
 #define PING_MS	     3000	  /* five pings a lease: one lost or late ping ends nothing */
+#define AUTH_MS	     60000	  /* for an answer to AUTH_CHALLENGE: people may have to agree */
+#define AUTH_TRIES   6		  /* keys that a host may show in one session */
 #define WINDOW_SIZE  (256 * 1024) /* bytes; four times what a 100 MB/s link has under way */
 
 /* One direction of a session counts its frames from 0; the other end checks that none is lost. */
@@ -31,6 +33,9 @@ struct transfer {
 /* Starts a session: both counts are 0. peer_max is the receive buffer that the other end named,
  * own_max the size of the buffers that transfers are built in. */
 void link_open(struct link *link, size_t own_max, size_t peer_max);
+
+/* Sets the sizes of a session that goes on. */
+void link_limit(struct link *link, size_t own_max, size_t peer_max);
 
 /* Bytes of payload that one more frame may carry, the PAD that may be needed kept free. */
 size_t link_room(const struct link *link, const struct transfer *t);

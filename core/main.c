@@ -39,12 +39,15 @@ enum {
 	OPT_MAX_RING_PAGES,
 	OPT_MAX_HEAP,
 	OPT_PROFILE,
-	OPT_COMMANDS
+	OPT_COMMANDS,
+	OPT_READ_ONLY
 };
 
 static const struct option_spec options[] = {
 	{OPT_COMMANDS, "commands", NULL, "print the commands and what they do"},
 	{OPT_PROFILE, "profile", "NAME", "rights that are kept: trace (default) or minimal"},
+	{OPT_READ_ONLY, "read-only", NULL,
+		"refuse what loads, attaches, makes or changes anything"},
 	{OPT_PROC, "proc", "DIR", "where procfs is (/proc)"},
 	{OPT_SYSFS, "sysfs", "DIR", "where sysfs is (/sys)"},
 	{OPT_TRACEFS, "tracefs", "DIR", "where tracefs is (/sys/kernel/tracing)"},
@@ -123,6 +126,9 @@ static int take_option(int id, struct bpfd_config *config)
 	struct limits *limits = &config->limits;
 
 	switch (id) {
+	case OPT_READ_ONLY:
+		config->read_only = true;
+		return 0;
 	case OPT_PROC:
 		return path_option(&config->paths.proc);
 	case OPT_SYSFS:

@@ -114,6 +114,23 @@ static int check_tail(const struct call *call)
 	return 0;
 }
 
+/* A session that is read-only gets what it opens so from the kernel as well. */
+static int check_policy(struct call *call)
+{
+	size_t flags = call->command->open_flags;
+
+	if (!call->rpc->bpfd->config.read_only)
+		return 0;
+	if (!call->command->reads)
+		return -EPERM;
+	if (!flags)
+		return 0;
+	if (flags - 1 + sizeof(uint32_t) > call->attr_size)
+		return -EPERM;
+	set32(call, flags - 1, BPF_F_RDONLY);
+	return 0;
+}
+
 static int find_map(struct call *call)
 {
 	const struct handle *handle;
@@ -386,6 +403,8 @@ int rpc_bpf(struct rpc *rpc, struct rpc_in *in)
 	err = read_call(&call, in);
 	if (!err)
 		err = check_tail(&call);
+	if (!err)
+		err = check_policy(&call);
 	if (!err)
 		err = find_map(&call);
 	if (!err)

@@ -86,6 +86,8 @@ int rpc_file_access(struct rpc *rpc, struct rpc_in *in)
 		return -EBADMSG;
 	if (mode & ~(uint32_t)(R_OK | W_OK | X_OK))
 		return -EINVAL;
+	if (rpc->bpfd->config.read_only && (mode & W_OK))
+		return -EPERM;
 	err = tree_access(paths_of(rpc), path, (int)mode);
 	if (!err)
 		rpc_put_u32(&rpc->out, 0);

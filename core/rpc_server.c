@@ -36,25 +36,26 @@ static rpc_handler rpc_hello, rpc_close;
 static const struct {
 	rpc_handler *handler;
 	bool silent; /* gets no reply */
+	bool reads;  /* it changes nothing, or looks itself: for sessions that are read-only */
 } operations[] = {
-	[RPC_HELLO] = {rpc_hello, false},
-	[RPC_BPF] = {rpc_bpf, false},
-	[RPC_INFO] = {rpc_info, false},
-	[RPC_CLOSE] = {rpc_close, true},
-	[RPC_MAP_WALK] = {rpc_map_walk, false},
-	[RPC_MAP_SYNC] = {rpc_map_sync, false},
-	[RPC_PERF_OPEN] = {rpc_perf_open, false},
-	[RPC_PERF_IOCTL] = {rpc_perf_ioctl, false},
-	[RPC_RING_OPEN] = {rpc_ring_open, false},
-	[RPC_RING_CREDIT] = {rpc_ring_credit, true},
-	[RPC_FILE_STAT] = {rpc_file_stat, false},
-	[RPC_FILE_ACCESS] = {rpc_file_access, false},
-	[RPC_FILE_LINK] = {rpc_file_link, false},
-	[RPC_FILE_READ] = {rpc_file_read, false},
-	[RPC_FILE_LIST] = {rpc_file_list, false},
-	[RPC_FILE_WRITE] = {rpc_file_write, false},
-	[RPC_FILE_FOLLOW] = {rpc_file_follow, false},
-	[RPC_BTF_LIST] = {rpc_btf_list, false},
+	[RPC_HELLO] = {rpc_hello, false, true},
+	[RPC_BPF] = {rpc_bpf, false, true},
+	[RPC_INFO] = {rpc_info, false, true},
+	[RPC_CLOSE] = {rpc_close, true, true},
+	[RPC_MAP_WALK] = {rpc_map_walk, false, true},
+	[RPC_MAP_SYNC] = {rpc_map_sync, false, false},
+	[RPC_PERF_OPEN] = {rpc_perf_open, false, false},
+	[RPC_PERF_IOCTL] = {rpc_perf_ioctl, false, false},
+	[RPC_RING_OPEN] = {rpc_ring_open, false, false},
+	[RPC_RING_CREDIT] = {rpc_ring_credit, true, true},
+	[RPC_FILE_STAT] = {rpc_file_stat, false, true},
+	[RPC_FILE_ACCESS] = {rpc_file_access, false, true},
+	[RPC_FILE_LINK] = {rpc_file_link, false, true},
+	[RPC_FILE_READ] = {rpc_file_read, false, true},
+	[RPC_FILE_LIST] = {rpc_file_list, false, true},
+	[RPC_FILE_WRITE] = {rpc_file_write, false, false},
+	[RPC_FILE_FOLLOW] = {rpc_file_follow, false, true},
+	[RPC_BTF_LIST] = {rpc_btf_list, false, true},
 };
 
 static void describe_board(const struct paths *paths, struct rpc_hello *hello)
@@ -175,7 +176,9 @@ static int answer(struct rpc *rpc, const struct rpc_header *header, const uint8_
 	rpc->op = header->op;
 	rpc->tag = header->tag;
 	rpc_begin(&rpc->out, rpc->op, RPC_FLAG_REPLY, rpc->tag);
-	if (known)
+	if (known && rpc->bpfd->config.read_only && !operations[header->op].reads)
+		err = -EPERM;
+	else if (known)
 		err = operations[header->op].handler(rpc, &in);
 	if (known && operations[header->op].silent) {
 		rpc->out.size = 0;

@@ -160,6 +160,11 @@ static int make_pipes(int pipes[3][2])
 
 int child_start(struct children *all, struct child **result)
 {
+	return child_start_command(all, all->argv, result);
+}
+
+int child_start_command(struct children *all, char *const *argv, struct child **result)
+{
 	struct child *child;
 	int pipes[3][2], err;
 
@@ -174,7 +179,7 @@ int child_start(struct children *all, struct child **result)
 	child->stdin_fd = pipes[0][1];
 	child->stdout_fd = pipes[1][0];
 	child->stderr_fd = pipes[2][0];
-	child->pid = spawn(all->argv, (const int[3]){pipes[0][0], pipes[1][1], pipes[2][1]});
+	child->pid = spawn(argv, (const int[3]){pipes[0][0], pipes[1][1], pipes[2][1]});
 	close(pipes[0][0]);
 	close(pipes[1][1]);
 	close(pipes[2][1]);

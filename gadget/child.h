@@ -30,6 +30,9 @@ void children_free(struct children *all);
  * end. */
 int child_start(struct children *all, struct child **child);
 
+/* The same with another command than that of children_new(). */
+int child_start_command(struct children *all, char *const *argv, struct child **child);
+
 /* The daemon's ends of the pipes; -1 when closed. */
 int child_stdin(const struct child *child);
 int child_stdout(const struct child *child);

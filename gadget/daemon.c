@@ -130,7 +130,7 @@ static void watch_controller(struct daemon *d, uint64_t now_ms)
 static int start_worker(struct daemon *d)
 {
 	struct serve_options serve = {
-		.lanes = d->lanes, .count = d->lane_count, .command = d->options->command};
+		.lanes = d->lanes, .count = d->lane_count, .admission = d->options->admission};
 	int err = worker_start(&d->worker, &serve.unbound);
 
 	d->worker_ms = UINT64_MAX;

@@ -10,7 +10,7 @@
 struct daemon_options {
 	struct gadget_options gadget; /* unused when ffs_dirs are given */
 	const char *udc;	      /* NULL: the only one, or the first that is free */
-	char *const *command;	      /* of the process behind a session, NULL at its end */
+	struct admission *admission;  /* who may open sessions, and what they run */
 	/* Mounted FunctionFS instances that somebody else puts into a gadget: configfs is then not
 	 * touched. */
 	const char *ffs_dirs[SERVE_LANES_MAX];

@@ -26,6 +26,7 @@ struct lane {
 	struct ffs *ffs;
 	struct board_session *session;
 	struct children *children;
+	struct admission_lane admission;
 	struct child *child;
 	/* The session's HELLO arrived in a transfer that was started before ENABLE was read: what
 	 * follows in such transfers is of the same session. */
@@ -39,9 +40,9 @@ struct lane {
 };
 
 int lane_open(const struct lane_source *source, unsigned int index, struct children *children,
-	struct lane **result)
+	struct admission *admission, struct lane **result)
 {
-	const struct board_config config = {
+	struct board_config config = {
 		.max_transfer = LANE_RECEIVE,
 		.max_send = LANE_SEND,
 		.window = WINDOW_SIZE,
@@ -56,6 +57,8 @@ int lane_open(const struct lane_source *source, unsigned int index, struct child
 	lane->index = index;
 	lane->bound = true;
 	lane->children = children;
+	admission_lane_init(&lane->admission, admission, (uint8_t)index);
+	config.gate = &lane->admission.gate;
 	lane->session = board_session_new(&config);
 	if (lane->session)
 		err = ffs_open(source->ep0, source->dir, LANE_RECEIVE, LANE_SEND, &lane->ffs);
@@ -93,7 +96,8 @@ static void lane_start(struct lane *lane)
 	int err;
 
 	lane_stop(lane, "another one replaces it");
-	err = child_start(lane->children, &lane->child);
+	err = child_start_command(
+		lane->children, admission_command(&lane->admission), &lane->child);
 	if (err == 0) {
 		lane->out_ready = lane->err_ready = true;
 		lane->in_full = false;

@@ -3,6 +3,7 @@
 #ifndef GADGET_LANE_H
 #define GADGET_LANE_H
 
+#include "gadget/admission.h"
 #include "gadget/child.h"
 
 #include <poll.h>
@@ -19,10 +20,11 @@ struct lane_source {
 	int ep0;
 };
 
-/* Serves a lane, as ffs_open() does. `index` names it in the log. Returns 0 and *lane, or a
+/* Serves a lane, as ffs_open() does. `index` names it in the log, `admission` says who may open
+ * sessions. Returns 0 and *lane, or a
  * negative errno, having logged the cause. */
 int lane_open(const struct lane_source *source, unsigned int index, struct children *children,
-	struct lane **lane);
+	struct admission *admission, struct lane **lane);
 
 /* Ends the session, if any, without telling the host, and closes the endpoints. */
 void lane_close(struct lane *lane);

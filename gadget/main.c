@@ -5,7 +5,9 @@
 #include "configfs/serial.h"
 #include "core/log.h"
 #include "core/options.h"
+#include "gadget/admission.h"
 #include "gadget/daemon.h"
+#include "gadget/keys.h"
 #include "gadget/settings.h"
 
 #include <errno.h>
@@ -30,6 +32,9 @@ enum {
 	OPT_BPFD,
 	OPT_BPFD_ARGS,
 	OPT_CONFIG,
+	OPT_KEYS,
+	OPT_REQUIRE_KEY,
+	OPT_READ_ONLY,
 	OPT_JOIN,
 	OPT_FFS_DIR,
 	OPT_CONFIGFS,
@@ -52,6 +57,10 @@ static const struct option_spec option_table[] = {
 	{OPT_BPFD, "bpfd", "PATH", "program to run for a session (default bpfd, of $PATH)"},
 	{OPT_BPFD_ARGS, "bpfd-args", "TEXT", "its arguments, separated by blanks"},
 	{OPT_CONFIG, "config", "FILE", "read settings from FILE (default " SETTINGS_PATH ")"},
+	{OPT_KEYS, "authorized-keys", "FILE",
+		"hosts with one of these keys may connect (default " KEYS_PATH ")"},
+	{OPT_REQUIRE_KEY, "require-key", "[yes|no]", "do not start without a list of keys"},
+	{OPT_READ_ONLY, "read-only", "[yes|no]", "sessions may look, but not change anything"},
 	{OPT_JOIN, "join", "GADGET",
 		"add the lanes to this gadget of somebody else, unbinding it once"},
 	{OPT_FFS_DIR, "ffs-dir", "DIR",
@@ -65,13 +74,15 @@ static const struct option_spec option_table[] = {
 struct command_line {
 	struct daemon_options daemon;
 	const char *bpfd, *bpfd_args;
+	struct admission admission;
 	const char *config;	     /* NULL: the default one, if it is there */
 	bool in_file;		     /* what is taken comes from it */
 	int dirs_in_file;	     /* how many FunctionFS instances it has named */
 	char join[2 * NAME_MAX + 2]; /* gadget and configuration */
 	bool join_in_file;
-	bool identity; /* a serial number or an id was given */
-	int action;    /* 0, OPT_CHECK or OPT_REMOVE */
+	bool keys_named; /* a list that was named has to be there */
+	bool identity;	 /* a serial number or an id was given */
+	int action;	 /* 0, OPT_CHECK or OPT_REMOVE */
 	enum log_level level;
 };
 
@@ -100,6 +111,15 @@ static int take_id(const char *option, uint16_t *id)
 		return -EINVAL;
 	*id = (uint16_t)value;
 	return 0;
+}
+
+/* In the file it has a value, and on the command line, where it overrides that, it may have one. */
+static int take_flag(const char *option, bool *flag)
+{
+	*flag = !optarg || strcmp(optarg, "yes") == 0;
+	if (*flag || strcmp(optarg, "no") == 0)
+		return 0;
+	return bad_value(option, "neither yes nor no");
 }
 
 /* Those of the command line replace those of the file. */
@@ -177,6 +197,14 @@ static int take_option(struct command_line *line, int id)
 			return bad_value("config", "not in a configuration file");
 		line->config = optarg;
 		return 0;
+	case OPT_KEYS:
+		line->admission.path = optarg;
+		line->keys_named = true;
+		return 0;
+	case OPT_REQUIRE_KEY:
+		return take_flag("require-key", &line->admission.required);
+	case OPT_READ_ONLY:
+		return take_flag("read-only", &line->admission.read_only);
 	case OPT_JOIN:
 		return take_join(line);
 	case OPT_FFS_DIR:
@@ -223,48 +251,78 @@ static int take_setting(void *arg, int id, char *value)
 	return take_option(arg, id);
 }
 
-/* The program, the arguments that `text` has, and `argc` more. */
-static char **make_command(const char *program, char *text, int argc, char **argv)
+/* The program, `option` unless it is NULL, the arguments that `text` has, and `argc` more. The
+ * words of `text` are cut out of *copy. Both are to be freed. */
+static char **make_command(
+	const struct command_line *line, const char *option, int argc, char **argv, char **copy)
 {
-	size_t room = (size_t)argc + 2 + (text ? strlen(text) / 2 + 1 : 0), n = 0;
-	char **command = calloc(room, sizeof(*command)), *rest;
+	size_t n = 0, length = line->bpfd_args ? strlen(line->bpfd_args) : 0;
+	char **command = calloc((size_t)argc + 4 + length / 2, sizeof(*command)), *rest;
 
-	if (!command)
-		return NULL;
-	command[n++] = (char *)program;
-	for (char *word = text ? strtok_r(text, BLANKS, &rest) : NULL; word;
+	*copy = strdup(line->bpfd_args ? line->bpfd_args : "");
+	if (!command || !*copy)
+		goto err_free;
+	command[n++] = (char *)line->bpfd;
+	if (option)
+		command[n++] = (char *)option;
+	for (char *word = strtok_r(*copy, BLANKS, &rest); word;
 		word = strtok_r(NULL, BLANKS, &rest))
 		command[n++] = word;
 	memcpy(command + n, argv, (size_t)argc * sizeof(*argv));
 	return command;
+
+err_free:
+	free(command);
+	free(*copy);
+	*copy = NULL;
+	return NULL;
+}
+
+/* What the host sees, and what it signs with its key. Without a list of keys a board in whose
+ * gadget somebody else has put the serial needs none. */
+static int find_serial(struct command_line *line, char serial[static SERIAL_MAX + 1])
+{
+	struct gadget_options *gadget = &line->daemon.gadget;
+	int err = gadget->join ? serial_of_joined(gadget, serial) : -ENOENT;
+
+	line->admission.serial = serial;
+	if (err < 0 && (!gadget->join && line->daemon.ffs_dir_count == 0)) {
+		err = serial_find(gadget, serial);
+		gadget->serial = serial;
+	} else if (err < 0 && line->admission.required) {
+		err = serial_find(gadget, serial);
+	} else if (err < 0) {
+		serial[0] = '\0';
+		err = 0;
+	}
+	return err;
 }
 
 static int run_daemon(struct command_line *line, int argc, char **argv)
 {
-	char serial[SERIAL_MAX + 1], *text = NULL;
-	char **command;
+	char serial[SERIAL_MAX + 1], *text = NULL, *read_only_text = NULL;
+	char **command = NULL, **read_only = NULL;
 	int err;
 
 	if (line->daemon.gadget.join && line->identity)
 		log_warning("--serial, --vendor-id, --product-id: not used, gadget %s has its own",
 			line->daemon.gadget.join);
-	if (!line->daemon.gadget.serial && !line->daemon.gadget.join &&
-		line->daemon.ffs_dir_count == 0) {
-		err = serial_find(&line->daemon.gadget, serial);
-		if (err < 0)
-			return err;
-		line->daemon.gadget.serial = serial;
-	}
-	if (line->bpfd_args) {
-		text = strdup(line->bpfd_args);
-		if (!text)
-			return -ENOMEM;
-	}
-	command = make_command(line->bpfd, text, argc, argv);
-	line->daemon.command = command;
-	err = command ? daemon_run(&line->daemon) : -ENOMEM;
+	line->daemon.admission = &line->admission;
+	line->admission.required |= line->keys_named;
+	err = admission_start(&line->admission);
+	if (err == 0)
+		err = find_serial(line, serial);
+	if (err < 0)
+		return err;
+	command = make_command(line, NULL, argc, argv, &text);
+	read_only = make_command(line, "--read-only", argc, argv, &read_only_text);
+	line->admission.command = line->admission.read_only ? read_only : command;
+	line->admission.read_only_command = read_only;
+	err = command && read_only ? daemon_run(&line->daemon) : -ENOMEM;
 	free(command);
+	free(read_only);
 	free(text);
+	free(read_only_text);
 	return err;
 }
 
@@ -301,7 +359,8 @@ static int take_all(struct command_line *line, int argc, char **argv, char **tex
 
 int main(int argc, char **argv)
 {
-	struct command_line line = {.bpfd = DEFAULT_BPFD, .level = LOG_INFO};
+	struct command_line line = {
+		.bpfd = DEFAULT_BPFD, .level = LOG_INFO, .admission = {.path = KEYS_PATH}};
 	char *text = NULL;
 	int err;
 

@@ -48,7 +48,7 @@ static int open_lanes(struct serve *s)
 
 	for (; s->lane_count < s->options->count; s->lane_count++) {
 		err = lane_open(&s->options->lanes[s->lane_count], s->lane_count, s->children,
-			&s->lanes[s->lane_count]);
+			s->options->admission, &s->lanes[s->lane_count]);
 		if (err < 0)
 			return err;
 	}
@@ -179,7 +179,7 @@ int serve_run(const struct serve_options *options)
 	int status = SERVE_FAILED;
 
 	s.signals = signal_fd_open((const int[]){SIGTERM, SIGCHLD, 0});
-	s.children = children_new(options->command);
+	s.children = children_new(options->admission->command);
 	if (s.signals < 0 || !s.children)
 		log_error("worker: %s", strerror(s.signals < 0 ? -s.signals : ENOMEM));
 	else if (open_lanes(&s) == 0) {

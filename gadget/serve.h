@@ -18,8 +18,8 @@ enum serve_status {
 struct serve_options {
 	const struct lane_source *lanes;
 	unsigned int count;
-	char *const *command; /* of the process behind a session, NULL at its end */
-	int unbound;	      /* gets a byte each time the gadget is unbound */
+	struct admission *admission; /* who may open sessions, and what they run */
+	int unbound;		     /* gets a byte each time the gadget is unbound */
 };
 
 /* Serves until SIGTERM; then tells the hosts of open sessions and ends their processes. Returns the

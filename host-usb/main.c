@@ -6,6 +6,8 @@
 #include "host-usb/bench.h"
 #include "host-usb/board.h"
 #include "host-usb/device.h"
+#include "host-usb/identity.h"
+#include "host-usb/key_file.h"
 #include "host-usb/near.h"
 #include "host-usb/ping.h"
 #include "host-usb/pump.h"
@@ -31,6 +33,8 @@ enum {
 	OPT_LEASE,
 	OPT_TRANSFER,
 	OPT_SYSFS,
+	OPT_KEY,
+	OPT_KEYGEN,
 };
 
 #define PINGS_MAX 1000000000
@@ -53,12 +57,15 @@ static const struct option_spec option_table[] = {
 	{OPT_STATS, "stats", NULL, "at the end say how much was moved, and how fast"},
 	{OPT_LEASE, "lease", "SECONDS", "the board ends the session if it hears nothing this long"},
 	{OPT_TRANSFER, "transfer", "BYTES", "most bytes of a USB transfer, a multiple of 1024"},
+	{OPT_KEY, "key", "FILE",
+		"show this key to a board that asks for one (default: what ssh has)"},
+	{OPT_KEYGEN, "keygen", "FILE", "make a key, FILE and FILE.pub, print the latter, and exit"},
 	{OPT_SYSFS, "sysfs", "DIR", "look for boards here (default /sys)"},
 	OPTIONS_COMMON,
 };
 
 struct command_line {
-	const char *serial, *sysfs, *trace;
+	const char *serial, *sysfs, *trace, *key, *keygen;
 	bool list, json, stats, quiet;
 	bool ping, bench;
 	unsigned int verbose;
@@ -130,6 +137,12 @@ static int take_option(struct command_line *line, int id)
 			return 0;
 		log_error("--transfer: %s: not a multiple of %d", optarg, LANE_TRANSFER_UNIT);
 		return -EINVAL;
+	case OPT_KEY:
+		line->key = optarg;
+		return 0;
+	case OPT_KEYGEN:
+		line->keygen = optarg;
+		return 0;
 	case OPT_SYSFS:
 		line->sysfs = optarg;
 		return 0;
@@ -184,8 +197,8 @@ static int take_command_line(struct command_line *line, int argc, char **argv)
 		log_error("%s: unexpected argument, see --help", argv[optind]);
 		return STATUS_USAGE;
 	}
-	if (line->ping + line->bench + line->list > 1) {
-		log_error("--ping, --bench and --list exclude one another");
+	if (line->ping + line->bench + line->list + !!line->keygen > 1) {
+		log_error("--ping, --bench, --list and --keygen exclude one another");
 		return STATUS_USAGE;
 	}
 	if (!line->serial)
@@ -231,6 +244,19 @@ static int list_boards(const struct command_line *line)
 		status = STATUS_LOST;
 	}
 	return status;
+}
+
+static int make_key(const char *path)
+{
+	char line[KEY_LINE_MAX];
+
+	if (key_file_make(path, line) < 0)
+		return STATUS_LOST;
+	fputs(line, stdout);
+	if (fflush(stdout) == 0)
+		return 0;
+	log_error("stdout: %s", strerror(errno));
+	return STATUS_LOST;
 }
 
 static void tell_stats(const struct pump_counts *counts, const struct usb_lane_counts *lane)
@@ -308,7 +334,8 @@ static int run_lane(const struct command_line *line, const struct device *device
 }
 
 /* Returns the exit status, or minus the signal to die of. */
-static int run(const struct command_line *line, int signal_fd, struct tty *tty, struct trace *trace)
+static int run(const struct command_line *line, int signal_fd, struct tty *tty, struct trace *trace,
+	struct identity *identity)
 {
 	const struct board_choice choice = {
 		.serial = line->serial,
@@ -321,6 +348,7 @@ static int run(const struct command_line *line, int signal_fd, struct tty *tty, 
 		.transfer = (size_t)line->transfer,
 		.lease_ms = (uint32_t)line->lease_ms,
 		.trace = trace,
+		.identity = identity,
 		.signal_fd = signal_fd,
 		.tty = tty,
 	};
@@ -331,6 +359,7 @@ static int run(const struct command_line *line, int signal_fd, struct tty *tty, 
 
 	if (status != 0)
 		return status;
+	identity_expect(identity, device.serial);
 	status = run_lane(line, &device, &options, &counts);
 	lane = usb_lane_counts(options.lane);
 	usb_lane_close(options.lane);
@@ -340,7 +369,8 @@ static int run(const struct command_line *line, int signal_fd, struct tty *tty, 
 }
 
 /* A measurement does not read stdin: its terminal stays as it is. */
-static int run_signals(const struct command_line *line, struct trace *trace)
+static int run_signals(
+	const struct command_line *line, struct trace *trace, struct identity *identity)
 {
 	int signal_fd = signals_open(), status;
 	struct tty tty;
@@ -351,7 +381,7 @@ static int run_signals(const struct command_line *line, struct trace *trace)
 	}
 	tty_init(&tty, line->ping || line->bench ? -1 : STDIN_FILENO);
 	tty_raw(&tty); /* at once: a program may already be typing */
-	status = run(line, signal_fd, &tty, trace);
+	status = run(line, signal_fd, &tty, trace, identity);
 	tty_restore(&tty);
 	close(signal_fd);
 	return status;
@@ -360,6 +390,7 @@ static int run_signals(const struct command_line *line, struct trace *trace)
 int main(int argc, char **argv)
 {
 	struct command_line line = {.sysfs = "/sys", .transfer = LANE_TRANSFER};
+	struct identity *identity = NULL;
 	struct trace *trace = NULL;
 	int status, err;
 
@@ -370,12 +401,18 @@ int main(int argc, char **argv)
 		return status;
 	if (line.list)
 		return list_boards(&line);
+	if (line.keygen)
+		return make_key(line.keygen);
+	if (identity_new(line.key, &identity) < 0)
+		return STATUS_USAGE;
 	err = line.trace ? trace_open(line.trace, &trace) : 0;
 	if (err < 0) {
 		log_error("--trace: %s: %s", line.trace, strerror(-err));
+		identity_free(identity);
 		return STATUS_USAGE;
 	}
-	status = run_signals(&line, trace);
+	status = run_signals(&line, trace, identity);
+	identity_free(identity);
 	trace_close(trace);
 	if (status < 0)
 		signals_die(-status);

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/signal_fd.h"
 #include "host-usb/clock.h"
+#include "host-usb/identity.h"
 #include "host-usb/near.h"
 #include "host-usb/notes.h"
 #include "host-usb/signals.h"
@@ -186,10 +187,70 @@ static void pump_pongs(struct pump *p)
 		p->near->pong(p->near->context);
 }
 
-static void pump_event(struct pump *p)
+static void pump_signals(struct pump *p)
+{
+	int number;
+
+	while ((number = signal_fd_next(p->options->signal_fd)) != 0) {
+		switch (number) {
+		case SIGTSTP:
+			tty_restore(p->options->tty);
+			signals_stop(number);
+			p->now_ms = clock_ms();
+			/* fall through */
+		case SIGCONT:
+			tty_raw(p->options->tty);
+			/* The terminal may be another job's now. */
+			p->input_ready = p->near->in_fd < 0;
+			/* Nobody has listened: the board's silence counts from now on. */
+			host_session_heard(p->session, p->now_ms);
+			break;
+		default:
+			if (p->state == PUMP_CLOSING)
+				pump_end(p, p->status); /* the user is in a hurry */
+			else
+				pump_close(p, -number);
+			break;
+		}
+	}
+}
+
+/* The board wants a key. Waiting for ssh-agent, which may ask its user, is the one wait that is not
+ * in pump_wait: before a session is open there is nothing else to do. */
+static void pump_answer(struct pump *p)
+{
+	struct auth_response response;
+	int err;
+
+	do {
+		err = identity_answer(
+			p->options->identity, p->session, p->options->signal_fd, &response);
+		p->now_ms = clock_ms();
+		if (err == -EINTR)
+			pump_signals(p);
+	} while (err == -EINTR && p->state == PUMP_RUNNING);
+	if (err == 0)
+		host_session_answer(p->session, &response, p->now_ms);
+	else
+		pump_close(p, STATUS_PERMISSION);
+}
+
+static void pump_reset(struct pump *p)
 {
 	const struct reset_info *reset = &p->event.reset;
+	bool refused = reset->reason == RESET_AUTH;
 
+	log_error("session: ended by the board: %s%s%s", reset_reason_text(reset->reason),
+		reset->text[0] ? ": " : "", reset->text);
+	if (refused)
+		identity_refused(p->options->identity);
+	else
+		pump_account(p);
+	pump_end(p, refused ? STATUS_PERMISSION : STATUS_LOST);
+}
+
+static void pump_event(struct pump *p)
+{
 	switch (p->event.type) {
 	case HOST_OPENED:
 		pump_opened(p);
@@ -197,14 +258,14 @@ static void pump_event(struct pump *p)
 	case HOST_EXIT:
 		pump_exit(p);
 		break;
+	case HOST_ASKED:
+		pump_answer(p);
+		break;
 	case HOST_RESET:
-		log_error("session: ended by the board: %s%s%s", reset_reason_text(reset->reason),
-			reset->text[0] ? ": " : "", reset->text);
-		pump_account(p);
-		pump_end(p, STATUS_LOST);
+		pump_reset(p);
 		break;
 	case HOST_BROKEN:
-		log_error("session: the board broke the protocol: %s", reset->text);
+		log_error("session: the board broke the protocol: %s", p->event.reset.text);
 		pump_account(p);
 		pump_close(p, STATUS_LOST);
 		break;
@@ -330,34 +391,6 @@ static void pump_tick(struct pump *p)
 	}
 	if (p->state == PUMP_RUNNING && p->near->tick)
 		p->near_ms = p->near->tick(p->near->context, p->now_ms);
-}
-
-static void pump_signals(struct pump *p)
-{
-	int number;
-
-	while ((number = signal_fd_next(p->options->signal_fd)) != 0) {
-		switch (number) {
-		case SIGTSTP:
-			tty_restore(p->options->tty);
-			signals_stop(number);
-			p->now_ms = clock_ms();
-			/* fall through */
-		case SIGCONT:
-			tty_raw(p->options->tty);
-			/* The terminal may be another job's now. */
-			p->input_ready = p->near->in_fd < 0;
-			/* Nobody has listened: the board's silence counts from now on. */
-			host_session_heard(p->session, p->now_ms);
-			break;
-		default:
-			if (p->state == PUMP_CLOSING)
-				pump_end(p, p->status); /* the user is in a hurry */
-			else
-				pump_close(p, -number);
-			break;
-		}
-	}
 }
 
 /* Milliseconds until something is due; poll's -1 is for ever. */

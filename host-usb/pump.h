@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+struct identity;
 struct near_end;
 struct trace;
 
@@ -18,6 +19,7 @@ struct pump_options {
 	uint32_t lease_ms; /* 0: the usual one */
 	const struct near_end *near;
 	struct trace *trace; /* NULL: none */
+	struct identity *identity;
 	int signal_fd;
 	struct tty *tty; /* given back while the program is stopped */
 };

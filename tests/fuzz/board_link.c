@@ -6,6 +6,26 @@
 
 #define WINDOW 512
 
+/* What the gate answers: 0 lets everybody in, 1 asks, 2 refuses. */
+static int ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal)
+{
+	const uint8_t *policy = context;
+
+	memset(nonce, 'n', AUTH_NONCE_SIZE);
+	return *policy % 3 == 2 ? -1 : *policy % 3;
+}
+
+static bool check(
+	void *context, const struct auth_response *response, const uint8_t *message, size_t len)
+{
+	uint8_t sum = 0;
+
+	MUST(len > 0 && len <= AUTH_MESSAGE_MAX);
+	for (size_t i = 0; i < len; i++)
+		sum = (uint8_t)(sum + message[i]);
+	return response->signature[0] == 's' || response->signature[0] == sum;
+}
+
 static void send_something(struct board_session *s, unsigned int wanted)
 {
 	static uint8_t buffer[TRANSFER_MIN];
@@ -39,9 +59,12 @@ static void receive(struct board_session *s, struct rpc_in *in, uint32_t *seq, u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct board_config config = {TRANSFER_MIN, TRANSFER_MIN, WINDOW, "1", true};
-	struct board_session *s = board_session_new(&config);
 	struct rpc_in in = {data, size, false};
+	uint8_t policy = 0;
+	const struct board_gate gate = {ask, check, &policy, "serial", 3};
+	const struct board_config config = {
+		TRANSFER_MIN, TRANSFER_MIN, WINDOW, "1", &gate, true};
+	struct board_session *s = board_session_new(&config);
 	uint64_t now = 1000;
 	uint8_t taken[WINDOW];
 	const uint8_t *input;
@@ -72,6 +95,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 5:
 			board_session_drop(s);
+			break;
+		case 9:
+			policy = rpc_get_u8(&in);
 			break;
 		case 6:
 			board_session_end(s, RESET_SHUTDOWN, NULL);

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fuzzers: with libFuzzer, which makes inputs up, and with a main program that replays kept ones.
 
-FUZZERS := text rpc board_link host_link replies elf maps kallsyms settings events device lanes banner
+FUZZERS := text rpc board_link host_link replies elf maps kallsyms settings events device lanes banner keys
 FUZZ    := $(BUILD)/fuzz
 REPLAYS := $(patsubst %,$(BUILD)/replay/%,$(FUZZERS))
 
 PROJECT_SRC  := $(LINK_SRC) $(CORE_SRC) $(CONFIGFS_SRC) $(GADGET_SRC) $(HOST_SRC) $(RUN_SRC)
 FUZZ_SUPPORT := tests/fuzz/kernel.c tests/fuzz/tree.c
-FUZZ_LIBS     = $(call pkg,--libs,libbpf libelf zlib libusbgx libusb-1.0 libseccomp) -lpthread \
+FUZZ_LIBS     = $(call pkg,--libs,libbpf libelf zlib libusbgx libusb-1.0 libseccomp libsodium) -lpthread \
 	$(if $(IBERTY),-liberty)
 
 OBJCOPY ?= $(CROSS_COMPILE)objcopy
@@ -30,7 +30,7 @@ endef
 $(BUILD)/obj/libseams.a: $(call obj,$(PROJECT_SRC)) tests/fuzz/seams
 	$(redirect)
 
-$(call obj,$(wildcard tests/fuzz/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0 libusbgx libbpf)
+$(call obj,$(wildcard tests/fuzz/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0 libusbgx libbpf libsodium)
 $(REPLAYS): LIBS = $(FUZZ_LIBS)
 $(REPLAYS): $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o \
 		$(call obj,$(FUZZ_SUPPORT)) $(BUILD)/obj/libseams.a
@@ -41,7 +41,7 @@ fuzz-replay: $(REPLAYS)
 FUZZ_SAN   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FUZZ_FLAGS  = $(filter-out -fsanitize=% -fno-sanitize-recover=%,$(ALL_CFLAGS)) -O1 -g \
 	-fno-omit-frame-pointer -Wno-missing-field-initializers $(FUZZ_SAN)
-FUZZ_PKG   := $(call pkg,--cflags,libusb-1.0 libusbgx libbpf libelf libseccomp)
+FUZZ_PKG   := $(call pkg,--cflags,libusb-1.0 libusbgx libbpf libelf libseccomp libsodium)
 FUZZ_OBJ    = $(patsubst %.c,$(FUZZ)/obj/%.o,$(1))
 
 $(FUZZ)/obj/%.o: %.c

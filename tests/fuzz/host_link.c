@@ -21,6 +21,19 @@ static void send_something(struct host_session *s, unsigned int wanted)
 	check_sent(buffer, host_session_finish(s, &t), TRANSFER_MIN);
 }
 
+static void answer(struct host_session *s, uint64_t now)
+{
+	const struct auth_challenge *challenge = host_session_challenge(s);
+	struct auth_response response = {.key = {1}};
+	uint8_t message[AUTH_MESSAGE_MAX];
+
+	MUST(!host_session_is_open(s) && strlen(challenge->serial) <= LINK_SERIAL_MAX);
+	MUST(host_session_message(s, response.key, message) <= AUTH_MESSAGE_MAX);
+	/* One that its user does not agree to is not sent. */
+	if (challenge->lane != 9)
+		host_session_answer(s, &response, now);
+}
+
 static void receive(struct host_session *s, struct rpc_in *in, uint32_t *seq, uint64_t now)
 {
 	struct host_event event;
@@ -32,6 +45,8 @@ static void receive(struct host_session *s, struct rpc_in *in, uint32_t *seq, ui
 		if (event.type == HOST_OUTPUT || event.type == HOST_NOTE)
 			MUST(event.data >= transfer && event.data + event.len <= transfer + len);
 		MUST(event.type < HOST_EXIT || !host_session_is_open(s));
+		if (event.type == HOST_ASKED)
+			answer(s, now);
 	}
 	describe(transfer, len);
 	free(transfer);

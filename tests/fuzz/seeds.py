@@ -163,6 +163,21 @@ put("board_link", "window", frames((1, HELLO)) + frames(*[(3, b"d" * 250)] * 2) 
 put("board_link", "raw", RAW + u16(32) + u8(1) + u8(0) + u16(24) + u32(0) + HELLO)
 put("board_link", "version", frames((1, b"BPFD" + u8(9) + HELLO[5:])) + SEND)
 put("board_link", "ends", frames((1, HELLO)) + u8(6) + SEND + frames((1, HELLO)) + u8(5) + SEND)
+NEW = HELLO[:5] + u8(1) + HELLO[6:]
+ASK = u8(9) + u8(1)
+# The made-up gate takes any signature that begins with an s.
+put("board_link", "key", ASK + frames((1, NEW)) + SEND + frames((13, b"k" * 32 + b"s" * 64)) + SEND
+    + frames((3, b"exit\n"), (5, b"")) + u8(1) + u8(9) + SEND + u8(3) + SEND)
+put("board_link", "wrong_keys", ASK + frames((1, NEW)) + (SEND + frames((13, b"k" * 96))) * 6 + SEND)
+put("board_link", "no_key", ASK + frames((1, NEW)) + SEND + u8(2) + u16(60000) + SEND + u8(9) + u8(2)
+    + frames((1, NEW)) + SEND)
+put("board_link", "data_for_a_key", ASK + frames((1, NEW)) + SEND + frames((3, b"exit\n")) + SEND)
+CHALLENGE = NEW + b"n" * 32 + u8(6) + u8(1) + b"board"
+put("host_link", "key", SEND + frames((12, CHALLENGE)) + SEND + frames((12, CHALLENGE)) + SEND
+    + frames((2, REPLY), (3, b"STARTED_BPFD\n")) + u8(3) + SEND)
+put("host_link", "refused", SEND + frames((12, CHALLENGE)) + SEND
+    + frames((8, u16(9) + u64(0x6E6F6E6365303031) + b"no")))
+put("host_link", "data_for_a_key", SEND + frames((12, CHALLENGE)) + frames((3, b"STARTED_BPFD\n")))
 put("host_link", "session", SEND + frames((2, REPLY), (3, b"STARTED_BPFD\n"), (4, b"note")) + SEND + u8(3) + SEND
     + frames((6, u64(100)), (7, u8(0) + u8(0) + u64(100, 13))))
 put("host_link", "reset", frames((2, REPLY)) + frames((8, u16(3) + u64(0x6E6F6E6365303031) + b"lease")))
@@ -170,6 +185,31 @@ put("host_link", "pong", frames((2, REPLY)) + u8(1) + u16(3000) + SEND + frames(
 put("host_link", "version", frames((8, u16(2) + u64(0x6E6F6E6365303031) + b"the board speaks 2.0")))
 put("host_link", "retry", u8(1) + u16(60000) + SEND + frames((2, REPLY)) + u8(5))
 put("host_link", "raw", RAW + u16(50) + u8(2) + u8(0) + u16(len(REPLY)) + u32(0) + REPLY)
+
+
+# Lists and files of keys. The private one is of the seed 0, 1, 2 ... 31.
+def ssh(*strings):
+    return b"".join(struct.pack(">I", len(part)) + part for part in strings)
+
+
+PUBLIC = bytes.fromhex("03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8")
+BLOB = ssh(b"ssh-ed25519", PUBLIC)
+LINE = b"ssh-ed25519 " + base64.b64encode(BLOB)
+SECRET = bytes(8) + ssh(b"ssh-ed25519", PUBLIC, bytes(range(32)) + PUBLIC, b"me") + bytes(range(1, 7))
+
+
+def private(cipher=b"none", secret=SECRET):
+    text = base64.b64encode(b"openssh-key-v1\0" + ssh(cipher, b"none", b"") + struct.pack(">I", 1)
+                            + ssh(BLOB, secret)).decode()
+    lines = [text[at:at + 70] for at in range(0, len(text), 70)]
+    return "\n".join(["-----BEGIN OPENSSH PRIVATE KEY-----", *lines, "-----END OPENSSH PRIVATE KEY-----", ""])
+
+
+put("keys", "list", b"# keys\n\n" + LINE + b" me\nread-only " + LINE + b"\nfrom=\"a b\" " + LINE + b"\n")
+put("keys", "others", b"ssh-rsa AAAA\nsk-ssh-ed25519@openssh.com AAAA\nhello\n" + LINE[:40] + b"\n")
+put("keys", "private", private())
+put("keys", "encrypted", private(b"aes256-ctr"))
+put("keys", "blob", BLOB)
 
 
 # Replies of a board: what the tool does, 0xff, messages.

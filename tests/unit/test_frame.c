@@ -57,10 +57,10 @@ static void type_numbers(void **state)
 
 static void reset_reasons(void **state)
 {
-	for (unsigned int i = RESET_PROTOCOL; i <= RESET_HOST; i++)
+	for (unsigned int i = RESET_PROTOCOL; i <= RESET_AUTH; i++)
 		assert_string_not_equal(reset_reason_text(i), "unknown reason");
 	assert_string_equal(reset_reason_text(0), "unknown reason");
-	assert_string_equal(reset_reason_text(RESET_HOST + 1), "unknown reason");
+	assert_string_equal(reset_reason_text(RESET_AUTH + 1), "unknown reason");
 	assert_string_equal(reset_reason_text(UINT16_MAX), "unknown reason");
 }
 

@@ -43,6 +43,8 @@ struct world {
 	uint64_t seed, now_ms;
 	struct board_session *board;
 	struct board_config board_config;
+	struct board_gate gate; /* half of the boards want a key */
+	uint64_t admitted;	/* the nonce of the host that has shown one */
 	struct process process;
 	struct host_session *host;
 	struct host_config host_config;
@@ -207,6 +209,52 @@ static void host_exit(struct world *w, const struct exit_info *info)
 		w->finished = true;
 }
 
+/* A key is the number 1 here, and a signature a hash. */
+static void make_signature(const uint8_t *message, size_t len, uint8_t *signature)
+{
+	uint64_t hash = 1;
+
+	for (size_t i = 0; i < len; i++)
+		hash = mix(hash, message[i]);
+	memset(signature, 0, AUTH_SIGNATURE_SIZE);
+	memcpy(signature, &hash, sizeof(hash));
+}
+
+static int gate_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal)
+{
+	struct world *w = context;
+
+	for (size_t i = 0; i < AUTH_NONCE_SIZE; i++)
+		nonce[i] = (uint8_t)below(w, 256);
+	return 1;
+}
+
+static bool gate_check(
+	void *context, const struct auth_response *response, const uint8_t *message, size_t len)
+{
+	struct world *w = context;
+	uint8_t signature[AUTH_SIGNATURE_SIZE];
+
+	make_signature(message, len, signature);
+	memcpy(&w->admitted, message + 24 + 12, sizeof(w->admitted)); /* of HELLO */
+	return response->key[0] == 1 &&
+	       memcmp(signature, response->signature, sizeof(signature)) == 0;
+}
+
+/* Sometimes with another key first. */
+static void host_answer(struct world *w)
+{
+	struct auth_response response = {.key = {1}};
+	uint8_t message[AUTH_MESSAGE_MAX];
+	size_t len;
+
+	if (host_session_challenge(w->host)->tries == AUTH_TRIES && below(w, 4) == 0)
+		response.key[0] = 2;
+	len = host_session_message(w->host, response.key, message);
+	make_signature(message, len, response.signature);
+	host_session_answer(w->host, &response, w->now_ms);
+}
+
 static void host_receive(struct world *w)
 {
 	struct host_event event;
@@ -227,6 +275,9 @@ static void host_receive(struct world *w)
 		w->packet_there = false;
 		break;
 	case HOST_OPENED:
+		break;
+	case HOST_ASKED:
+		host_answer(w);
 		break;
 	case HOST_OUTPUT:
 	case HOST_NOTE:
@@ -276,10 +327,13 @@ static void board_act(struct world *w, enum board_event event, const struct pack
 	memset(process, 0, sizeof(*process));
 	if (event == BOARD_STOP)
 		return;
+	process->running = true;
+	process->nonce = w->admitted;
+	if (w->board_config.gate)
+		return;
 	assert_true(board_session_is_hello(p->data, p->len));
 	frame = wire_expect(p->data, p->len, &offset, FRAME_HELLO);
 	assert_int_equal(hello_get(&frame, &hello), 0);
-	process->running = true;
 	process->nonce = hello.nonce;
 }
 
@@ -529,6 +583,8 @@ static void world_run(struct world *w, uint64_t seed, int faults)
 	w->board_config.window = random_window(w);
 	w->board_config.max_transfer = random_buffer(w);
 	w->board_config.version = "1";
+	w->gate = (struct board_gate){gate_ask, gate_check, w, "board", 0};
+	w->board_config.gate = below(w, 2) ? &w->gate : NULL;
 	w->host_config.max_transfer = random_buffer(w);
 	w->host_config.lease_ms = below(w, 2) ? 0 : 2000;
 	w->board = board_session_new(&w->board_config);

@@ -9,6 +9,9 @@
 #include "core/command.h"
 #include "core/host_session.h"
 #include "core/rpc.h"
+#include "core/ssh.h"
+
+#include <sodium.h>
 
 #define DOCUMENT     "PROTOCOL.md" /* tests run at the top of the tree */
 #define BEGIN	     "<!-- the example that tests/unit/test_protocol.c makes -->\n```\n"
@@ -49,7 +52,7 @@ static const uint8_t *put_line(FILE *out, const uint8_t *bytes, size_t len, cons
 	assert_true(len <= LINE_BYTES);
 	for (size_t i = 0; i < len; i++)
 		sprintf(hex + 3 * i, "%02x ", bytes[i]);
-	fprintf(out, "  %-*s %s\n", 3 * LINE_BYTES, hex, what);
+	fprintf(out, *what ? "  %-*s %s\n" : "  %-*.47s%s\n", 3 * LINE_BYTES - !*what, hex, what);
 	return bytes + len;
 }
 
@@ -107,6 +110,17 @@ static void put_payload(FILE *out, const struct frame *frame)
 			break;
 		put_number(out, &at, 4, "window", " bytes");
 		put_number(out, &at, 2, "status", "");
+		break;
+	case FRAME_AUTH_CHALLENGE:
+		at = put_hello(out, at, true);
+		at = put_line(out, at, 16, "the board's nonce, random");
+		at = put_line(out, at, 16, "");
+		put_number(out, &at, 1, "tries", "");
+		put_number(out, &at, 1, "lane", "");
+		break;
+	case FRAME_AUTH_RESPONSE:
+		for (size_t i = 0; i < 6; i++)
+			at = put_line(out, at, 16, i == 0 ? "key" : i == 2 ? "signature" : "");
 		break;
 	case FRAME_WINDOW:
 		put_number(out, &at, 8, "consumed", "");
@@ -200,6 +214,48 @@ static void make_session(struct example *e)
 	assert_int_equal(board_sends(e, ""), HOST_EXIT);
 }
 
+static int ask_example(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal)
+{
+	for (uint8_t i = 0; i < AUTH_NONCE_SIZE; i++)
+		nonce[i] = (uint8_t)(0xa0 + i);
+	return 1;
+}
+
+static bool check_example(
+	void *context, const struct auth_response *response, const uint8_t *message, size_t len)
+{
+	return ssh_verify(response, message, len);
+}
+
+/* A board that wants a key, and a host whose key has the bytes 0, 1, 2 ... 31 as its seed. */
+static void make_keys_session(struct example *e)
+{
+	static const struct board_gate gate = {
+		.ask = ask_example, .check = check_example, .serial = "bench-7", .lane = 1};
+	static const struct board_config board_config = {.max_transfer = MAX_TRANSFER,
+		.window = WINDOW_SIZE,
+		.version = "0.1.0",
+		.gate = &gate};
+	uint8_t seed[crypto_sign_SEEDBYTES], secret[SSH_SECRET_SIZE], message[AUTH_MESSAGE_MAX];
+	struct auth_response response;
+
+	for (uint8_t i = 0; i < sizeof(seed); i++)
+		seed[i] = i;
+	crypto_sign_seed_keypair(response.key, secret, seed);
+	fputs("\nA board that wants a key; the host's has the seed 00 01 02 up to 1f:\n\n", e->out);
+	board_session_free(e->board);
+	e->board = board_session_new(&board_config);
+	assert_non_null(e->board);
+	host_session_open(e->host, 0x1122334455667788, 0);
+	host_sends(e, "");
+	assert_int_equal(board_sends(e, ""), HOST_ASKED);
+	ssh_sign(secret, message, host_session_message(e->host, response.key, message),
+		response.signature);
+	host_session_answer(e->host, &response, 0);
+	host_sends(e, "");
+	assert_int_equal(board_sends(e, ""), HOST_OPENED);
+}
+
 static char *make_example(void)
 {
 	static const struct host_config host_config = {MAX_TRANSFER, LEASE_MS, 0};
@@ -232,6 +288,7 @@ static char *make_example(void)
 	board_session_begin(e.board, &e.t, e.buffer);
 	board_session_finish(e.board, &e.t);
 	put_transfer(e.out, false, &e.t);
+	make_keys_session(&e);
 	board_session_free(e.board);
 	host_session_free(e.host);
 	fclose(e.out);
@@ -280,11 +337,11 @@ static void frame_types(void **state)
 static void reset_reasons(void **state)
 {
 	static const char *const names[] = {"", "PROTOCOL", "VERSION", "LEASE", "SUSPEND",
-		"SHUTDOWN", "START", "NO_SESSION", "HOST"};
+		"SHUTDOWN", "START", "NO_SESSION", "HOST", "AUTH"};
 	char row[200];
 
-	assert_int_equal(sizeof(names) / sizeof(names[0]), RESET_HOST + 1);
-	for (unsigned int reason = RESET_PROTOCOL; reason <= RESET_HOST; reason++) {
+	assert_int_equal(sizeof(names) / sizeof(names[0]), RESET_AUTH + 1);
+	for (unsigned int reason = RESET_PROTOCOL; reason <= RESET_AUTH; reason++) {
 		snprintf(row, sizeof(row), "\n| %u | %s | %s |", reason, names[reason],
 			reset_reason_text(reason));
 		expect_text(row);
@@ -309,6 +366,8 @@ static void numbers(void **state)
 		{"shortest lease", LEASE_MS_MIN, " ms"},
 		{"longest lease", LEASE_MS_MAX, " ms"},
 		{"longest time between pings", PING_MS, " ms"},
+		{"longest time for an answer to AUTH_CHALLENGE", AUTH_MS, " ms"},
+		{"keys that a host may show in a session", AUTH_TRIES, ""},
 		{"window of this implementation", WINDOW_SIZE, " bytes"},
 	};
 	char row[200];

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decides who may open a session. The list is read for each of them, so that a key which is taken
+ * out of it opens none any more. */
+#include "gadget/admission.h"
+
+#include "core/log.h"
+#include "core/ssh.h"
+#include "gadget/keys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Whether the list has faults that were not told yet. */
+static bool is_news(struct admission *admission)
+{
+	struct stat st;
+
+	if (stat(admission->path, &st) < 0)
+		return true;
+	if (st.st_ctim.tv_sec == admission->told.tv_sec &&
+		st.st_ctim.tv_nsec == admission->told.tv_nsec)
+		return false;
+	admission->told = st.st_ctim;
+	return true;
+}
+
+/* Returns as keys_read(), and notes that a list was there: who has keys does not open up when they
+ * are lost. */
+static int read_keys(struct admission *admission, struct key_list *list)
+{
+	int err = keys_read(admission->path, is_news(admission), list);
+
+	admission->required = admission->required || err != -ENOENT;
+	return err;
+}
+
+int admission_start(struct admission *admission)
+{
+	bool required = admission->required;
+	struct key_list list;
+	size_t count;
+	int err = read_keys(admission, &list);
+
+	count = list.count;
+	keys_free(&list);
+	if (err == -ENOENT && !required) {
+		log_warning("any USB host may connect: there is no %s", admission->path);
+		return 0;
+	}
+	if (err == -ENOENT)
+		log_error("%s: %s, and a key is required", admission->path, strerror(ENOENT));
+	else if (count == 0)
+		log_error("%s: no usable key: no host may connect", admission->path);
+	else
+		log_info("%s: hosts with one of its %zu keys may connect", admission->path, count);
+	if (!required || count > 0)
+		return 0;
+	return err ? err : -ENOKEY;
+}
+
+static int refuse(struct reset_info *refusal, enum reset_reason reason, const char *text)
+{
+	refusal->reason = (uint16_t)reason;
+	snprintf(refusal->text, sizeof(refusal->text), "%s", text);
+	return -EACCES;
+}
+
+static int admission_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal)
+{
+	struct admission_lane *lane = context;
+	struct admission *admission = lane->admission;
+	struct key_list list;
+	ssize_t n;
+	int err = read_keys(admission, &list);
+
+	keys_free(&list);
+	lane->read_only = admission->read_only;
+	lane->asked = admission->required;
+	lane->who[0] = '\0';
+	if (!admission->required)
+		return 0;
+	if (err < 0) {
+		log_error("lane %u: host refused: %s: %s", lane->gate.lane, admission->path,
+			err == -ENOENT ? "it is gone" : "it cannot be used");
+		return refuse(refusal, RESET_AUTH, "its list of keys cannot be used, see its log");
+	}
+	/* Soon after it was switched on a board may have no randomness, and waiting for it would
+	 * stop all lanes. A nonce that can be guessed would be none. */
+	n = admission->random(nonce, AUTH_NONCE_SIZE, GRND_NONBLOCK);
+	if (n == AUTH_NONCE_SIZE)
+		return 1;
+	err = n < 0 ? errno : EIO;
+	log_error("lane %u: host refused: randomness: %s", lane->gate.lane,
+		err == EAGAIN ? "the kernel has none yet" : strerror(err));
+	return refuse(refusal, RESET_START,
+		"it has no randomness yet to ask for a key with, try again later");
+}
+
+static bool admission_check(
+	void *context, const struct auth_response *response, const uint8_t *message, size_t len)
+{
+	struct admission_lane *lane = context;
+	char fingerprint[SSH_FINGERPRINT_MAX];
+	const struct key_entry *entry;
+	struct key_list list;
+	bool admitted;
+
+	ssh_fingerprint(response->key, fingerprint);
+	if (read_keys(lane->admission, &list) < 0)
+		return false; /* it was just there */
+	entry = keys_find(&list, response->key);
+	admitted = entry && ssh_verify(response, message, len);
+	if (admitted) {
+		lane->read_only = lane->admission->read_only || entry->read_only;
+		snprintf(lane->who, sizeof(lane->who), "key %s%s%s, line %u%s", fingerprint,
+			entry->name[0] ? " " : "", entry->name, entry->line,
+			lane->read_only ? ", read-only" : "");
+		log_info("lane %u: admitted: %s", lane->gate.lane, lane->who);
+	} else {
+		log_warning("lane %u: key refused: %s: %s", lane->gate.lane, fingerprint,
+			entry ? "its signature is wrong" : "not in the list");
+	}
+	keys_free(&list);
+	return admitted;
+}
+
+void admission_lane_init(struct admission_lane *lane, struct admission *admission, uint8_t number)
+{
+	*lane = (struct admission_lane){
+		.admission = admission,
+		.gate = {.ask = admission_ask,
+			.check = admission_check,
+			.context = lane,
+			.serial = admission->serial,
+			.lane = number},
+		.read_only = admission->read_only,
+	};
+	if (!admission->random)
+		admission->random = getrandom;
+}
+
+char *const *admission_command(const struct admission_lane *lane)
+{
+	return lane->read_only ? lane->admission->read_only_command : lane->admission->command;
+}

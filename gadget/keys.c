@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the list of keys that may open a session. */
+#include "gadget/keys.h"
+
+#include "core/log.h"
+#include "core/ssh.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Types that OpenSSH has and that are not for here. */
+static const char *const other_types[] = {"ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp256",
+	"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com",
+	"sk-ecdsa-sha2-nistp256@openssh.com"};
+
+/* A part of a line. */
+struct text {
+	const char *at, *end;
+};
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static void skip_blanks(struct text *t)
+{
+	while (t->at < t->end && is_blank(*t->at))
+		t->at++;
+}
+
+static bool text_is(struct text t, const char *word)
+{
+	return (size_t)(t.end - t.at) == strlen(word) && memcmp(t.at, word, strlen(word)) == 0;
+}
+
+/* Takes what is before the next blank; with `quotes`, one within them is no end. */
+static struct text take_word(struct text *t, bool quotes)
+{
+	struct text word = {t->at, t->at};
+	bool quoted = false;
+
+	for (; t->at < t->end && (quoted || !is_blank(*t->at)); t->at++) {
+		if (quotes && *t->at == '\\' && t->end - t->at > 1 && t->at[1] == '"')
+			t->at++;
+		else if (quotes && *t->at == '"')
+			quoted = !quoted;
+	}
+	word.end = t->at;
+	skip_blanks(t);
+	return word;
+}
+
+static const char *other_type(struct text word)
+{
+	for (size_t i = 0; i < sizeof(other_types) / sizeof(other_types[0]); i++)
+		if (text_is(word, other_types[i]))
+			return other_types[i];
+	return NULL;
+}
+
+/* An option that is not known may be a restriction: its key is not accepted. */
+static const char *take_options(struct text options, struct key_entry *entry)
+{
+	struct text option = {options.at, options.at};
+
+	for (;;) {
+		while (option.end < options.end && *option.end != ',')
+			option.end++;
+		if (!text_is(option, "read-only"))
+			return "an option that is not known (there is only read-only)";
+		entry->read_only = true;
+		if (option.end == options.end)
+			return NULL;
+		option.at = ++option.end;
+	}
+}
+
+/* The comment goes into logs. */
+static void take_name(struct text comment, struct key_entry *entry)
+{
+	size_t len;
+
+	while (comment.end > comment.at && is_blank(comment.end[-1]))
+		comment.end--;
+	len = (size_t)(comment.end - comment.at);
+	if (len >= sizeof(entry->name))
+		len = sizeof(entry->name) - 1;
+	for (size_t i = 0; i < len; i++)
+		entry->name[i] = comment.at[i] >= ' ' && comment.at[i] <= '~' ? comment.at[i] : '?';
+	entry->name[len] = '\0';
+}
+
+/* Returns NULL with a key, "" for a line without one, or what is wrong. */
+static const char *take_line(struct text line, struct key_entry *entry)
+{
+	struct text start, word;
+	const char *wrong;
+
+	skip_blanks(&line);
+	if (line.at == line.end || *line.at == '#')
+		return "";
+	if (memchr(line.at, '\0', (size_t)(line.end - line.at)))
+		return "a NUL byte";
+	start = line;
+	word = take_word(&line, false);
+	if (!text_is(word, SSH_ED25519) && !other_type(word)) {
+		line = start;
+		wrong = take_options(take_word(&line, true), entry);
+		start = line;
+		word = take_word(&line, false);
+		if (wrong && !text_is(word, SSH_ED25519) && !other_type(word))
+			return "not a key";
+		if (wrong)
+			return wrong;
+	}
+	if (other_type(word))
+		return "not an ssh-ed25519 key, skipped";
+	if (ssh_key_get(start.at, (size_t)(start.end - start.at), entry->key, &line.at) < 0)
+		return "not a whole ssh-ed25519 key";
+	take_name(line, entry);
+	return NULL;
+}
+
+static int add_entry(struct key_list *list, size_t *room, const struct key_entry *entry)
+{
+	struct key_entry *entries;
+
+	if (list->count == *room) {
+		*room = *room ? 2 * *room : 8;
+		entries = realloc(list->entries, *room * sizeof(*entries));
+		if (!entries)
+			return -ENOMEM;
+		list->entries = entries;
+	}
+	list->entries[list->count++] = *entry;
+	return 0;
+}
+
+int keys_parse(const char *path, const char *text, size_t size, bool told, struct key_list *list)
+{
+	const char *end = text + size, *wrong;
+	size_t room = 0;
+	unsigned int number = 1;
+
+	*list = (struct key_list){NULL, 0};
+	for (; text < end; number++) {
+		struct key_entry entry = {.line = number};
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		struct text line = {text, newline ? newline : end};
+
+		wrong = take_line(line, &entry);
+		if (!wrong && add_entry(list, &room, &entry) < 0) {
+			log_error("%s: %s", path, strerror(ENOMEM));
+			keys_free(list);
+			return -ENOMEM;
+		}
+		if (wrong && *wrong)
+			log_write(told ? LOG_WARNING : LOG_DEBUG, "%s:%u: %s", path, number, wrong);
+		text = newline ? newline + 1 : end;
+	}
+	return 0;
+}
+
+void keys_free(struct key_list *list)
+{
+	free(list->entries);
+	*list = (struct key_list){NULL, 0};
+}
+
+const struct key_entry *keys_find(const struct key_list *list, const uint8_t key[AUTH_KEY_SIZE])
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (memcmp(list->entries[i].key, key, AUTH_KEY_SIZE) == 0)
+			return &list->entries[i];
+	return NULL;
+}
+
+/* Whether only root and the daemon's user can change what is there. In a directory with the sticky
+ * bit others can make files but not replace those that are there. */
+static bool is_safe(const struct stat *st)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return false;
+	return !(st->st_mode & 022) || (S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX));
+}
+
+/* Who can replace a directory above the file can replace the file. */
+static int check_directories(const char *path)
+{
+	char real[PATH_MAX], *slash;
+	struct stat st;
+
+	if (!realpath(path, real))
+		return -errno;
+	while ((slash = strrchr(real, '/'))) {
+		slash[slash == real] = '\0'; /* "/" itself stays */
+		if (stat(real, &st) < 0)
+			return -errno;
+		if (!is_safe(&st)) {
+			log_error("%s: others than root may write the directory %s; not used", path,
+				real);
+			return -EPERM;
+		}
+		if (slash == real)
+			break;
+	}
+	return 0;
+}
+
+static int check_file(const char *path, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (!is_safe(&st)) {
+		log_error("%s: others than root may write it; not used (chmod 600, chown root)",
+			path);
+		return -EPERM;
+	}
+	return check_directories(path);
+}
+
+/* Returns the size, or a negative errno. */
+static ssize_t read_all(int fd, char *text)
+{
+	size_t size = 0;
+	ssize_t n;
+
+	while ((n = read(fd, text + size, KEYS_SIZE_MAX + 1 - size)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		size += (size_t)n;
+		if (size > KEYS_SIZE_MAX)
+			return -EFBIG;
+	}
+	return (ssize_t)size;
+}
+
+int keys_read(const char *path, bool told, struct key_list *list)
+{
+	char *text = NULL;
+	ssize_t size;
+	/* O_NONBLOCK: what is there may be a pipe that nobody writes. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err;
+
+	*list = (struct key_list){NULL, 0};
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	err = fd < 0 ? -errno : check_file(path, fd);
+	if (!err) {
+		text = malloc(KEYS_SIZE_MAX + 1);
+		size = text ? read_all(fd, text) : -ENOMEM;
+		err = size < 0 ? (int)size : keys_parse(path, text, (size_t)size, told, list);
+		free(text);
+	}
+	if (err && err != -EPERM)
+		log_error("%s: %s", path, err == -EINVAL ? "not a regular file" : strerror(-err));
+	if (fd >= 0)
+		close(fd);
+	/* It vanished in between: it was there. */
+	return err == -ENOENT ? -EIO : err;
+}
