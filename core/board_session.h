@@ -32,7 +32,7 @@ struct board_config {
 	uint32_t window;     /* bytes of input that a session may hold */
 	const char *version; /* of the program, not copied */
 	const struct board_gate *gate; /* not copied; NULL: anybody may */
-	bool borrow;	     /* input stays in the received transfer, see board_session_keep() */
+	bool borrow; /* input stays in the received transfer, see board_session_keep() */
 };
 
 /* What the caller has to do. A HELLO that replaces a session gives BOARD_START alone: the process

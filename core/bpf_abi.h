@@ -72,7 +72,7 @@ struct bpf_abi_command {
 	bool reads;	  /* it changes nothing: a session that is read-only may call it */
 	/* 1 + the offset of the flags of what is opened, which then are BPF_F_RDONLY. */
 	uint16_t open_flags;
-	uint16_t end;	  /* bytes that are known; what is beyond must be 0 */
+	uint16_t end; /* bytes that are known; what is beyond must be 0 */
 	uint16_t map; /* 1 + the offset of the descriptor of the map that KEY and the like are of */
 	struct bpf_abi_fd fds[BPF_ABI_FDS + 1];
 	struct bpf_abi_ptr ptrs[BPF_ABI_PTRS + 1];

@@ -45,7 +45,8 @@ static void fields(void **state)
 	check_text(FRAME_EOF, NULL, 0, "EOF seq 7 len 0");
 	check_text(FRAME_PING, NULL, 0, "PING seq 7 len 0");
 	check_text(FRAME_PAD, "\0\0", 2, "PAD seq 7 len 2: \"\\x00\\x00\"");
-	check_text(FRAME_AUTH_CHALLENGE, "abc", 3, "AUTH_CHALLENGE seq 7 len 3: malformed, \"abc\"");
+	check_text(
+		FRAME_AUTH_CHALLENGE, "abc", 3, "AUTH_CHALLENGE seq 7 len 3: malformed, \"abc\"");
 }
 
 static void data(void **state)
