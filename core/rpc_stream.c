@@ -24,7 +24,7 @@
  * a message for each would cost more than all else: the rings are left alone for a while, and what
  * has come by then goes out in one message. The while doubles, up to what a transfer over USB and
  * back takes, and ends when fewer come or when they might fill a ring. */
-#define GATHER_NEAR_NS 30000
+#define GATHER_NEAR_NS 60000
 #define GATHER_MIN_NS  50000
 #define GATHER_MAX_NS  800000
 #define GATHER_FILL    8 /* a ring with more than that part of it filled is read at once */
