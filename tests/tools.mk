@@ -2,7 +2,7 @@
 # Programs that the end-to-end tests use: built from C and from BPF C.
 
 TOOLS_DIR  := $(BUILD)/tools
-TEST_TOOLS := $(TOOLS_DIR)/load $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(filter-out %_calls.c,$(wildcard tests/tools/*.c))) \
+TEST_TOOLS := $(TOOLS_DIR)/load $(TOOLS_DIR)/campaign $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(filter-out %_calls.c,$(wildcard tests/tools/*.c))) \
 	$(patsubst tests/bpf/%.bpf.c,$(TOOLS_DIR)/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
 
 # -O0 keeps the functions that probes are put on as they are written.
@@ -34,6 +34,12 @@ $(TOOLS_DIR)/load: tests/tools-suite/load.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -lpthread
+
+# The fault campaign is a program of several files.
+CAMPAIGN_OBJ := $(call obj,$(wildcard tests/campaign/*.c))
+$(TOOLS_DIR)/campaign: $(CAMPAIGN_OBJ)
+	@mkdir -p $(@D)
+	$(link)
 
 -include $(wildcard $(TOOLS_DIR)/*.d)
 

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A short fault campaign: random traffic and random faults on one to four lanes. `make test-faults` runs
+# a long one. $BPFD_CAMPAIGN has other options of build/tools/campaign; "--super-speed" before them.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+work=$(mktemp -d)
+object=$BPFD_BUILD/tools/probe.bpf.o
+speed=0
+# shellcheck disable=SC2086 # words
+set -- ${BPFD_CAMPAIGN:---faults 150 --seconds 90 --seed "$(date +%s)"}
+[ "$1" != --super-speed ] || { speed=1; shift; }
+
+load_udc is_super_speed=$speed || { not_ok "load dummy_hcd"; finish; }
+# Hide the probe PMUs: probes are then in kprobe_events, where they can be seen to be left.
+mkdir -p /run/empty
+mount --bind /run/empty /sys/bus/event_source/devices/kprobe
+mount --bind /run/empty /sys/bus/event_source/devices/uprobe
+
+# What a session sets up, and behind the empty line commands that each session mixes.
+{
+	echo "BPF_CREATE_MAP 2 counts 4 8 8 0"
+	"$BPFD_BUILD/tools/bpf_line" "$object" test/count0 2 GPL 0 counts=3
+	echo "BPF_ATTACH_KPROBE 4 0 p_fault __x64_sys_getpgid"
+	echo "BPF_CREATE_MAP 2 big 4 200 60 0"
+	echo
+	echo "BPFD_VERSION"
+	echo "BPF_GET_FIRST_KEY 6 4 200 1"
+	echo "BPF_LOOKUP_ELEM 3 AAAAAA== 4 8"
+	echo "BPF_UPDATE_ELEM 6 AQAAAA== 4 $(head -c 200 /dev/zero | base64 -w 0) 200 0"
+	echo "GET_KSYM_ADDR schedule"
+	echo "no such command"
+} >"$work/script"
+exec "$BPFD_BUILD/tools/campaign" --build "$BPFD_BUILD" --script "$work/script" "$@"
