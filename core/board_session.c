@@ -207,6 +207,8 @@ static enum board_event board_frame(struct board_session *s, const struct frame 
 {
 	if (link_receive(&s->link, frame) < 0)
 		return board_violation(s, "gap in the frame numbers");
+	if (frame->len > 0 && frame_is_empty_type(frame->type))
+		return board_violation(s, "payload where there is none");
 	switch (frame->type) {
 	case FRAME_DATA:
 		return board_data(s, frame);
@@ -241,9 +243,10 @@ enum board_event board_session_receive(
 	struct frame frame;
 	size_t offset = 0;
 	bool first = true;
-	int n;
 
-	while ((n = frame_next(transfer, len, &offset, &frame)) == 1) {
+	if (!frame_all_whole(transfer, len))
+		return board_violation(s, "malformed frame");
+	while (frame_next(transfer, len, &offset, &frame) == 1) {
 		if (frame.type == FRAME_HELLO && first) {
 			opened = board_hello(s, &frame, now_ms);
 			if (opened != BOARD_START)
@@ -261,7 +264,7 @@ enum board_event board_session_receive(
 			return event;
 		s->heard_ms = now_ms;
 	}
-	return n < 0 ? board_violation(s, "malformed frame") : opened;
+	return opened;
 }
 
 enum board_event board_session_tick(struct board_session *s, uint64_t now_ms)

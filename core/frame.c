@@ -70,6 +70,22 @@ int frame_next(const uint8_t *transfer, size_t len, size_t *offset, struct frame
 	return 1;
 }
 
+bool frame_all_whole(const uint8_t *transfer, size_t len)
+{
+	struct frame frame;
+	size_t offset = 0;
+	int n;
+
+	while ((n = frame_next(transfer, len, &offset, &frame)) == 1)
+		;
+	return n == 0;
+}
+
+bool frame_is_empty_type(enum frame_type type)
+{
+	return type == FRAME_EOF || type == FRAME_PING || type == FRAME_PONG || type == FRAME_PAD;
+}
+
 void frame_put_header(uint8_t *at, enum frame_type type, size_t len, uint32_t seq)
 {
 	at[0] = (uint8_t)type;

@@ -6,6 +6,7 @@
 #ifndef CORE_FRAME_H
 #define CORE_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -106,6 +107,15 @@ const char *reset_reason_text(unsigned int reason);
 /* Takes the next frame of a transfer from *offset on and advances it. Returns 1 with a frame, 0 at
  * the end of the transfer, -EBADMSG for a cut or unknown frame or a nonzero channel. */
 int frame_next(const uint8_t *transfer, size_t len, size_t *offset, struct frame *frame);
+
+/* True if the transfer is made of whole, known frames to its end. What is not is refused as a
+ * whole: where a byte was lost or doubled, the frames before the one that shows it have wrong
+ * bytes. */
+bool frame_all_whole(const uint8_t *transfer, size_t len);
+
+/* True for the types that have no payload. One that has is another frame, of which the type is
+ * wrong. */
+bool frame_is_empty_type(enum frame_type type);
 
 /* Writes the header of a frame with len bytes of payload, which follow it. */
 void frame_put_header(uint8_t *at, enum frame_type type, size_t len, uint32_t seq);

@@ -168,6 +168,8 @@ static enum host_event_type host_frame(
 	}
 	if (link_receive(&s->link, frame) < 0)
 		return host_broken(s, event, "gap in the frame numbers");
+	if (frame->len > 0 && frame_is_empty_type(frame->type))
+		return host_broken(s, event, "payload where there is none");
 	switch (frame->type) {
 	case FRAME_DATA:
 	case FRAME_NOTE:
@@ -197,13 +199,14 @@ enum host_event_type host_session_next(struct host_session *s, const uint8_t *tr
 	size_t *offset, struct host_event *event)
 {
 	enum host_event_type type = HOST_NONE;
+	bool whole = s->state != HOST_OPEN || *offset > 0 || frame_all_whole(transfer, len);
 	struct frame frame;
-	int n = 0;
+	int n = whole ? 0 : -EBADMSG;
 
 	memset(event, 0, sizeof(*event));
 	if (s->state == HOST_HELLO)
 		type = host_await(s, transfer, len, offset, event);
-	while (type == HOST_NONE && s->state == HOST_OPEN) {
+	while (whole && type == HOST_NONE && s->state == HOST_OPEN) {
 		n = frame_next(transfer, len, offset, &frame);
 		if (n <= 0)
 			break;

@@ -96,9 +96,9 @@ struct session {
 struct sessions {
 	struct session lanes[LANES_MAX];
 	unsigned int count;
-	uint64_t seed, era; /* an era begins when a fault is over */
-	bool starting;	    /* whether sessions are started where there is none */
-	unsigned int short_lane; /* this one is waited for: LANES_MAX for none */
+	uint64_t seed, era;	  /* an era begins when a fault is over */
+	bool starting;		  /* whether sessions are started where there is none */
+	unsigned int short_lane;  /* this one is waited for: LANES_MAX for none */
 	int want_mode[LANES_MAX]; /* of the next session, -1: any */
 	uint64_t numbers[LANES_MAX], good[LANES_MAX]; /* era of the last one that ended well */
 	uint64_t done, done_well, lost, stalls, bytes, by_mode[MODES];
@@ -129,7 +129,7 @@ struct board {
 	const char *build;
 	pid_t daemon;
 	unsigned int lanes;
-	int log;      /* where its messages come from, -1 for none */
+	int log; /* where its messages come from, -1 for none */
 	bool log_unread;
 	char tail[4096];
 	size_t tail_len;

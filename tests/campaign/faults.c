@@ -14,13 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_MS  30000
-#define WAIT_MS	  SESSION_MS
-#define GADGET	  "/sys/kernel/config/usb_gadget/bpfd"
-#define UDC	  "dummy_udc.0"
-#define UDC_DIR	  "/sys/class/udc/" UDC
-#define DRIVER	  "/sys/bus/usb/drivers/usb"
-#define SHORT_MS  400 /* far below each lease */
+#define READY_MS 30000
+#define WAIT_MS	 SESSION_MS
+#define GADGET	 "/sys/kernel/config/usb_gadget/bpfd"
+#define UDC	 "dummy_udc.0"
+#define UDC_DIR	 "/sys/class/udc/" UDC
+#define DRIVER	 "/sys/bus/usb/drivers/usb"
+#define SHORT_MS 400 /* far below each lease */
 
 static void hold(struct campaign *c, unsigned int ms)
 {
@@ -181,8 +181,7 @@ static void worker_kill(struct campaign *c, const struct plan *plan, struct sess
 	kill(old, SIGKILL);
 	do
 		hold(c, 20);
-	while ((board_worker(&c->board) == old || board_worker(&c->board) == 0) &&
-		now_ms() < end);
+	while ((board_worker(&c->board) == old || board_worker(&c->board) == 0) && now_ms() < end);
 	if (board_worker(&c->board) == 0)
 		violation("no worker takes over");
 	outage_end(c);

@@ -14,11 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define TRACING	    "/sys/kernel/tracing"
-#define CONFIGFS    "/sys/kernel/config/usb_gadget"
-#define LEFT_MS	    10000 /* the longest lease, the grace of a process, and a slow machine */
-#define GROWTH_KB   512	  /* what an allocator may hold back */
-#define SUSPECTS    32
+#define TRACING	  "/sys/kernel/tracing"
+#define CONFIGFS  "/sys/kernel/config/usb_gadget"
+#define LEFT_MS	  10000 /* the longest lease, the grace of a process, and a slow machine */
+#define GROWTH_KB 512	/* what an allocator may hold back */
+#define SUSPECTS  32
 
 /* A process that is looked at from its first idle time on. */
 struct life {
@@ -65,8 +65,8 @@ void invariants_init(void)
 
 static void watch_kernel(void)
 {
-	static const char *const bad[] = {"BUG:", "WARNING:", "Oops", "Call Trace:", "refcount_t:",
-		"blocked for more than", "general protection"};
+	static const char *const bad[] = {"BUG:", "WARNING:", "Oops",
+		"Call Trace:", "refcount_t:", "blocked for more than", "general protection"};
 	char line[2048];
 	ssize_t n;
 
@@ -148,8 +148,8 @@ static void tell_left(const struct board *b, const char *when)
 	get(TRACING, "kprobe_events", probes, sizeof(probes));
 	snprintf(dir, sizeof(dir), "/proc/%d/task/%d", worker, worker);
 	get(dir, "children", children, sizeof(children));
-	violation("%s something is left: %d programs, %d maps, processes \"%s\", probes \"%s\"", when,
-		(int)(count_ids(BPF_PROG_GET_NEXT_ID) - state.programs),
+	violation("%s something is left: %d programs, %d maps, processes \"%s\", probes \"%s\"",
+		when, (int)(count_ids(BPF_PROG_GET_NEXT_ID) - state.programs),
 		(int)(count_ids(BPF_MAP_GET_NEXT_ID) - state.maps), children, probes);
 }
 
@@ -187,8 +187,12 @@ static void watch_life(struct life *life, pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	fds = count_files(path);
 	if (pid != life->pid)
-		*life = (struct life){.name = life->name, .pid = pid, .fds = fds, .rss_kb = rss,
-			.grown_kb = life->grown_kb, .longest = life->longest,
+		*life = (struct life){.name = life->name,
+			.pid = pid,
+			.fds = fds,
+			.rss_kb = rss,
+			.grown_kb = life->grown_kb,
+			.longest = life->longest,
 			.longest_first_kb = life->longest_first_kb,
 			.longest_last_kb = life->longest_last_kb};
 	life->checks++;
@@ -244,8 +248,9 @@ void invariants_stopped(void)
 
 static void report_life(const struct life *life)
 {
-	printf("# %s: at most %ld kB grown; the longest life: %u looks, %ld to %ld kB\n", life->name,
-		life->grown_kb, life->longest, life->longest_first_kb, life->longest_last_kb);
+	printf("# %s: at most %ld kB grown; the longest life: %u looks, %ld to %ld kB\n",
+		life->name, life->grown_kb, life->longest, life->longest_first_kb,
+		life->longest_last_kb);
 }
 
 void invariants_report(void)

@@ -226,7 +226,8 @@ static void report(const struct campaign *c, const struct tally *tally, uint64_t
 	for (unsigned int i = 0; i < MODES; i++)
 		printf("# sessions %s: %" PRIu64 "\n", mode_name((enum mode)i),
 			c->sessions.by_mode[i]);
-	printf("# sessions: %" PRIu64 ", %" PRIu64 " of them clean, %" PRIu64 " bytes of output; the"
+	printf("# sessions: %" PRIu64 ", %" PRIu64 " of them clean, %" PRIu64
+	       " bytes of output; the"
 	       " machine stood still %" PRIu64 " times\n",
 		c->sessions.done, c->sessions.done_well, c->sessions.bytes, c->sessions.stalls);
 	invariants_report();

@@ -109,8 +109,7 @@ void script_make(struct script *s, const char *head, uint64_t seed, unsigned int
 	for (unsigned int i = 0; i < known.setup; i++)
 		script_add(s, i);
 	for (unsigned int i = 0; i < commands; i++)
-		script_add(s, known.setup +
-				      (unsigned int)draw(&seed, known.count - known.setup));
+		script_add(s, known.setup + (unsigned int)draw(&seed, known.count - known.setup));
 }
 
 void script_free(struct script *s)

@@ -91,8 +91,8 @@ static void session_start(struct sessions *all, unsigned int lane)
 	uint64_t rng;
 
 	script_free(&s->script);
-	*s = (struct session){.lane = lane, .number = ++all->numbers[lane], .in = -1, .out = -1,
-		.err = -1};
+	*s = (struct session){
+		.lane = lane, .number = ++all->numbers[lane], .in = -1, .out = -1, .err = -1};
 	traffic_plan(s, all->seed, all->want_mode[lane], all->short_lane == lane);
 	all->want_mode[lane] = -1;
 	rng = mix(s->key, 3);
@@ -313,8 +313,8 @@ bool sessions_run(struct sessions *all, unsigned int ms, bool (*until)(void *arg
 		if (until && until(arg))
 			return true;
 		now = now_ms();
-		sessions_step(all, end > now && end - now < TICK_MS ? (unsigned int)(end - now)
-								     : TICK_MS);
+		sessions_step(all,
+			end > now && end - now < TICK_MS ? (unsigned int)(end - now) : TICK_MS);
 	} while (now_ms() < end);
 	return until && until(arg);
 }

@@ -71,15 +71,15 @@ void traffic_plan(struct session *s, uint64_t seed, int want, bool is_short)
 		limit = 4 + draw(&rng, 60); /* MiB */
 	if (s->mode == MODE_NOFD)
 		limit = 3 + draw(&rng, 12);
-	snprintf(head, sizeof(head),
-		"%d %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %" PRIu64 "\n", (int)s->mode, s->lane,
-		s->number, s->key, size, s->code, limit);
+	snprintf(head, sizeof(head), "%d %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %" PRIu64 "\n",
+		(int)s->mode, s->lane, s->number, s->key, size, s->code, limit);
 	if (s->mode >= MODE_BPFD)
 		s->code = 0;
 	if (s->mode == MODE_GARBAGE)
 		plan_garbage(s, head, mix(rng, 2));
 	else if (s->mode >= MODE_BPFD)
-		script_make(&s->script, head, mix(rng, 2), (unsigned int)(size % (is_short ? 4 : 32)));
+		script_make(
+			&s->script, head, mix(rng, 2), (unsigned int)(size % (is_short ? 4 : 32)));
 	else
 		s->script.text = strdup(head), s->script.len = strlen(head);
 	s->in_total = s->script.len + (s->mode < MODE_BPFD ? size : 0);
