@@ -3,7 +3,10 @@
 //
 // The real code runs in all states that the two ends, two short queues and a process like cat can
 // reach. In each the bytes must be right, and from each the end of the session must be reachable:
-// so there is no deadlock, and nothing that goes round for ever.
+// so there is no deadlock, and nothing that goes round for ever. A blocked stdin or stdout is a
+// schedule in which that step does not come: the end must be reachable from where it left off. In
+// other runs a transfer is lost, repeated or overtaken: then the end is a clean one with all bytes,
+// or one that both ends know of at the latest by the lease.
 #include "core/board_session.c"
 #include "core/host_session.c"
 
@@ -36,6 +39,8 @@ struct state {
 	uint8_t sent, received; /* by the host: stdin taken, stdout written */
 	uint8_t read, written;	/* by the process */
 	uint8_t opens, pings;	/* that may still happen */
+	uint8_t faults;		/* the same, of the queues */
+	bool faulty, failed;	/* one has happened; the host has given up */
 };
 
 struct model {
@@ -83,7 +88,7 @@ static void reach(struct model *m, const struct state *s)
 		assert_non_null(m->states[m->count]);
 		memcpy(m->states[m->count], s, sizeof(*s));
 		m->hashes[m->count] = hash;
-		m->good[m->count] = s->clean;
+		m->good[m->count] = s->clean || (s->failed && !board_session_is_open(&s->board));
 		m->table[slot] = ++m->count;
 	}
 	assert_true(m->edge_count < EDGES_MAX);
@@ -193,8 +198,10 @@ static void host_receives(struct model *m, const struct state *from)
 	size_t offset = 0;
 
 	while (host_session_next(&s.host, p->data, p->len, &offset, &event) != HOST_NONE) {
-		assert_int_not_equal(event.type, HOST_RESET);
-		assert_int_not_equal(event.type, HOST_BROKEN);
+		if (event.type == HOST_RESET || event.type == HOST_BROKEN) {
+			assert_true(s.faulty);
+			s.failed = true;
+		}
 		for (size_t i = 0; i < event.len; i++)
 			assert_int_equal(event.data[i], input_byte(s.received++));
 		if (event.type == HOST_EXIT) {
@@ -213,6 +220,7 @@ static void board_receives(struct model *m, const struct state *from)
 
 	switch (board_session_receive(&s.board, s.out.packets[0].data, s.out.packets[0].len, 0)) {
 	case BOARD_START:
+		assert_false(s.running && s.faulty);
 		s.running = true;
 		s.read = s.written = 0;
 		break;
@@ -276,8 +284,70 @@ static void process_writes(struct model *m, const struct state *from, bool early
 		board_sends(m, from, held, true);
 }
 
+enum fault { FAULT_LOST, FAULT_TWICE, FAULT_OVERTAKEN, FAULTS };
+
+/* A HELLO that comes twice, or behind what follows it, is no fault of an end. */
+static bool queue_break(struct queue *q, enum fault fault)
+{
+	struct packet first = q->packets[0];
+
+	if (fault == FAULT_LOST && q->count > 0) {
+		queue_drop_first(q);
+		return true;
+	}
+	if (q->count == 0 || first.data[0] == FRAME_HELLO)
+		return false;
+	if (fault == FAULT_TWICE && q->count < DEPTH) {
+		q->packets[1] = first;
+		q->count++;
+		return true;
+	}
+	if (fault == FAULT_OVERTAKEN && q->count == DEPTH) {
+		q->packets[0] = q->packets[1];
+		q->packets[1] = first;
+		return true;
+	}
+	return false;
+}
+
+static void breaks(struct model *m, const struct state *from, bool out, enum fault fault)
+{
+	struct state s = begin(m, from);
+
+	s.faults--;
+	s.faulty = true;
+	if (queue_break(out ? &s.out : &s.in, fault))
+		end(m, &s);
+	else
+		free(s.board.input);
+}
+
+/* Nobody hears the other any more: the lease ends both. */
+static void waits(struct model *m, const struct state *from)
+{
+	struct state s = begin(m, from);
+
+	if (board_session_tick(&s.board, LEASE_MS_MAX) == BOARD_STOP)
+		s.running = false;
+	s.failed = true;
+	end(m, &s);
+}
+
+static void expand_faults(struct model *m, const struct state *s)
+{
+	for (int fault = 0; s->faults > 0 && fault < FAULTS; fault++) {
+		breaks(m, s, true, (enum fault)fault);
+		breaks(m, s, false, (enum fault)fault);
+	}
+	if (s->faulty && (s->failed || (s->out.count == 0 && s->in.count == 0)))
+		waits(m, s);
+}
+
 static void expand(struct model *m, const struct state *s, bool early)
 {
+	expand_faults(m, s);
+	if (s->failed)
+		return;
 	if (s->out.count < DEPTH) {
 		host_sends(m, s, false);
 		host_sends(m, s, true);
@@ -311,7 +381,7 @@ static void find_good(struct model *m)
 	}
 }
 
-static void explore(uint32_t window, uint8_t total, uint8_t opens, bool early)
+static void explore(uint32_t window, uint8_t total, uint8_t opens, bool early, uint8_t faults)
 {
 	struct model *m = calloc(1, sizeof(*m));
 	struct state start;
@@ -331,18 +401,19 @@ static void explore(uint32_t window, uint8_t total, uint8_t opens, bool early)
 	start.host.config.max_transfer = TRANSFER_MIN;
 	host_session_open(&start.host, 1, 0);
 	start.opens = opens;
-	start.pings = 1;
+	start.pings = faults ? 0 : 1;
+	start.faults = faults;
 	reach(m, &start);
 	for (; m->from < m->count; m->from++) {
-		if (!m->states[m->from]->clean)
+		if (!m->good[m->from])
 			expand(m, m->states[m->from], early);
 		free(m->states[m->from]);
 	}
 	find_good(m);
 	for (uint32_t i = 0; i < m->count; i++)
 		bad += !m->good[i];
-	printf("# window %lu, %u bytes, %u new hosts%s: %lu states, %zu steps\n",
-		(unsigned long)window, total, opens, early ? ", process may end early" : "",
+	printf("# window %lu, %u bytes, %u new hosts%s, %u faults: %lu states, %zu steps\n",
+		(unsigned long)window, total, opens, early ? ", process may end early" : "", faults,
 		(unsigned long)m->count, m->edge_count);
 	assert_int_equal(bad, 0);
 	free(m);
@@ -352,20 +423,29 @@ static void one_host(void **state)
 {
 	for (uint32_t window = 1; window <= WINDOW_LIMIT; window++)
 		for (uint8_t total = 0; total <= 3; total++)
-			explore(window, total, 0, false);
+			explore(window, total, 0, false, 0);
 }
 
 static void process_that_ends_early(void **state)
 {
-	explore(1, 2, 0, true);
-	explore(2, 3, 0, true);
+	explore(1, 2, 0, true, 0);
+	explore(2, 3, 0, true, 0);
 }
 
 static void hosts_that_are_replaced(void **state)
 {
-	explore(1, 1, 1, false);
-	explore(2, 2, 1, true);
-	explore(1, 1, 2, false);
+	explore(1, 1, 1, false, 0);
+	explore(2, 2, 1, true, 0);
+	explore(1, 1, 2, false, 0);
+}
+
+static void transfers_lost_repeated_and_overtaken(void **state)
+{
+	for (uint32_t window = 1; window <= 2; window++)
+		for (uint8_t total = 0; total <= 3; total++)
+			explore(window, total, 0, false, 1);
+	explore(1, 2, 0, true, 1);
+	explore(1, 1, 0, false, 2);
 }
 
 int main(void)
@@ -374,6 +454,7 @@ int main(void)
 		cmocka_unit_test(one_host),
 		cmocka_unit_test(process_that_ends_early),
 		cmocka_unit_test(hosts_that_are_replaced),
+		cmocka_unit_test(transfers_lost_repeated_and_overtaken),
 	};
 
 	return cmocka_run_group_tests_name("link_model", tests, NULL, NULL);
