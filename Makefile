@@ -218,7 +218,7 @@ deb:
 	@board/deb
 check test demo:
 	+@MAKE="$(MAKE)" tests/$(if $(filter demo,$@),demo/run,test $(if $(filter test,$@),all,check))
-test-boards test-kernels:
+test-boards test-kernels test-faults:
 	+@MAKE="$(MAKE)" tests/test $(@:test-%=%)
 lint:
 	+@MAKE="$(MAKE)" tests/test lint
@@ -241,6 +241,7 @@ help:
 #help   test            everything; may install packages, fetches a kernel, boots VMs
 #help   test-boards     a board of arm64 and one of armhf, each in a VM, and a workstation
 #help   test-kernels    the suites of test on Debian's 5.10 and 6.12 as well
+#help   test-faults     2000 random faults in random traffic, each survived (an hour; it resumes)
 #help   test-tools      stock BPF tools by themselves and under bpfd-run (hours; it resumes)
 #help   bench           what the programs cost, beside the same work without them (an hour and a half)
 #help   fuzz            names of the fuzzers; T=NAME SECONDS=60: one of them, for so long
@@ -258,7 +259,7 @@ help:
 #help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= DOCDIR= UDEVDIR= BASHDIR= ZSHDIR= SYSTEMDUNITDIR=
 
 .PHONY: all board-programs boards unit-programs install install-board install-host uninstall deb deps \
-	check test test-boards test-kernels demo lint clean help
+	check test test-boards test-kernels test-faults demo lint clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 include tests/tools.mk
