@@ -63,10 +63,11 @@ const struct reply *script_banner(void);
 
 /* --- session.c: bridges and what goes through them */
 enum taint {
-	TAINT_LOST = 1,	  /* may end with 255 */
-	TAINT_KILLED = 2, /* may die of the signal that it was sent */
-	TAINT_CORE = 4,	  /* may end with 128 + 9 */
-	TAINT_CLOSED = 8, /* nobody read the rest of its output */
+	TAINT_LOST = 1,	    /* may end with 255 */
+	TAINT_KILLED = 2,   /* may die of the signal that it was sent */
+	TAINT_CORE = 4,	    /* may end with 128 + 9 */
+	TAINT_LIMITED = 16, /* its process may end as it likes, but not say 0 */
+	TAINT_CLOSED = 8,   /* nobody read the rest of its output */
 };
 
 struct session {

@@ -128,7 +128,7 @@ static void stdout_close(struct campaign *c, const struct plan *plan, struct ses
 
 static void stdout_unread(struct campaign *c, const struct plan *plan, struct session *s)
 {
-	s->out_pause_ms = now_ms() + (plan->hold_ms % 4 ? plan->hold_ms : s->lease_s * 1300);
+	s->out_pause_ms = now_ms() + (plan->hold_ms % 8 ? plan->hold_ms : s->lease_s * 1300);
 }
 
 static void stdin_end(struct campaign *c, const struct plan *plan, struct session *s)
@@ -285,7 +285,8 @@ static void limit_worker(struct campaign *c, const struct plan *plan, int resour
 	if (prlimit(pid, resource, NULL, &old) < 0)
 		return;
 	low.rlim_max = old.rlim_max;
-	c->sessions.taint_new = TAINT_LOST;
+	/* What it starts now has the limit as well. */
+	c->sessions.taint_new = TAINT_LOST | TAINT_LIMITED;
 	must(prlimit(pid, resource, &low, NULL) < 0 ? -errno : 0, "prlimit");
 	hold(c, 200 + plan->hold_ms);
 	must(prlimit(pid, resource, &old, NULL) < 0 ? -errno : 0, "prlimit");
@@ -457,6 +458,6 @@ struct plan plan_fault(uint64_t seed, uint64_t number)
 	plan.lane = (unsigned int)draw(&rng, 12); /* as many of each of 1 to 4 lanes */
 	plan.delay_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 9));
 	plan.hold_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 10));
-	plan.rush = draw(&rng, 8) == 0;
+	plan.rush = draw(&rng, 6) == 0;
 	return plan;
 }

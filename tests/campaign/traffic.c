@@ -20,8 +20,8 @@ const char *mode_name(enum mode mode)
 
 static enum mode plan_mode(uint64_t *rng)
 {
-	static const uint8_t often[] = {MODE_ECHO, MODE_ECHO, MODE_ECHO, MODE_ECHO, MODE_BPFD,
-		MODE_BPFD, MODE_BPFD, MODE_GEN, MODE_NOTES};
+	static const uint8_t often[] = {MODE_ECHO, MODE_ECHO, MODE_ECHO, MODE_ECHO, MODE_ECHO,
+		MODE_BPFD, MODE_BPFD, MODE_BPFD, MODE_BPFD, MODE_GEN, MODE_GEN, MODE_NOTES};
 
 	return (enum mode)often[draw(rng, sizeof(often))];
 }
@@ -224,7 +224,7 @@ const char *traffic_verdict(const struct session *s, int status)
 	if (code == 128 + 9 && s->taint & TAINT_CORE)
 		return NULL;
 	/* What a bpfd without memory or descriptors ends with is its own affair. */
-	if (s->mode > MODE_GARBAGE && code < 250)
+	if ((s->mode > MODE_GARBAGE || s->taint & TAINT_LIMITED) && code < 250)
 		return code == 0 ? check_whole(s) : NULL;
 	if (code != s->code)
 		return "wrong status";

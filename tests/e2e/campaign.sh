@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A short fault campaign: random traffic and random faults on one to four lanes. `make test-faults` runs
 # a long one. $BPFD_CAMPAIGN has other options of build/tools/campaign; "--super-speed" before them.
+# One processor: on a busy machine two emulated ones wait for each other.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
