@@ -50,6 +50,19 @@ bool get(const char *dir, const char *name, char *text, size_t size)
 	return true;
 }
 
+unsigned int count_files(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	unsigned int count = 0;
+
+	while (dir && (entry = readdir(dir)))
+		count += entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
 bool board_device(char *dir, size_t size)
 {
 	DIR *all = opendir(DEVICES);

@@ -148,6 +148,8 @@ bool board_ready(void *board);
 bool board_device(char *dir, size_t size);
 int put(const char *dir, const char *name, const char *text);
 bool get(const char *dir, const char *name, char *text, size_t size);
+/* Entries of a directory, hidden ones left out. */
+unsigned int count_files(const char *path);
 
 /* --- invariants.c: what nobody may leave behind */
 void invariants_init(void);

@@ -293,9 +293,13 @@ static void limit_worker(struct campaign *c, const struct plan *plan, int resour
 	outage_end(c);
 }
 
+/* Not below what it has: poll(2) refuses more descriptors than the limit. */
 static void worker_no_files(struct campaign *c, const struct plan *plan, struct session *s)
 {
-	limit_worker(c, plan, RLIMIT_NOFILE, 8 + plan->hold_ms % 16);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)board_worker(&c->board));
+	limit_worker(c, plan, RLIMIT_NOFILE, count_files(path));
 }
 
 /* Nothing that it has not got already. */
@@ -390,6 +394,13 @@ static bool is_idle(void *sessions)
 	return sessions_idle(sessions);
 }
 
+static bool is_suspended(void *dir)
+{
+	char text[32];
+
+	return get(dir, "power/runtime_status", text, sizeof(text)) && !strcmp(text, "suspended");
+}
+
 /* Only a device that nobody has opened is suspended. */
 static void autosuspend(struct campaign *c, const struct plan *plan, struct session *s)
 {
@@ -400,7 +411,9 @@ static void autosuspend(struct campaign *c, const struct plan *plan, struct sess
 	if (board_device(dir, sizeof(dir))) {
 		must(put(dir, "power/autosuspend_delay_ms", "0"), "autosuspend");
 		must(put(dir, "power/control", "auto"), "power/control");
-		hold(c, 100 + plan->hold_ms);
+		if (!sessions_run(&c->sessions, READY_MS, is_suspended, dir))
+			violation("the device is not suspended");
+		hold(c, plan->hold_ms);
 		/* A session wakes it. */
 		c->sessions.starting = true;
 		hold(c, plan->hold_ms);

@@ -153,19 +153,6 @@ static void tell_left(const struct board *b, const char *when)
 		(int)(count_ids(BPF_MAP_GET_NEXT_ID) - state.maps), children, probes);
 }
 
-static unsigned int count_files(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	unsigned int count = 0;
-
-	while (dir && (entry = readdir(dir)))
-		count += entry->d_name[0] != '.';
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
 static long rss_kb(int pid)
 {
 	char dir[64], text[128];
