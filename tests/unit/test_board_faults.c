@@ -106,8 +106,8 @@ static void violations(void **state)
 	expect_violation(f, "malformed HELLO");
 }
 
-/* Every cut of a transfer and every wrong byte in a header: nothing of it counts, and the session is
- * over with one RESET, or the transfer was a whole one. */
+/* Every cut of a transfer and every wrong byte in a header: nothing of it counts, and the session
+ * is over with one RESET, or the transfer was a whole one. */
 static void cuts_and_corruption(void **state)
 {
 	struct fixture *f = *state;
