@@ -325,7 +325,6 @@ static void soft_connect(struct campaign *c, const struct plan *plan, struct ses
 	must(put(UDC_DIR, "soft_connect", "disconnect"), "soft_connect");
 	hold(c, plan->hold_ms);
 	put(UDC_DIR, "soft_connect", "connect");
-	hold(c, plan->hold_ms / 4);
 	must(put(GADGET, "UDC", "\n"), "unbinding the gadget");
 	must(put(GADGET, "UDC", UDC), "binding the gadget");
 	outage_end(c);
@@ -471,6 +470,6 @@ struct plan plan_fault(uint64_t seed, uint64_t number)
 	plan.lane = (unsigned int)draw(&rng, 12); /* as many of each of 1 to 4 lanes */
 	plan.delay_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 9));
 	plan.hold_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 10));
-	plan.rush = draw(&rng, 6) == 0;
+	plan.rush = draw(&rng, 4) == 0;
 	return plan;
 }
