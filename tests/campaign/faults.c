@@ -287,6 +287,9 @@ static void limit_worker(struct campaign *c, const struct plan *plan, int resour
 	low.rlim_max = old.rlim_max;
 	/* What it starts now has the limit as well. */
 	c->sessions.taint_new = TAINT_LOST | TAINT_LIMITED;
+	for (unsigned int i = 0; i < LANES_MAX; i++)
+		if (c->sessions.lanes[i].pid && session_child(&c->sessions.lanes[i]) == 0)
+			c->sessions.lanes[i].taint |= c->sessions.taint_new;
 	must(prlimit(pid, resource, &low, NULL) < 0 ? -errno : 0, "prlimit");
 	hold(c, 200 + plan->hold_ms);
 	must(prlimit(pid, resource, &old, NULL) < 0 ? -errno : 0, "prlimit");
