@@ -178,6 +178,7 @@ struct kind {
 	/* Of a lane with a session, or of everything. */
 	void (*inject)(struct campaign *c, const struct plan *plan, struct session *s);
 	bool on_lane, needs_child;
+	bool ends; /* a process of the daemon */
 };
 extern const struct kind kinds[];
 extern const unsigned int kind_count;

@@ -406,14 +406,16 @@ static bool is_suspended(void *dir)
 /* Only a device that nobody has opened is suspended. */
 static void autosuspend(struct campaign *c, const struct plan *plan, struct session *s)
 {
-	char dir[256];
+	char dir[256], speed[16];
 
 	c->sessions.starting = false;
 	sessions_run(&c->sessions, WAIT_MS, is_idle, &c->sessions);
 	if (board_device(dir, sizeof(dir))) {
 		must(put(dir, "power/autosuspend_delay_ms", "0"), "autosuspend");
 		must(put(dir, "power/control", "auto"), "power/control");
-		if (!sessions_run(&c->sessions, READY_MS, is_suspended, dir))
+		/* At super speed dummy_hcd's device does not get there (seen on 6.1). */
+		if (get(dir, "speed", speed, sizeof(speed)) && strcmp(speed, "5000") != 0 &&
+			!sessions_run(&c->sessions, READY_MS, is_suspended, dir))
 			violation("the device is not suspended");
 		hold(c, plan->hold_ms);
 		/* A session wakes it. */
@@ -439,15 +441,15 @@ const struct kind kinds[] = {
 	{"bridge: stdin ends early", 4, stdin_end, true, false},
 	{"bridge: stdin floods", 3, stdin_flood, false, false},
 	{"bridge: stderr not read", 2, stderr_full, false, false},
-	{"worker: SIGKILL", 3, worker_kill, false, false},
+	{"worker: SIGKILL", 3, worker_kill, false, false, true},
 	{"worker: stopped for a moment", 3, worker_stop, false, false},
 	{"worker: stopped for longer than the lease", 1, worker_hang, false, false},
 	{"worker: out of descriptors", 3, worker_no_files, false, false},
 	{"worker: out of memory", 3, worker_no_memory, false, false},
 	{"daemon: stopped for a moment", 3, daemon_stop, false, false},
-	{"daemon: SIGKILL", 2, daemon_kill, false, false},
-	{"daemon: SIGTERM", 2, daemon_end, false, false},
-	{"daemon: its log on a full disk", 1, log_full, false, false},
+	{"daemon: SIGKILL", 2, daemon_kill, false, false, true},
+	{"daemon: SIGTERM", 2, daemon_end, false, false, true},
+	{"daemon: its log on a full disk", 1, log_full, false, false, true},
 	{"daemon: its log not read", 3, log_unread, false, false},
 	{"bus: gadget unbound", 6, udc_unbind, false, false},
 	{"bus: soft_connect", 4, soft_connect, false, false},
@@ -459,17 +461,26 @@ const struct kind kinds[] = {
 };
 const unsigned int kind_count = sizeof(kinds) / sizeof(kinds[0]);
 
-struct plan plan_fault(uint64_t seed, uint64_t number)
+static unsigned int plan_kind(uint64_t *rng)
 {
-	uint64_t rng = mix(seed, number);
-	unsigned int total = 0, at;
-	struct plan plan = {.number = number};
+	unsigned int total = 0, at, kind = 0;
 
 	for (unsigned int i = 0; i < kind_count; i++)
 		total += kinds[i].weight;
-	at = (unsigned int)draw(&rng, total);
-	while (at >= kinds[plan.kind].weight)
-		at -= kinds[plan.kind++].weight;
+	at = (unsigned int)draw(rng, total);
+	while (at >= kinds[kind].weight)
+		at -= kinds[kind++].weight;
+	return kind;
+}
+
+struct plan plan_fault(uint64_t seed, uint64_t number)
+{
+	uint64_t rng = mix(seed, number);
+	struct plan plan = {.number = number};
+
+	do
+		plan.kind = plan_kind(&rng);
+	while (kinds[plan.kind].ends && number / LONG_LIFE % 2);
 	plan.lane = (unsigned int)draw(&rng, 12); /* as many of each of 1 to 4 lanes */
 	plan.delay_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 9));
 	plan.hold_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 10));
