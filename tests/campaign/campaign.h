@@ -172,13 +172,17 @@ struct campaign {
 	struct sessions sessions;
 	struct board board;
 };
+enum {
+	ON_LANE = 1,	 /* hits a session */
+	NEEDS_CHILD = 2, /* one whose process runs */
+	ENDS = 4,	 /* a process of the daemon */
+};
 struct kind {
 	const char *name;
 	unsigned int weight;
 	/* Of a lane with a session, or of everything. */
 	void (*inject)(struct campaign *c, const struct plan *plan, struct session *s);
-	bool on_lane, needs_child;
-	bool ends; /* a process of the daemon */
+	unsigned int flags;
 };
 extern const struct kind kinds[];
 extern const unsigned int kind_count;

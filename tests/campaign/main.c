@@ -157,14 +157,14 @@ static void one_fault(struct campaign *c, const struct plan *plan)
 {
 	const struct kind *kind = &kinds[plan->kind];
 	unsigned int lane = plan->lane % c->sessions.count;
-	struct target target = {&c->sessions.lanes[lane], kind->needs_child};
+	struct target target = {&c->sessions.lanes[lane], kind->flags & NEEDS_CHILD};
 
-	if (kind->on_lane && !sessions_run(&c->sessions, WAIT_MS, target_there, &target)) {
+	if (kind->flags & ON_LANE && !sessions_run(&c->sessions, WAIT_MS, target_there, &target)) {
 		violation("no session to hit");
 		return;
 	}
 	sessions_run(&c->sessions, plan->delay_ms, NULL, NULL);
-	if (kind->on_lane && !sessions_run(&c->sessions, WAIT_MS, target_there, &target))
+	if (kind->flags & ON_LANE && !sessions_run(&c->sessions, WAIT_MS, target_there, &target))
 		violation("no session to hit");
 	else
 		kind->inject(c, plan, target.s);
