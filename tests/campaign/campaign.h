@@ -104,6 +104,8 @@ struct sessions {
 	uint64_t numbers[LANES_MAX], good[LANES_MAX]; /* era of the last one that ended well */
 	uint64_t done, done_well, lost, stalls, bytes, by_mode[MODES];
 	unsigned int taint_new; /* of sessions that are started now */
+	uint64_t slowest_ms;
+	char slowest[WHY_MAX + 300];
 };
 
 void sessions_init(struct sessions *all, uint64_t seed);
