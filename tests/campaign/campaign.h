@@ -104,6 +104,8 @@ struct sessions {
 	uint64_t numbers[LANES_MAX], good[LANES_MAX]; /* era of the last one that ended well */
 	uint64_t done, done_well, lost, stalls, bytes, by_mode[MODES];
 	unsigned int taint_new; /* of sessions that are started now */
+	uint64_t slowest_ms;
+	char slowest[WHY_MAX + 300];
 };
 
 void sessions_init(struct sessions *all, uint64_t seed);
@@ -172,12 +174,17 @@ struct campaign {
 	struct sessions sessions;
 	struct board board;
 };
+enum {
+	ON_LANE = 1,	 /* hits a session */
+	NEEDS_CHILD = 2, /* one whose process runs */
+	ENDS = 4,	 /* a process of the daemon */
+};
 struct kind {
 	const char *name;
 	unsigned int weight;
 	/* Of a lane with a session, or of everything. */
 	void (*inject)(struct campaign *c, const struct plan *plan, struct session *s);
-	bool on_lane, needs_child;
+	unsigned int flags;
 };
 extern const struct kind kinds[];
 extern const unsigned int kind_count;

@@ -14,13 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_MS 30000
-#define WAIT_MS	 SESSION_MS
-#define GADGET	 "/sys/kernel/config/usb_gadget/bpfd"
-#define UDC	 "dummy_udc.0"
-#define UDC_DIR	 "/sys/class/udc/" UDC
-#define DRIVER	 "/sys/bus/usb/drivers/usb"
-#define SHORT_MS 400 /* far below each lease */
+#define READY_MS  30000
+#define WAIT_MS	  SESSION_MS
+#define GADGET	  "/sys/kernel/config/usb_gadget/bpfd"
+#define UDC	  "dummy_udc.0"
+#define UDC_DIR	  "/sys/class/udc/" UDC
+#define DRIVER	  "/sys/bus/usb/drivers/usb"
+#define SHORT_MS  400 /* far below each lease */
+#define LONG_LIFE 50  /* faults that a worker lives through, every other time: growth shows late */
 
 static void hold(struct campaign *c, unsigned int ms)
 {
@@ -287,6 +288,9 @@ static void limit_worker(struct campaign *c, const struct plan *plan, int resour
 	low.rlim_max = old.rlim_max;
 	/* What it starts now has the limit as well. */
 	c->sessions.taint_new = TAINT_LOST | TAINT_LIMITED;
+	for (unsigned int i = 0; i < LANES_MAX; i++)
+		if (c->sessions.lanes[i].pid && session_child(&c->sessions.lanes[i]) == 0)
+			c->sessions.lanes[i].taint |= c->sessions.taint_new;
 	must(prlimit(pid, resource, &low, NULL) < 0 ? -errno : 0, "prlimit");
 	hold(c, 200 + plan->hold_ms);
 	must(prlimit(pid, resource, &old, NULL) < 0 ? -errno : 0, "prlimit");
@@ -325,7 +329,6 @@ static void soft_connect(struct campaign *c, const struct plan *plan, struct ses
 	must(put(UDC_DIR, "soft_connect", "disconnect"), "soft_connect");
 	hold(c, plan->hold_ms);
 	put(UDC_DIR, "soft_connect", "connect");
-	hold(c, plan->hold_ms / 4);
 	must(put(GADGET, "UDC", "\n"), "unbinding the gadget");
 	must(put(GADGET, "UDC", UDC), "binding the gadget");
 	outage_end(c);
@@ -404,14 +407,16 @@ static bool is_suspended(void *dir)
 /* Only a device that nobody has opened is suspended. */
 static void autosuspend(struct campaign *c, const struct plan *plan, struct session *s)
 {
-	char dir[256];
+	char dir[256], speed[16];
 
 	c->sessions.starting = false;
 	sessions_run(&c->sessions, WAIT_MS, is_idle, &c->sessions);
 	if (board_device(dir, sizeof(dir))) {
 		must(put(dir, "power/autosuspend_delay_ms", "0"), "autosuspend");
 		must(put(dir, "power/control", "auto"), "power/control");
-		if (!sessions_run(&c->sessions, READY_MS, is_suspended, dir))
+		/* At super speed dummy_hcd's device does not get there (seen on 6.1). */
+		if (get(dir, "speed", speed, sizeof(speed)) && strcmp(speed, "5000") != 0 &&
+			!sessions_run(&c->sessions, READY_MS, is_suspended, dir))
 			violation("the device is not suspended");
 		hold(c, plan->hold_ms);
 		/* A session wakes it. */
@@ -423,54 +428,63 @@ static void autosuspend(struct campaign *c, const struct plan *plan, struct sess
 }
 
 const struct kind kinds[] = {
-	{"bridge: SIGKILL", 10, bridge_kill, true, false},
-	{"bridge: SIGTERM, SIGINT, SIGHUP", 4, bridge_signal, true, false},
-	{"bridge: stopped for a moment", 4, bridge_stop, true, false},
-	{"bridge: stopped for longer than the lease", 1, bridge_sleep, true, false},
-	{"core: SIGKILL", 10, core_kill, true, true},
-	{"core: stopped for a moment", 4, core_stop, true, true},
-	{"core: stopped for good", 2, core_hang, true, true},
-	{"core: out of memory", 3, core_no_memory, false, false},
-	{"core: out of descriptors", 3, core_no_files, false, false},
-	{"bridge: stdout closed", 5, stdout_close, true, false},
-	{"bridge: stdout not read", 4, stdout_unread, true, false},
-	{"bridge: stdin ends early", 4, stdin_end, true, false},
-	{"bridge: stdin floods", 3, stdin_flood, false, false},
-	{"bridge: stderr not read", 2, stderr_full, false, false},
-	{"worker: SIGKILL", 3, worker_kill, false, false},
-	{"worker: stopped for a moment", 3, worker_stop, false, false},
-	{"worker: stopped for longer than the lease", 1, worker_hang, false, false},
-	{"worker: out of descriptors", 3, worker_no_files, false, false},
-	{"worker: out of memory", 3, worker_no_memory, false, false},
-	{"daemon: stopped for a moment", 3, daemon_stop, false, false},
-	{"daemon: SIGKILL", 2, daemon_kill, false, false},
-	{"daemon: SIGTERM", 2, daemon_end, false, false},
-	{"daemon: its log on a full disk", 1, log_full, false, false},
-	{"daemon: its log not read", 3, log_unread, false, false},
-	{"bus: gadget unbound", 6, udc_unbind, false, false},
-	{"bus: soft_connect", 4, soft_connect, false, false},
-	{"bus: authorized", 5, authorized, false, false},
-	{"bus: bConfigurationValue", 5, configuration, false, false},
-	{"bus: reset", 6, bus_reset, false, false},
-	{"bus: the host's driver unbound", 3, driver_unbind, false, false},
-	{"bus: autosuspend", 3, autosuspend, false, false},
+	{"bridge: SIGKILL", 10, bridge_kill, ON_LANE},
+	{"bridge: SIGTERM, SIGINT, SIGHUP", 4, bridge_signal, ON_LANE},
+	{"bridge: stopped for a moment", 4, bridge_stop, ON_LANE},
+	{"bridge: stopped for longer than the lease", 1, bridge_sleep, ON_LANE},
+	{"core: SIGKILL", 10, core_kill, ON_LANE | NEEDS_CHILD},
+	{"core: stopped for a moment", 4, core_stop, ON_LANE | NEEDS_CHILD},
+	{"core: stopped for good", 2, core_hang, ON_LANE | NEEDS_CHILD},
+	{"core: out of memory", 3, core_no_memory, 0},
+	{"core: out of descriptors", 3, core_no_files, 0},
+	{"bridge: stdout closed", 5, stdout_close, ON_LANE},
+	{"bridge: stdout not read", 4, stdout_unread, ON_LANE},
+	{"bridge: stdin ends early", 4, stdin_end, ON_LANE},
+	{"bridge: stdin floods", 3, stdin_flood, 0},
+	{"bridge: stderr not read", 2, stderr_full, 0},
+	{"worker: SIGKILL", 3, worker_kill, ENDS},
+	{"worker: stopped for a moment", 3, worker_stop, 0},
+	{"worker: stopped for longer than the lease", 1, worker_hang, 0},
+	{"worker: out of descriptors", 3, worker_no_files, 0},
+	{"worker: out of memory", 3, worker_no_memory, 0},
+	{"daemon: stopped for a moment", 3, daemon_stop, 0},
+	{"daemon: SIGKILL", 2, daemon_kill, ENDS},
+	{"daemon: SIGTERM", 2, daemon_end, ENDS},
+	{"daemon: its log on a full disk", 1, log_full, ENDS},
+	{"daemon: its log not read", 3, log_unread, 0},
+	{"bus: gadget unbound", 6, udc_unbind, 0},
+	{"bus: soft_connect", 4, soft_connect, 0},
+	{"bus: authorized", 5, authorized, 0},
+	{"bus: bConfigurationValue", 5, configuration, 0},
+	{"bus: reset", 6, bus_reset, 0},
+	{"bus: the host's driver unbound", 3, driver_unbind, 0},
+	{"bus: autosuspend", 3, autosuspend, 0},
 };
 const unsigned int kind_count = sizeof(kinds) / sizeof(kinds[0]);
+
+static unsigned int plan_kind(uint64_t *rng)
+{
+	unsigned int total = 0, at, kind = 0;
+
+	for (unsigned int i = 0; i < kind_count; i++)
+		total += kinds[i].weight;
+	at = (unsigned int)draw(rng, total);
+	while (at >= kinds[kind].weight)
+		at -= kinds[kind++].weight;
+	return kind;
+}
 
 struct plan plan_fault(uint64_t seed, uint64_t number)
 {
 	uint64_t rng = mix(seed, number);
-	unsigned int total = 0, at;
 	struct plan plan = {.number = number};
 
-	for (unsigned int i = 0; i < kind_count; i++)
-		total += kinds[i].weight;
-	at = (unsigned int)draw(&rng, total);
-	while (at >= kinds[plan.kind].weight)
-		at -= kinds[plan.kind++].weight;
+	do
+		plan.kind = plan_kind(&rng);
+	while (kinds[plan.kind].flags & ENDS && number / LONG_LIFE % 2);
 	plan.lane = (unsigned int)draw(&rng, 12); /* as many of each of 1 to 4 lanes */
 	plan.delay_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 9));
 	plan.hold_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 10));
-	plan.rush = draw(&rng, 6) == 0;
+	plan.rush = draw(&rng, 4) == 0;
 	return plan;
 }

@@ -17,7 +17,8 @@
 #define TRACING	  "/sys/kernel/tracing"
 #define CONFIGFS  "/sys/kernel/config/usb_gadget"
 #define LEFT_MS	  10000 /* the longest lease, the grace of a process, and a slow machine */
-#define GROWTH_KB 512	/* what an allocator may hold back */
+#define GROWTH_KB 256	/* what an allocator may hold back */
+#define LANE_KB	  192	/* buffers of a lane, which count once they were used */
 #define SUSPECTS  32
 
 /* A process that is looked at from its first idle time on. */
@@ -165,7 +166,7 @@ static long rss_kb(int pid)
 }
 
 /* Neither descriptors nor memory may grow over the life of a process. */
-static void watch_life(struct life *life, pid_t pid)
+static void watch_life(struct life *life, pid_t pid, unsigned int lanes)
 {
 	char path[64];
 	unsigned int fds;
@@ -185,7 +186,7 @@ static void watch_life(struct life *life, pid_t pid)
 	life->checks++;
 	if (fds != life->fds)
 		violation("%s: %u descriptors, it had %u", life->name, fds, life->fds);
-	if (rss - life->rss_kb > GROWTH_KB)
+	if (rss - life->rss_kb > GROWTH_KB + (long)lanes * LANE_KB)
 		violation("%s: %ld kB of memory, it had %ld", life->name, rss, life->rss_kb);
 	if (rss - life->rss_kb > life->grown_kb)
 		life->grown_kb = rss - life->rss_kb;
@@ -216,8 +217,8 @@ void invariants_idle(struct sessions *all, struct board *b)
 	if (count_files(CONFIGFS) != 1 || count_mounts() != b->lanes)
 		violation("%u gadgets, %u mounts, %u lanes", count_files(CONFIGFS), count_mounts(),
 			b->lanes);
-	watch_life(&state.daemon, b->daemon);
-	watch_life(&state.worker, board_worker(b));
+	watch_life(&state.daemon, b->daemon, 0);
+	watch_life(&state.worker, board_worker(b), b->lanes);
 }
 
 void invariants_stopped(void)

@@ -26,6 +26,7 @@ static struct {
 	unsigned int violations;
 	const char *kind;
 	uint64_t number;
+	uint64_t longest, longest_ms;
 } run;
 
 uint64_t mix(uint64_t a, uint64_t b)
@@ -157,14 +158,14 @@ static void one_fault(struct campaign *c, const struct plan *plan)
 {
 	const struct kind *kind = &kinds[plan->kind];
 	unsigned int lane = plan->lane % c->sessions.count;
-	struct target target = {&c->sessions.lanes[lane], kind->needs_child};
+	struct target target = {&c->sessions.lanes[lane], kind->flags & NEEDS_CHILD};
 
-	if (kind->on_lane && !sessions_run(&c->sessions, WAIT_MS, target_there, &target)) {
+	if (kind->flags & ON_LANE && !sessions_run(&c->sessions, WAIT_MS, target_there, &target)) {
 		violation("no session to hit");
 		return;
 	}
 	sessions_run(&c->sessions, plan->delay_ms, NULL, NULL);
-	if (kind->on_lane && !sessions_run(&c->sessions, WAIT_MS, target_there, &target))
+	if (kind->flags & ON_LANE && !sessions_run(&c->sessions, WAIT_MS, target_there, &target))
 		violation("no session to hit");
 	else
 		kind->inject(c, plan, target.s);
@@ -203,6 +204,10 @@ static uint64_t campaign(struct campaign *c, const struct settings *o, struct ta
 		tally[plan.kind].tried++;
 		tally[plan.kind].survived += run.violations == before;
 		tally[plan.kind].ms += now_ms() - start;
+		if (now_ms() - start > run.longest_ms) {
+			run.longest_ms = now_ms() - start;
+			run.longest = run.number;
+		}
 		if (o->verbose) {
 			printf("# %" PRIu64 " %s%s: %" PRIu64 " ms, lane %u of %u\n", run.number,
 				run.kind, plan.rush ? " (rush)" : "", now_ms() - start,
@@ -233,6 +238,10 @@ static void report(const struct campaign *c, const struct tally *tally, uint64_t
 	       " bytes of output; the"
 	       " machine stood still %" PRIu64 " times\n",
 		c->sessions.done, c->sessions.done_well, c->sessions.bytes, c->sessions.stalls);
+	printf("# the longest session, %" PRIu64 " ms: %.*s\n", c->sessions.slowest_ms,
+		(int)strcspn(c->sessions.slowest, "\n"), c->sessions.slowest);
+	printf("# the longest fault, %" PRIu64 " ms: number %" PRIu64 "\n", run.longest_ms,
+		run.longest);
 	invariants_report();
 	printf("# seed %" PRIu64 ": %" PRIu64 " faults in %" PRIu64 " s, %" PRIu64
 	       " ms each, %u violations\n",

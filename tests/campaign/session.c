@@ -210,6 +210,15 @@ static void session_ended(struct sessions *all, struct session *s, int status)
 		;
 	session_notes(s);
 	why = traffic_verdict(s, status);
+	if (now_ms() - s->started_ms > all->slowest_ms) {
+		all->slowest_ms = now_ms() - s->started_ms;
+		snprintf(all->slowest, sizeof(all->slowest),
+			"lane %u, session %" PRIu64 " (%s): status %#x, %" PRIu64 " of %" PRIu64
+			" sent, %" PRIu64 " of %" PRIu64 " received, taint %u: %.*s",
+			s->lane, s->number, mode_name(s->mode), (unsigned int)status, s->sent,
+			s->in_total, s->received, s->out_total, s->taint, (int)s->tail_len,
+			s->tail);
+	}
 	if (why)
 		session_wrong(s, why, status);
 	close_fd(&s->in);

@@ -65,7 +65,7 @@ void traffic_plan(struct session *s, uint64_t seed, int want, bool is_short)
 	size = plan_size(&rng, (unsigned int)bits);
 	s->code = (uint8_t)(draw(&rng, 3) ? 0 : draw(&rng, 250));
 	s->lease_s = 2 + (unsigned int)draw(&rng, 2);
-	s->rest_ms = (unsigned int)draw(&rng, 500);
+	s->rest_ms = (unsigned int)draw(&rng, 1500);
 	s->hold_ms = is_short || draw(&rng, 3) ? 0 : (unsigned int)draw(&rng, 400);
 	if (s->mode == MODE_NOMEM)
 		limit = 4 + draw(&rng, 60); /* MiB */
