@@ -86,10 +86,6 @@ static const int calls[] = {
 #ifdef __NR__llseek
 	__NR__llseek,
 #endif
-	__NR_fcntl,
-#ifdef __NR_fcntl64
-	__NR_fcntl64,
-#endif
 	__NR_dup,
 	__NR_fstat,
 #ifdef __NR_fstat64
@@ -219,6 +215,11 @@ static const struct call checked[] = {
 	{__NR_mprotect, 2, NO_BITS, {PROT_EXEC}},
 	/* The terminal's modes; perf's are below. */
 	{__NR_ioctl, 1, VALUE, {TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ}},
+	/* No owner, who would get signals. */
+	{__NR_fcntl, 1, VALUE, {F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL}},
+#ifdef __NR_fcntl64
+	{__NR_fcntl64, 1, VALUE, {F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL}},
+#endif
 	{__NR_prctl, 0, VALUE, {PR_GET_NAME, PR_SET_NAME, PR_SET_VMA}},
 	{__NR_sched_setaffinity, 0, SELF, {0}},
 	{__NR_prlimit64, 0, SELF, {0}},

@@ -64,6 +64,7 @@ __bpfd_value()
 	*:FILE | *:PATH) __bpfd_files "$4" -f ;;
 	*:DIR) __bpfd_files "$4" -d ;;
 	*:COMMAND) __bpfd_files "$4" -c ;;
+	--profile:*) __bpfd_offer "$4" < <(printf '%s\n' trace minimal) ;;
 	--udc:*) __bpfd_offer "$4" < <(ls /sys/class/udc 2>/dev/null) ;;
 	esac
 }

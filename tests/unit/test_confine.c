@@ -118,6 +118,12 @@ static int stay_on_cpu(void)
 		       ? -1
 		       : 0;
 }
+static int use_descriptor(void)
+{
+	int fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
+
+	return fd < 3 || fcntl(fd, F_GETFD) < 0 || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL)) ? -1 : 0;
+}
 static int rename_self(void)
 {
 	return prctl(PR_SET_NAME, "renamed");
@@ -139,7 +145,7 @@ static int die(void)
 static void test_allowed(void **state)
 {
 	int (*const calls[])(void) = {read_file, read_target, wait_a_little, use_memory,
-		ask_terminal, ask_perf, stay_on_cpu, rename_self, ask_system};
+		ask_terminal, ask_perf, stay_on_cpu, use_descriptor, rename_self, ask_system};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (behind_filter(calls[i]))
@@ -198,6 +204,10 @@ static int limit_parent(void)
 
 	return (int)syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, NULL, &limit);
 }
+static int own_by_parent(void)
+{
+	return fcntl(0, F_SETOWN, getppid());
+}
 static int signal_parent(void)
 {
 	return (int)syscall(SYS_tgkill, getppid(), getppid(), 0);
@@ -206,8 +216,8 @@ static int signal_parent(void)
 static void test_refused_arguments(void **state)
 {
 	int (*const calls[])(void) = {map_code, make_code, type_on_terminal, become_dumpable,
-		move_parent, limit_parent, signal_parent, write_file, change_file, create_file,
-		cut_file};
+		move_parent, limit_parent, own_by_parent, signal_parent, write_file, change_file,
+		create_file, cut_file};
 	size_t count = sizeof(calls) / sizeof(calls[0]) - (REFUSES ? 0 : 4);
 
 	for (size_t i = 0; i < count; i++)
