@@ -350,7 +350,8 @@ int probe_attach_uprobe(struct probe **probe, struct probe_set *set, int prog_fd
 	if (at->path[0] != '/' || strlen(at->path) >= PATH_MAX)
 		return -EINVAL;
 	err = attach_pmu(probe, &request, "uprobe", at->path, at->offset, at->retprobe);
-	if (err != -ENODEV)
+	/* Before Linux 6.13 that PMU is for CAP_SYS_ADMIN only, and the event in tracefs is not. */
+	if (err != -ENODEV && err != -EACCES)
 		return err;
 	/* In uprobe_events a space ends the path, a colon begins the offset, '#' a comment. */
 	if (strpbrk(at->path, " \t\n\v\f\r:#"))

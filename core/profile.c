@@ -32,7 +32,7 @@ static const struct {
 } losses[] = {
 	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
 		"objects by id (bpftool prog, map, link, btf), programs that write to users' "
-		"memory"},
+		"memory, uprobes of BPFD_RPC before Linux 6.13"},
 	{CAP_SYSLOG, "CAP_SYSLOG",
 		"addresses of kernel symbols (GET_KALLSYMS, GET_KSYM_*, kernel stacks)"},
 	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
