@@ -144,7 +144,7 @@ load_udc is_super_speed=1 && gadget_start --lanes 3 || { not_ok "start the gadge
 check "three lanes" until_true 10 device_present 3
 {
 	echo "BPF_CREATE_MAP 2 big 4 200 20000 0"
-	for _ in {1..8}; do
+	for _ in {1..2}; do
 		echo "BPF_GET_FIRST_KEY 3 4 200 1"
 	done
 } >"$work/script"
@@ -168,7 +168,7 @@ echo "BPF_CREATE_MAP 1 m 4 4 4 0" >&9
 until_true 20 grep -q bpf_create_map "$work/out.2"
 stuck=$(pgrep -n -x bpfd)
 check "a session stops reading" stopped "$stuck"
-(for _ in {1..40000}; do echo "BPF_UPDATE_ELEM 3 $(printf '%s' AQAAAA==) 4 AQAAAA== 4 0"; done >&9) &
+(yes 'BPF_UPDATE_ELEM 3 AQAAAA== 4 AQAAAA== 4 0' | head -n 20000 >&9) &
 sender=$!
 exec 9>&-
 for round in 1 2; do
@@ -185,7 +185,7 @@ check "and is whole" cmp "$work/out.1" "$work/right"
 wait $sender
 wait $flood
 check "so does the second: status 0" test $? = 0
-check "all its commands were answered" test "$(grep -c 'bpf_update_elem: ret=0' "$work/out.2")" = 40000
+check "all its commands were answered" test "$(grep -c 'bpf_update_elem: ret=0' "$work/out.2")" = 20000
 gadget_stop
 check "the daemon ends with status 0" test $? = 0
 check_no_leftovers
