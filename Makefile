@@ -160,8 +160,8 @@ unit-programs: $(UNIT_PROGRAMS)
 # The manual pages go by their section: 8 is the board's, 1 the workstation's.
 MAN_PAGES  := $(wildcard core/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8] host-usb/run/*.[1-8])
 UDEV_RULES := $(wildcard board/*.rules)
-BOARD_DOCS := board/gadget.conf board/kernel.config board/udc.md
-HOST_DOCS  := README.md PROTOCOL.md
+BOARD_DOCS := board/gadget.conf board/kernel.config board/udc.md SECURITY.md
+HOST_DOCS  := README.md PROTOCOL.md SECURITY.md
 
 # The unit names the programs' directory; one that service managers do not search goes into its PATH too.
 USUAL_DIRS := /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin
