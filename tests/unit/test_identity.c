@@ -267,8 +267,9 @@ static int signature_of(const uint8_t *data, size_t len)
 {
 	struct answer answer = {data, len};
 	struct auth_response response = {.key = {1}};
+	static const uint8_t message[100];
 	pid_t pid = agent(&answer, 1);
-	int fd = connect_agent(), err = agent_sign(fd, -1, data, 100, &response);
+	int fd = connect_agent(), err = agent_sign(fd, -1, message, sizeof(message), &response);
 
 	close(fd);
 	agent_ends(pid);
