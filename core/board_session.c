@@ -59,9 +59,7 @@ static void board_release_input(struct board_session *s)
 {
 	free(s->input);
 	s->input = NULL;
-	s->input_start = 0;
-	s->input_len = 0;
-	s->borrowed_len = 0;
+	s->input_start = s->input_len = s->borrowed_len = 0;
 }
 
 void board_session_free(struct board_session *s)
@@ -123,8 +121,7 @@ enum board_event board_session_drop(struct board_session *s)
 	return event;
 }
 
-/* A frame that breaks the rules. Without a session the host is told too, but once only: a peer
- * that sends garbage must not make us send as much. */
+/* A frame that breaks the rules. Without a session that is told once: no garbage for garbage. */
 static enum board_event board_violation(struct board_session *s, const char *what)
 {
 	if (board_is_live(s)) {
@@ -244,7 +241,6 @@ static enum board_event board_hello(
 static enum board_event board_response(
 	struct board_session *s, const struct frame *frame, uint64_t now_ms)
 {
-	const struct board_gate *gate = s->config.gate;
 	struct auth_response response;
 	uint8_t message[AUTH_MESSAGE_MAX];
 	size_t len;
@@ -258,7 +254,7 @@ static enum board_event board_response(
 	if (auth_response_get(frame, &response) < 0)
 		return board_violation(s, "malformed AUTH_RESPONSE");
 	len = auth_message(message, &s->hello, &s->challenge, response.key);
-	if (gate->check(gate->context, &response, message, len))
+	if (s->config.gate->check(s->config.gate->context, &response, message, len))
 		return board_open(s, now_ms);
 	if (--s->challenge.tries == 0) {
 		board_session_end(s, RESET_AUTH, "it accepts none of the keys that it was shown");
@@ -383,10 +379,8 @@ enum board_event board_session_tick(struct board_session *s, uint64_t now_ms)
 {
 	if (now_ms < board_session_deadline(s))
 		return BOARD_NOTHING;
-	if (s->state == BOARD_ASKED)
-		board_session_end(s, RESET_AUTH, "it got no answer to its question");
-	else
-		board_session_end(s, RESET_LEASE, NULL);
+	board_session_end(s, s->state == BOARD_ASKED ? RESET_AUTH : RESET_LEASE,
+		s->state == BOARD_ASKED ? "it got no answer to its question" : NULL);
 	return BOARD_STOP;
 }
 
