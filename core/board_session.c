@@ -155,15 +155,13 @@ static enum board_event board_refuse(
 	return event;
 }
 
-static struct hello board_own_hello(const struct board_session *s)
+static void board_fill_hello(const struct board_session *s, struct hello *hello)
 {
-	return (struct hello){
-		.major = LINK_MAJOR,
-		.minor = LINK_MINOR,
-		.max_transfer = s->config.max_transfer,
-		.nonce = s->nonce,
-		.lease_ms = s->lease_ms,
-	};
+	hello->major = LINK_MAJOR;
+	hello->minor = LINK_MINOR;
+	hello->max_transfer = s->config.max_transfer;
+	hello->nonce = s->nonce;
+	hello->lease_ms = s->lease_ms;
 }
 
 /* The host may have a session. */
@@ -198,7 +196,7 @@ static bool board_ask(struct board_session *s, uint64_t now_ms)
 			"the board asks for a key, which needs a newer bpfd-usb");
 		s->state = BOARD_OVER;
 	} else {
-		s->challenge.hello = board_own_hello(s);
+		board_fill_hello(s, &s->challenge.hello);
 		s->challenge.tries = AUTH_TRIES;
 		s->challenge.lane = gate->lane;
 		snprintf(s->challenge.serial, LINK_SERIAL_MAX + 1, "%s", gate->serial);
@@ -228,7 +226,7 @@ static enum board_event board_hello(
 	replaced = board_session_drop(s);
 	link_open(&s->link, s->config.max_send, hello.max_transfer);
 	s->link.rx_seq = 1;
-	s->hello = hello;
+	hello_get(frame, &s->hello);
 	s->nonce = hello.nonce;
 	s->lease_ms = board_lease(hello.lease_ms);
 	s->input_eof = s->input_discarded = false;
@@ -442,8 +440,9 @@ bool board_session_pending(const struct board_session *s)
 
 static void board_put_reply(struct board_session *s, struct transfer *t)
 {
-	struct hello_reply reply = {.hello = board_own_hello(s), .window = s->config.window};
+	struct hello_reply reply = {.window = s->config.window};
 
+	board_fill_hello(s, &reply.hello);
 	snprintf(reply.version, sizeof(reply.version), "%s", s->config.version);
 	link_put(&s->link, t, FRAME_HELLO_REPLY, hello_reply_put(link_payload(t), &reply));
 	s->reply_due = false;
