@@ -85,7 +85,6 @@ static int admission_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct r
 
 	keys_free(&list);
 	lane->read_only = admission->read_only;
-	lane->who[0] = '\0';
 	if (!admission->required && !*admission->seen)
 		return 0;
 	if (err < 0) {
@@ -121,10 +120,9 @@ static bool admission_check(
 	admitted = entry && ssh_verify(response, message, len);
 	if (admitted) {
 		lane->read_only = lane->admission->read_only || entry->read_only;
-		snprintf(lane->who, sizeof(lane->who), "key %s%s%s, line %u%s", fingerprint,
+		log_info("lane %u: admitted: key %s%s%s, line %u%s", lane->gate.lane, fingerprint,
 			entry->name[0] ? " " : "", entry->name, entry->line,
 			lane->read_only ? ", read-only" : "");
-		log_info("lane %u: admitted: %s", lane->gate.lane, lane->who);
 	} else {
 		log_warning("lane %u: key refused: %s: %s", lane->gate.lane, fingerprint,
 			entry ? "its signature is wrong" : "not in the list");

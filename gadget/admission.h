@@ -28,7 +28,6 @@ struct admission_lane {
 	struct admission *admission;
 	struct board_gate gate; /* for the configuration of its session */
 	bool read_only;		/* the session may not change anything */
-	char who[160];		/* for the log: who has opened it */
 };
 
 /* Looks at the list when the daemon starts, before it forks, and tells who may connect. Returns 0,

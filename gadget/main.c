@@ -294,7 +294,8 @@ static int find_serial(struct command_line *line, char serial[static SERIAL_MAX 
 	} else if (err < 0 && (line->admission.required || *line->admission.seen)) {
 		err = serial_find(gadget, serial);
 	} else if (err < 0) {
-		serial[0] = '\0';
+		/* Of --ffs-dir; a list may come later. */
+		snprintf(serial, SERIAL_MAX + 1, "%s", gadget->serial ? gadget->serial : "");
 		err = 0;
 	}
 	return err;
