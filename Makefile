@@ -60,7 +60,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # The link (frames and session) and the log are shared by all programs.
-LINK_SRC      := core/frame.c core/frame_text.c core/link.c core/board_session.c core/host_session.c core/log.c core/options.c \
+LINK_SRC      := core/frame.c core/frame_text.c core/link.c core/board_session.c core/board_input.c core/host_session.c core/log.c core/options.c \
 		 core/rpc.c core/bpf_abi.c core/resident.c core/signal_fd.c core/caps.c core/profile.c \
 		 core/base64.c core/ssh.c
 CORE_SRC      := $(filter-out $(LINK_SRC) core/main.c,$(wildcard core/*.c))

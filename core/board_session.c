@@ -1,42 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The board's end of a session, as a state machine without I/O. */
-#include "core/board_session.h"
+#include "core/board_session_private.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum board_state {
-	BOARD_FRESH, /* nothing was opened, or the link was reset: a stray frame is answered */
-	BOARD_ASKED, /* a key is awaited; nothing else is heeded */
-	BOARD_OPEN,
-	BOARD_OVER, /* EXIT or RESET told the host: what is still under way from it is ignored */
-};
-
-struct board_session {
-	struct board_config config;
-	struct link link;
-	enum board_state state;
-	uint64_t nonce;
-	struct hello hello; /* of the host; and what it has to sign */
-	struct auth_challenge challenge;
-	uint32_t lease_ms;
-	uint64_t heard_ms;
-
-	/* Input of the child: a ring of config.window bytes, there only while a session is open. */
-	uint8_t *input;
-	size_t input_start, input_len;
-	const uint8_t *borrowed; /* input in the last transfer: then the ring has none */
-	size_t borrowed_len;
-	bool input_eof, input_discarded;
-	uint64_t received, consumed, announced, sent;
-
-	/* What waits to be sent: at most one frame of each kind, so nothing can pile up. */
-	bool challenge_due, reply_due, pong_due, exit_due, reset_due;
-	uint8_t exit_code, exit_signal;
-	struct reset_info reset;
-};
 
 /* All of a begin() fits into the smallest transfer. */
 _Static_assert(5 * FRAME_HEADER + 3 * FRAME_PAYLOAD_MAX + 8 + 18 + 2 * FRAME_HEADER < TRANSFER_MIN,
@@ -263,23 +232,6 @@ static enum board_event board_response(
 	return BOARD_NOTHING;
 }
 
-static void board_store(struct board_session *s, const uint8_t *data, size_t len)
-{
-	size_t window = s->config.window, end = (s->input_start + s->input_len) % window;
-	size_t part = window - end < len ? window - end : len;
-
-	memcpy(s->input + end, data, part);
-	memcpy(s->input, data + part, len - part);
-	s->input_len += len;
-}
-
-void board_session_keep(struct board_session *s)
-{
-	if (s->borrowed_len > 0)
-		board_store(s, s->borrowed, s->borrowed_len);
-	s->borrowed_len = 0;
-}
-
 static enum board_event board_data(struct board_session *s, const struct frame *frame)
 {
 	if (frame->len == 0 || s->input_eof)
@@ -387,41 +339,6 @@ uint64_t board_session_deadline(const struct board_session *s)
 	if (s->state == BOARD_ASKED)
 		return s->heard_ms + AUTH_MS;
 	return s->state == BOARD_OPEN ? s->heard_ms + s->lease_ms : UINT64_MAX;
-}
-
-const uint8_t *board_session_input(const struct board_session *s, size_t *len)
-{
-	size_t to_end = s->config.window - s->input_start;
-
-	if (s->borrowed_len > 0) {
-		*len = s->borrowed_len;
-		return s->borrowed;
-	}
-	*len = s->input_len < to_end ? s->input_len : to_end;
-	return s->input ? s->input + s->input_start : NULL;
-}
-
-void board_session_consume(struct board_session *s, size_t len)
-{
-	s->consumed += len;
-	if (s->borrowed_len > 0) {
-		s->borrowed += len;
-		s->borrowed_len -= len;
-		return;
-	}
-	s->input_start = (s->input_start + len) % s->config.window;
-	s->input_len -= len;
-}
-
-bool board_session_input_ended(const struct board_session *s)
-{
-	return s->state == BOARD_OPEN && s->input_eof && s->input_len + s->borrowed_len == 0;
-}
-
-void board_session_discard_input(struct board_session *s)
-{
-	board_session_consume(s, s->input_len + s->borrowed_len);
-	s->input_discarded = true;
 }
 
 /* A quarter: the host always has credit left, and small commands cost no WINDOW frame each. */
