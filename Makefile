@@ -60,7 +60,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # The link (frames and session) and the log are shared by all programs.
-LINK_SRC      := core/frame.c core/frame_text.c core/link.c core/board_session.c core/host_session.c core/log.c core/options.c \
+LINK_SRC      := core/frame.c core/frame_text.c core/link.c core/board_session.c core/board_input.c core/host_session.c core/log.c core/options.c \
 		 core/rpc.c core/bpf_abi.c core/resident.c core/signal_fd.c core/caps.c core/profile.c \
 		 core/base64.c core/ssh.c
 CORE_SRC      := $(filter-out $(LINK_SRC) core/main.c,$(wildcard core/*.c))
@@ -160,8 +160,8 @@ unit-programs: $(UNIT_PROGRAMS)
 # The manual pages go by their section: 8 is the board's, 1 the workstation's.
 MAN_PAGES  := $(wildcard core/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8] host-usb/run/*.[1-8])
 UDEV_RULES := $(wildcard board/*.rules)
-BOARD_DOCS := board/gadget.conf board/kernel.config board/udc.md
-HOST_DOCS  := README.md PROTOCOL.md
+BOARD_DOCS := board/gadget.conf board/kernel.config board/udc.md SECURITY.md
+HOST_DOCS  := README.md PROTOCOL.md SECURITY.md
 
 # The unit names the programs' directory; one that service managers do not search goes into its PATH too.
 USUAL_DIRS := /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin

@@ -1,42 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The board's end of a session, as a state machine without I/O. */
-#include "core/board_session.h"
+#include "core/board_session_private.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum board_state {
-	BOARD_FRESH, /* nothing was opened, or the link was reset: a stray frame is answered */
-	BOARD_ASKED, /* a key is awaited; nothing else is heeded */
-	BOARD_OPEN,
-	BOARD_OVER, /* EXIT or RESET told the host: what is still under way from it is ignored */
-};
-
-struct board_session {
-	struct board_config config;
-	struct link link;
-	enum board_state state;
-	uint64_t nonce;
-	struct hello hello; /* of the host; and what it has to sign */
-	struct auth_challenge challenge;
-	uint32_t lease_ms;
-	uint64_t heard_ms;
-
-	/* Input of the child: a ring of config.window bytes, there only while a session is open. */
-	uint8_t *input;
-	size_t input_start, input_len;
-	const uint8_t *borrowed; /* input in the last transfer: then the ring has none */
-	size_t borrowed_len;
-	bool input_eof, input_discarded;
-	uint64_t received, consumed, announced, sent;
-
-	/* What waits to be sent: at most one frame of each kind, so nothing can pile up. */
-	bool challenge_due, reply_due, pong_due, exit_due, reset_due;
-	uint8_t exit_code, exit_signal;
-	struct reset_info reset;
-};
 
 /* All of a begin() fits into the smallest transfer. */
 _Static_assert(5 * FRAME_HEADER + 3 * FRAME_PAYLOAD_MAX + 8 + 18 + 2 * FRAME_HEADER < TRANSFER_MIN,
@@ -59,9 +28,7 @@ static void board_release_input(struct board_session *s)
 {
 	free(s->input);
 	s->input = NULL;
-	s->input_start = 0;
-	s->input_len = 0;
-	s->borrowed_len = 0;
+	s->input_start = s->input_len = s->borrowed_len = 0;
 }
 
 void board_session_free(struct board_session *s)
@@ -123,8 +90,7 @@ enum board_event board_session_drop(struct board_session *s)
 	return event;
 }
 
-/* A frame that breaks the rules. Without a session the host is told too, but once only: a peer
- * that sends garbage must not make us send as much. */
+/* A frame that breaks the rules. Without a session that is told once: no garbage for garbage. */
 static enum board_event board_violation(struct board_session *s, const char *what)
 {
 	if (board_is_live(s)) {
@@ -158,15 +124,13 @@ static enum board_event board_refuse(
 	return event;
 }
 
-static struct hello board_own_hello(const struct board_session *s)
+static void board_fill_hello(const struct board_session *s, struct hello *hello)
 {
-	return (struct hello){
-		.major = LINK_MAJOR,
-		.minor = LINK_MINOR,
-		.max_transfer = s->config.max_transfer,
-		.nonce = s->nonce,
-		.lease_ms = s->lease_ms,
-	};
+	hello->major = LINK_MAJOR;
+	hello->minor = LINK_MINOR;
+	hello->max_transfer = s->config.max_transfer;
+	hello->nonce = s->nonce;
+	hello->lease_ms = s->lease_ms;
 }
 
 /* The host may have a session. */
@@ -201,7 +165,7 @@ static bool board_ask(struct board_session *s, uint64_t now_ms)
 			"the board asks for a key, which needs a newer bpfd-usb");
 		s->state = BOARD_OVER;
 	} else {
-		s->challenge.hello = board_own_hello(s);
+		board_fill_hello(s, &s->challenge.hello);
 		s->challenge.tries = AUTH_TRIES;
 		s->challenge.lane = gate->lane;
 		snprintf(s->challenge.serial, LINK_SERIAL_MAX + 1, "%s", gate->serial);
@@ -231,7 +195,7 @@ static enum board_event board_hello(
 	replaced = board_session_drop(s);
 	link_open(&s->link, s->config.max_send, hello.max_transfer);
 	s->link.rx_seq = 1;
-	s->hello = hello;
+	hello_get(frame, &s->hello);
 	s->nonce = hello.nonce;
 	s->lease_ms = board_lease(hello.lease_ms);
 	s->input_eof = s->input_discarded = false;
@@ -244,7 +208,6 @@ static enum board_event board_hello(
 static enum board_event board_response(
 	struct board_session *s, const struct frame *frame, uint64_t now_ms)
 {
-	const struct board_gate *gate = s->config.gate;
 	struct auth_response response;
 	uint8_t message[AUTH_MESSAGE_MAX];
 	size_t len;
@@ -258,7 +221,7 @@ static enum board_event board_response(
 	if (auth_response_get(frame, &response) < 0)
 		return board_violation(s, "malformed AUTH_RESPONSE");
 	len = auth_message(message, &s->hello, &s->challenge, response.key);
-	if (gate->check(gate->context, &response, message, len))
+	if (s->config.gate->check(s->config.gate->context, &response, message, len))
 		return board_open(s, now_ms);
 	if (--s->challenge.tries == 0) {
 		board_session_end(s, RESET_AUTH, "it accepts none of the keys that it was shown");
@@ -267,23 +230,6 @@ static enum board_event board_response(
 	s->challenge_due = true;
 	s->heard_ms = now_ms;
 	return BOARD_NOTHING;
-}
-
-static void board_store(struct board_session *s, const uint8_t *data, size_t len)
-{
-	size_t window = s->config.window, end = (s->input_start + s->input_len) % window;
-	size_t part = window - end < len ? window - end : len;
-
-	memcpy(s->input + end, data, part);
-	memcpy(s->input, data + part, len - part);
-	s->input_len += len;
-}
-
-void board_session_keep(struct board_session *s)
-{
-	if (s->borrowed_len > 0)
-		board_store(s, s->borrowed, s->borrowed_len);
-	s->borrowed_len = 0;
 }
 
 static enum board_event board_data(struct board_session *s, const struct frame *frame)
@@ -383,10 +329,8 @@ enum board_event board_session_tick(struct board_session *s, uint64_t now_ms)
 {
 	if (now_ms < board_session_deadline(s))
 		return BOARD_NOTHING;
-	if (s->state == BOARD_ASKED)
-		board_session_end(s, RESET_AUTH, "it got no answer to its question");
-	else
-		board_session_end(s, RESET_LEASE, NULL);
+	board_session_end(s, s->state == BOARD_ASKED ? RESET_AUTH : RESET_LEASE,
+		s->state == BOARD_ASKED ? "it got no answer to its question" : NULL);
 	return BOARD_STOP;
 }
 
@@ -395,41 +339,6 @@ uint64_t board_session_deadline(const struct board_session *s)
 	if (s->state == BOARD_ASKED)
 		return s->heard_ms + AUTH_MS;
 	return s->state == BOARD_OPEN ? s->heard_ms + s->lease_ms : UINT64_MAX;
-}
-
-const uint8_t *board_session_input(const struct board_session *s, size_t *len)
-{
-	size_t to_end = s->config.window - s->input_start;
-
-	if (s->borrowed_len > 0) {
-		*len = s->borrowed_len;
-		return s->borrowed;
-	}
-	*len = s->input_len < to_end ? s->input_len : to_end;
-	return s->input ? s->input + s->input_start : NULL;
-}
-
-void board_session_consume(struct board_session *s, size_t len)
-{
-	s->consumed += len;
-	if (s->borrowed_len > 0) {
-		s->borrowed += len;
-		s->borrowed_len -= len;
-		return;
-	}
-	s->input_start = (s->input_start + len) % s->config.window;
-	s->input_len -= len;
-}
-
-bool board_session_input_ended(const struct board_session *s)
-{
-	return s->state == BOARD_OPEN && s->input_eof && s->input_len + s->borrowed_len == 0;
-}
-
-void board_session_discard_input(struct board_session *s)
-{
-	board_session_consume(s, s->input_len + s->borrowed_len);
-	s->input_discarded = true;
 }
 
 /* A quarter: the host always has credit left, and small commands cost no WINDOW frame each. */
@@ -448,8 +357,9 @@ bool board_session_pending(const struct board_session *s)
 
 static void board_put_reply(struct board_session *s, struct transfer *t)
 {
-	struct hello_reply reply = {.hello = board_own_hello(s), .window = s->config.window};
+	struct hello_reply reply = {.window = s->config.window};
 
+	board_fill_hello(s, &reply.hello);
 	snprintf(reply.version, sizeof(reply.version), "%s", s->config.version);
 	link_put(&s->link, t, FRAME_HELLO_REPLY, hello_reply_put(link_payload(t), &reply));
 	s->reply_due = false;

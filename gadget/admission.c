@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 /* Whether the list has faults that were not told yet. */
@@ -32,17 +33,24 @@ static int read_keys(struct admission *admission, struct key_list *list)
 {
 	int err = keys_read(admission->path, is_news(admission), list);
 
-	admission->required = admission->required || err != -ENOENT;
+	*admission->seen = *admission->seen || err != -ENOENT;
 	return err;
 }
 
 int admission_start(struct admission *admission)
 {
+	/* Shared, so that a worker that takes over knows what the one before it has seen. */
+	bool *seen = mmap(
+		NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool required = admission->required;
 	struct key_list list;
 	size_t count;
-	int err = read_keys(admission, &list);
+	int err;
 
+	if (seen == MAP_FAILED)
+		return -errno;
+	admission->seen = seen;
+	err = read_keys(admission, &list);
 	count = list.count;
 	keys_free(&list);
 	if (err == -ENOENT && !required) {
@@ -77,9 +85,7 @@ static int admission_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct r
 
 	keys_free(&list);
 	lane->read_only = admission->read_only;
-	lane->asked = admission->required;
-	lane->who[0] = '\0';
-	if (!admission->required)
+	if (!admission->required && !*admission->seen)
 		return 0;
 	if (err < 0) {
 		log_error("lane %u: host refused: %s: %s", lane->gate.lane, admission->path,
@@ -114,10 +120,9 @@ static bool admission_check(
 	admitted = entry && ssh_verify(response, message, len);
 	if (admitted) {
 		lane->read_only = lane->admission->read_only || entry->read_only;
-		snprintf(lane->who, sizeof(lane->who), "key %s%s%s, line %u%s", fingerprint,
+		log_info("lane %u: admitted: key %s%s%s, line %u%s", lane->gate.lane, fingerprint,
 			entry->name[0] ? " " : "", entry->name, entry->line,
 			lane->read_only ? ", read-only" : "");
-		log_info("lane %u: admitted: %s", lane->gate.lane, lane->who);
 	} else {
 		log_warning("lane %u: key refused: %s: %s", lane->gate.lane, fingerprint,
 			entry ? "its signature is wrong" : "not in the list");

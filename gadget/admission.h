@@ -11,7 +11,8 @@
 /* What holds for all lanes. */
 struct admission {
 	const char *path; /* the list of keys */
-	bool required;	  /* a host has to show a key, also when the list is gone */
+	bool required;	  /* a host has to show a key, whether there is a list or not */
+	bool *seen;	  /* a list was there; of all processes of the daemon together */
 	bool read_only;	  /* all sessions */
 	const char *serial;
 	/* The command behind a session, NULL at its end; and one that may not change anything. */
@@ -26,13 +27,11 @@ struct admission {
 struct admission_lane {
 	struct admission *admission;
 	struct board_gate gate; /* for the configuration of its session */
-	bool asked;		/* the last one that was asked for has shown a key */
 	bool read_only;		/* the session may not change anything */
-	char who[160];		/* for the log: who has opened it */
 };
 
-/* Looks at the list when the daemon starts, and tells who may connect. Returns 0, or a negative
- * errno, having logged the cause, if a key is required and there is none. */
+/* Looks at the list when the daemon starts, before it forks, and tells who may connect. Returns 0,
+ * or a negative errno, having logged the cause, if a key is required and there is none. */
 int admission_start(struct admission *admission);
 
 /* Prepares a lane, which must not move any more. */

@@ -173,7 +173,8 @@ static int lane_transfer(struct lane *lane, const struct ffs_transfer *t, uint64
 		lane_start(lane);
 		break;
 	case BOARD_STOP:
-		lane_stop(lane, "the host closed it, or broke the protocol");
+		lane_stop(lane, hello ? "another HELLO ends it"
+				      : "the host closed it, or broke the protocol");
 		break;
 	case BOARD_NOTHING:
 		break;

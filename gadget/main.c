@@ -59,8 +59,10 @@ static const struct option_spec option_table[] = {
 	{OPT_CONFIG, "config", "FILE", "read settings from FILE (default " SETTINGS_PATH ")"},
 	{OPT_KEYS, "authorized-keys", "FILE",
 		"hosts with one of these keys may connect (default " KEYS_PATH ")"},
-	{OPT_REQUIRE_KEY, "require-key", "[yes|no]", "do not start without a list of keys"},
-	{OPT_READ_ONLY, "read-only", "[yes|no]", "sessions may look, but not change anything"},
+	{OPT_REQUIRE_KEY, "require-key", "[ANSWER]",
+		"do not start without a list of keys; yes, or no"},
+	{OPT_READ_ONLY, "read-only", "[ANSWER]",
+		"sessions may look, but change nothing; yes, or no"},
 	{OPT_JOIN, "join", "GADGET",
 		"add the lanes to this gadget of somebody else, unbinding it once"},
 	{OPT_FFS_DIR, "ffs-dir", "DIR",
@@ -289,10 +291,11 @@ static int find_serial(struct command_line *line, char serial[static SERIAL_MAX 
 	if (err < 0 && (!gadget->join && line->daemon.ffs_dir_count == 0)) {
 		err = serial_find(gadget, serial);
 		gadget->serial = serial;
-	} else if (err < 0 && line->admission.required) {
+	} else if (err < 0 && (line->admission.required || *line->admission.seen)) {
 		err = serial_find(gadget, serial);
 	} else if (err < 0) {
-		serial[0] = '\0';
+		/* Of --ffs-dir; a list may come later. */
+		snprintf(serial, SERIAL_MAX + 1, "%s", gadget->serial ? gadget->serial : "");
 		err = 0;
 	}
 	return err;

@@ -100,7 +100,7 @@ static int take_binary(const uint8_t *data, size_t len, struct key_pair *pair)
 		return -EBADMSG;
 	blob = ssh_get_string(&in, &blob_len);
 	private.data = ssh_get_string(&in, &private.size);
-	if (in.failed || in.size)
+	if (in.failed || in.size || private.size % PAD_TO)
 		return -EBADMSG;
 	err = ssh_blob_get(blob, blob_len, pair->key);
 	return err < 0 ? err : take_private(&private, pair);

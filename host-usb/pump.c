@@ -2,13 +2,13 @@
 /* The event loop of the bridge. One thread: nothing in it waits but poll. */
 #include "host-usb/pump.h"
 
-#include "core/host_session.h"
 #include "core/log.h"
 #include "core/signal_fd.h"
 #include "host-usb/clock.h"
 #include "host-usb/identity.h"
 #include "host-usb/near.h"
 #include "host-usb/notes.h"
+#include "host-usb/pump_private.h"
 #include "host-usb/signals.h"
 #include "host-usb/status.h"
 #include "host-usb/trace.h"
@@ -27,33 +27,6 @@
 
 enum { POLL_SIGNAL, POLL_STDIN, POLL_STDOUT, POLL_STDERR, POLL_LANE };
 
-enum pump_state {
-	PUMP_RUNNING,
-	PUMP_CLOSING, /* a RESET is on its way to the board */
-	PUMP_OVER,
-};
-
-struct pump {
-	const struct pump_options *options;
-	struct usb_lane *lane;
-	struct host_session *session;
-	const struct near_end *near;
-	struct notes *notes;
-	enum pump_state state;
-	int status; /* what pump_run will return */
-	unsigned int tries;
-	uint64_t now_ms, close_ms, opened_ms;
-	uint64_t near_ms; /* when the near end's tick is due */
-	uint64_t pongs;	  /* that it was told of */
-	bool input_ready, input_ended;
-
-	/* The transfer that events are taken from, and what is left to write of the last event. */
-	const uint8_t *transfer;
-	size_t transfer_len, offset;
-	struct host_event event;
-	uint64_t written, noted;
-};
-
 /* Ends the loop, at once or when the board has taken the RESET that host_session_close queues. */
 static void pump_end(struct pump *p, int status)
 {
@@ -62,7 +35,7 @@ static void pump_end(struct pump *p, int status)
 	p->state = PUMP_OVER;
 }
 
-static void pump_close(struct pump *p, int status)
+void pump_close(struct pump *p, int status)
 {
 	if (p->state != PUMP_RUNNING)
 		return;
@@ -187,7 +160,7 @@ static void pump_pongs(struct pump *p)
 		p->near->pong(p->near->context);
 }
 
-static void pump_signals(struct pump *p)
+void pump_signals(struct pump *p)
 {
 	int number;
 
@@ -213,26 +186,6 @@ static void pump_signals(struct pump *p)
 			break;
 		}
 	}
-}
-
-/* The board wants a key. Waiting for ssh-agent, which may ask its user, is the one wait that is not
- * in pump_wait: before a session is open there is nothing else to do. */
-static void pump_answer(struct pump *p)
-{
-	struct auth_response response;
-	int err;
-
-	do {
-		err = identity_answer(
-			p->options->identity, p->session, p->options->signal_fd, &response);
-		p->now_ms = clock_ms();
-		if (err == -EINTR)
-			pump_signals(p);
-	} while (err == -EINTR && p->state == PUMP_RUNNING);
-	if (err == 0)
-		host_session_answer(p->session, &response, p->now_ms);
-	else
-		pump_close(p, STATUS_PERMISSION);
 }
 
 static void pump_reset(struct pump *p)

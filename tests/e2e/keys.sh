@@ -189,6 +189,7 @@ check "a list that is gone opens nothing" connects 251 'its list of keys cannot 
 check "nor does it for a host without a key" connects 251 'its list of keys cannot be used'
 kill -9 "$(worker_pid)"
 until_true 10 worker_pid >/dev/null
+check "nor from a worker that takes over" connects 251 'its list of keys cannot be used' --key theirs
 mv /run/list $list
 check "the daemon ends with status 0" gadget_stop
 

@@ -195,7 +195,7 @@ def ssh(*strings):
 PUBLIC = bytes.fromhex("03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8")
 BLOB = ssh(b"ssh-ed25519", PUBLIC)
 LINE = b"ssh-ed25519 " + base64.b64encode(BLOB)
-SECRET = bytes(8) + ssh(b"ssh-ed25519", PUBLIC, bytes(range(32)) + PUBLIC, b"me") + bytes(range(1, 7))
+SECRET = bytes(8) + ssh(b"ssh-ed25519", PUBLIC, bytes(range(32)) + PUBLIC, b"me") + bytes(range(1, 4))
 
 
 def private(cipher=b"none", secret=SECRET):

@@ -23,6 +23,8 @@ static void fields(void **state)
 	const struct exit_info info = {3, 9, 36, UINT64_MAX};
 	const struct reset_info reset = {RESET_LEASE, 1, "too late"};
 	const struct reset_info unknown = {99, 0, ""};
+	struct auth_challenge challenge = {hello, {0xab}, 6, 1, "b\""};
+	struct auth_response response = {{1}, {2}};
 	uint8_t p[FRAME_PAYLOAD_MAX];
 
 	check_text(FRAME_HELLO, p, hello_put(p, &hello),
@@ -45,8 +47,16 @@ static void fields(void **state)
 	check_text(FRAME_EOF, NULL, 0, "EOF seq 7 len 0");
 	check_text(FRAME_PING, NULL, 0, "PING seq 7 len 0");
 	check_text(FRAME_PAD, "\0\0", 2, "PAD seq 7 len 2: \"\\x00\\x00\"");
-	check_text(
-		FRAME_AUTH_CHALLENGE, "abc", 3, "AUTH_CHALLENGE seq 7 len 3: malformed, \"abc\"");
+	check_text(FRAME_AUTH_CHALLENGE, p, auth_challenge_put(p, &challenge),
+		"AUTH_CHALLENGE seq 7 len 60: link 1.2, flags 3, buffer 65536, "
+		"nonce 0x1122334455667788, lease 15000 ms, board's nonce "
+		"ab00000000000000000000000000000000000000000000000000000000000000, tries 6, "
+		"lane 1, serial \"b\\\"\"");
+	check_text(FRAME_AUTH_RESPONSE, p, auth_response_put(p, &response),
+		"AUTH_RESPONSE seq 7 len 96: key "
+		"0100000000000000000000000000000000000000000000000000000000000000, signature "
+		"0200000000000000000000000000000000000000000000000000000000000000"
+		"0000000000000000000000000000000000000000000000000000000000000000");
 }
 
 static void data(void **state)
@@ -67,7 +77,9 @@ static void hostile(void **state)
 {
 	static uint8_t payload[65000];
 	char text[FRAME_TEXT_MAX], small[16];
-	size_t lengths[] = {0, 1, 7, 8, 10, 17, 18, 23, 24, 29, 30, 31, 284, 285, 286, 65000}, len;
+	size_t lengths[] = {0, 1, 7, 8, 10, 17, 18, 23, 24, 29, 30, 31, 58, 96, 184, 185, 284, 285,
+		286, 65000},
+	       len;
 
 	for (unsigned int type = 0; type <= UINT8_MAX; type++) {
 		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -95,6 +107,9 @@ static void malformed(void **state)
 	check_text(FRAME_HELLO_REPLY, "x", 1, "HELLO_REPLY seq 7 len 1: malformed, \"x\"");
 	check_text(FRAME_WINDOW, "123456789", 9, "WINDOW seq 7 len 9: malformed, \"123456789\"");
 	check_text(FRAME_EXIT, "1", 1, "EXIT seq 7 len 1: malformed, \"1\"");
+	check_text(
+		FRAME_AUTH_CHALLENGE, "abc", 3, "AUTH_CHALLENGE seq 7 len 3: malformed, \"abc\"");
+	check_text(FRAME_AUTH_RESPONSE, "k", 1, "AUTH_RESPONSE seq 7 len 1: malformed, \"k\"");
 	check_text(FRAME_RESET, "\033", 1, "RESET seq 7 len 1: malformed, \"\\x1b\"");
 }
 

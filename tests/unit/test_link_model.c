@@ -190,6 +190,30 @@ static void host_reopens(struct model *m, const struct state *from, bool reset)
 	end(m, &s);
 }
 
+/* With a key that is not known, and then with one that is. */
+static void host_answers(struct host_session *host)
+{
+	struct auth_response response;
+
+	memset(&response, 0, sizeof(response));
+	response.key[0] = host_session_challenge(host)->tries == AUTH_TRIES ? 2 : 1;
+	host_session_answer(host, &response, 0);
+}
+
+static int gate_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal)
+{
+	memset(nonce, 'n', AUTH_NONCE_SIZE);
+	return 1;
+}
+
+static bool gate_check(
+	void *context, const struct auth_response *response, const uint8_t *message, size_t len)
+{
+	return response->key[0] == 1;
+}
+
+static const struct board_gate gate = {gate_ask, gate_check, NULL, "b", 0};
+
 static void host_receives(struct model *m, const struct state *from)
 {
 	struct state s = begin(m, from);
@@ -198,6 +222,8 @@ static void host_receives(struct model *m, const struct state *from)
 	size_t offset = 0;
 
 	while (host_session_next(&s.host, p->data, p->len, &offset, &event) != HOST_NONE) {
+		if (event.type == HOST_ASKED)
+			host_answers(&s.host);
 		if (event.type == HOST_RESET || event.type == HOST_BROKEN) {
 			assert_true(s.faulty);
 			s.failed = true;
@@ -381,7 +407,8 @@ static void find_good(struct model *m)
 	}
 }
 
-static void explore(uint32_t window, uint8_t total, uint8_t opens, bool early, uint8_t faults)
+static void explore_with(const struct board_gate *asks, uint32_t window, uint8_t total,
+	uint8_t opens, bool early, uint8_t faults)
 {
 	struct model *m = calloc(1, sizeof(*m));
 	struct state start;
@@ -396,6 +423,7 @@ static void explore(uint32_t window, uint8_t total, uint8_t opens, bool early, u
 		.max_send = TRANSFER_MIN,
 		.window = window,
 		.version = "1",
+		.gate = asks,
 	};
 	link_open(&start.board.link, TRANSFER_MIN, TRANSFER_MAX);
 	start.host.config.max_transfer = TRANSFER_MIN;
@@ -412,11 +440,16 @@ static void explore(uint32_t window, uint8_t total, uint8_t opens, bool early, u
 	find_good(m);
 	for (uint32_t i = 0; i < m->count; i++)
 		bad += !m->good[i];
-	printf("# window %lu, %u bytes, %u new hosts%s, %u faults: %lu states, %zu steps\n",
-		(unsigned long)window, total, opens, early ? ", process may end early" : "", faults,
-		(unsigned long)m->count, m->edge_count);
+	printf("# window %lu, %u bytes, %u new hosts%s%s, %u faults: %lu states, %zu steps\n",
+		(unsigned long)window, total, opens, early ? ", process may end early" : "",
+		asks ? ", a key" : "", faults, (unsigned long)m->count, m->edge_count);
 	assert_int_equal(bad, 0);
 	free(m);
+}
+
+static void explore(uint32_t window, uint8_t total, uint8_t opens, bool early, uint8_t faults)
+{
+	explore_with(NULL, window, total, opens, early, faults);
 }
 
 static void one_host(void **state)
@@ -448,6 +481,15 @@ static void transfers_lost_repeated_and_overtaken(void **state)
 	explore(1, 1, 0, false, 2);
 }
 
+static void hosts_with_keys(void **state)
+{
+	explore_with(&gate, 1, 1, 0, false, 0);
+	explore_with(&gate, 2, 2, 0, true, 0);
+	explore_with(&gate, 1, 1, 1, true, 0);
+	explore_with(&gate, 1, 0, 2, false, 0);
+	explore_with(&gate, 1, 1, 0, false, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +497,7 @@ int main(void)
 		cmocka_unit_test(process_that_ends_early),
 		cmocka_unit_test(hosts_that_are_replaced),
 		cmocka_unit_test(transfers_lost_repeated_and_overtaken),
+		cmocka_unit_test(hosts_with_keys),
 	};
 
 	return cmocka_run_group_tests_name("link_model", tests, NULL, NULL);

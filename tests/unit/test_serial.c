@@ -126,6 +126,21 @@ static void test_machine_id(void **state)
 	assert_null(strstr(first, "0123"));
 }
 
+/* Of a gadget of somebody else. */
+static void test_joined(void **state)
+{
+	char serial[SERIAL_MAX + 1];
+	struct board *b = *state;
+
+	b->options.join = "other";
+	assert_int_equal(serial_of_joined(&b->options, serial), -ENOENT);
+	board_put(b, "configfs/usb_gadget/other/strings/0x409/serialnumber", "theirs 7\n");
+	assert_int_equal(serial_of_joined(&b->options, serial), 0);
+	assert_string_equal(serial, "theirs 7");
+	board_put(b, "configfs/usb_gadget/other/strings/0x409/serialnumber", "\n");
+	assert_int_equal(serial_of_joined(&b->options, serial), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +149,7 @@ int main(void)
 		board_test(test_order),
 		board_test(test_placeholders),
 		board_test(test_machine_id),
+		board_test(test_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

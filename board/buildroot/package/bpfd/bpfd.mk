@@ -11,7 +11,7 @@ BPFD_SITE_METHOD = local
 BPFD_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = --exclude=/build
 BPFD_LICENSE = Apache-2.0
 BPFD_LICENSE_FILES = LICENSE
-BPFD_DEPENDENCIES = host-pkgconf elfutils libbpf libusbgx zlib
+BPFD_DEPENDENCIES = host-pkgconf elfutils libbpf libsodium libusbgx zlib
 
 BPFD_MAKE_OPTS = \
 	$(TARGET_CONFIGURE_OPTS) \

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 SUMMARY = "BPF tracing of this board over its USB device port"
 DESCRIPTION = "bpfd answers commands that load BPF programs, read maps and attach probes; \
-bpfd-gadget puts it behind a USB interface. Both are in one file. Whoever holds the other end of the \
-cable can trace the whole board."
+bpfd-gadget puts it behind a USB interface. Both are in one file. Unless it has a list of keys, whoever \
+holds the other end of the cable can trace the whole board."
 SECTION = "devel"
 LICENSE = "Apache-2.0"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 
-DEPENDS = "elfutils libbpf libusbgx zlib"
+DEPENDS = "elfutils libbpf libsodium libusbgx zlib"
 
 inherit externalsrc pkgconfig systemd update-rc.d
 
