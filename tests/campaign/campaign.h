@@ -14,6 +14,7 @@
 #define LANES_MAX  4 /* dummy_hcd has no endpoints for more */
 #define SERIAL	   "campaign"
 #define PID_FILE   "/run/campaign.pid.%u" /* of a lane: process and number of its session */
+#define TRACE_FILE "/run/campaign.trace.%u"
 #define WHY_MAX	   400
 #define SESSION_MS 60000 /* one that takes longer hangs; an emulated machine is slow */
 #define STALL_MS   500	 /* a machine that stands still so long may cost a session its lease */
@@ -85,7 +86,7 @@ struct session {
 	unsigned int taint;
 	int signal;
 	uint64_t started_ms, input_done_ms, out_pause_ms, ended_ms, since;
-	bool err_unread, err_full;
+	bool err_unread, err_full, trace;
 	char tail[WHY_MAX]; /* of its stderr */
 	size_t tail_len;
 	uint8_t loose[64]; /* a line that is not whole yet */
@@ -104,6 +105,7 @@ struct sessions {
 	uint64_t numbers[LANES_MAX], good[LANES_MAX]; /* era of the last one that ended well */
 	uint64_t done, done_well, lost, stalls, bytes, by_mode[MODES];
 	unsigned int taint_new; /* of sessions that are started now */
+	bool trace;		/* sessions write down what is on the wire */
 	uint64_t slowest_ms;
 	char slowest[WHY_MAX + 300];
 };

@@ -18,9 +18,10 @@
 
 static const char usage[] =
 	"usage: campaign --build DIR --script FILE --seed N [--first N] [--faults N]\n"
-	"                [--seconds N] [--only WORD] [--verbose]\n"
+	"                [--seconds N] [--only WORD] [--verbose] [--trace]\n"
 	"Faults --first to --first + --faults - 1 of a seed; after --seconds no other is begun.\n"
-	"--only: the kinds whose names have this word.\n";
+	"--only: the kinds whose names have this word.\n"
+	"--trace: frames of sessions that are wrong or slow.\n";
 
 static struct {
 	unsigned int violations;
@@ -179,7 +180,7 @@ struct tally {
 struct settings {
 	const char *build, *script, *only;
 	uint64_t seed, first, faults, seconds;
-	bool verbose;
+	bool verbose, trace;
 };
 
 static uint64_t campaign(struct campaign *c, const struct settings *o, struct tally *tally)
@@ -252,7 +253,8 @@ static bool take_options(struct settings *o, int argc, char **argv)
 {
 	static const struct option options[] = {{"build", 1, NULL, 'b'}, {"script", 1, NULL, 'S'},
 		{"seed", 1, NULL, 's'}, {"first", 1, NULL, 'f'}, {"faults", 1, NULL, 'n'},
-		{"seconds", 1, NULL, 't'}, {"only", 1, NULL, 'o'}, {"verbose", 0, NULL, 'v'}, {0}};
+		{"seconds", 1, NULL, 't'}, {"only", 1, NULL, 'o'}, {"verbose", 0, NULL, 'v'},
+		{"trace", 0, NULL, 'T'}, {0}};
 	int id;
 
 	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -277,6 +279,9 @@ static bool take_options(struct settings *o, int argc, char **argv)
 			break;
 		case 'o':
 			o->only = optarg;
+			break;
+		case 'T':
+			o->trace = true;
 			break;
 		case 'v':
 			o->verbose = true;
@@ -316,6 +321,7 @@ int main(int argc, char **argv)
 	begin = now_ms();
 	campaign_restart(&c, o.first, false);
 	c.sessions.starting = true;
+	c.sessions.trace = o.trace;
 	n = campaign(&c, &o, tally);
 	run.kind = "end";
 	look_idle(&c);

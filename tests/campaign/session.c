@@ -15,6 +15,7 @@
 
 #define TICK_MS 20
 #define BLOCK	32768
+#define SLOW_MS 5000
 
 void sessions_init(struct sessions *all, uint64_t seed)
 {
@@ -35,14 +36,16 @@ static void close_fd(int *fd)
 /* In the new process. The driver ignores SIGPIPE and blocks nothing. */
 static void exec_bridge(const struct session *s, const int in[2], const int out[2], int err)
 {
-	char lease[16];
+	char lease[16], trace[64];
 
 	signal(SIGPIPE, SIG_DFL);
 	dup2(in[0], STDIN_FILENO);
 	dup2(out[1], STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
 	snprintf(lease, sizeof(lease), "%u", s->lease_s);
-	execlp("bpfd-usb", "bpfd-usb", "-w=30", "-s", SERIAL, "--lease", lease, (char *)NULL);
+	snprintf(trace, sizeof(trace), TRACE_FILE, s->lane);
+	execlp("bpfd-usb", "bpfd-usb", "-w=30", "-s", SERIAL, "--lease", lease,
+		s->trace ? "--trace" : NULL, trace, (char *)NULL);
 	_exit(126);
 }
 
@@ -99,6 +102,7 @@ static void session_start(struct sessions *all, unsigned int lane)
 	s->err_unread = s->mode == MODE_NOTES && draw(&rng, 2);
 	s->err_full = draw(&rng, 16) == 0;
 	s->taint = all->taint_new;
+	s->trace = all->trace;
 	s->since = all->era;
 	s->started_ms = now_ms();
 	snprintf(path, sizeof(path), PID_FILE, lane);
@@ -202,6 +206,24 @@ static void session_notes(struct session *s)
 	}
 }
 
+/* What happened on the wire, but for the data. */
+static void print_trace(const struct session *s)
+{
+	char path[64], line[300];
+	FILE *file;
+
+	snprintf(path, sizeof(path), TRACE_FILE, s->lane);
+	file = fopen(path, "re");
+	printf("# %" PRIu64 " ms, taint %u: lane %u, session %" PRIu64 " (%s)\n",
+		now_ms() - s->started_ms, s->taint, s->lane, s->number, mode_name(s->mode));
+	while (file && fgets(line, sizeof(line), file))
+		if (!strstr(line, " DATA ") && !strstr(line, " NOTE "))
+			printf("#   %.120s%s", line, strlen(line) > 120 ? "\n" : "");
+	if (file)
+		fclose(file);
+	fflush(stdout);
+}
+
 static void session_ended(struct sessions *all, struct session *s, int status)
 {
 	const char *why;
@@ -221,6 +243,8 @@ static void session_ended(struct sessions *all, struct session *s, int status)
 	}
 	if (why)
 		session_wrong(s, why, status);
+	if (s->trace && (why || now_ms() - s->started_ms > SLOW_MS))
+		print_trace(s);
 	close_fd(&s->in);
 	close_fd(&s->out);
 	close_fd(&s->err);

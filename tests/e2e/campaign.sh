@@ -32,7 +32,7 @@ mount --bind /run/empty /sys/bus/event_source/devices/uprobe
 	echo "BPF_GET_FIRST_KEY 6 4 200 1"
 	echo "BPF_LOOKUP_ELEM 3 AAAAAA== 4 8"
 	echo "BPF_UPDATE_ELEM 6 AQAAAA== 4 $(head -c 200 /dev/zero | base64 -w 0) 200 0"
-	echo "GET_KSYM_ADDR schedule"
+	echo "COMM_FOR_PID 1"
 	echo "no such command"
 } >"$work/script"
 exec "$BPFD_BUILD/tools/campaign" --build "$BPFD_BUILD" --script "$work/script" "$@"
