@@ -70,9 +70,10 @@ session "$bpfd" --max-ring-pages 8
 gives "max-ring-pages: a ring that is too large" -12 "BPF_OPEN_PERF_BUFFER -1 0 16"
 gives "max-ring-pages: one that is not" 3 "BPF_OPEN_PERF_BUFFER -1 0 8"
 session_ends max-ring-pages
-"$BPFD_BUILD/tools/rpc_rings" ring - - "$bpfd" --max-ring-pages 1 >"$work/rings" 2>&1
+# The rings are those of CPU 0.
+taskset -c 0 "$BPFD_BUILD/tools/rpc_rings" ring - - "$bpfd" --max-ring-pages 1 >"$work/rings" 2>&1
 check "max-ring-pages: neither in messages" test $? != 0
-check "max-ring-pages: which are enough by default" "$BPFD_BUILD/tools/rpc_rings" ring - - "$bpfd"
+check "max-ring-pages: which are enough by default" taskset -c 0 "$BPFD_BUILD/tools/rpc_rings" ring - - "$bpfd"
 
 # What is kept of a log is its end, or nothing: the program is refused for the same reason.
 session "$bpfd" --max-log-bytes 4096
