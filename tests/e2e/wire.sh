@@ -113,7 +113,7 @@ check_bench()
 	check "bench: status 0" test "$status" = 0
 	sed 's/^/# /' "$work/out"
 	check "bench: says what is measured" \
-		out '^testboard at [0-9.-]+, lane [0-9]+, [0-9]+ Mb/s: version .*, transfers below 16384 bytes to the board and 32768 from it'
+		out '^testboard at [0-9.-]+, lane [0-9]+, [0-9]+ Mb/s: version .*, transfers below 32768 bytes to the board and 32768 from it'
 	for way in 'to the board  ' 'from the board'; do
 		check "bench: $way: five rounds of a second" awk -v way="$way" '
 			index($0, way "  round") == 1 {
