@@ -19,7 +19,7 @@ repeat=${BPFD_BENCH_REPEAT:-5}
 tools=$BPFD_BUILD/bench
 depth=4         # LANE_DEPTH and FFS_DEPTH
 in_size=32768   # what the board sends at most, LANE_SEND
-out_size=16384  # what it receives at most, LANE_RECEIVE
+out_size=32768  # what it receives at most, LANE_RECEIVE
 amount=$((16 * 1024 * 1024))
 vendor=1d6b
 declare -A product=([source]=f001 [sink]=f002 [echo]=f003 [kernel]=f004)

@@ -62,7 +62,8 @@ head -c 100000000 /dev/urandom >"$work/random"
 bpfd-usb --stats <"$work/random" 2>"$work/stats" | cmp - "$work/random"
 check "100 MB each way arrive as they were sent" test "${PIPESTATUS[*]}" = "0 0"
 sed 's/^/# /' "$work/stats"
-for size in 1 23 24 55 56 57 63 64 65 511 512 513 1023 1024 4096 16320 16351 16352 16353 16359 16360 16384 65535 65536; do
+for size in 1 23 24 55 56 57 63 64 65 511 512 513 1023 1024 4096 16320 16351 16352 16353 16359 16360 16384 \
+	32704 32735 32736 32737 32743 32744 32768 65535 65536; do
 	head -c "$size" "$work/random" >"$work/part"
 	bpfd-usb <"$work/part" >"$work/back" || { not_ok "$size bytes"; continue; }
 	cmp -s "$work/part" "$work/back" || not_ok "$size bytes come back"

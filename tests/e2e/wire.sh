@@ -50,7 +50,7 @@ check_ping()
 	bridge --ping 3
 	check "ping: status 0" test "$status" = 0
 	check "ping: says whom it asks" \
-		out '^PING testboard at [0-9.-]+, lane [0-9]+, [0-9]+ Mb/s: link 1\.0, version [0-9.]+$'
+		out '^PING testboard at [0-9.-]+, lane [0-9]+, [0-9]+ Mb/s: link 1\.1, version [0-9.]+$'
 	check "ping: three rounds, of the link and of bpfd" \
 		test "$(grep -cE "^testboard: seq=[123] link=$ms ms bpfd=$ms ms\$" "$work/out")" = 3
 	check "ping: counts" out '^3 sent, 3 answered by the link, 3 by bpfd$'
@@ -113,7 +113,7 @@ check_bench()
 	check "bench: status 0" test "$status" = 0
 	sed 's/^/# /' "$work/out"
 	check "bench: says what is measured" \
-		out '^testboard at [0-9.-]+, lane [0-9]+, [0-9]+ Mb/s: version .*, transfers below 16384 bytes to the board and 32768 from it'
+		out '^testboard at [0-9.-]+, lane [0-9]+, [0-9]+ Mb/s: version .*, transfers below 32768 bytes to the board and 32768 from it'
 	for way in 'to the board  ' 'from the board'; do
 		check "bench: $way: five rounds of a second" awk -v way="$way" '
 			index($0, way "  round") == 1 {
@@ -195,7 +195,7 @@ check_trace()
 		$4 == "seq" { if ($5 != next_seq[$2]++) bad++; n++ }
 		END { exit bad || n < 5 }' "$work/trace"
 	check "trace: fields of HELLO" grep -qE \
-		'> HELLO seq 0 len 24: link 1\.0, flags 0, buffer 32768, nonce 0x[0-9a-f]{16}, lease 0 ms' "$work/trace"
+		'> HELLO seq 0 len 24: link 1\.1, flags 0, buffer 32768, nonce 0x[0-9a-f]{16}, lease 0 ms' "$work/trace"
 	check "trace: fields of HELLO_REPLY" grep -qE \
 		'< HELLO_REPLY seq 0 .* lease 15000 ms, window 262144, status 0, version "[0-9.]+"' "$work/trace"
 	check "trace: data as text" grep -qF '"STARTED_BPFD\n"' "$work/trace"
