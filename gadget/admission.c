@@ -90,6 +90,9 @@ static int admission_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct r
 	if (err < 0) {
 		log_error("lane %u: host refused: %s: %s", lane->gate.lane, admission->path,
 			err == -ENOENT ? "it is gone" : "it cannot be used");
+		if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+			return refuse(refusal, RESET_START,
+				"it cannot read its list of keys now, see its log");
 		return refuse(refusal, RESET_AUTH, "its list of keys cannot be used, see its log");
 	}
 	/* Soon after it was switched on a board may have no randomness, and waiting for it would

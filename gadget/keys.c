@@ -248,6 +248,14 @@ static ssize_t read_all(int fd, char *text)
 	return (ssize_t)size;
 }
 
+/* Opening tells that only when there are descriptors. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 || errno != ENOENT;
+}
+
 int keys_read(const char *path, bool told, struct key_list *list)
 {
 	char *text = NULL;
@@ -255,10 +263,12 @@ int keys_read(const char *path, bool told, struct key_list *list)
 	/* O_NONBLOCK: what is there may be a pipe that nobody writes. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err;
 
+	err = fd < 0 ? -errno : 0;
 	*list = (struct key_list){NULL, 0};
-	if (fd < 0 && errno == ENOENT)
+	if (err == -ENOENT || (err && !is_there(path)))
 		return -ENOENT;
-	err = fd < 0 ? -errno : check_file(path, fd);
+	if (!err)
+		err = check_file(path, fd);
 	if (!err) {
 		text = malloc(KEYS_SIZE_MAX + 1);
 		size = text ? read_all(fd, text) : -ENOMEM;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sodium.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define A "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
@@ -341,6 +342,43 @@ static void with_a_list(void **state)
 	assert_non_null(strstr(logged, "one of its 2 keys"));
 }
 
+/* Asks while no file can be opened. */
+static int ask_without_descriptors(struct reset_info *refusal)
+{
+	struct rlimit before, none;
+	uint8_t nonce[AUTH_NONCE_SIZE];
+	int asked;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){0, before.rlim_max};
+	log_begin();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	asked = lane.gate.ask(lane.gate.context, nonce, refusal);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	log_end();
+	return asked;
+}
+
+/* A board without a list does not get one by a moment in which it cannot look. */
+static void without_descriptors(void **state)
+{
+	struct admission admission = admission_new();
+	struct reset_info refusal;
+
+	unlink(path);
+	assert_int_equal(start(&admission), 0);
+	admission_lane_init(&lane, &admission, 1);
+	assert_int_equal(ask_without_descriptors(&refusal), 0);
+	assert_int_equal(ask(&refusal), 0);
+	put_text("ssh-ed25519 " A "\n");
+	assert_int_equal(ask_without_descriptors(&refusal), -EACCES);
+	assert_int_equal(refusal.reason, RESET_START);
+	assert_string_equal(refusal.text, "it cannot read its list of keys now, see its log");
+	assert_int_equal(ask(&refusal), 1);
+	unlink(path);
+	assert_int_equal(ask(&refusal), -EACCES);
+}
+
 static void no_randomness(void **state)
 {
 	struct admission admission = admission_new();
@@ -428,6 +466,7 @@ int main(void)
 		cmocka_unit_test(files_that_others_may_write),
 		cmocka_unit_test(without_a_list),
 		cmocka_unit_test(with_a_list),
+		cmocka_unit_test(without_descriptors),
 		cmocka_unit_test(no_randomness),
 		cmocka_unit_test(checks),
 	};
