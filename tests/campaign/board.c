@@ -153,6 +153,19 @@ int board_start(struct board *b, unsigned int lanes, bool full_disk)
 	return -1;
 }
 
+/* The host hears a little later that the device is gone; until then it looks like the next one. */
+static void await_gone(void)
+{
+	char dir[256];
+
+	for (uint64_t end = now_ms() + STOP_MS; board_device(dir, sizeof(dir)); nap(10)) {
+		if (now_ms() > end) {
+			violation("the device stays on the bus after the end of its daemon");
+			return;
+		}
+	}
+}
+
 int board_stop(struct board *b)
 {
 	int status;
@@ -163,6 +176,7 @@ int board_stop(struct board *b)
 		board_read_log(b);
 		if (waitpid(b->daemon, &status, WNOHANG) == b->daemon) {
 			b->daemon = 0;
+			await_gone();
 			return status;
 		}
 	}
@@ -178,6 +192,7 @@ void board_kill(struct board *b)
 	kill(b->daemon, SIGKILL);
 	waitpid(b->daemon, &status, 0);
 	b->daemon = 0;
+	await_gone();
 }
 
 pid_t board_worker(const struct board *b)
