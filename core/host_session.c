@@ -187,10 +187,6 @@ static enum host_event_type host_asked(
 static enum host_event_type host_key_frame(
 	struct host_session *s, const struct frame *frame, struct host_event *event)
 {
-	if (frame->type == FRAME_RESET)
-		return host_reset(s, frame, event);
-	if (link_receive(&s->link, frame) < 0)
-		return host_broken(s, event, "gap in the frame numbers");
 	if (frame->type == FRAME_PAD && frame->len == 0)
 		return HOST_NONE;
 	if (!s->answered || s->response_due)
@@ -255,13 +251,9 @@ static enum host_event_type host_exit(
 }
 
 /* One frame of an open session. HOST_NONE: it was dealt with here. */
-static enum host_event_type host_frame(
+static enum host_event_type host_open_frame(
 	struct host_session *s, const struct frame *frame, struct host_event *event)
 {
-	if (frame->type == FRAME_RESET)
-		return host_reset(s, frame, event);
-	if (link_receive(&s->link, frame) < 0)
-		return host_broken(s, event, "gap in the frame numbers");
 	if (frame->len > 0 && frame_is_empty_type(frame->type))
 		return host_broken(s, event, "payload where there is none");
 	switch (frame->type) {
@@ -289,6 +281,17 @@ static enum host_event_type host_frame(
 	}
 }
 
+static enum host_event_type host_frame(
+	struct host_session *s, const struct frame *frame, struct host_event *event)
+{
+	if (frame->type == FRAME_RESET)
+		return host_reset(s, frame, event);
+	if (link_receive(&s->link, frame) < 0)
+		return host_broken(s, event, "gap in the frame numbers");
+	return s->state == HOST_OPEN ? host_open_frame(s, frame, event)
+				     : host_key_frame(s, frame, event);
+}
+
 enum host_event_type host_session_next(struct host_session *s, const uint8_t *transfer, size_t len,
 	size_t *offset, struct host_event *event)
 {
@@ -305,8 +308,7 @@ enum host_event_type host_session_next(struct host_session *s, const uint8_t *tr
 		n = frame_next(transfer, len, offset, &frame);
 		if (n <= 0)
 			break;
-		type = s->state == HOST_OPEN ? host_frame(s, &frame, event)
-					     : host_key_frame(s, &frame, event);
+		type = host_frame(s, &frame, event);
 	}
 	if (n < 0)
 		type = host_broken(s, event, "malformed frame");
