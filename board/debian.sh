@@ -1,7 +1,7 @@
-# shellcheck shell=sh disable=SC2154 # sourced; $arch, $work and say() are its user's
+# shellcheck shell=sh disable=SC2154 # sourced; $arch, $cache and say() are its user's
 # SPDX-License-Identifier: Apache-2.0
 # Packages of Debian for another architecture: fetched and unpacked in $work, nothing is installed, no
-# root is needed. Sourced by scripts that run in $work and define $arch and say(), and $suite for
+# root is needed. Sourced by scripts that run in $work and define $arch, $cache and say(), and $suite for
 # another release of Debian than this machine's.
 
 # A root of apt's own: this machine does not become a multi-architecture one.
@@ -49,4 +49,23 @@ unpack() { # unpack DIR PACKAGE...
 		dpkg -x "$deb" "$target"
 	done
 	rm -r debs
+}
+# Prints $cache/$arch, which is made once, and again when the list of packages is another: by the
+# command, as the directory out in an empty $work.
+cached() { # cached PACKAGES COMMAND
+	mkdir -p "$cache"
+	exec 9>"$cache/lock"
+	flock 9
+	if [ "$(cat "$cache/$arch/packages" 2>/dev/null)" != "$1" ]; then
+		work=$(mktemp -d "$cache/fetch.XXXXXX")
+		trap 'rm -rf "$work"' EXIT
+		trap 'exit 130' INT TERM HUP
+		cd "$work" || exit
+		mkdir out
+		"$2"
+		echo "$1" >out/packages
+		rm -rf "${cache:?}/$arch"
+		mv out "$cache/$arch"
+	fi
+	echo "$cache/$arch"
 }
