@@ -8,6 +8,8 @@ here=$(dirname "$0")
 . "$here/../e2e/lib.sh"
 # shellcheck source=tests/e2e/client.sh
 . "$here/../e2e/client.sh"
+# shellcheck source=tests/e2e/events.sh
+. "$here/../e2e/events.sh"
 : "${BPFD_BOARD_SHELL:?is not set}"
 work=$(mktemp -d)
 busybox=/run/vm/busybox
@@ -42,23 +44,7 @@ part_suite()
 	[ $tests = whole ] || not_ok "$1 did not run to its end"
 }
 
-# want NAME RET LINE: the command's number has to be the given one, "ok" for any that is not < 0.
-want()
-{
-	client_command 1 "$3" || { not_ok "$1: no reply"; return 1; }
-	if [ "$(result)" = "$2" ] ||
-		{ [ "$2" = ok ] && [ "$(result)" != none ] && [ "$(result)" -ge 0 ]; }; then
-		ok "$1"
-	else
-		not_ok "$1" "${3:0:100} -> ${BODY[*]:0:3}"
-	fi
-}
 link=(bpfd-usb -s testboard)
-object=$BPFD_BUILD/tools/probe.bpf.o
-line_of()
-{
-	"$BPFD_BUILD/tools/bpf_line" "$object" "$@"
-}
 board_is_clean()
 {
 	no_probes && ! on_board bpftool prog show | grep -q -E ' (kprobe|tracepoint|perf_event|tracing|raw_tracepoint) '
@@ -239,7 +225,7 @@ part_program_list()
 	local status failed=$FAILED
 	client_open 1 "${link[@]}"
 	want "a map for a program to be listed" 3 "BPF_CREATE_MAP 2 counts 4 8 8 0"
-	want "a program to be listed" 4 "$(line_of test/count0 5 GPL 0 counts=3)"
+	want "a program to be listed" 4 "$(line_of "$object" test/count0 5 GPL 0 counts=3)"
 	run_start -- bpftool prog list
 	run_end 120
 	check "bpftool: status 0" test $? = 0
@@ -285,6 +271,10 @@ have()
 for part in "$@"; do
 	if [ -x "$here/../e2e/$part.sh" ]; then
 		part_suite "$part"
+		continue
+	fi
+	if ! declare -F "part_$part" >/dev/null; then
+		not_ok "$part: there is no such part"
 		continue
 	fi
 	[ -n "$GADGET_PID" ] || gadget_start || { not_ok "start the daemon"; break; }
