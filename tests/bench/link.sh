@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The USB link against what is below it, in one VM: a bare FunctionFS function with AIO, and the
 # kernel's SourceSink. Runs inside the VM; prints an object of JSON a line. `make bench`.
-# Usage: link.sh [throughput] [fullspeed] [roundtrip] [sessions] [sizes] [events]
+# Usage: link.sh [throughput] [fullspeed] [roundtrip] [sessions] [sizes] [events] [memory]
 #
 # Each row is the median of BPFD_BENCH_REPEAT runs (5) after one that does not count; what is
 # compared runs by turns. Times of processors: see measure.h. With `vm/run --icount` the clock counts
@@ -390,6 +390,43 @@ part_events()
 	done
 }
 
+# Resident memory of the static programs in KiB when nothing happens: after a session that dumped a map,
+# and with the next one open. Pages of a program that runs twice count for each.
+rss() # rss PID
+{
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status"
+}
+part_memory()
+{
+	local i n=0 v worker bridge_pid closed
+	printf 'BPF_CREATE_MAP 2 counts 4 8 1000 0\nBPF_GET_FIRST_KEY 3 4 8 1\n' >/run/setup
+	mkfifo /run/idle
+	for ((i = 0; i <= repeat; i++)); do
+		"${BPFD_BENCH_STATIC%/*}/bpfd-gadget" --udc dummy_udc.0 --serial testboard \
+			--bpfd "$BPFD_BENCH_STATIC" >>$GADGET_LOG 2>&1 &
+		GADGET_PID=$!
+		until_true 20 device_of 0104 || die "the static gadget: $(cat $GADGET_LOG)"
+		"${bridge[@]}" </run/setup >/run/answers || die 'a session of the static programs'
+		worker=$(worker_pid)
+		until_true 10 no_process || die 'the session does not end'
+		closed="$(rss $GADGET_PID) $(rss "$worker")"
+		"${bridge[@]}" <>/run/idle >/run/answers &
+		bridge_pid=$!
+		until_true 10 grep -q STARTED /run/answers || die 'the next session'
+		echo "$closed $(rss "$(pgrep -P "$worker")") $(rss "$worker")" >>/run/samples/memory
+		kill $bridge_pid
+		wait $bridge_pid
+		link_stop
+	done
+	warmed
+	for v in 'bpfd-gadget, after a session' 'bpfd-gadget, its worker, after a session' \
+		'bpfd, a session that is open' 'bpfd-gadget, its worker, a session that is open'; do
+		n=$((n + 1))
+		read -ra i < <(values memory "\$$n")
+		row "resident memory, static $v" KiB "${i[@]}" '' '' '<=700' 'bpfd-usb </run/setup'
+	done
+}
+
 if [ "${BPFD_BENCH_CLOCK:-}" = icount ]; then
 	per_us=500 cpu_unit=instructions
 else
@@ -400,7 +437,7 @@ for group in board child host source sink echo; do
 	mkdir -p /sys/fs/cgroup/$group
 done
 load_udc is_super_speed=1 num=3 || die "dummy_hcd"
-[ $# -gt 0 ] || set -- throughput fullspeed roundtrip sessions sizes events
+[ $# -gt 0 ] || set -- throughput fullspeed roundtrip sessions sizes events memory
 for part; do
 	rm -f /run/samples/*
 	"part_$part"
