@@ -151,7 +151,7 @@ static void part_round_trip(const char *bpfd)
 	peer_send(&ours, create, strlen(create));
 	peer_until(&ours, reply_end, NULL);
 	if (other) {
-		theirs = bpfd_start(other);
+		theirs = peer_start(other); /* the original's banner comes with the first reply */
 		peer_send(&theirs, create, strlen(create));
 		peer_until(&theirs, reply_end, NULL);
 	}
@@ -225,6 +225,17 @@ static double instructions(const char *program, FILE *input)
 	return count;
 }
 
+/* A program line of so many MB that is no program: read, decoded and refused. */
+static void put_line(FILE *input, unsigned int mb)
+{
+	size_t digits = (size_t)mb * 1000000;
+
+	fprintf(input, "BPF_PROG_LOAD 1 bench %zu GPL 0 ", digits / 4 * 3);
+	for (size_t i = 0; i < digits; i++)
+		putc('A', input);
+	putc('\n', input);
+}
+
 static void part_instructions(const char *bpfd)
 {
 	static const unsigned int count = 20000;
@@ -244,6 +255,15 @@ static void part_instructions(const char *bpfd)
 	}
 	fclose(setup);
 	fclose(all);
+	setup = input_new();
+	for (unsigned int mb = 1; mb <= 16; mb *= 2) {
+		all = input_new();
+		put_line(all, mb);
+		point("line length, instructions (MB)", mb,
+			(instructions(bpfd, all) - instructions(bpfd, setup)) / 1000, "kinstr");
+		fclose(all);
+	}
+	fclose(setup);
 }
 
 static void part_dump(const char *bpfd)
@@ -366,18 +386,13 @@ static void part_symbol_rate(const char *bpfd)
 	}
 }
 
-/* A program line of so many MB that is no program: read, decoded and refused. */
 static void part_line(const char *bpfd)
 {
 	for (unsigned int mb = 1; mb <= 16; mb *= 2) {
 		FILE *empty = input_new(), *input = input_new();
-		size_t digits = (size_t)mb * 1000000;
 		struct samples ours;
 
-		fprintf(input, "BPF_PROG_LOAD 1 bench %zu GPL 0 ", digits / 4 * 3);
-		for (size_t i = 0; i < digits; i++)
-			putc('A', input);
-		putc('\n', input);
+		put_line(input, mb);
 		for (int i = -1; i < ROUNDS; i++)
 			ours.value[i < 0 ? 0 : i] = 1e3 * (run(bpfd, input) - run(bpfd, empty));
 		point("line length (MB)", mb, median(&ours), "ms");
