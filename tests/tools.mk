@@ -37,7 +37,7 @@ $(TOOLS_DIR)/load: tests/tools-suite/load.c
 
 # The fault campaign is a program of several files.
 CAMPAIGN_OBJ := $(call obj,$(wildcard tests/campaign/*.c))
-$(TOOLS_DIR)/campaign: $(CAMPAIGN_OBJ)
+$(TOOLS_DIR)/campaign: $(CAMPAIGN_OBJ) $(LIBLINK)
 	@mkdir -p $(@D)
 	$(link)
 

@@ -25,6 +25,8 @@ enum mode {
 	MODE_GEN,     /* writes, reads nothing, and ends early */
 	MODE_NOTES,   /* the same, and floods its stderr */
 	MODE_BPFD,    /* bpfd with map, program, probe; its replies are known */
+	MODE_RPC,     /* the same with the binary protocol */
+	MODE_RING,    /* bpfd with a ring that fills; of its replies the form is known */
 	MODE_GARBAGE, /* bpfd, and lines that are no commands */
 	MODE_NOMEM,   /* bpfd with little memory: its replies are well formed */
 	MODE_NOFD,    /* bpfd with few descriptors */
@@ -46,6 +48,7 @@ uint64_t now_ms(void);
 void nap(unsigned int ms);
 
 /* --- script.c: what bpfd is told, and what it has to answer */
+enum script_kind { SCRIPT_TEXT, SCRIPT_RING, SCRIPT_RPC, SCRIPTS };
 struct script {
 	char *text; /* what goes to stdin */
 	size_t len;
@@ -56,11 +59,12 @@ struct reply {
 	char *text;
 	size_t len;
 };
-/* Learns the right answers by running `bpfd` on a pipe. Returns 0 or -1. */
-int script_learn(const char *bpfd, const char *file);
-void script_make(struct script *script, const char *head, uint64_t seed, unsigned int commands);
+/* Learns the right answers by running `bpfd` on a pipe. `file` has the commands; of messages, NULL.
+ * Returns 0 or -1. */
+int script_learn(enum script_kind kind, const char *bpfd, const char *file);
+void script_make(struct script *script, enum script_kind kind, const char *head, uint64_t seed,
+	unsigned int requests);
 void script_free(struct script *script);
-const struct reply *script_banner(void);
 
 /* --- session.c: bridges and what goes through them */
 enum taint {
@@ -91,6 +95,7 @@ struct session {
 	size_t tail_len;
 	uint8_t loose[64]; /* a line that is not whole yet */
 	size_t loose_len;
+	uint64_t record; /* one more than the number of the last one of a ring */
 	uint64_t loose_replies, replies_due;
 	bool loose_open;
 };
@@ -124,6 +129,7 @@ void traffic_plan(struct session *s, uint64_t seed, int want, bool is_short);
 /* Bytes of input at s->sent. Returns how many. */
 size_t traffic_input(const struct session *s, uint8_t *data, size_t len);
 /* NULL, or what is wrong with these bytes. */
+uint64_t traffic_records(void);
 const char *traffic_check(struct session *s, const uint8_t *data, size_t len);
 /* NULL, or what is wrong with this end, a status of waitpid. */
 const char *traffic_verdict(const struct session *s, int status);

@@ -14,10 +14,11 @@
 #include <time.h>
 
 #define IDLE_EVERY 12	 /* faults */
+#define RINGS_FEW  10	 /* so few sessions with a ring may have no record */
 #define WAIT_MS	   90000 /* for what has to come on a busy machine */
 
 static const char usage[] =
-	"usage: campaign --build DIR --script FILE --seed N [--first N] [--faults N]\n"
+	"usage: campaign --build DIR --script FILE --rings FILE --seed N [--first N] [--faults N]\n"
 	"                [--seconds N] [--only WORD] [--verbose] [--trace]\n"
 	"Faults --first to --first + --faults - 1 of a seed; after --seconds no other is begun.\n"
 	"--only: the kinds whose names have this word.\n"
@@ -178,7 +179,7 @@ struct tally {
 };
 
 struct settings {
-	const char *build, *script, *only;
+	const char *build, *script, *rings, *only;
 	uint64_t seed, first, faults, seconds;
 	bool verbose, trace;
 };
@@ -231,10 +232,14 @@ static void report(const struct campaign *c, const struct tally *tally, uint64_t
 			tally[i].survived, tally[i].tried, tally[i].ms / tally[i].tried);
 	}
 	printf("%sok %u - no violation\n", run.violations ? "not " : "", ++tests);
+	printf("%sok %u - records of rings come\n",
+		c->sessions.by_mode[MODE_RING] < RINGS_FEW || traffic_records() ? "" : "not ",
+		++tests);
 	printf("1..%u\n", tests);
 	for (unsigned int i = 0; i < MODES; i++)
 		printf("# sessions %s: %" PRIu64 "\n", mode_name((enum mode)i),
 			c->sessions.by_mode[i]);
+	printf("# records of rings: %" PRIu64 "\n", traffic_records());
 	printf("# sessions: %" PRIu64 ", %" PRIu64 " of them clean, %" PRIu64
 	       " bytes of output; the"
 	       " machine stood still %" PRIu64 " times\n",
@@ -252,9 +257,9 @@ static void report(const struct campaign *c, const struct tally *tally, uint64_t
 static bool take_options(struct settings *o, int argc, char **argv)
 {
 	static const struct option options[] = {{"build", 1, NULL, 'b'}, {"script", 1, NULL, 'S'},
-		{"seed", 1, NULL, 's'}, {"first", 1, NULL, 'f'}, {"faults", 1, NULL, 'n'},
-		{"seconds", 1, NULL, 't'}, {"only", 1, NULL, 'o'}, {"verbose", 0, NULL, 'v'},
-		{"trace", 0, NULL, 'T'}, {0}};
+		{"rings", 1, NULL, 'R'}, {"seed", 1, NULL, 's'}, {"first", 1, NULL, 'f'},
+		{"faults", 1, NULL, 'n'}, {"seconds", 1, NULL, 't'}, {"only", 1, NULL, 'o'},
+		{"verbose", 0, NULL, 'v'}, {"trace", 0, NULL, 'T'}, {0}};
 	int id;
 
 	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -264,6 +269,9 @@ static bool take_options(struct settings *o, int argc, char **argv)
 			break;
 		case 'S':
 			o->script = optarg;
+			break;
+		case 'R':
+			o->rings = optarg;
 			break;
 		case 's':
 			o->seed = strtoull(optarg, NULL, 0);
@@ -290,7 +298,7 @@ static bool take_options(struct settings *o, int argc, char **argv)
 			return false;
 		}
 	}
-	return o->build && o->script && optind == argc;
+	return o->build && o->script && o->rings && optind == argc;
 }
 
 int main(int argc, char **argv)
@@ -309,8 +317,11 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(bpfd, sizeof(bpfd), "%s/bpfd", o.build);
-	if (script_learn(bpfd, o.script) < 0) {
-		fprintf(stderr, "campaign: %s: bpfd does not answer all of it\n", o.script);
+	if (script_learn(SCRIPT_TEXT, bpfd, o.script) < 0 ||
+		script_learn(SCRIPT_RING, bpfd, o.rings) < 0 ||
+		script_learn(SCRIPT_RPC, bpfd, NULL) < 0) {
+		fprintf(stderr, "campaign: %s, %s, messages: bpfd does not answer all of it\n",
+			o.script, o.rings);
 		return 1;
 	}
 	c.seed = o.seed;

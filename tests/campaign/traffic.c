@@ -2,18 +2,28 @@
 /* What a session sends, what it has to receive, and which ends tell the truth. */
 #include "tests/campaign/campaign.h"
 
+#include "core/base64.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#define GARBAGE_MAX (1 << 20)
+#define GARBAGE_MAX  (1 << 20)
+#define RECORD_BYTES 20 /* with padding */
+
+static uint64_t records; /* of rings, that have come */
+
+uint64_t traffic_records(void)
+{
+	return records;
+}
 
 const char *mode_name(enum mode mode)
 {
 	static const char *const names[MODES] = {
-		"echo", "gen", "notes", "bpfd", "garbage", "nomem", "nofd"};
+		"echo", "gen", "notes", "bpfd", "rpc", "ring", "garbage", "nomem", "nofd"};
 
 	return names[mode];
 }
@@ -21,7 +31,8 @@ const char *mode_name(enum mode mode)
 static enum mode plan_mode(uint64_t *rng)
 {
 	static const uint8_t often[] = {MODE_ECHO, MODE_ECHO, MODE_ECHO, MODE_ECHO, MODE_ECHO,
-		MODE_BPFD, MODE_BPFD, MODE_BPFD, MODE_BPFD, MODE_GEN, MODE_GEN, MODE_NOTES};
+		MODE_BPFD, MODE_BPFD, MODE_BPFD, MODE_RPC, MODE_RPC, MODE_RING, MODE_RING, MODE_GEN,
+		MODE_GEN, MODE_NOTES};
 
 	return (enum mode)often[draw(rng, sizeof(often))];
 }
@@ -52,6 +63,11 @@ static void plan_garbage(struct session *s, const char *head, uint64_t rng)
 	s->script.len = at + len + 1;
 }
 
+static enum script_kind plan_script(enum mode mode)
+{
+	return mode == MODE_RPC ? SCRIPT_RPC : mode == MODE_RING ? SCRIPT_RING : SCRIPT_TEXT;
+}
+
 void traffic_plan(struct session *s, uint64_t seed, int want, bool is_short)
 {
 	uint64_t rng = mix(seed, mix(s->lane + 1, s->number)), bits = is_short ? 12 : 18;
@@ -78,8 +94,8 @@ void traffic_plan(struct session *s, uint64_t seed, int want, bool is_short)
 	if (s->mode == MODE_GARBAGE)
 		plan_garbage(s, head, mix(rng, 2));
 	else if (s->mode >= MODE_BPFD)
-		script_make(
-			&s->script, head, mix(rng, 2), (unsigned int)(size % (is_short ? 4 : 32)));
+		script_make(&s->script, plan_script(s->mode), head, mix(rng, 2),
+			(unsigned int)(size % (is_short ? 4 : 32)));
 	else
 		s->script.text = strdup(head), s->script.len = strlen(head);
 	s->in_total = s->script.len + (s->mode < MODE_BPFD ? size : 0);
@@ -143,6 +159,26 @@ static const char *check_replies(struct session *s, const uint8_t *data, size_t 
 	return NULL;
 }
 
+/* "RING SIZE BASE64": the program numbers its records, and some may be lost. */
+static const char *check_record(struct session *s, const char *line)
+{
+	char text[64];
+	uint8_t data[sizeof(text)];
+	uint64_t number;
+	int end = 0;
+
+	if (sscanf(line, "%*u 20 %63s%n", text, &end) != 1)
+		return NULL; /* what another command answers */
+	if (line[end] || base64_decode(data, text, strlen(text)) != RECORD_BYTES)
+		return "a broken record";
+	memcpy(&number, data, sizeof(number));
+	if (number < s->record)
+		return "records out of order";
+	s->record = number + 1;
+	records++;
+	return NULL;
+}
+
 static const char *check_line(struct session *s)
 {
 	const char *line = (const char *)s->loose;
@@ -158,6 +194,8 @@ static const char *check_line(struct session *s)
 		s->loose_replies++;
 	} else if (!s->loose_open && strcmp(line, "STARTED_BPFD") != 0) {
 		return "a line outside of replies";
+	} else if (s->mode == MODE_RING) {
+		return check_record(s, line);
 	}
 	return NULL;
 }
@@ -185,7 +223,7 @@ const char *traffic_check(struct session *s, const uint8_t *data, size_t len)
 
 	if (s->mode < MODE_BPFD)
 		why = check_pattern(s, data, len);
-	else if (s->mode == MODE_BPFD)
+	else if (s->mode < MODE_RING)
 		why = check_replies(s, data, len);
 	else
 		why = check_form(s, data, len);
@@ -198,9 +236,9 @@ static const char *check_whole(const struct session *s)
 {
 	if (s->taint & TAINT_CLOSED)
 		return NULL;
-	if (s->loose_open || (s->mode >= MODE_GARBAGE && s->loose_len > 0))
+	if (s->loose_open || (s->mode >= MODE_RING && s->loose_len > 0))
 		return "a clean end in the middle of a reply";
-	if (s->mode >= MODE_GARBAGE)
+	if (s->mode >= MODE_RING)
 		return s->loose_replies == s->replies_due ? NULL : "commands without a reply";
 	if (s->received != s->out_total)
 		return "a clean end, but not all of the output came";

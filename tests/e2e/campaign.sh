@@ -35,4 +35,19 @@ mount --bind /run/empty /sys/bus/event_source/devices/uprobe
 	echo "COMM_FOR_PID 1"
 	echo "no such command"
 } >"$work/script"
-exec "$BPFD_BUILD/tools/campaign" --build "$BPFD_BUILD" --script "$work/script" "$@"
+# The same of a session whose ring fills: the driver makes the system call.
+{
+	echo "BPF_CREATE_MAP 2 counts 4 8 8 0"
+	echo "BPF_CREATE_MAP 4 events 4 4 1 0"
+	"$BPFD_BUILD/tools/bpf_line" "$object" test/emit 5 GPL 0 counts=3 events=4
+	echo "BPF_OPEN_PERF_BUFFER -1 0 8"
+	echo "BPF_UPDATE_ELEM 4 AAAAAA== 4 BgAAAA== 4 0"
+	echo "BPF_ATTACH_TRACEPOINT 5 syscalls sys_enter_getsid"
+	echo
+	echo "PERF_READER_POLL 0 1 6"
+	echo "PERF_READER_POLL 30 1 6"
+	echo "PERF_READER_LOST 6"
+	echo "BPF_LOOKUP_ELEM 3 AgAAAA== 4 8"
+	echo "PERF_READER_POLL 5 1 99"
+} >"$work/rings"
+exec "$BPFD_BUILD/tools/campaign" --build "$BPFD_BUILD" --script "$work/script" --rings "$work/rings" "$@"
