@@ -41,7 +41,7 @@ line_works()
 session()
 {
 	echo 'BPF_CREATE_MAP 1 count 8 40 10240 0' |
-		bpfd-usb -w=10 -s serial-line 2>"$work/err" | grep -q 'bpf_create_map: ret=3'
+		bpfd-usb -w=10 -s serial-line "$@" 2>"$work/err" | grep -q 'bpf_create_map: ret=3'
 }
 # session_open: one that stays open, on descriptor 8; session_asks: it answers.
 session_open()
@@ -329,6 +329,18 @@ configurations()
 	remember
 }
 
+# Keys hold for the gadget's own serial number, whatever --serial says.
+keys()
+{
+	bpfd-usb --keygen "$work/key" >/dev/null
+	cp "$work/key.pub" "$work/list"
+	check "keys: joined" join --authorized-keys "$work/list" --serial mine
+	check "keys: no session without one" sh -c "HOME=$work bpfd-usb -w=10 -s serial-line </dev/null 2>'$work/err'; test \$? = 251"
+	check "keys: a session" session --key "$work/key"
+	check "keys: it ends" gadget_stop
+	check_as_before keys
+}
+
 few_endpoints()
 {
 	local loop=0
@@ -433,6 +445,7 @@ killed
 not_bound
 by_hand
 configurations
+keys
 few_endpoints
 settings
 controller_goes

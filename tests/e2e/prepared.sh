@@ -47,7 +47,13 @@ udc_bind()
 session()
 {
 	echo 'BPF_CREATE_MAP 1 count 8 40 10240 0' |
-		bpfd-usb -w=10 -s prepared 2>"$work/err" | grep -q 'bpf_create_map: ret=3'
+		bpfd-usb -w=10 -s prepared "$@" 2>"$work/err" | grep -q 'bpf_create_map: ret=3'
+}
+# refused [OPTION]...: the session ends with the status of that.
+refused()
+{
+	HOME=$work bpfd-usb -w=10 -s prepared "$@" </dev/null >"$work/out" 2>"$work/err"
+	[ $? = 251 ] && [ ! -s "$work/out" ]
 }
 # fails NAME TEXT OPTION...: a daemon that ends with a failure and says TEXT.
 fails()
@@ -92,6 +98,20 @@ gadget_stop
 fails "no directory" "/nonexistent/ep0: No such file" --ffs-dir /nonexistent
 fails "one of two" "/nonexistent/ep0: No such file" --ffs-dir /run/ffs/a --ffs-dir /nonexistent
 check "one of two: the good one is let go" daemon_start "${lanes[@]}"
+gadget_stop
+
+# Keys hold for the serial number that the host sees: here the daemon has to be told.
+bpfd-usb --keygen "$work/key" >/dev/null
+cp "$work/key.pub" "$work/list"
+check "keys: the daemon starts" daemon_start "${lanes[@]}" --authorized-keys "$work/list" --serial prepared
+check "keys: it can be bound" udc_bind
+check "keys: no session without one" refused
+check "keys: a session" session --key "$work/key"
+gadget_stop
+check "keys, another serial number: the daemon starts" daemon_start "${lanes[@]}" --authorized-keys "$work/list" --serial other
+check "keys, another serial number: it can be bound" udc_bind
+check "keys, another serial number: the host does not sign" refused --key "$work/key"
+check "keys, another serial number: it says so" grep -q 'other' "$work/err"
 gadget_stop
 gadget_remove
 check_no_leftovers
