@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,19 @@ void fail(const char *format, ...)
 	fprintf(stderr, ": %s\n", strerror(errno));
 	va_end(args);
 	exit(1);
+}
+
+void one_processor(bool on)
+{
+	static cpu_set_t all;
+	cpu_set_t first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (on && sched_getaffinity(0, sizeof(all), &all))
+		fail("affinity");
+	if (sched_setaffinity(0, sizeof(first), on ? &first : &all))
+		fail("affinity");
 }
 
 const char *base64(const void *data, size_t size)

@@ -5,6 +5,7 @@
 #define TESTS_BENCH_BENCH_H
 
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -14,6 +15,9 @@ void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)
 
 /* Seconds, from some start. */
 double now(void);
+
+/* Keeps this process and those that it starts on the first processor, or lets them go again. */
+void one_processor(bool on);
 
 struct samples {
 	double value[ROUNDS];

@@ -2,7 +2,7 @@
 /* What perf rings cost by text commands: how fast a full ring is drained, and how many of the
  * events of a tracepoint arrive while a process causes them as fast as it can. In the VM, as root.
  *
- * usage: rings BPFD
+ * usage: rings BPFD [OTHER]     OTHER: another program of the same protocol
  *
  * Rows as micro's. Each event is counted: delivered and reported as lost have to be all that were
  * sent, else it fails. */
@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -54,21 +53,16 @@ static const struct bpf_insn program[] = {
 /* Only the first CPU has a ring. */
 static void cause(unsigned int count)
 {
-	cpu_set_t first, all;
-
-	CPU_ZERO(&first);
-	CPU_SET(0, &first);
-	if (sched_getaffinity(0, sizeof(all), &all) || sched_setaffinity(0, sizeof(first), &first))
-		fail("affinity");
+	one_processor(true);
 	while (count--)
 		syscall(SYS_getpgid, 0);
-	sched_setaffinity(0, sizeof(all), &all);
+	one_processor(false);
 }
 
 /* A bpfd with one ring, of CPU 0, that the tracepoint fills. *ring: its number. */
 static struct peer traced(const char *bpfd, unsigned int pages, int *ring)
 {
-	struct peer peer = bpfd_start(bpfd);
+	struct peer peer = peer_start(bpfd);
 	struct bpf_insn insns[sizeof(program) / sizeof(program[0])];
 	uint32_t cpu = 0, value;
 	int map, prog;
@@ -215,9 +209,9 @@ static double drain(const char *bpfd, double *cpu)
 	return DRAIN / begin;
 }
 
-static void part_drain(const char *bpfd)
+static void part_drain(const char *bpfd, const char *other)
 {
-	struct samples ours, base, cpu, copy;
+	struct samples ours, base, cpu, copy, theirs, their_cpu;
 
 	for (int i = -1; i < ROUNDS; i++) {
 		int at = i < 0 ? 0 : i, event;
@@ -236,9 +230,16 @@ static void part_drain(const char *bpfd)
 		munmap(own.page, (DRAIN_PAGES + 1) * PAGE);
 		copy.value[at] = 1e9 / base.value[at];
 		ours.value[at] = drain(bpfd, &cpu.value[at]);
+		if (other)
+			theirs.value[at] = drain(other, &their_cpu.value[at]);
 	}
 	row("ring drain, one poll", "1/s", &ours, "records copied", &base, "");
 	row("ring drain, processor time a record", "ns", &cpu, "a record copied", &copy, "");
+	if (other) {
+		row("ring drain, one poll, other", "1/s", &ours, "other", &theirs, ">=2");
+		row("ring drain, processor time a record, other", "ns", &cpu, "other", &their_cpu,
+			"<=0.5");
+	}
 }
 
 /* Delivered of all, in percent; a second: as fast as they went. */
@@ -291,14 +292,14 @@ int main(int argc, char **argv)
 {
 	const char *count = getenv("BPFD_BENCH_COUNT");
 
-	if (argc != 2) {
-		fputs("usage: rings BPFD\n", stderr);
+	if (argc < 2 || argc > 3) {
+		fputs("usage: rings BPFD [OTHER]\n", stderr);
 		return 2;
 	}
 	if (count)
 		events = 100 * (unsigned int)strtoul(count, NULL, 10);
 	signal(SIGPIPE, SIG_IGN);
-	part_drain(argv[1]);
+	part_drain(argv[1], argv[2]);
 	part_flat_out(argv[1], 64);
 	part_flat_out(argv[1], 8);
 	return 0;
