@@ -68,6 +68,6 @@ fuzz-build: $(patsubst %,$(FUZZ)/%,$(FUZZERS)) $(FUZZ)/text.dict
 fuzz:
 	+@MAKE="$(MAKE)" FUZZERS="$(FUZZERS)" tests/fuzz/run $(T) $(SECONDS)
 coverage:
-	+@MAKE="$(MAKE)" tests/coverage
+	+@MAKE="$(MAKE)" tests/coverage commands rpc
 .PHONY: fuzz fuzz-build fuzz-replay coverage
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
