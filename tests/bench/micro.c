@@ -200,8 +200,8 @@ static double dump(const char *program, FILE *setup, double *peak)
 	return 1e3 * begin;
 }
 
-/* Of a number with commas. */
-static double digits(const char *text)
+/* A number with commas. */
+static double with_commas(const char *text)
 {
 	double number = 0;
 
@@ -227,7 +227,7 @@ static double instructions(const char *program, FILE *input)
 	output = popen(command, "r");
 	while (output && fgets(line, sizeof(line), output))
 		if (count < 0 && (value = strstr(line, "guest instrs:")))
-			count = digits(strchr(value, ':') + 1);
+			count = with_commas(strchr(value, ':') + 1);
 	if (!output || pclose(output) || count < 0)
 		fail("valgrind");
 	return count;

@@ -129,10 +129,11 @@ void traffic_plan(struct session *s, uint64_t seed, int want, bool is_short);
 /* Bytes of input at s->sent. Returns how many. */
 size_t traffic_input(const struct session *s, uint8_t *data, size_t len);
 /* NULL, or what is wrong with these bytes. */
-uint64_t traffic_records(void);
 const char *traffic_check(struct session *s, const uint8_t *data, size_t len);
 /* NULL, or what is wrong with this end, a status of waitpid. */
 const char *traffic_verdict(const struct session *s, int status);
+/* Records of rings that have come, in all sessions. */
+uint64_t traffic_records(void);
 const char *mode_name(enum mode mode);
 
 /* --- board.c: the daemon, its gadget, and the host's side of the bus */

@@ -165,11 +165,13 @@ static const char *check_record(struct session *s, const char *line)
 	char text[64];
 	uint8_t data[sizeof(text)];
 	uint64_t number;
+	unsigned int size;
 	int end = 0;
 
-	if (sscanf(line, "%*u 20 %63s%n", text, &end) != 1)
+	if (sscanf(line, "%*u %u %63s%n", &size, text, &end) != 2)
 		return NULL; /* what another command answers */
-	if (line[end] || base64_decode(data, text, strlen(text)) != RECORD_BYTES)
+	if (line[end] || size != RECORD_BYTES ||
+		base64_decode(data, text, strlen(text)) != RECORD_BYTES)
 		return "a broken record";
 	memcpy(&number, data, sizeof(number));
 	if (number < s->record)

@@ -111,7 +111,7 @@ gadget_stop
 check "keys, another serial number: the daemon starts" daemon_start "${lanes[@]}" --authorized-keys "$work/list" --serial other
 check "keys, another serial number: it can be bound" udc_bind
 check "keys, another serial number: the host does not sign" refused --key "$work/key"
-check "keys, another serial number: it says so" grep -q 'other' "$work/err"
+check "keys, another serial number: it says so" grep -q 'in the name of other' "$work/err"
 gadget_stop
 gadget_remove
 check_no_leftovers
