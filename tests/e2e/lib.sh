@@ -148,13 +148,22 @@ no_process()
 	worker=$(worker_pid) && ! on_board pgrep -P "$worker"
 }
 
-# gadget_kill: of the daemon's two processes the one dies with the other.
+# is_dead PID: it has ended, and what it had open is closed; its parent need not have asked for its status.
+is_dead()
+{
+	! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" 2>/dev/null
+}
+
+# gadget_kill: of the daemon's two processes the one dies with the other, a moment later: until then
+# the FunctionFS instances are busy.
 gadget_kill()
 {
-	local pid=$GADGET_PID
+	local pid=$GADGET_PID worker
+	worker=$(worker_pid)
 	GADGET_PID=''
 	kill -9 "$pid"
 	wait "$pid" 2>/dev/null
+	[ -z "$worker" ] || until_true 10 is_dead "$worker"
 }
 
 # cable_unplug and cable_plug: what that is to the host. soft_connect of dummy_hcd never comes back.
