@@ -9,7 +9,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#define BUSY_TRIES    40 /* the worker of a daemon that was killed closes its files a little later */
+#define BUSY_PAUSE_MS 50
 
 static int write_all(int fd, const uint8_t *data, size_t len)
 {
@@ -52,16 +56,24 @@ int ep0_open_file(const char *dir, const char *name)
 
 int ep0_open(const char *dir)
 {
-	int ep0 = ep0_open_file(dir, "ep0"), err;
+	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+	int ep0, err;
 
-	if (ep0 < 0)
-		return ep0;
-	err = write_descriptors(ep0);
+	for (int tries = 1;; tries++) {
+		ep0 = ep0_open_file(dir, "ep0");
+		if (ep0 < 0)
+			return ep0;
+		err = write_descriptors(ep0);
+		if (err == 0)
+			return ep0;
+		close(ep0);
+		/* ESRCH: another program has written them, and serves the instance. */
+		if (err != -ESRCH || tries == BUSY_TRIES)
+			break;
+		nanosleep(&pause, NULL);
+	}
 	if (err == -ESRCH)
-		err = -EBUSY; /* another program has written them, and serves the instance */
-	if (err == 0)
-		return ep0;
+		err = -EBUSY;
 	log_error("%s/ep0: descriptors refused: %s", dir, strerror(-err));
-	close(ep0);
 	return err;
 }

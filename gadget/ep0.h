@@ -8,8 +8,9 @@
 int ep0_open_file(const char *dir, const char *name);
 
 /* Opens ep0 and writes descriptors and strings, after which the instance has its endpoint files and
- * the gadget can be bound. Returns the descriptor, to be closed by the caller, or a negative errno,
- * logged. When the last file of an instance closes, the kernel unbinds the whole gadget. */
+ * the gadget can be bound. -EBUSY if another program still serves the instance after 2 s. Returns
+ * the descriptor, to be closed by the caller, or a negative errno, logged. When the last file of an
+ * instance closes, the kernel unbinds the whole gadget. */
 int ep0_open(const char *dir);
 
 #endif

@@ -94,6 +94,14 @@ gadget_kill
 check "killed: a daemon starts again" daemon_start "${lanes[@]}"
 check "killed: it can be bound" udc_bind
 check "killed: a session" session
+old=$GADGET_PID
+bpfd-gadget -v "${lanes[@]}" >>"$GADGET_LOG" 2>&1 &
+GADGET_PID=$!
+sleep 0.3
+kill -9 "$old"
+wait "$old" 2>/dev/null
+check "killed while the next one waits: that can be bound" udc_bind
+check "killed while the next one waits: a session" session
 gadget_stop
 fails "no directory" "/nonexistent/ep0: No such file" --ffs-dir /nonexistent
 fails "one of two" "/nonexistent/ep0: No such file" --ffs-dir /run/ffs/a --ffs-dir /nonexistent
