@@ -367,7 +367,9 @@ void host_session_eof(struct host_session *s)
 
 void host_session_close(struct host_session *s)
 {
-	s->reset_due = s->state == HOST_OPEN || s->state == HOST_HELLO || s->state == HOST_KEY;
+	/* After a fault it is due already. */
+	if (s->state != HOST_OVER)
+		s->reset_due = s->state != HOST_CLOSED;
 	s->hello_due = s->response_due = s->ping_due = s->eof_due = false;
 	s->state = HOST_OVER;
 }

@@ -197,7 +197,7 @@ static void tell_key(const struct identity *identity, enum log_level level, cons
 /* A board that lies about its name may only pass on what another one has asked. */
 static bool is_expected(const struct identity *identity, const struct auth_challenge *challenge)
 {
-	if (!identity->serial[0] || strcmp(identity->serial, challenge->serial) == 0)
+	if (strcmp(identity->serial, challenge->serial) == 0)
 		return true;
 	log_error("board: it asks for a key in the name of %s: no answer",
 		challenge->serial[0] ? challenge->serial : "no board");

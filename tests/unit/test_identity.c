@@ -102,6 +102,7 @@ static void usual_places(void **state)
 	struct identity *identity;
 
 	assert_int_equal(identity_new(NULL, &identity), 0);
+	identity_expect(identity, "board");
 	expect_key(identity, s, &config_key);
 	expect_key(identity, s, &home_key);
 	expect_no_key(identity, s);
@@ -112,6 +113,7 @@ static void usual_places(void **state)
 	assert_int_equal(mkdir("bpfd", 0700), 0);
 	assert_int_equal(link(".ssh/id_ed25519", "bpfd/id_ed25519"), 0);
 	assert_int_equal(identity_new(NULL, &identity), 0);
+	identity_expect(identity, "board");
 	expect_key(identity, s, &home_key);
 	expect_no_key(identity, s);
 	identity_free(identity);
@@ -126,12 +128,14 @@ static void a_file(void **state)
 	struct identity *identity;
 
 	assert_int_equal(identity_new("other", &identity), 0);
+	identity_expect(identity, "board");
 	expect_key(identity, s, &other_key);
 	expect_no_key(identity, s);
 	identity_free(identity);
 	assert_int_equal(identity_new("nowhere", &identity), -ENOENT);
 	/* The half that signs is nowhere. */
 	assert_int_equal(identity_new("other.pub", &identity), 0);
+	identity_expect(identity, "board");
 	expect_no_key(identity, s);
 	identity_free(identity);
 	host_session_free(s);
@@ -143,7 +147,7 @@ static void another_name(void **state)
 		const char *device, *asked;
 		bool answer;
 	} cases[] = {{"board", "board", true}, {"board", "boar", false}, {"board", "", false},
-		{"", "board", true}};
+		{"", "board", false}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct host_session *s = asked(cases[i].asked);
@@ -342,6 +346,7 @@ static void keys_of_an_agent(void **state)
 			answers[1] = (struct answer){failure, sizeof(failure)};
 		pid = agent(answers, 2);
 		assert_int_equal(identity_new(NULL, &identity), 0);
+		identity_expect(identity, "board");
 		expect_key(identity, s, &config_key);
 		if (!refuses) {
 			assert_int_equal(identity_answer(identity, s, -1, &response), 0);
@@ -355,6 +360,7 @@ static void keys_of_an_agent(void **state)
 	}
 	/* It is gone. */
 	assert_int_equal(identity_new(NULL, &identity), 0);
+	identity_expect(identity, "board");
 	expect_key(identity, s, &config_key);
 	expect_key(identity, s, &home_key);
 	identity_free(identity);

@@ -124,7 +124,8 @@ static void board_take(struct usb_lane *lane)
 			return;
 		}
 	}
-	board_session_receive(lane->board, lane->out, lane->out_len, clock_ms());
+	if (board_session_receive(lane->board, lane->out, lane->out_len, clock_ms()) == BOARD_STOP)
+		fprintf(stderr, "board: stopped by the host\n");
 	if (board_session_received(lane->board) >= fake->number) {
 		if (fake->kind == BOARD_UNPLUG && fake->number)
 			lane->err = -ENODEV;
@@ -430,6 +431,7 @@ static void test_garbage(void **state)
 	assert_int_equal(write(b.in, "12345", 5), 5);
 	assert_int_equal(bridge_end(&b), STATUS_LOST);
 	assert_says(&b, "broke the protocol: malformed frame");
+	assert_says(&b, "board: stopped by the host");
 }
 
 /* stdout blocked for longer than the lease: the pings keep the session alive. */
