@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -38,42 +39,57 @@ static int write_descriptors(int ep0)
 	return write_all(ep0, buffer, descriptors_build_strings(buffer));
 }
 
-int ep0_open_file(const char *dir, const char *name)
+/* Returns the descriptor or a negative errno. */
+static int open_in(const char *dir, const char *name)
 {
 	char path[4096];
-	int fd, n;
+	int n, fd;
 
 	n = snprintf(path, sizeof(path), "%s/%s", dir, name);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return -ENAMETOOLONG;
 	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0) {
-		fd = -errno;
-		log_error("%s: %s", path, strerror(-fd));
-	}
+	return fd < 0 ? -errno : fd;
+}
+
+int ep0_open_file(const char *dir, const char *name)
+{
+	int fd = open_in(dir, name);
+
+	if (fd < 0)
+		log_error("%s/%s: %s", dir, name, strerror(-fd));
 	return fd;
+}
+
+/* -EBUSY: another program has written the descriptors and serves the instance, or has just closed
+ * it and the kernel unbinds it. */
+static int try_open(const char *dir, bool *refused)
+{
+	int ep0 = open_in(dir, "ep0"), err;
+
+	*refused = ep0 >= 0;
+	if (ep0 < 0)
+		return ep0;
+	err = write_descriptors(ep0);
+	if (err == 0)
+		return ep0;
+	close(ep0);
+	return err == -ESRCH || err == -EAGAIN || err == -EIDRM ? -EBUSY : err;
 }
 
 int ep0_open(const char *dir)
 {
 	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
-	int ep0, err;
+	int ep0 = -EBUSY;
+	bool refused;
 
-	for (int tries = 1;; tries++) {
-		ep0 = ep0_open_file(dir, "ep0");
-		if (ep0 < 0)
-			return ep0;
-		err = write_descriptors(ep0);
-		if (err == 0)
-			return ep0;
-		close(ep0);
-		/* ESRCH: another program has written them, and serves the instance. */
-		if (err != -ESRCH || tries == BUSY_TRIES)
-			break;
-		nanosleep(&pause, NULL);
+	for (int i = 0; i < BUSY_TRIES && ep0 == -EBUSY; i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		ep0 = try_open(dir, &refused);
 	}
-	if (err == -ESRCH)
-		err = -EBUSY;
-	log_error("%s/ep0: descriptors refused: %s", dir, strerror(-err));
-	return err;
+	if (ep0 < 0)
+		log_error("%s/ep0: %s%s", dir, refused ? "descriptors refused: " : "",
+			strerror(-ep0));
+	return ep0;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,15 +193,15 @@ static bool is_safe(const struct stat *st)
 }
 
 /* Who can replace a directory above the file can replace the file. */
-static int check_directories(const char *path)
+static int check_directories(const char *path, const char *file)
 {
-	char real[PATH_MAX], *slash;
+	char name[PATH_MAX], real[PATH_MAX], *slash;
 	struct stat st;
 
-	if (!realpath(path, real))
+	snprintf(name, sizeof(name), "%s", file);
+	if (!realpath(dirname(name), real))
 		return -errno;
-	while ((slash = strrchr(real, '/'))) {
-		slash[slash == real] = '\0'; /* "/" itself stays */
+	for (;;) {
 		if (stat(real, &st) < 0)
 			return -errno;
 		if (!is_safe(&st)) {
@@ -208,10 +209,22 @@ static int check_directories(const char *path)
 				real);
 			return -EPERM;
 		}
-		if (slash == real)
-			break;
+		slash = strrchr(real, '/');
+		if (!slash[1])
+			return 0;
+		slash[slash == real] = '\0'; /* "/" itself stays */
 	}
-	return 0;
+}
+
+/* The path may be a link: both where it is and where it leads count. */
+static int check_place(const char *path)
+{
+	char real[PATH_MAX];
+	int err = check_directories(path, path);
+
+	if (err == 0 && !realpath(path, real))
+		err = -errno;
+	return err ? err : check_directories(path, real);
 }
 
 static int check_file(const char *path, int fd)
@@ -227,7 +240,7 @@ static int check_file(const char *path, int fd)
 			path);
 		return -EPERM;
 	}
-	return check_directories(path);
+	return check_place(path);
 }
 
 /* Returns the size, or a negative errno. */

@@ -165,6 +165,8 @@ static int lane_transfer(struct lane *lane, const struct ffs_transfer *t, uint64
 		err = lane_events(lane);
 		if (err < 0)
 			return err;
+		if (!ffs_enabled(lane->ffs))
+			return 0; /* this host has gone since */
 		lane->opened_stale = t->generation != ffs_generation(lane->ffs);
 	} else if (t->generation != ffs_generation(lane->ffs) && !lane->opened_stale) {
 		return 0;

@@ -212,6 +212,7 @@ static void files(void **state)
 static void files_that_others_may_write(void **state)
 {
 	static const mode_t wrong[] = {0620, 0602, 0666};
+	char open_dir[64], link_path[80];
 	struct key_list list;
 
 	put_text("ssh-ed25519 " A "\n");
@@ -231,6 +232,17 @@ static void files_that_others_may_write(void **state)
 	assert_int_equal(keys_read(path, true, &list), 0);
 	keys_free(&list);
 	chmod(directory, 0700);
+	/* A link to it in such a directory. */
+	snprintf(open_dir, sizeof(open_dir), "%s/open", directory);
+	snprintf(link_path, sizeof(link_path), "%s/keys", open_dir);
+	assert_int_equal(mkdir(open_dir, 0700) | symlink(path, link_path), 0);
+	assert_int_equal(keys_read(link_path, true, &list), 0);
+	keys_free(&list);
+	chmod(open_dir, 0777);
+	log_begin();
+	assert_int_equal(keys_read(link_path, true, &list), -EPERM);
+	assert_non_null(strstr(log_end(), "/open; not used"));
+	assert_int_equal(unlink(link_path) | rmdir(open_dir), 0);
 	if (geteuid() == 0) { /* of another user */
 		assert_int_equal(chown(path, 1000, 0), 0);
 		log_begin();
