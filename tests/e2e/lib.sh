@@ -91,7 +91,7 @@ finish()
 [ -p /run/pause ] || mkfifo /run/pause
 pause()
 {
-	read -rt 0.1 <>/run/pause
+	read -rt 0.1 <>/run/pause || :
 }
 
 # until_true SECONDS COMMAND...: tries until it succeeds; with $PATIENCE for so many times as long.
