@@ -13,8 +13,8 @@ struct identity;
 int identity_new(const char *file, struct identity **identity);
 void identity_free(struct identity *identity);
 
-/* The serial that the device shows, empty if it shows none, as before the call; a board that asks in
- * another name gets no answer. */
+/* The serial that the device shows, empty if it shows none, as before the call; a board that asks
+ * in another name gets no answer. */
 void identity_expect(struct identity *identity, const char *serial);
 
 /* Answers a session that was asked, with the next key each time. `signal_fd` ends the waiting for
