@@ -185,10 +185,10 @@ int files_resolve(const struct call *call, int dirfd, uint64_t path, char resolv
 	} else {
 		char base[PATH_MAX];
 
-		if (base_of(call, dirfd, base) || snprintf(resolved, PATH_MAX, "%s%s%s", base,
-							  n ? "/" : "", given) >= PATH_MAX)
-			return 0;
-		if (strncmp(resolved, "/proc", 5) != 0 && strncmp(resolved, "/sys", 4) != 0)
+		/* What is no directory has a name of another form. */
+		if (base_of(call, dirfd, base) || base[0] != '/' ||
+			snprintf(resolved, PATH_MAX, "%s%s%s", base, n ? "/" : "", given) >=
+				PATH_MAX)
 			return 0;
 	}
 	normalize(resolved);

@@ -155,6 +155,38 @@ static void test_relative(void **state)
 	close(cwd);
 }
 
+/* Names that lead to the board's trees by the root, or from beside them. */
+static void test_relative_to_root(void **state)
+{
+	struct board *board = *state;
+	int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), cwd = open(".", O_RDONLY),
+	    pipes[2];
+
+	assert_true(root >= 0 && cwd >= 0);
+	assert_int_equal(resolve_at(board, root, "proc/version"), 1);
+	assert_string_equal(resolved, "/proc/version");
+	assert_int_equal(resolve_at(board, root, "./sys//kernel/btf"), 1);
+	assert_string_equal(resolved, "/sys/kernel/btf");
+	assert_int_equal(resolve_at(board, root, "etc/passwd"), 0);
+	assert_int_equal(resolve_at(board, root, ""), 0);
+	assert_int_equal(fchdir(root), 0);
+	assert_int_equal(resolve(board, "proc/version"), 1);
+	assert_string_equal(resolved, "/proc/version");
+	assert_int_equal(resolve(board, "../../proc/version"), 1);
+	assert_int_equal(chdir("/tmp"), 0);
+	assert_int_equal(resolve(board, "../proc/kallsyms"), 1);
+	assert_string_equal(resolved, "/proc/kallsyms");
+	assert_int_equal(resolve(board, "../tmp/proc/kallsyms"), 0);
+	assert_int_equal(fchdir(cwd), 0);
+	/* What is no directory has nothing beside it. */
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(resolve_at(board, pipes[0], "../proc/version"), 0);
+	close(pipes[0]);
+	close(pipes[1]);
+	close(root);
+	close(cwd);
+}
+
 /* What the kernel refuses goes to the kernel. */
 static void test_refused_by_kernel(void **state)
 {
@@ -192,6 +224,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_normal_form, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_processes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relative, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_relative_to_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_by_kernel, setup, teardown),
 	};
 
