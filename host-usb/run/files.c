@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "host-usb/run/cache.h"
 #include "host-usb/run/client.h"
+#include "host-usb/run/cpus.h"
 #include "host-usb/run/ksyms.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/run.h"
@@ -521,6 +522,8 @@ int files_open(struct files *files, const char *path)
 		close(fd);
 		fd = all;
 	}
+	if (strcmp(path, CPUS_POSSIBLE) == 0 && !client_dead(files->run->client))
+		fd = cpus_open(fd, files->run->board.possible_cpus);
 	return fd;
 }
 
