@@ -437,11 +437,29 @@ static int open_events(struct files *files, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Opens what `place` (O_PATH) is for reading, if it is a regular file: devices of the workstation
+ * may do something when they are opened, and the board chooses the name. Takes place. */
+static int open_regular(int place)
+{
+	struct stat st;
+	char own[64];
+	int fd;
+
+	if (fstat(place, &st) == 0 && S_ISREG(st.st_mode)) {
+		snprintf(own, sizeof(own), "/proc/self/fd/%d", place);
+		fd = open(own, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may have a lease */
+		fd = fd < 0 ? -errno : fd;
+	} else {
+		fd = -EACCES;
+	}
+	close(place);
+	return fd;
+}
+
 /* A file of a process' root from the copy of the board's files, or -ENOENT. */
 static int open_in_sysroot(struct files *files, const char *path)
 {
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT};
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
 	const char *rest;
 	int root, fd;
 	char *end;
@@ -456,6 +474,7 @@ static int open_in_sysroot(struct files *files, const char *path)
 	/* Its links are the board's: absolute ones begin at the copy's root. */
 	fd = (int)syscall(SYS_openat2, root, rest, &how, sizeof(how));
 	close(root);
+	fd = fd < 0 ? fd : open_regular(fd);
 	return fd < 0 ? -ENOENT : fd;
 }
 
@@ -472,12 +491,14 @@ static int open_same(struct files *files, const char *path)
 
 	if (!rest)
 		return -ENOENT;
-	fd = open(rest + 5, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = open(rest + 5, O_PATH | O_CLOEXEC);
+	fd = fd < 0 ? fd : open_regular(fd);
 	first = fd < 0 ? -1 : memfd_create("bpfd:file", MFD_CLOEXEC);
 	if (first < 0)
 		goto out_close;
 	err = files_stat(files, path, true, &theirs);
-	if (!err && fstat(fd, &ours) == 0 && S_ISREG(ours.st_mode) &&
+	/* Files of /proc, which some wait to read from, have no size. */
+	if (!err && S_ISREG(theirs.mode) && theirs.size && fstat(fd, &ours) == 0 &&
 		(uint64_t)ours.st_size == theirs.size)
 		err = files_fetch(files, path, first, sizeof(board));
 	else
@@ -533,8 +554,8 @@ int files_open_program(struct files *files, const char *path)
 
 	if (is_in_proc(path))
 		return files_open(files, path);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may be a FIFO */
-	return fd < 0 ? -errno : fd;
+	fd = open(path, O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : open_regular(fd);
 }
 
 /* The first page of a program holds its build id, and much that differs from build to build. */

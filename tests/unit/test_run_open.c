@@ -91,11 +91,120 @@ static void test_possible_cpus(void **state)
 	stop(board);
 }
 
+static char directory[] = "/tmp/test_run_open.XXXXXX";
+static char local[64], theirs[96]; /* a file in it, and what the board calls it */
+
+static int setup(void **state)
+{
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(local, sizeof(local), "%s/file", directory);
+	snprintf(theirs, sizeof(theirs), "/proc/400000/root%s", local);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	unlink(local);
+	return rmdir(directory);
+}
+
+static void make_local(const char *contents)
+{
+	int fd = open(local, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, contents, strlen(contents)), strlen(contents));
+	close(fd);
+}
+
+static void says_stat(struct board *board, uint32_t mode, uint64_t size)
+{
+	const struct rpc_stat st = {.mode = mode, .size = size};
+
+	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
+	board_ready(board);
+}
+
+/* A program of the board that is here as well: only its first page is fetched. */
+static void test_same(void **state)
+{
+	static const struct {
+		uint32_t mode;
+		uint64_t size;
+	} others[] = {{S_IFREG, 5}, {S_IFREG, 0}, {S_IFDIR, 4}, {S_IFCHR, 4}};
+	struct board *board = start();
+
+	make_local("text");
+	says_stat(board, S_IFREG | 0755, 4);
+	says(board, "text", 4);
+	assert_contents(files_open(board->run.files, theirs), "text");
+	says_stat(board, S_IFREG | 0755, 4);
+	says(board, "tExt", 4); /* another build */
+	says(board, "text", 4);
+	assert_contents(files_open(board->run.files, theirs), "text");
+	assert_int_equal(board->count, 5);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		says_stat(board, others[i].mode, others[i].size);
+		says(board, "theirs", 6);
+		assert_contents(files_open(board->run.files, theirs), "theirs");
+	}
+	unlink(local);
+	stop(board);
+}
+
+/* Whether a FIFO is open for reading: then it can be opened for writing at once. */
+static void look_at_fifo(void *arg)
+{
+	int fd = open(local, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	*(bool *)arg |= fd >= 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The board names what is no regular file here: it is not even opened, as a device may do something
+ * then. */
+static void test_device(void **state)
+{
+	struct board *board = start();
+	bool opened = false;
+
+	board->before = look_at_fifo;
+	board->arg = &opened;
+	assert_int_equal(mkfifo(local, 0600), 0);
+	says(board, "theirs", 6);
+	assert_contents(files_open(board->run.files, theirs), "theirs");
+	assert_false(opened);
+	board->run.sysroot = directory;
+	says(board, "theirs", 6);
+	assert_contents(files_open(board->run.files, "/proc/400000/root/file"), "theirs");
+	assert_false(opened);
+	assert_int_equal(files_open_program(board->run.files, local), -EACCES);
+	unlink(local);
+	stop(board);
+}
+
+/* What is in the copy of the board's files is not asked for. */
+static void test_sysroot(void **state)
+{
+	struct board *board = start();
+
+	make_local("copy");
+	board->run.sysroot = directory;
+	assert_contents(files_open(board->run.files, "/proc/400000/root/file"), "copy");
+	unlink(local);
+	stop(board);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_possible_cpus),
+		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_device),
+		cmocka_unit_test(test_sysroot),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
