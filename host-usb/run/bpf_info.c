@@ -81,6 +81,20 @@ static int64_t learn_link_type(struct object *object)
 	return 0;
 }
 
+/* A tool makes room for what it will look up, and maps, by what it is told of a map: that has to be
+ * what we know of it. The fields have been there since the call exists. */
+static bool is_map_known(const struct info *info, const void *data, size_t size)
+{
+	struct bpf_map_info told = {.type = 0};
+
+	if (info->object->class != BPF_ABI_MAP ||
+		info->size < offsetof(struct bpf_map_info, map_flags))
+		return true;
+	memcpy(&told, data, size < sizeof(told) ? size : sizeof(told));
+	return size >= offsetof(struct bpf_map_info, map_flags) &&
+	       object_is_map_of(info->object, &told);
+}
+
 /* The tool's own pointers go back into it. */
 static int unpack(struct info *info, struct rpc_in *reply, uint64_t user_attr)
 {
@@ -89,7 +103,7 @@ static int unpack(struct info *info, struct rpc_in *reply, uint64_t user_attr)
 	uint32_t length = (uint32_t)size;
 	int err;
 
-	if (!data || size > info->size)
+	if (!data || size > info->size || !is_map_known(info, data, size))
 		return -EIO;
 	memcpy(info->data, data, size);
 	for (size_t i = 0; i < info->count; i++)

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +309,30 @@ err_close:
 	if (handle != RPC_NO_HANDLE)
 		client_close_handle(objects->run->client, handle);
 	return err;
+}
+
+bool object_is_map_of(const struct object *map, const struct bpf_map_info *told)
+{
+	uint64_t value_size = told->value_size;
+	bool entries = map->max_entries == told->max_entries;
+
+	switch (map->map_type) {
+	case BPF_MAP_TYPE_LRU_HASH:
+		entries = true; /* are rounded to a multiple of the CPUs if each has a list */
+		break;
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+		entries = true;
+		/* fall through */
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
+		value_size = (value_size + 7) / 8 * 8 * map->run->board.possible_cpus;
+		break;
+	default:
+		break;
+	}
+	return map->map_type == told->type && map->key_size == told->key_size &&
+	       map->value_size == value_size && entries;
 }
 
 /* Our own descriptor stays open, so the tool gets another file of the same inode: its last close is

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 struct bpf_btf_info;
+struct bpf_map_info;
 struct tool_ring;
 struct mirror;
 struct stacks;
@@ -80,6 +81,10 @@ int object_new(
 /* Sets the size of a memory file that will be mapped, for good: the tool cannot shrink it under our
  * feet. Returns 0 or a negative errno. */
 int object_set_size(int fd, uint64_t size);
+
+/* Whether a map is of the type and sizes that are told, whose value_size is as the kernel sees it:
+ * how much is written into the tool's memory follows from either. */
+bool object_is_map_of(const struct object *map, const struct bpf_map_info *told);
 
 /* Gives the object's descriptor to the tool as the answer to the call. The object is gone if that
  * fails. Returns CALL_ANSWERED or a negative errno. */

@@ -298,31 +298,23 @@ static int unpack(struct bpf_call *b, struct rpc_in *reply)
 static bool is_map_asked_for(const struct bpf_call *b, const struct object *map)
 {
 	union bpf_attr attr = {.map_type = 0};
-	uint64_t value;
+	struct bpf_map_info asked = {.type = 0};
 
 	if (b->command->number != BPF_MAP_CREATE)
 		return true;
 	memcpy(&attr, b->attr, b->size < sizeof(attr) ? b->size : sizeof(attr));
-	value = attr.value_size;
-	switch (attr.map_type) {
-	case BPF_MAP_TYPE_PERCPU_HASH:
-	case BPF_MAP_TYPE_PERCPU_ARRAY:
-	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
-		value = (value + 7) / 8 * 8 * b->call->run->board.possible_cpus;
-		break;
-	default:
-		break;
-	}
-	return map->map_type == attr.map_type && map->key_size == attr.key_size &&
-	       map->value_size == value;
+	asked.type = attr.map_type;
+	asked.key_size = attr.key_size;
+	asked.value_size = attr.value_size;
+	asked.max_entries = attr.max_entries;
+	return object_is_map_of(map, &asked);
 }
 
 /* Makes the object behind a new handle and gives its descriptor to the tool. */
 static int64_t give(struct bpf_call *b, uint32_t handle, struct rpc_in *reply)
 {
 	uint32_t class = rpc_get_u32(reply);
-	struct object map = {.class = class}, *object;
+	struct object map = {.run = b->call->run, .class = class}, *object;
 	int err;
 
 	if (class == BPF_ABI_MAP) {

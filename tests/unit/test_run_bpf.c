@@ -121,6 +121,7 @@ static void test_wrong_objects(void **state)
 		{BPF_ABI_MAP, BPF_MAP_TYPE_HASH, 4, 9, 77, 0},
 		{BPF_ABI_MAP, BPF_MAP_TYPE_HASH, 4, 8 << 20, 77, 0},
 		{BPF_ABI_MAP, BPF_MAP_TYPE_HASH, 8, 8, 77, 0},
+		{BPF_ABI_MAP, BPF_MAP_TYPE_HASH, 4, 8, 76, 0},
 		{BPF_ABI_MAP, BPF_MAP_TYPE_PERCPU_HASH, 4, 64, 77, 0},
 	};
 	union bpf_attr attr = {
