@@ -260,8 +260,27 @@ static int pack(struct bpf_call *b, struct rpc_out *out)
 	return err;
 }
 
+/* Whether the kernel has written behind a pointer of a call that has returned this. What the board
+ * sends of others is not the tool's: variables keep their values when a call fails. */
+static bool is_written(const struct bpf_call *b, const struct bpf_abi_ptr *ptr, int64_t ret)
+{
+	if (ret >= 0 || is_log(b, ptr))
+		return true;
+	switch (b->command->number) {
+	case BPF_MAP_LOOKUP_BATCH:
+	case BPF_MAP_LOOKUP_AND_DELETE_BATCH:
+		/* The end; or less room than a bucket needs. */
+		return ret == -ENOENT || ret == -ENOSPC;
+	case BPF_PROG_TEST_RUN:
+	case BPF_TASK_FD_QUERY:
+		return ret == -ENOSPC; /* as much as fits */
+	default:
+		return false;
+	}
+}
+
 /* Copies what the kernel has written into the tool. */
-static int unpack(struct bpf_call *b, struct rpc_in *reply)
+static int unpack(struct bpf_call *b, struct rpc_in *reply, int64_t ret)
 {
 	const struct bpf_abi_ptr *ptr = b->command->ptrs;
 	size_t size, attr_size;
@@ -287,6 +306,8 @@ static int unpack(struct bpf_call *b, struct rpc_in *reply)
 		data = rpc_get_bytes(reply, &size);
 		if (!data || size > b->room[i])
 			return -EIO;
+		if (!is_written(b, &ptr[i], ret))
+			continue;
 		err = memory_write(
 			b->call, bpf_abi_get64(b->attr, b->size, ptr[i].offset), data, size);
 	}
@@ -398,7 +419,7 @@ static int64_t forward(struct bpf_call *b)
 	ret = client_call(client, &reply);
 	if (client_dead(client) || ret == -EBADMSG)
 		return ret;
-	err = unpack(b, &reply);
+	err = unpack(b, &reply, ret);
 	/* A reply that ends early had no call behind it. */
 	if (ret < 0 || b->command->returns == BPF_ABI_NUMBER)
 		return ret < 0 ? ret : err ? err : ret > 0 ? -EIO : 0;

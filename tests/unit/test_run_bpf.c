@@ -289,6 +289,99 @@ static void test_lookup(void **state)
 	board_stop(board);
 }
 
+/* What a call that fails does not write keeps its value. */
+static void test_failed(void **state)
+{
+	static const int32_t errors[] = {-ENOENT, -EPERM, -ENOSPC};
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+	char key[KEYS] = "key", value[VALUES] = "old", next[KEYS] = "nxt";
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
+
+	attr.key = user(key);
+	attr.value = user(value);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		rpc_put_bytes(says(board, errors[i], NULL, 32), "\0\0\0\0\0\0\0", VALUES);
+		board_ready(board);
+		assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), errors[i]);
+		rpc_put_bytes(says(board, errors[i], NULL, 32), "\0\0\0\0\0\0\0", VALUES);
+		board_ready(board);
+		assert_int_equal(
+			run_bpf(board, BPF_MAP_LOOKUP_AND_DELETE_ELEM, &attr, 32), errors[i]);
+	}
+	assert_string_equal(value, "old");
+	attr.next_key = user(next);
+	board_says(board, RPC_MAP_WALK, -EOPNOTSUPP);
+	rpc_put_bytes(says(board, -ENOENT, NULL, 32), "\0\0\0", KEYS);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), -ENOENT);
+	assert_string_equal(next, "nxt");
+	board_stop(board);
+}
+
+/* A batch that was refused has found nothing. */
+static void test_failed_batch(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+	char keys[KEYS] = "key", values[VALUES] = "value", token[4] = "tok";
+	union bpf_attr attr = {.map_type = 0}, told = {.batch = {.count = 1}};
+	struct rpc_out *out;
+
+	attr.batch.map_fd = (uint32_t)map->fd;
+	attr.batch.out_batch = user(token);
+	attr.batch.keys = user(keys);
+	attr.batch.values = user(values);
+	attr.batch.count = 1;
+	for (int i = 0; i < 2; i++) {
+		out = says(board, i ? -ENOSPC : -EINVAL, &told, 56);
+		rpc_put_bytes(out, "new", 4);
+		rpc_put_bytes(out, "KEY", KEYS);
+		rpc_put_bytes(out, "VALUE\0\0", VALUES);
+		board_ready(board);
+		assert_int_equal(
+			run_bpf(board, BPF_MAP_LOOKUP_BATCH, &attr, 56), i ? -ENOSPC : -EINVAL);
+		assert_string_equal(token, i ? "new" : "tok");
+		assert_string_equal(keys, i ? "KEY" : "key");
+		assert_string_equal(values, i ? "VALUE" : "value");
+	}
+	board_stop(board);
+}
+
+/* Of test runs and queries, what fits is there if there is too little room, and its true size. */
+static void test_failed_query(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *prog = board_object(board, BPF_ABI_PROG, PROG);
+	char data[8] = "old", name[8] = "name";
+	union bpf_attr run = {.test = {.prog_fd = (uint32_t)prog->fd, .data_size_out = 8}}, told;
+	union bpf_attr query = {.task_fd_query = {.buf_len = 8}};
+	static const int32_t errors[] = {-EINVAL, -ENOSPC};
+	struct rpc_out *out;
+
+	run.test.data_out = user(data);
+	query.task_fd_query.buf = user(name);
+	for (size_t i = 0; i < 2; i++) {
+		told = run;
+		told.test.data_size_out = i ? 20 : 8;
+		out = says(board, errors[i], &told, 80);
+		rpc_put_bytes(out, "written", 8);
+		rpc_put_bytes(out, NULL, 0);
+		board_ready(board);
+		assert_int_equal(run_bpf(board, BPF_PROG_TEST_RUN, &run, 80), errors[i]);
+		assert_string_equal(data, i ? "written" : "old");
+		assert_int_equal(run.test.data_size_out, i ? 20 : 8);
+		told = query;
+		told.task_fd_query.buf_len = i ? 20 : 8;
+		rpc_put_bytes(says(board, errors[i], &told, 48), "written", 8);
+		board_ready(board);
+		assert_int_equal(run_bpf(board, BPF_TASK_FD_QUERY, &query, 48), errors[i]);
+		assert_string_equal(name, i ? "written" : "name");
+		assert_int_equal(query.task_fd_query.buf_len, i ? 20 : 8);
+	}
+	board_stop(board);
+}
+
 /* After a call that was dropped, the next one is whole. */
 static void test_dropped(void **state)
 {
@@ -650,6 +743,9 @@ int main(void)
 		cmocka_unit_test(test_long_attr),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_failed_batch),
+		cmocka_unit_test(test_failed_query),
 		cmocka_unit_test(test_dropped),
 		cmocka_unit_test(test_prog_load),
 		cmocka_unit_test(test_odd_programs),
