@@ -42,6 +42,7 @@ enum filter {
 	PERF_IOCTLS,  /* ioctl: those of perf events */
 	SHARED_FILES, /* mmap: shared, of a file */
 	SEEN_FDS,     /* the first argument is one of the descriptors from fd_base on */
+	REWINDS,      /* lseek: of these, and of all others to the start */
 	STAT_FLAGS_2, /* flags, the third argument: not fstat(2) of other descriptors */
 	STAT_FLAGS_3, /* the fourth one */
 	SIGNAL_0,     /* kill: whether the process exists */
@@ -76,8 +77,8 @@ static const struct syscall_entry {
 	{__NR_faccessat2, "faccessat2", sys_faccessat, ALL},
 	CALL(readlinkat, ALL),
 	CALL(fstat, SEEN_FDS),
-	CALL(getdents64, SEEN_FDS),
-	CALL(lseek, SEEN_FDS),
+	CALL(getdents64, ALL), /* libraries read directories through duplicates with low numbers */
+	CALL(lseek, REWINDS),
 	CALL(write, SEEN_FDS),
 	CALL(pwrite64, SEEN_FDS),
 	CALL(writev, SEEN_FDS),
@@ -140,6 +141,12 @@ static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, i
 		break;
 	case SEEN_FDS:
 		break;
+	case REWINDS:
+		err = add_comparison(filter, entry, seen);
+		if (err)
+			return err;
+		return seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 2,
+			SCMP_A1_64(SCMP_CMP_EQ, 0), SCMP_A2_32(SCMP_CMP_EQ, SEEK_SET));
 	case STAT_FLAGS_2:
 		flags = 2;
 		/* fall through */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A process under the real filter, its system calls answered by the real supervisor. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <poll.h>
@@ -262,6 +263,65 @@ static void test_files(void **state)
 	stop(board);
 }
 
+/* How many entries of that name a directory has. */
+static int entries_of(DIR *directory, const char *name)
+{
+	const struct dirent *entry;
+	int n = 0;
+
+	while ((entry = readdir(directory)))
+		n += strcmp(entry->d_name, name) == 0;
+	return n;
+}
+
+/* A directory that is read through a duplicate, as Python and fdopendir(3) do it, and again from
+ * the start. */
+static void tool_duplicate(void)
+{
+	int fd = open("/sys/kernel/tracing", O_RDONLY | O_DIRECTORY | O_CLOEXEC), copy = dup(fd);
+	DIR *directory;
+
+	MUST(fd >= 960 && copy >= 0 && copy < 960);
+	directory = fdopendir(copy);
+	MUST(directory);
+	MUST(entries_of(directory, "events") == 1);
+	MUST(entries_of(directory, "events") == 0);
+	rewinddir(directory);
+	MUST(entries_of(directory, "events") == 1);
+	rewinddir(directory);
+	closedir(directory);
+	directory = fdopendir(fd);
+	MUST(directory);
+	MUST(entries_of(directory, "events") == 1);
+	closedir(directory);
+	/* The workstation's own. */
+	directory = opendir("/");
+	MUST(directory);
+	MUST(entries_of(directory, "etc") == 1);
+	rewinddir(directory);
+	MUST(entries_of(directory, "etc") == 1);
+	closedir(directory);
+}
+
+static void test_duplicate(void **state)
+{
+	const struct rpc_stat st = {.mode = S_IFDIR | 0700, .ino = 5};
+	struct board *board = start();
+	struct rpc_out *out;
+
+	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
+	board_ready(board);
+	out = board_reply(board, RPC_FILE_LIST, 0);
+	rpc_put_u32(out, 1);
+	rpc_put_string(out, "events");
+	rpc_put_stat(out, &st);
+	board_ready(board);
+	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st); /* of fdopendir(3) */
+	board_ready(board);
+	assert_int_equal(run_tool(board, tool_duplicate), 0);
+	stop(board);
+}
+
 /* Opens its own descriptor anew, again and again, in two processes: that ends neither the map nor
  * the supervisor, which looks whether others have it open. */
 static void tool_opens_anew(void)
@@ -340,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_poll),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_duplicate),
 		cmocka_unit_test(test_opens_anew),
 		cmocka_unit_test(test_lost),
 	};
