@@ -91,6 +91,13 @@ check "the list of tracepoints" status 0 ls $tracefs/events/syscalls
 check "is complete" sh -c "ls $tracefs/events/syscalls | cmp - $out"
 check "a directory of a relative name" status 0 sh -c "cd $tracefs/events && cat sched/sched_switch/id"
 check "is the board's" cmp $out $tracefs/events/sched/sched_switch/id
+check "relative names from the root and by .." status 0 --trace /run/trace sh -c \
+	"cd / && cat proc/version; cd /run && cat ../proc/version"
+check "are the board's" test "$(grep -c 'FILE_READ /proc/version' /run/trace)" = 2
+check "a directory by its descriptor, twice" status 0 /usr/bin/python3 -c \
+	"import os; fd = os.open('$tracefs/events', os.O_RDONLY); print(*os.listdir(fd), *os.listdir(fd))"
+check "is complete" test "$(tr ' ' '\n' <$out | sort | uniq -c | grep -c '^ *2 ')" = \
+	"$(find $tracefs/events -mindepth 1 -maxdepth 1 | wc -l)"
 check "a file that is not there" status 1 cat $tracefs/no_such_file
 check "CPUs" status 0 getconf _NPROCESSORS_ONLN
 check "a secret of the board's processes stays there" status 1 cat /proc/1/environ
