@@ -43,21 +43,21 @@ long rpc_sys_bpf(uint32_t number, void *attr, size_t size)
 	return ret < 0 ? -errno : ret;
 }
 
+/* The fields of the table are within call->attr, wherever the client's attributes end: a field that
+ * they have a part of only is read and replaced whole, as the kernel would take that part too. */
 static uint32_t get32(const struct call *call, size_t offset)
 {
-	return bpf_abi_get32(call->attr, call->attr_size, offset);
+	return bpf_abi_get32(call->attr, sizeof(call->attr), offset);
 }
 
 static void set32(struct call *call, size_t offset, uint32_t value)
 {
-	if (offset + sizeof(value) <= call->attr_size)
-		memcpy((char *)call->attr + offset, &value, sizeof(value));
+	memcpy((char *)call->attr + offset, &value, sizeof(value));
 }
 
 static void set64(struct call *call, size_t offset, uint64_t value)
 {
-	if (offset + sizeof(value) <= call->attr_size)
-		memcpy((char *)call->attr + offset, &value, sizeof(value));
+	memcpy((char *)call->attr + offset, &value, sizeof(value));
 }
 
 static unsigned int count_ptrs(const struct bpf_abi_command *command)
@@ -151,7 +151,7 @@ static int make_ptr(struct call *call, struct call_ptr *ptr)
 	size_t key_size = call->map ? map_key_size(call->map) : 0;
 	size_t value_size = call->map ? map_value_size(call->map) : 0;
 	uint64_t size = bpf_abi_ptr_size(
-		call->command, ptr->abi, call->attr, call->attr_size, key_size, value_size);
+		call->command, ptr->abi, call->attr, sizeof(call->attr), key_size, value_size);
 
 	if (ptr->abi->size == BPF_ABI_STRING) {
 		size = ptr->in_size;
@@ -222,7 +222,7 @@ static int prepare_program(struct call *call)
 	struct call_ptr *insns = &call->ptrs[0];
 
 	set32(call, version, prog_kern_version(type, get32(call, version)));
-	if (bpf_abi_get64(call->attr, call->attr_size, offsetof(union bpf_attr, fd_array)))
+	if (bpf_abi_get64(call->attr, sizeof(call->attr), offsetof(union bpf_attr, fd_array)))
 		return -EINVAL;
 	if (!insns->present)
 		return 0;
@@ -345,7 +345,7 @@ static long make_call(struct call *call)
 	if (call->command->number == BPF_MAP_GET_NEXT_KEY && !call->ptrs[0].present &&
 		call->ptrs[1].present)
 		return map_first_key(call->map, call->ptrs[1].data);
-	return rpc_sys_bpf(call->command->number, call->attr, call->attr_size);
+	return rpc_sys_bpf(call->command->number, call->attr, sizeof(call->attr));
 }
 
 /* How much of what is behind a pointer the caller needs. */

@@ -17,7 +17,7 @@
 
 static uint32_t get32(const struct call *call, size_t offset)
 {
-	return bpf_abi_get32(call->attr, call->attr_size, offset);
+	return bpf_abi_get32(call->attr, sizeof(call->attr), offset);
 }
 
 int call_reserve(struct call *call)

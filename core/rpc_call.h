@@ -30,7 +30,7 @@ struct call {
 	struct rpc *rpc;
 	const struct bpf_abi_command *command;
 	uint64_t attr[BPF_ABI_ATTR_MAX / sizeof(uint64_t)];
-	size_t attr_size; /* as the caller has it; behind it are zeroes */
+	size_t attr_size; /* as the caller has it; the kernel gets all, with zeroes behind it */
 	struct call_ptr ptrs[BPF_ABI_PTRS];
 	unsigned int ptr_count;
 	struct map *map; /* that keys and values are of */

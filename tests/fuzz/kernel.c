@@ -4,6 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/seams.h"
 
+#include "core/bpf_abi.h"
 #include "core/log.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -127,13 +129,45 @@ static int get_info(int fd, void *info, uint32_t *size)
 	return 0;
 }
 
-/* bpf(2), of what the board's side calls itself. Attributes end where the caller says. */
+static bool is_object(uint32_t fd)
+{
+	struct stat st;
+
+	return fd < FDS && !fstat((int)fd, &st) && st.st_size == OBJECT_SIZE;
+}
+
+/* No number that a client wrote arrives as a pointer or a descriptor: a pointer's memory can be
+ * read, a descriptor is an object's. Attributes end where the caller says. */
+static void check_attr(int number, const void *given, size_t size)
+{
+	const struct bpf_abi_command *command = bpf_abi_find((uint32_t)number);
+	uint8_t attr[BPF_ABI_ATTR_MAX] = {0};
+
+	MUST(size <= sizeof(attr));
+	memcpy(attr, given, size);
+	for (int i = 0; command && command->ptrs[i].size != BPF_ABI_END; i++) {
+		const volatile char *at = (const char *)(uintptr_t)bpf_abi_get64(
+			attr, sizeof(attr), command->ptrs[i].offset);
+
+		if (at)
+			*at;
+	}
+	for (const struct bpf_abi_fd *fd = command ? command->fds : NULL; fd && fd->classes; fd++) {
+		uint32_t descriptor = bpf_abi_get32(attr, sizeof(attr), fd->offset);
+
+		MUST(descriptor == UINT32_MAX || (fd->optional && !descriptor) ||
+			is_object(descriptor));
+	}
+}
+
+/* bpf(2), of what the board's side calls itself. */
 static int sys_bpf(int command, const void *given, size_t size)
 {
 	union bpf_attr attr;
 	uint32_t count;
 	int ret;
 
+	check_attr(command, given, size);
 	memset(&attr, 0, sizeof(attr));
 	memcpy(&attr, given, size < sizeof(attr) ? size : sizeof(attr));
 	errno = EINVAL;

@@ -109,6 +109,8 @@ RPC = {
     "old": message(15, counted("/proc/42/root/bin/program") + u64(0)) + message(12, counted("/proc/42/root/bin/link") + u32(0))
            + message(12, counted("/proc/42/root/lib/secret") + u32(0)) + message(15, counted("/proc/42/root/lib/secret") + u64(0)) + message(15, counted("/proc/42/root/tmp/perf-42.map") + u64(9)),
     "batch": bpf(24, u64(0, 0, 0, 0) + u32(2, 3) + u64(0, 0), ABSENT, room(4), room(8), room(16)),
+    "cut": bpf(1, u32(3, 0) + u64(0) + b"\xa5" * 6, ABSENT, ABSENT) + bpf(7, b"\xa5" * 6, ABSENT)
+           + bpf(10, u8(3), ABSENT, ABSENT, ABSENT, ABSENT) + bpf(0, u32(2, 4, 8) + b"\xff" * 3),
     "freeze": bpf(22, u32(4)),
     "pin": bpf(6, u64(0) + u32(3, 0), given("/sys/fs/bpf/map")) + bpf(7, u64(0) + u32(0, 0), given("/sys/fs/bpf/map")),
     "ids": bpf(11, u32(0, 0, 0)) + bpf(14, u32(1, 0, 0)) + bpf(19, u32(1, 0, 0)),
