@@ -139,6 +139,7 @@ void bpfd_close(struct bpfd *b)
 	ksym_free(b->ksym);
 	reply_free(b->reply);
 	line_reader_free(b->input);
+	budget_free(&b->memory);
 	free(b);
 }
 

@@ -6,19 +6,20 @@
 #include <errno.h>
 #include <stdint.h>
 
+struct budget_kept;
+
 struct budget {
-	uint64_t used, max; /* bytes */
-	uint64_t max_ring;  /* of them for one ring, 0: all */
+	uint64_t used, max;	  /* bytes */
+	uint64_t max_ring;	  /* of them for one ring, 0: all */
+	struct budget_kept *kept; /* a list: closed objects that the kernel still has */
 };
 
+/* Objects that others may hold when their descriptor is closed: programs hold maps, links and pins
+ * hold programs, maps hold BTF. */
+enum budget_kind { BUDGET_MAP, BUDGET_PROG, BUDGET_BTF };
+
 /* Takes bytes. Returns 0; -ENOMEM: there are not so many left. */
-static inline int budget_take(struct budget *budget, uint64_t bytes)
-{
-	if (bytes > budget->max - budget->used)
-		return -ENOMEM;
-	budget->used += bytes;
-	return 0;
-}
+int budget_take(struct budget *budget, uint64_t bytes);
 
 /* The same for a ring. */
 static inline int budget_take_ring(struct budget *budget, uint64_t bytes)
@@ -31,5 +32,13 @@ static inline void budget_give(struct budget *budget, uint64_t bytes)
 {
 	budget->used -= bytes;
 }
+
+/* Closes the descriptor of an object for which bytes were taken. They come back when the kernel has
+ * the object no more; never if it does not tell: objects are found by their id by CAP_SYS_ADMIN
+ * only, and not before Linux 4.13. */
+void budget_close(struct budget *budget, uint64_t bytes, int fd, enum budget_kind kind);
+
+/* Forgets what was closed. The budget itself is the caller's. */
+void budget_free(struct budget *budget);
 
 #endif

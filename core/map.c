@@ -102,6 +102,7 @@ static int map_object(
 	}
 	*m = (struct map){.budget = budget,
 		.bytes = bytes,
+		.owned = owned,
 		.fd = -1,
 		.type = spec->type,
 		.flags = spec->flags,
@@ -166,9 +167,13 @@ void map_free(struct map *map)
 {
 	if (!map)
 		return;
-	if (map->fd >= 0)
-		close(map->fd);
-	budget_give(map->budget, map->bytes);
+	if (map->fd >= 0 && map->owned) {
+		budget_close(map->budget, map->bytes, map->fd, BUDGET_MAP);
+	} else {
+		if (map->fd >= 0)
+			close(map->fd);
+		budget_give(map->budget, map->bytes);
+	}
 	free(map->buffer);
 	free(map);
 }

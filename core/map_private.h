@@ -16,6 +16,7 @@ struct budget;
 struct map {
 	struct budget *budget;
 	uint64_t bytes; /* taken from the budget */
+	bool owned;	/* the session has made it: all its entries are among them */
 	int fd;
 	uint32_t type, max_entries, flags;
 	size_t key_size, value_size; /* as user space sees them */

@@ -57,9 +57,12 @@ void object_free(struct object *object)
 {
 	if (!object)
 		return;
-	if (object->fd >= 0)
+	if (object->fd >= 0 && object->bytes)
+		budget_close(object->budget, object->bytes, object->fd, BUDGET_BTF);
+	else if (object->fd >= 0)
 		close(object->fd);
-	budget_give(object->budget, object->bytes);
+	else
+		budget_give(object->budget, object->bytes);
 	free(object);
 }
 

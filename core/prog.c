@@ -148,9 +148,12 @@ void prog_free(struct prog *prog)
 {
 	if (!prog)
 		return;
-	if (prog->fd >= 0)
+	if (prog->fd >= 0 && prog->bytes)
+		budget_close(prog->budget, prog->bytes, prog->fd, BUDGET_PROG);
+	else if (prog->fd >= 0)
 		close(prog->fd);
-	budget_give(prog->budget, prog->bytes);
+	else
+		budget_give(prog->budget, prog->bytes);
 	free(prog);
 }
 

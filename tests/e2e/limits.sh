@@ -84,13 +84,22 @@ session_ends max-log-bytes
 cat >"$work/messages.py" <<'PY'
 import os, struct, subprocess, sys
 
-HELLO, BPF, FILE_READ = 1, 2, 15
+HELLO, BPF, CLOSE, FILE_READ = 1, 2, 4, 15
+MAP_CREATE, MAP_UPDATE_ELEM, MAP_DELETE_ELEM = 0, 2, 3
+ARRAY, ARRAY_OF_MAPS = 2, 12
 
 def message(tag, op, payload):
     return struct.pack("<IIHH", len(payload), tag, op, 0) + payload
 
 def read(tag, path):
     return message(tag, FILE_READ, struct.pack("<I", len(path)) + path + struct.pack("<Q", 0))
+
+def bpf(tag, command, attr, *given):
+    behind = [struct.pack("<BII", 1, 0, len(data)) + data for data in given]
+    return message(tag, BPF, struct.pack("<II", command, len(attr)) + attr + b"".join(behind))
+
+def array(tag):
+    return bpf(tag, MAP_CREATE, struct.pack("<5I", ARRAY, 4, 600000, 1, 0))
 
 def replies(options, data):
     """The last status that each tag got, and how many bytes of payload."""
@@ -110,12 +119,22 @@ if sys.argv[1] == "heap":
     status, _ = replies(["--max-heap", "3000000"],
         message(1, HELLO, hello) + message(2, BPF, bytes(16 << 20)) + message(3, HELLO, hello))
     assert status == {1: 0, 2: -12, 3: 0}, status
+elif sys.argv[1] == "held":
+    # Another map holds the first one, which was closed, until it is told to let it go.
+    key, element = bytes(4), struct.pack("<IIQQQ", 4, 0, 0, 0, 0)
+    status, _ = replies(["--max-memory", "2000000"],
+        array(1) + bpf(2, MAP_CREATE, struct.pack("<6I", ARRAY_OF_MAPS, 4, 4, 1, 0, 3))
+        + bpf(3, MAP_UPDATE_ELEM, element, key, struct.pack("<I", 3))
+        + message(4, CLOSE, struct.pack("<I", 3)) + array(5)
+        + bpf(6, MAP_DELETE_ELEM, element, key) + array(7))
+    assert status == {1: 3, 2: 4, 3: 0, 5: -12, 6: 0, 7: 3}, status
 elif sys.argv[1] == "file":
     status, size = replies(["--max-file-bytes", "100000"],
         read(1, b"/proc/kallsyms") + read(2, b"/proc/version") + read(3, b"/sys/kernel/btf/vmlinux"))
     assert status == {1: -27, 2: 0, 3: -27}, status
     assert size[1] < 200000 and size[3] < 200000, size
 PY
+check "max-memory: a map that is closed counts as long as it is held" python3 "$work/messages.py" held
 check "max-file-bytes: EFBIG, and no more than that of it" python3 "$work/messages.py" file
 check "max-heap: ENOMEM for a message, the next one is answered" python3 "$work/messages.py" heap
 session "$bpfd" --max-heap 3000000

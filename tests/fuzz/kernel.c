@@ -120,6 +120,7 @@ static int load(const uint8_t *insns, char *log, uint32_t log_size)
 static int get_info(int fd, void *info, uint32_t *size)
 {
 	const struct bpf_map_info map = {.type = maps[fd].type,
+		.id = (__u32)fd,
 		.key_size = maps[fd].key_size,
 		.value_size = maps[fd].value_size,
 		.max_entries = maps[fd].max_entries,
@@ -323,6 +324,22 @@ int fuzz_prog_load(enum bpf_prog_type type, const char *name, const char *licens
 int fuzz_obj_get_info(int fd, void *info, __u32 *size)
 {
 	return get_info(fd, info, size);
+}
+
+/* Some maps that were closed live on; of programs it does not tell. */
+int fuzz_map_get_fd_by_id(__u32 id)
+{
+	return id & 1 ? kernel_object() : -ENOENT;
+}
+
+int fuzz_prog_get_fd_by_id(__u32 id)
+{
+	return -EPERM;
+}
+
+int fuzz_btf_get_fd_by_id(__u32 id)
+{
+	return -ENOENT;
 }
 
 int fuzz_num_possible_cpus(void)

@@ -227,6 +227,11 @@ static void rig_close(struct rig *rig)
 	ring_set_free(rig->set);
 	prog_free(rig->prog);
 	map_free(rig->map);
+	/* The kernel frees a program, which holds the map, some time after it was closed. */
+	for (int i = 0; i < 1000 && budget.used; i++) {
+		usleep(10000);
+		assert_int_equal(budget_take(&budget, UINT64_MAX), -ENOMEM);
+	}
 	assert_int_equal(budget.used, 0);
 }
 

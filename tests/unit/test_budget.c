@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory of objects that are closed and live on, with a made-up kernel in place of libbpf. */
+#include "core/budget.h"
+#include "core/map.h"
+#include "core/object.h"
+#include "core/prog.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define BTF_BYTES 100000
+
+/* Each class counts its ids; what is closed lives on while `held`. */
+static struct {
+	uint32_t id;
+	bool held, has_ids, tells;
+} kernel;
+
+static int descriptor(void)
+{
+	return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
+int bpf_map_create(enum bpf_map_type type, const char *name, __u32 key_size, __u32 value_size,
+	__u32 max_entries, const struct bpf_map_create_opts *opts)
+{
+	return descriptor();
+}
+
+int bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license,
+	const struct bpf_insn *insns, size_t count, const struct bpf_prog_load_opts *opts)
+{
+	return descriptor();
+}
+
+int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size)
+{
+	if (!kernel.has_ids)
+		return -EINVAL;
+	/* All three, of which the caller looks at its own. */
+	((struct bpf_btf_info *)info)->id = kernel.id + 2;
+	((struct bpf_map_info *)info)->id = kernel.id;
+	return 0;
+}
+
+static int get_fd(__u32 id, __u32 wanted)
+{
+	if (!kernel.tells)
+		return -EPERM;
+	assert_int_equal(id, wanted);
+	return kernel.held ? descriptor() : -ENOENT;
+}
+
+int bpf_map_get_fd_by_id(__u32 id)
+{
+	return get_fd(id, kernel.id);
+}
+
+int bpf_prog_get_fd_by_id(__u32 id)
+{
+	return get_fd(id, kernel.id);
+}
+
+int bpf_btf_get_fd_by_id(__u32 id)
+{
+	return get_fd(id, kernel.id + 2);
+}
+
+static int new_map(struct budget *budget, struct map **map)
+{
+	const struct map_spec spec = {
+		.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 1000, .max_entries = 100};
+
+	return map_new(map, &spec, budget);
+}
+
+static int new_prog(struct budget *budget, struct prog **prog)
+{
+	static const struct bpf_insn insns[2000];
+	const struct prog_spec spec = {.license = "GPL", .insns = insns, .insn_count = 2000};
+	char *log;
+
+	return prog_load(prog, &spec, budget, 4096, &log);
+}
+
+/* Makes one of each and closes it. Returns which of them there was no memory for, as bits. */
+static unsigned int cycle(struct budget *budgets)
+{
+	struct object *object;
+	unsigned int refused = 0;
+	struct prog *prog;
+	struct map *map;
+
+	if (new_map(&budgets[0], &map))
+		refused |= 1;
+	else
+		map_free(map);
+	if (new_prog(&budgets[1], &prog))
+		refused |= 2;
+	else
+		prog_free(prog);
+	if (object_reserve(&object, BTF_BYTES, &budgets[2])) {
+		refused |= 4;
+	} else {
+		object_adopt(object, descriptor());
+		object_free(object);
+	}
+	return refused;
+}
+
+/* Each has a budget of its own, for one object. */
+static void begin(struct budget *budgets, bool has_ids, bool tells, bool held)
+{
+	for (int i = 0; i < 3; i++)
+		budgets[i] = (struct budget){.max = 150000};
+	kernel.id = 77;
+	kernel.has_ids = has_ids;
+	kernel.tells = tells;
+	kernel.held = held;
+}
+
+static void end(struct budget *budgets, int first)
+{
+	int last = descriptor();
+
+	assert_int_equal(last, first); /* none was left open */
+	close(last);
+	for (int i = 0; i < 3; i++)
+		budget_free(&budgets[i]);
+}
+
+static int next_descriptor(void)
+{
+	int fd = descriptor();
+
+	close(fd);
+	return fd;
+}
+
+static void test_gone(void **state)
+{
+	struct budget budgets[3];
+	int first = next_descriptor();
+
+	begin(budgets, true, true, false);
+	assert_int_equal(cycle(budgets), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(budgets[i].used, 0);
+	end(budgets, first);
+}
+
+static void test_held(void **state)
+{
+	struct budget budgets[3];
+	int first = next_descriptor();
+
+	begin(budgets, true, true, true);
+	assert_int_equal(cycle(budgets), 0);
+	assert_int_equal(cycle(budgets), 7);
+	assert_int_equal(cycle(budgets), 7);
+	kernel.held = false;
+	assert_int_equal(cycle(budgets), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(budgets[i].used, 0);
+	end(budgets, first);
+}
+
+/* Without the right to ask, or on a kernel that has no ids, nothing comes back. */
+static void test_untold(void **state)
+{
+	struct budget budgets[3];
+	int first = next_descriptor();
+
+	for (int has_ids = 0; has_ids < 2; has_ids++) {
+		begin(budgets, has_ids, !has_ids, false);
+		assert_int_equal(cycle(budgets), 0);
+		assert_int_equal(cycle(budgets), 7);
+		for (int i = 0; i < 3; i++)
+			assert_null(budgets[i].kept);
+	}
+	end(budgets, first);
+}
+
+/* What was reserved for a call that then failed. */
+static void test_unmade(void **state)
+{
+	const struct map_spec spec = {
+		.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 10};
+	struct budget budget = {.max = 1 << 20};
+	struct object *object;
+	struct prog *prog;
+	struct map *map;
+
+	assert_int_equal(map_reserve(&map, &spec, &budget), 0);
+	map_free(map);
+	assert_int_equal(prog_reserve(&prog, 10, &budget), 0);
+	prog_free(prog);
+	assert_int_equal(object_reserve(&object, 10, &budget), 0);
+	object_free(object);
+	assert_int_equal(budget.used, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_untold),
+		cmocka_unit_test(test_unmade),
+	};
+
+	return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
+}
