@@ -12,8 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PERCPU_ALIGN  8
-#define HASH_OVERHEAD 48 /* bytes beside each key and value in the kernel, about */
+/* Of the kernel's memory, bytes; those of a 64-bit kernel, the larger ones. */
+#define ALIGNMENT    8		 /* of each key and value, also for each CPU */
+#define MAP_BYTES    (16 * 1024) /* of a map without entries: pages, if it can be mapped */
+#define ENTRY_BYTES  56		 /* beside each key and value of a hash, with its allocator's */
+#define BUCKET_BYTES 16 /* of which a hash has as many as entries, rounded up to a power of 2 */
 
 static int map_class_close(void *object, int fd)
 {
@@ -29,6 +32,11 @@ static bool type_is_percpu(uint32_t type)
 	       type == BPF_MAP_TYPE_LRU_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
 }
 
+static uint64_t align(uint64_t size)
+{
+	return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 /* How many bytes a value has for user space. */
 static int user_value_size(const struct map_spec *spec, uint64_t *size)
 {
@@ -40,7 +48,7 @@ static int user_value_size(const struct map_spec *spec, uint64_t *size)
 	cpus = libbpf_num_possible_cpus();
 	if (cpus < 0)
 		return cpus;
-	*size = (*size + PERCPU_ALIGN - 1) / PERCPU_ALIGN * PERCPU_ALIGN * (uint64_t)cpus;
+	*size = align(*size) * (uint64_t)cpus;
 	return 0;
 }
 
@@ -57,11 +65,25 @@ static int map_create(const struct map_spec *spec)
 	return fd;
 }
 
-/* What the map takes when it is full, about, and our buffer for a key or value. */
+/* What the entries of a hash take; the types that are not named in full_size() take no more. */
+static uint64_t hash_size(const struct map_spec *spec, uint64_t value_size)
+{
+	uint64_t entry = align(spec->key_size) + value_size + ENTRY_BYTES, buckets = 1;
+	int cpus = libbpf_num_possible_cpus();
+
+	while (buckets < spec->max_entries)
+		buckets *= 2;
+	/* Each CPU has an entry more, for updates. */
+	return entry * (spec->max_entries + (uint64_t)(cpus > 0 ? cpus : 1)) +
+	       buckets * BUCKET_BYTES;
+}
+
+/* What the entries take when the map is full. */
 static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 {
-	uint64_t entry = value_size;
-
+	value_size = align(value_size);
+	if (type_is_percpu(spec->type))
+		value_size += sizeof(uint64_t); /* where the CPUs' values are */
 	switch (spec->type) {
 	case BPF_MAP_TYPE_RINGBUF:
 	case MAP_TYPE_USER_RINGBUF:
@@ -70,11 +92,12 @@ static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 		return spec->max_entries * (uint64_t)sysconf(_SC_PAGESIZE); /* are pages */
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
-		break;
+		return value_size * spec->max_entries;
+	case BPF_MAP_TYPE_LPM_TRIE: /* has nodes between them, not more than entries */
+		return 2 * hash_size(spec, value_size);
 	default:
-		entry += spec->key_size + HASH_OVERHEAD;
+		return hash_size(spec, value_size);
 	}
-	return entry * spec->max_entries + value_size + spec->key_size; /* see MAP_ENTRY_MAX */
 }
 
 /* Makes an object without a descriptor that has taken its own entry from the budget, and all
@@ -91,7 +114,9 @@ static int map_object(
 		return err;
 	if (value_size > MAP_ENTRY_MAX || spec->key_size > MAP_ENTRY_MAX - value_size)
 		return -E2BIG;
-	bytes = owned ? full_size(spec, value_size) : value_size + spec->key_size;
+	bytes = value_size + spec->key_size; /* our buffer */
+	if (owned)
+		bytes += MAP_BYTES + full_size(spec, value_size);
 	err = budget_take(budget, bytes);
 	if (err)
 		return err;

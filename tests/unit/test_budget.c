@@ -6,6 +6,7 @@
 #include "core/prog.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 #include <cmocka.h>
 
 #define BTF_BYTES 100000
+#define CPUS	  4
 
 /* Each class counts its ids; what is closed lives on while `held`. */
 static struct {
@@ -34,6 +36,11 @@ int bpf_map_create(enum bpf_map_type type, const char *name, __u32 key_size, __u
 	__u32 max_entries, const struct bpf_map_create_opts *opts)
 {
 	return descriptor();
+}
+
+int libbpf_num_possible_cpus(void)
+{
+	return CPUS;
 }
 
 int bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license,
@@ -209,6 +216,42 @@ static void test_unmade(void **state)
 	assert_int_equal(budget.used, 0);
 }
 
+/* What Linux 6.18 takes for a map, by the functions that tell it in fdinfo. */
+static void test_sizes(void **state)
+{
+	static const struct {
+		uint32_t type, key_size, value_size, max_entries;
+		uint64_t bytes;
+	} maps[] = {
+		{BPF_MAP_TYPE_ARRAY, 4, 1, 1000, 8 * 1000},
+		{BPF_MAP_TYPE_ARRAY, 4, 17, 1000, 24 * 1000},
+		{BPF_MAP_TYPE_PERCPU_ARRAY, 4, 1, 1000, (8 * CPUS + 8) * 1000},
+		{BPF_MAP_TYPE_HASH, 1, 1, 1025, (48 + 8 + 8) * (1025 + CPUS) + 16 * 2048},
+		{BPF_MAP_TYPE_HASH, 4, 1 << 20, 1, (1 << 20) * (1 + CPUS)},
+		{BPF_MAP_TYPE_LRU_HASH, 9, 1, 1024, (48 + 16 + 8) * 1024 + 16 * 1024},
+		{BPF_MAP_TYPE_PERCPU_HASH, 4, 4, 1000,
+			(48 + 8 + 8 + 8 * CPUS) * (1000 + CPUS) + 16 * 1024},
+		{BPF_MAP_TYPE_LPM_TRIE, 8, 1, 1000, (40 + 4 + 1) * 2 * 1000},
+		{BPF_MAP_TYPE_STACK_TRACE, 4, 1016, 1024, (16 + 1016) * 1024 + 8 * 1024},
+		{BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 4096},
+	};
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		const struct map_spec spec = {.type = maps[i].type,
+			.key_size = maps[i].key_size,
+			.value_size = maps[i].value_size,
+			.max_entries = maps[i].max_entries};
+		struct budget budget = {.max = maps[i].bytes - 1};
+		struct map *map;
+
+		assert_int_equal(map_reserve(&map, &spec, &budget), -ENOMEM);
+		budget.max = 2 * maps[i].bytes + 32768; /* not far from it */
+		assert_int_equal(map_reserve(&map, &spec, &budget), 0);
+		map_free(map);
+		assert_int_equal(budget.used, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_untold),
 		cmocka_unit_test(test_unmade),
+		cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests_name("budget", tests, NULL, NULL);

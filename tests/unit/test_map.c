@@ -12,8 +12,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -274,6 +276,40 @@ static void test_entries(void **state)
 	unmake(map);
 }
 
+/* Bytes that the kernel says it takes, in pages in older ones. */
+static unsigned long kernel_bytes(const struct map *map)
+{
+	unsigned long bytes = 0;
+	char path[64], line[100];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", map_fd(map));
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (!bytes && fgets(line, sizeof(line), file))
+		sscanf(line, "memlock:\t%lu", &bytes);
+	fclose(file);
+	return bytes;
+}
+
+static void test_memory(void **state)
+{
+	static const struct {
+		uint32_t type, value_size, max_entries;
+	} maps[] = {{BPF_MAP_TYPE_ARRAY, 1, 100000}, {BPF_MAP_TYPE_PERCPU_ARRAY, 1, 10000},
+		{BPF_MAP_TYPE_HASH, 1, 100001}, {BPF_MAP_TYPE_HASH, 100000, 1},
+		{BPF_MAP_TYPE_PERCPU_HASH, 9, 10000}, {BPF_MAP_TYPE_LRU_HASH, 1, 100000},
+		{BPF_MAP_TYPE_LRU_PERCPU_HASH, 1, 10000}, {BPF_MAP_TYPE_STACK_TRACE, 1016, 1000}};
+	const unsigned long page = (unsigned long)sysconf(_SC_PAGESIZE);
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		struct map *map = make(maps[i].type, maps[i].value_size, maps[i].max_entries, 0);
+
+		assert_true(budget.used + page >= kernel_bytes(map));
+		unmake(map);
+	}
+}
+
 static void test_refused(void **state)
 {
 	struct map_spec spec = {.name = "test",
@@ -311,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_percpu),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_walk_small_pieces),
