@@ -5,12 +5,12 @@
 
 #include "core/file.h"
 #include "core/paths.h"
+#include "core/storage.h"
 #include "core/tree_private.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,13 +144,14 @@ static bool is_code(int fd)
 }
 
 /* Whether only code may be read there, and this is none. */
-static int check_code(const struct paths *paths, const char *path, int fd)
+static int check_code(const struct paths *paths, const char *path, int fd, dev_t device)
 {
 	const char *rest = tree_root_rest(path);
 	struct statfs fs;
 	int file, err;
 
-	if (fstatfs(fd, &fs) || fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC)
+	/* Opening an endpoint of FunctionFS and reading 18 bytes from it, say, takes a transfer. */
+	if (fstatfs(fd, &fs) || !storage_is(device, (uint32_t)fs.f_type))
 		return -EACCES;
 	if (rest && tree_is_symbols(rest))
 		return 0;
@@ -175,7 +176,7 @@ static int check_file(const struct paths *paths, const char *path, int fd)
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0444))
 		return -EACCES;
-	return rights & TREE_CODE ? check_code(paths, path, fd) : 0;
+	return rights & TREE_CODE ? check_code(paths, path, fd, st.st_dev) : 0;
 }
 
 /* Elsewhere than in the kernel's trees and in processes, even whether a file is there is told of

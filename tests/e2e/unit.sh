@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The unit tests that make maps, programs and probes, in a kernel that has them: on the developer's
-# machine some are skipped.
+# The unit tests that make maps, programs and probes, or look at the kernel's file systems, in a kernel
+# that has them: on the developer's machine some are skipped.
 set -u
 if [ -z "${BPFD_IN_VM:-}" ]; then
 	echo "1..0 # SKIP only inside the VM"
 	exit 0
 fi
 status=0
-for name in test_probe test_map test_prog test_ksym test_usym; do
+for name in test_probe test_map test_prog test_ksym test_usym test_tree; do
 	echo "# $name"
 	CMOCKA_MESSAGE_OUTPUT=TAP "$BPFD_BUILD/unit/$name" || status=$?
 done

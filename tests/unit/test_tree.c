@@ -2,6 +2,7 @@
 /* Which files a remote client may see: by name, through links, in processes' roots, and only code
  * elsewhere. */
 #include "core/paths.h"
+#include "core/storage.h"
 #include "core/tree.h"
 
 #include <elf.h>
@@ -14,12 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/unit/fake_tree.h"
+#include "tests/unit/skip.h"
 
 struct fake {
 	char dir[64], proc[96], sysfs[96], tracefs[96];
@@ -282,6 +286,80 @@ static void test_code(void **state)
 	assert_int_equal(tree_open_directory(&fake->paths, outside(fake, "else")), -EACCES);
 }
 
+static void test_storage(void **state)
+{
+	static const uint32_t kernels[] = {
+		0x00009fa0, /* proc */
+		0x62656572, /* sysfs */
+		0x0a647361, /* FunctionFS */
+		0xaee71ee7, /* gadgetfs */
+		0x64626720, /* debugfs */
+		0x74726163, /* tracefs */
+		0x62656570, /* configfs */
+		0x73636673, /* securityfs */
+		0xcafe4a11, /* bpffs */
+		0x0027e0eb, /* cgroup */
+		0x63677270, /* cgroup2 */
+		0xf97cff8c, /* selinuxfs */
+		0xde5e81e4, /* efivarfs */
+		0x6165676c, /* pstore */
+		0x19800202, /* mqueue */
+		0x65735543, /* fusectl */
+		0x42494e4d, /* binfmt_misc */
+	};
+	static const uint32_t stores[] = {
+		0x01021994, /* tmpfs */
+		0x858458f6, /* ramfs */
+		0x794c7630, /* overlayfs */
+		0x24051905, /* UBIFS */
+		0x9123683e, /* Btrfs */
+		0x00006969, /* NFS */
+		0x01021997, /* 9p */
+		0x65735546, /* FUSE */
+	};
+
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
+		if (storage_is(makedev(0, 30), kernels[i]))
+			fail_msg("%x: stores files", kernels[i]);
+	for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++)
+		if (!storage_is(makedev(0, 30), stores[i]))
+			fail_msg("%x: stores no files", stores[i]);
+	assert_false(storage_is(makedev(0, 30), 0x12345678));
+	assert_true(storage_is(makedev(179, 2), 0x12345678)); /* on an eMMC */
+	assert_true(storage_is(makedev(31, 4), 0x72b6));      /* JFFS2, on an MTD device */
+}
+
+/* A file of the kernel's own is not even read to see whether it is code. */
+static void test_not_touched(void **state)
+{
+	static const char *const names[] = {"/sys/kernel/tracing/README",
+		"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs"};
+	static const struct paths real = {"/proc", "/sys", "/sys/kernel/tracing", NULL};
+	char path[256], events[512];
+	const char *name = NULL;
+	int watch, fd;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !name; i++)
+		if (!access(names[i], R_OK))
+			name = names[i];
+	if (!name)
+		skip_because("no file of tracefs or cgroup can be read");
+	watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	assert_true(watch >= 0);
+	assert_true(inotify_add_watch(watch, name, IN_ACCESS) >= 0);
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)getpid(), name);
+	assert_int_equal(tree_open_read(&real, path), -EACCES);
+	assert_int_equal(read(watch, events, sizeof(events)), -1);
+	assert_int_equal(errno, EAGAIN);
+	/* It would have been told. */
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(read(fd, path, sizeof(path)) > 0);
+	close(fd);
+	assert_true(read(watch, events, sizeof(events)) > 0);
+	close(watch);
+}
+
 static void test_process_root(void **state)
 {
 	const struct fake *fake = *state;
@@ -426,6 +504,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_trees, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_code, setup, teardown),
+		cmocka_unit_test(test_storage),
+		cmocka_unit_test(test_not_touched),
 		cmocka_unit_test_setup_teardown(test_process_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writable, setup, teardown),
