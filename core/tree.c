@@ -98,22 +98,61 @@ static unsigned int opened_rights(const struct paths *paths, const char *path, i
 	return (rights & other & ~(unsigned int)TREE_CODE) | ((rights | other) & TREE_CODE);
 }
 
+/* The effective user of a process. The owner of its directory is root for one that must not be
+ * dumped, which any process can ask for. */
+static int process_user(int process, uid_t *user)
+{
+	char text[1024]; /* that line is the ninth */
+	const char *line;
+	ssize_t len;
+	int fd = openat(process, "status", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len < 0 ? 0 : len] = '\0';
+	line = strstr(text, "\nUid:");
+	return line && sscanf(line, "\nUid: %*u %u", user) == 1 ? 0 : -ESRCH;
+}
+
+/* Symbols are the process's own file: in a /tmp, and in mounts of its own, any process can put
+ * another user's file in that place, and cannot read it itself. */
+static int check_symbols(int process, int fd)
+{
+	struct stat st;
+	uid_t user;
+
+	if (fstat(fd, &st))
+		return -errno;
+	return st.st_nlink == 1 && !process_user(process, &user) && st.st_uid == user ? 0 : -EACCES;
+}
+
 /* Opens a path within the root of a process. */
-static int open_in_root(const struct paths *paths, const char *path, bool follow)
+static int open_in_root(
+	const struct paths *paths, const char *path, enum tree_right want, bool follow)
 {
 	const char *rest = tree_root_rest(path);
-	char root[PATH_MAX];
-	int root_fd, fd;
+	bool symbols = tree_is_symbols(rest);
+	int process, root, fd, err;
+	char directory[PATH_MAX];
 
-	if (file_path(root, "%s%.*s", paths->proc, (int)(rest - path - (int)strlen("/proc")),
-		    path + strlen("/proc")))
+	if (file_path(directory, "%s%.*s", paths->proc,
+		    (int)(rest - path - (int)strlen("/proc/root")), path + strlen("/proc")))
 		return -ENAMETOOLONG;
-	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root_fd < 0)
+	process = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (process < 0)
 		return -errno;
-	/* Any process can make a link in /tmp. */
-	fd = tree_walk(root_fd, rest, follow, !tree_is_symbols(rest));
-	close(root_fd);
+	root = openat(process, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = root < 0 ? -errno : tree_walk(root, rest, follow, !symbols);
+	err = fd >= 0 && symbols && want == TREE_READ ? check_symbols(process, fd) : 0;
+	if (err) {
+		close(fd);
+		fd = err;
+	}
+	if (root >= 0)
+		close(root);
+	close(process);
 	return fd;
 }
 
@@ -199,7 +238,7 @@ int tree_open(const struct paths *paths, const char *path, enum tree_right want,
 	if (!(tree_rights(paths, path) & want))
 		return -EACCES;
 	if (tree_root_rest(path))
-		return open_in_root(paths, path, follow);
+		return open_in_root(paths, path, want, follow);
 	err = real_path(paths, path, real);
 	if (err)
 		return err;

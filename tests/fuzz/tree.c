@@ -52,6 +52,16 @@ static const struct {
 	{"proc/42/root/tmp/perf-43.map", "/etc/passwd"},
 };
 
+/* Of the user who made the files above. */
+static void put_status(void)
+{
+	char status[64];
+
+	snprintf(status, sizeof(status), "Name:\tprogram\nUid:\t0\t%u\t0\t0\n",
+		(unsigned int)geteuid());
+	tree_put("proc/42/status", status, strlen(status));
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
 	return remove(path);
@@ -113,6 +123,7 @@ const char *tree_root(void)
 	snprintf(tracefs, sizeof(tracefs), "%s/kernel/tracing", sys);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		tree_put(files[i].name, files[i].text, strlen(files[i].text));
+	put_status();
 	tree_put("secret", TREE_SECRET, sizeof(TREE_SECRET) - 1);
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
 		make_link(links[i].name, links[i].target);

@@ -360,6 +360,17 @@ static void test_not_touched(void **state)
 	close(watch);
 }
 
+/* The effective user counts. */
+static void put_status(const struct fake *fake, uid_t user)
+{
+	char status[128];
+
+	snprintf(status, sizeof(status),
+		"Name:\tUid: 1 2\nState:\tS (sleeping)\nPid:\t7\nUid:\t54321\t%u\t54321\t54321\n",
+		(unsigned int)user);
+	put_file(fake->proc, "7/status", status);
+}
+
 static void test_process_root(void **state)
 {
 	const struct fake *fake = *state;
@@ -368,6 +379,7 @@ static void test_process_root(void **state)
 	put_file(fake->dir, "else/secret", "secret");
 	put_file(fake->proc, "7/root/secret", "also");
 	put_file(fake->proc, "7/root/tmp/perf-7.map", "symbols");
+	put_status(fake, geteuid());
 	put_elf(fake, "proc/7/root/program", ET_DYN);
 	put_elf(fake, "else/program", ET_DYN);
 	make_link(fake, "/program", "proc/7/root/absolute");
@@ -391,6 +403,33 @@ static void test_process_root(void **state)
 	fd = tree_open(&fake->paths, "/proc/7/root/secret", TREE_STAT, true);
 	assert_true(fd >= 0);
 	close(fd);
+}
+
+/* Symbols are a file that the process has made: no link to another's, no mount on its name. */
+static void test_symbols(void **state)
+{
+	static const char path[] = "/proc/7/root/tmp/perf-7.map";
+	const struct fake *fake = *state;
+	char map[256], other[256];
+	int fd;
+
+	put_file(fake->proc, "7/root/tmp/perf-7.map", "symbols");
+	snprintf(map, sizeof(map), "%s/7/root/tmp/perf-7.map", fake->proc);
+	snprintf(other, sizeof(other), "%s/7/root/tmp/other", fake->proc);
+	expect_error(fake, path, -EACCES); /* nobody knows the process's user */
+	put_file(fake->proc, "7/status", "");
+	expect_error(fake, path, -EACCES);
+	put_status(fake, geteuid() + 1);
+	expect_error(fake, path, -EACCES);
+	fd = tree_open(&fake->paths, path, TREE_STAT, true);
+	assert_true(fd >= 0);
+	close(fd);
+	put_status(fake, geteuid());
+	expect_text(fake, path, "symbols");
+	assert_int_equal(link(map, other), 0);
+	expect_error(fake, path, -EACCES);
+	assert_int_equal(unlink(other), 0);
+	expect_text(fake, path, "symbols");
 }
 
 /* Whether a path in the process's root leads to its program. */
@@ -507,6 +546,7 @@ int main(void)
 		cmocka_unit_test(test_storage),
 		cmocka_unit_test(test_not_touched),
 		cmocka_unit_test_setup_teardown(test_process_root, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_symbols, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writable, setup, teardown),
 	};
