@@ -59,17 +59,23 @@ static char *read_events(const struct event_list *list, enum probe_event_kind ki
 	return text;
 }
 
+/* What the kernel's isspace() is true of: that is what it cuts lines into words at. */
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r') || c == '\xa0';
+}
+
 /* The name of the event that a line is about: "p:group/event place", with 'r' and a number or '-'
  * instead of 'p'. Returns whether it tells one. */
 static bool line_name(const char *line, size_t size, char name[NAME_SIZE])
 {
 	size_t at = 0, len = 0;
 
-	while (at < size && line[at] != ':' && line[at] != ' ')
+	while (at < size && line[at] != ':' && !is_blank(line[at]))
 		at++;
 	if (at == size || line[at] != ':')
 		return false;
-	for (at++; at + len < size && line[at + len] != ' ' && line[at + len] != '\t';)
+	for (at++; at + len < size && !is_blank(line[at + len]);)
 		len++;
 	if (!len || len >= NAME_SIZE)
 		return false;
@@ -78,7 +84,8 @@ static bool line_name(const char *line, size_t size, char name[NAME_SIZE])
 	return true;
 }
 
-/* The kernel's group is a default of its own where the client names none; '.' is '/' as well. */
+/* The kernel's group is a default of its own where the client names none, and since Linux 6.0 the
+ * event's name where it is a group only; '.' is '/' as well. */
 static bool same_name(const char *listed, const char *written)
 {
 	const char *event = strchr(listed, '/');
@@ -89,7 +96,7 @@ static bool same_name(const char *listed, const char *written)
 	if (!cut)
 		return !strcmp(event + 1, written);
 	return !strncmp(listed, written, (size_t)(cut - written)) && listed[cut - written] == '/' &&
-	       !strcmp(event + 1, cut + 1);
+	       (!cut[1] || !strcmp(event + 1, cut + 1));
 }
 
 static size_t line_size(const char *text, size_t size)
@@ -114,8 +121,12 @@ static bool text_defines(const char *text, size_t size, const char *listed)
 	size_t len;
 
 	for (; size; text += len, size -= len) {
+		if (is_blank(*text)) {
+			len = 1;
+			continue;
+		}
 		len = line_size(text, size);
-		if (len && (*text == 'p' || *text == 'r') &&
+		if ((*text == 'p' || *text == 'r') &&
 			(!line_name(text, len, name) || same_name(listed, name) ||
 				may_be_renamed(text, len, listed)))
 			return true;

@@ -88,6 +88,32 @@ static void test_defaults(void **state)
 	expect_removed(list, "-:g/dot\n-:kprobes/p_do_exit_4\n-:kprobes/a\n");
 }
 
+/* The kernel cuts a line into words at all that its isspace() takes. */
+static void test_blanks(void **state)
+{
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	client_writes(list, " p:mine/a x\n", "", "p:mine/a x\n");
+	client_writes(list, "#\n\t\xa0r:mine/b x\n", "p:mine/a x\n", "p:mine/a x\nr:mine/b x\n");
+	client_writes(list, "p:mine/c\rx\n", "p:mine/a x\nr:mine/b x\n",
+		"p:mine/a x\nr:mine/b x\np:mine/c x\n");
+	client_writes(list, "p\tmodule:f\n \n", "p:mine/a x\nr:mine/b x\np:mine/c x\n",
+		"p:mine/a x\nr:mine/b x\np:mine/c x\np:kprobes/p_module_f_0 module:f\n");
+	expect_removed(list, "-:kprobes/p_module_f_0\n-:mine/c\n-:mine/b\n-:mine/a\n");
+}
+
+/* Since Linux 6.0 the kernel chooses the event's name of a group too. */
+static void test_group_only(void **state)
+{
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	client_writes(list, "p:mine/ x\n", "", "p:mine/p_x_0 x\np:others/p_x_0 x\n");
+	client_writes(list, "p:g. x\n", "p:mine/p_x_0 x\n", "p:mine/p_x_0 x\np:g/p_x_0 x\n");
+	expect_removed(list, "-:g/p_x_0\n-:mine/p_x_0\n");
+}
+
 /* Kernels before 4.12 take no number behind the 'r', and choose the whole name then. */
 static void test_renamed(void **state)
 {
@@ -130,6 +156,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_blanks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_group_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 		cmocka_unit_test(test_no_tracefs),
