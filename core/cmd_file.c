@@ -63,6 +63,9 @@ static int take_name(void *arg, const char *name)
 {
 	struct reply *reply = arg;
 
+	/* Who defines an event chooses its name and its group's: none may end the reply. */
+	if (strcmp(name, REPLY_END) == 0)
+		return 0;
 	reply_text(reply, name);
 	reply_text(reply, "\n");
 	return reply_error(reply);

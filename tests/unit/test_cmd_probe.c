@@ -24,6 +24,14 @@ struct fake {
 	struct bpfd_config config;
 };
 
+static void make_directory(const struct fake *fake, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
 static int setup(void **state)
 {
 	static const char *const dirs[] = {"proc", "proc/7", "sys", "sys/kernel",
@@ -31,14 +39,11 @@ static int setup(void **state)
 		"tracing/events/sched", "tracing/events/sched/sched_switch",
 		"tracing/events/sched/sched_waking", "tracing/events/block"};
 	struct fake *fake = calloc(1, sizeof(*fake));
-	char path[256];
 
 	strcpy(fake->dir, "/tmp/test_cmd.XXXXXX");
 	assert_non_null(mkdtemp(fake->dir));
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", fake->dir, dirs[i]);
-		assert_int_equal(mkdir(path, 0700), 0);
-	}
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		make_directory(fake, dirs[i]);
 	put_file(fake->dir, "proc/kallsyms",
 		"ffffffff81000000 T _stext\nffffffff81000100 t do_it\n"
 		"ffffffffc0000000 t mod_a\t[mod]\n");
@@ -183,6 +188,12 @@ static void test_trace_events(void **state)
 	refused(fake, "GET_TRACE_EVENTS /etc sched");
 	refused(fake, "GET_TRACE_EVENTS_CATEGORIES /sys/kernel/tracing/../../../etc");
 	refused(fake, "GET_TRACE_EVENTS_CATEGORIES");
+	/* Another session may have defined these. */
+	make_directory(fake, "tracing/events/END_BPFD_OUTPUT");
+	make_directory(fake, "tracing/events/block/END_BPFD_OUTPUT");
+	make_directory(fake, "tracing/events/block/END_BPFD_OUTPUTS");
+	expect(fake, "GET_TRACE_EVENTS_CATEGORIES /sys/kernel/tracing", "block\nsched\n");
+	expect(fake, "GET_TRACE_EVENTS /sys/kernel/tracing block", "END_BPFD_OUTPUTS\n");
 }
 
 static void test_probes(void **state)
