@@ -16,7 +16,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* as the kernel */
+#define LINKS_MAX  40  /* as the kernel */
+#define STARTS_MAX 256 /* at the root, one for each link and ".."; each can be a long way down */
+#define AGAIN	   INT_MIN /* no errno: a file system in user space can fail with each of them */
 
 struct walk {
 	int root;
@@ -81,7 +83,7 @@ static int open_component(int directory, const char *name, size_t len, struct st
 	return fd;
 }
 
-/* Goes down the path. Returns the descriptor; -EAGAIN: a component was replaced by what it stands
+/* Goes down the path. Returns the descriptor; AGAIN: a component was replaced by what it stands
  * for, *links counts the links; or an errno. */
 static int walk_down(struct walk *walk, int *links)
 {
@@ -102,7 +104,7 @@ static int walk_down(struct walk *walk, int *links)
 		if (end - start == 2 && !strncmp(walk->path + start, "..", 2)) {
 			splice_parent(walk, start, end);
 			close(fd);
-			return -EAGAIN;
+			return AGAIN;
 		}
 		next = open_component(fd, walk->path + start, end - start, &st);
 		close(fd);
@@ -112,7 +114,7 @@ static int walk_down(struct walk *walk, int *links)
 		if (S_ISLNK(st.st_mode) && (walk->path[end] || walk->follow)) {
 			next = ++*links > LINKS_MAX ? -ELOOP : splice_link(walk, fd, start, end);
 			close(fd);
-			return next ? next : -EAGAIN;
+			return next ? next : AGAIN;
 		}
 	}
 	return -errno;
@@ -121,13 +123,15 @@ static int walk_down(struct walk *walk, int *links)
 int tree_walk(int root, const char *path, bool follow, bool links)
 {
 	struct walk walk = {.root = root, .follow = follow, .links = links};
-	int count = 0, fd;
+	int links_followed = 0, fd;
 
 	if (strlen(path) >= sizeof(walk.path))
 		return -ENAMETOOLONG;
 	strcpy(walk.path, path);
-	do
-		fd = walk_down(&walk, &count);
-	while (fd == -EAGAIN);
-	return fd;
+	for (int starts = 0; starts < STARTS_MAX; starts++) {
+		fd = walk_down(&walk, &links_followed);
+		if (fd != AGAIN)
+			return fd;
+	}
+	return -ELOOP;
 }

@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -513,6 +515,53 @@ static void test_walk(void **state)
 	close(fd);
 }
 
+/* A file system in user space fails with what it likes, as the filter does here for each component
+ * of the path: that is an error, and no reason to start again. */
+static void test_walk_again(void **state)
+{
+	const struct fake *fake = *state;
+	int status;
+	pid_t pid;
+
+	put_elf(fake, "proc/7/root/program", ET_DYN);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+		alarm(10);
+		if (!filter ||
+			seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAGAIN), SCMP_SYS(openat), 1,
+				SCMP_A2(SCMP_CMP_MASKED_EQ, O_NOFOLLOW, O_NOFOLLOW)) ||
+			seccomp_load(filter))
+			_exit(1);
+		_exit(open_program(fake, "program") == -EAGAIN ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* Each ".." of a link starts at the root again: a link cannot make that take for ever. */
+static void test_walk_far(void **state)
+{
+	const struct fake *fake = *state;
+	char target[PATH_MAX] = "";
+
+	put_elf(fake, "proc/7/root/program", ET_DYN);
+	for (int i = 0; i < 300; i++) {
+		strcat(target, "tmp/../");
+		if (i == 200) {
+			strcat(target, "program");
+			make_link(fake, target, "proc/7/root/far");
+			target[strlen(target) - strlen("program")] = '\0';
+		}
+	}
+	strcat(target, "program");
+	make_link(fake, target, "proc/7/root/too_far");
+	assert_int_equal(open_program(fake, "far"), 0);
+	assert_int_equal(open_program(fake, "too_far"), -ELOOP);
+}
+
 static void test_writable(void **state)
 {
 	const struct fake *fake = *state;
@@ -548,6 +597,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_process_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_symbols, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_walk_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_walk_far, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writable, setup, teardown),
 	};
 
