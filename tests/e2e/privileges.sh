@@ -170,6 +170,21 @@ kill $jailed
 wait $jailed 2>/dev/null
 umount /run/jail/proc
 
+# Symbols of a just-in-time compiler, and what a user puts in their place in mounts of his own.
+setpriv --reuid 65534 --regid 65534 --clear-groups unshare --user --map-root-user --mount sh -c "
+	echo symbols >/tmp/perf-1.map
+	echo >/tmp/perf-2.map
+	mount --bind $secret /tmp/perf-2.map
+	exec sleep 1000" &
+user=$!
+check "a user has mounted a file of root's" until_true 10 grep -q /tmp/perf-2.map /proc/$user/mountinfo
+root=/proc/$user/root
+check "symbols are read" sh -c "$client cat $root/tmp/perf-1.map - $bpfd | grep -qx symbols"
+check "not read: root's file in their place" refused "$client" cat $root/tmp/perf-2.map - "$bpfd"
+kill $user
+wait $user 2>/dev/null
+rm -f /tmp/perf-[12].map
+
 # The daemon, its worker, and a session over USB.
 load_udc is_super_speed=1 && gadget_start || { not_ok "start the gadget"; finish; }
 client_open 1 bpfd-usb || { not_ok "a session over USB"; finish; }

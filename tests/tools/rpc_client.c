@@ -410,12 +410,15 @@ static void check_events(void)
 	start(&peer);
 	expect_number(peer_file_write(&peer, kprobe_events, "p:rpc/one __x64_sys_getpgid\n"), 28);
 	expect_number(peer_file_write(&peer, kprobe_events, "p __x64_sys_getpgid\n"), 20);
+	expect_number(
+		peer_file_write(&peer, kprobe_events, " \tp:rpc/blank __x64_sys_getpgid\n"), 32);
 	ret = peer_file_write(&peer, kprobe_events, "p:rpc/two no_such_function\n");
 	expect(ret == -ENOENT || ret == -EINVAL); /* the latter in newer kernels */
 	expect_number(peer_file_write(&peer, kprobe_events, "nonsense\n"), -EINVAL);
 	expect_number(peer_file(&peer, "/sys/kernel/debug/tracing/kprobe_events", &text), 0);
 	rpc_put_u8(&text, 0);
 	expect(strstr((const char *)text.data, "p:rpc/one __x64_sys_getpgid"));
+	expect(strstr((const char *)text.data, "p:rpc/blank __x64_sys_getpgid"));
 	expect(strstr((const char *)text.data, "p:kprobes/p___x64_sys_getpgid_0"));
 	rpc_out_free(&text);
 	end(&peer);
