@@ -320,6 +320,9 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 		/* At a terminal, Ctrl-C is for both of us. Elsewhere signals are sent to us or to
 		 * our group, and the tool gets each once, from us. */
 		.own_group = !tool_foreground(),
+		/* Whoever started us may ignore it: processes then leave no status. */
+		.on_child = signal(SIGCHLD, SIG_DFL),
+		.on_pipe = signal(SIGPIPE, SIG_IGN),
 		.go = -1,
 	};
 	int err, status = -STATUS_FAILED;
@@ -405,7 +408,6 @@ int main(int argc, char **argv)
 			return STATUS_FAILED;
 		}
 	}
-	signal(SIGPIPE, SIG_IGN);
 	command = via_command(&line);
 	status = command ? run_via(&line, command, trace) : -STATUS_FAILED;
 	free(command);

@@ -15,6 +15,8 @@ struct tool {
 	int fd_base;
 	bool as_root;			   /* let it believe that it is root */
 	bool own_group;			   /* make it a process group */
+	void (*on_child)(int);		   /* SIGCHLD's and SIGPIPE's disposition that we have */
+	void (*on_pipe)(int);		   /* inherited, as the tool would have by itself */
 	int64_t monotonic_ns, boottime_ns; /* how far the board's clocks are ahead of ours */
 	pid_t pid;			   /* set by tool_prepare() */
 	int go;				   /* a socket: the child waits for the word */

@@ -63,6 +63,15 @@ start_tool()
 # The tool's own life.
 check "the tool's status is passed on" status 7 sh -c 'exit 7'
 check "a signal that kills it as well" status 143 sh -c 'kill -TERM $$'
+# ignoring COMMAND...: started by somebody who ignores children and broken pipes.
+ignoring()
+{
+	timeout -k 5 60 bash -c 'trap "" CHLD PIPE; exec "$@"' bash "$@"
+}
+ignoring grep SigIgn /proc/self/status >/run/ignored
+ignoring bpfd-run --via "$via" grep SigIgn /proc/self/status >$out 2>$err
+check "it ends where children are ignored" test $? = 0
+check "and ignores what it would by itself" cmp $out /run/ignored
 check "its input and output are its own" sh -c \
 	"[ \"\$(echo hello | bpfd-run --via '$via' tr a-z A-Z 2>/dev/null)\" = HELLO ]"
 check "a tool that is not there" status 127 no-such-tool
