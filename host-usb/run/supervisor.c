@@ -7,6 +7,7 @@
 #include "host-usb/run/mirror.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/objects.h"
+#include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
 #include "host-usb/run/tool_ring.h"
 #include "host-usb/run/wait.h"
@@ -77,17 +78,25 @@ static bool has_tool_got(const struct run *run, const struct signalfd_siginfo *s
 	return signal->ssi_code != SI_USER || getpgid((pid_t)signal->ssi_pid) == getpgrp();
 }
 
+/* Not one that the tool ignores, as under nohup: it goes on then, and needs the board. */
+static bool asks_for_end(const struct run *run, int number)
+{
+	return number != SIGUSR1 && number != SIGUSR2 && !process_ignores(run->tool, number);
+}
+
 static void pass_signals(struct run *run)
 {
 	struct signalfd_siginfo signal;
 
 	while (read(signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
-		run->child_news |= signal.ssi_signo == SIGCHLD;
-		if (signal.ssi_signo == SIGCHLD || signal.ssi_signo == SIGIO)
+		int number = (int)signal.ssi_signo;
+
+		run->child_news |= number == SIGCHLD;
+		if (number == SIGCHLD || number == SIGIO)
 			continue;
-		run->ending |= signal.ssi_signo != SIGUSR1 && signal.ssi_signo != SIGUSR2;
+		run->ending |= asks_for_end(run, number);
 		if (!has_tool_got(run, &signal))
-			kill(run->own_group ? -run->tool : run->tool, (int)signal.ssi_signo);
+			kill(run->own_group ? -run->tool : run->tool, number);
 	}
 }
 

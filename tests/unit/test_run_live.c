@@ -356,6 +356,36 @@ static void test_opens_anew(void **state)
 	stop(board);
 }
 
+/* A signal that the tool ignores, as under nohup, is no reason to give the board up, which another
+ * one is if the board is silent. */
+static void tool_ignores(void)
+{
+	signal(SIGHUP, SIG_IGN);
+	kill(getppid(), SIGHUP);
+	usleep(100000);
+}
+
+static void tool_handles(void)
+{
+	const struct sigaction act = {.sa_handler = on_alarm};
+
+	sigaction(SIGHUP, &act, NULL);
+	kill(getppid(), SIGHUP);
+	while (!alarmed)
+		usleep(1000);
+}
+
+static void test_asked_to_end(void **state)
+{
+	struct board *board = start();
+
+	assert_int_equal(run_tool(board, tool_ignores), 0);
+	assert_false(board->run.ending);
+	assert_int_equal(run_tool(board, tool_handles), 0);
+	assert_true(board->run.ending);
+	stop(board);
+}
+
 /* Without the board: the call fails, and the tool is ended. */
 static void tool_lost(void)
 {
@@ -402,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_duplicate),
 		cmocka_unit_test(test_opens_anew),
+		cmocka_unit_test(test_asked_to_end),
 		cmocka_unit_test(test_lost),
 	};
 	const struct CMUnitTest none[] = {
