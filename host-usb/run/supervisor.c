@@ -67,15 +67,15 @@ int supervisor_signals(void)
 	return signal_fd < 0 ? -errno : 0;
 }
 
-/* A signal of the terminal, or one that was sent to our process group, has reached the tool as
- * well. */
+/* A key of the terminal has reached the tool as well. Of what a process sends nobody can tell
+ * whether it was for our process group: twice is better than never. */
 static bool has_tool_got(const struct run *run, const struct signalfd_siginfo *signal)
 {
 	if (run->own_group)
 		return false;
 	if (signal->ssi_signo != SIGINT && signal->ssi_signo != SIGQUIT)
 		return false;
-	return signal->ssi_code != SI_USER || getpgid((pid_t)signal->ssi_pid) == getpgrp();
+	return signal->ssi_code == SI_KERNEL;
 }
 
 /* Not one that the tool ignores, as under nohup: it goes on then, and needs the board. */

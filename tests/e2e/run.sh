@@ -222,7 +222,7 @@ while IFS= read -r line; do
 	*) not_ok "terminal: $line" ;;
 	esac
 done < <(/usr/bin/python3 "$here/run_tty.py" "$via" 2>&1)
-check "all at the terminal" test $passed = 3
+check "all at the terminal" test $passed = 4
 check "Ctrl-C leaves nothing" nothing_left
 
 # Deaths.

@@ -56,6 +56,23 @@ def stop_opensnoop():
     return stopped
 
 
+def interrupt_by_parent():
+    """a signal of a process in the same group, to bpfd-run alone, reaches the tool"""
+    script = """
+import signal, subprocess, sys
+tool = subprocess.Popen(["bpfd-run", "--via", sys.argv[1], "sh", "-c",
+                         "trap 'echo told; exit 3' INT; echo ready; while :; do sleep 0.1; done"],
+                        stdout=subprocess.PIPE, text=True)
+assert tool.stdout.readline() == "ready\\n"
+tool.send_signal(signal.SIGINT)
+print(tool.stdout.read().strip(), tool.wait(), flush=True)
+"""
+    child = pexpect.spawn("/usr/bin/python3", ["-c", script, VIA], timeout=30, encoding="utf-8")
+    child.expect("told 3")
+    child.expect(pexpect.EOF)
+    return True
+
+
 def show_progress():
     """what takes long shows itself, and is kept"""
     with tempfile.TemporaryDirectory() as empty:
@@ -69,7 +86,7 @@ def show_progress():
         return len(os.listdir(empty + "/bpfd")) == 1
 
 
-for test in (interrupt_bpftrace, stop_opensnoop, show_progress):
+for test in (interrupt_bpftrace, stop_opensnoop, interrupt_by_parent, show_progress):
     try:
         print("pass" if test() else "fail", test.__doc__, flush=True)
     except pexpect.ExceptionPexpect as error:
