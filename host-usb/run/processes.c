@@ -2,9 +2,14 @@
 /* The tool's processes, as the workstation's kernel tells of them. */
 #include "host-usb/run/processes.h"
 
+#include "host-usb/run/files.h"
+
+#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A number of /proc/PID/status, 0 if it has none of that name. */
 static unsigned long long status_of(pid_t pid, const char *name, int base)
@@ -31,4 +36,26 @@ static unsigned long long status_of(pid_t pid, const char *name, int base)
 bool process_ignores(pid_t pid, int number)
 {
 	return status_of(pid, "SigIgn:", 16) >> (number - 1) & 1;
+}
+
+/* The way to the board is below us as well, but not under the filter. */
+static unsigned long long filters_of(pid_t pid)
+{
+	return status_of(pid, "Seccomp_filters:", 10);
+}
+
+void processes_kill(int number)
+{
+	unsigned long long own = filters_of(getpid());
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && !files_is_board_process(pid) && filters_of(pid) > own)
+			kill(pid, number);
+	}
+	if (proc)
+		closedir(proc);
 }

@@ -9,4 +9,8 @@
 /* Whether a process ignores a signal. */
 bool process_ignores(pid_t pid, int number);
 
+/* Sends a signal to each process below us that is under the tool's filter. One that is just being
+ * started may be missed. */
+void processes_kill(int number);
+
 #endif

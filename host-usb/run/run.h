@@ -31,6 +31,7 @@ struct run {
 	int fd_base; /* descriptors from here on are those whose reads and writes we see */
 	pid_t tool;
 	bool child_news; /* a SIGCHLD has come: the tool may have ended */
+	bool ended;	 /* it has, and its number may be another's */
 	bool semaphores; /* the tool has asked for those of USDT probes */
 	bool own_group;	 /* the tool is a process group of its own */
 	bool ending;	 /* a signal has asked for the end */

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 #define CREDIT_MS 3    /* how often we look whether the tool has read a full ring */
 #define CLOSED_MS 5    /* how often we look at what seems closed */
 #define GRACE_MS  3000 /* for the tool to end after SIGTERM, for a board to answer before it */
+#define AGAIN_MS  100  /* how often what SIGKILL has missed gets it */
 #define OTHERS	  256  /* descriptors of held polls that we wait for */
 
 enum { LISTENER, LINK, CLOSED, SIGNALS, OWN_COUNT };
@@ -35,11 +37,11 @@ static const int passed_on[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQU
 
 struct loop {
 	struct run *run;
-	bool ended;	   /* the tool has */
-	int status;	   /* and how */
+	int status;	   /* how the tool has ended */
 	bool lost;	   /* the link is */
+	bool alone;	   /* none of the tool's processes is left */
 	bool stopped;	   /* the board waits for the tool to read a ring */
-	int64_t kill_ms;   /* when the tool gets SIGKILL; 0: it does not */
+	int64_t kill_ms;   /* when the tool's processes get SIGKILL; 0: they do not */
 	int64_t mirror_ms; /* when mirrors were last brought up to date */
 };
 
@@ -64,7 +66,10 @@ int supervisor_signals(void)
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return signal_fd < 0 ? -errno : 0;
+	/* What the tool's processes leave behind stays below us, where it can be ended. */
+	if (signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return -errno;
+	return 0;
 }
 
 /* A key of the terminal has reached the tool as well. Of what a process sends nobody can tell
@@ -92,7 +97,7 @@ static void pass_signals(struct run *run)
 		int number = (int)signal.ssi_signo;
 
 		run->child_news |= number == SIGCHLD;
-		if (number == SIGCHLD || number == SIGIO)
+		if (number == SIGCHLD || number == SIGIO || run->ended)
 			continue;
 		run->ending |= asks_for_end(run, number);
 		if (!has_tool_got(run, &signal))
@@ -103,12 +108,20 @@ static void pass_signals(struct run *run)
 static void take_signals(struct loop *loop)
 {
 	struct run *run = loop->run;
+	int status;
+	pid_t pid;
 
 	pass_signals(run);
 	if (!run->child_news)
 		return;
 	run->child_news = false;
-	loop->ended = waitpid(run->tool, &loop->status, WNOHANG) == run->tool;
+	/* Also those that have lost their parent, and the way to the board. */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != run->tool)
+			continue;
+		run->ended = true;
+		loop->status = status;
+	}
 }
 
 /* While we wait for the board, the end of the tool makes the answer worthless, and a board that is
@@ -135,17 +148,18 @@ struct client_events supervisor_events(struct run *run)
 /* Without the board the tool waits for ever. */
 static void lose_link(struct loop *loop)
 {
-	if (loop->lost || loop->ended)
+	if (loop->lost || loop->run->ended)
 		return;
 	loop->lost = true;
 	log_error("the link to the board is lost; ending the tool");
-	kill(loop->run->tool, SIGTERM);
+	processes_kill(SIGTERM);
 	loop->kill_ms = (int64_t)clock_ms() + GRACE_MS;
 }
 
 static int timeout_ms(const struct loop *loop)
 {
 	int timeout = waits_timeout(loop->run);
+	int64_t left = loop->kill_ms - (int64_t)clock_ms();
 
 	if (loop->run->child_news) /* it came while we waited for the board */
 		return 0;
@@ -155,8 +169,8 @@ static int timeout_ms(const struct loop *loop)
 		timeout = MIRROR_MS;
 	if (objects_wait(loop->run->objects) && (timeout < 0 || timeout > CLOSED_MS))
 		timeout = CLOSED_MS;
-	if (loop->kill_ms && (timeout < 0 || timeout > GRACE_MS))
-		timeout = GRACE_MS;
+	if (loop->kill_ms && (timeout < 0 || timeout > left))
+		timeout = left > 0 ? (int)left : 0;
 	return timeout;
 }
 
@@ -174,8 +188,8 @@ static void look_after(struct loop *loop)
 	}
 	waits_answer(run);
 	if (loop->kill_ms && now >= loop->kill_ms) {
-		kill(run->tool, SIGKILL);
-		loop->kill_ms = 0;
+		processes_kill(SIGKILL);
+		loop->kill_ms = now + AGAIN_MS;
 	}
 }
 
@@ -187,7 +201,8 @@ int supervisor_run(struct run *run)
 	notify_tune(run);
 	run->child_news = true; /* of the time before we have asked for it */
 	polled[LINK].revents = POLLIN;
-	while (!loop.ended) {
+	/* At a normal end, what the tool leaves in the background goes on. */
+	while (!run->ended || (loop.lost && !loop.alone)) {
 		size_t others;
 
 		/* Also without new bytes: what came behind the last reply may still be there. */
@@ -205,11 +220,12 @@ int supervisor_run(struct run *run)
 		polled[SIGNALS] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
 		if (poll(polled, OWN_COUNT + others, timeout_ms(&loop)) < 0 && errno != EINTR) {
 			log_error("poll: %s", strerror(errno));
-			kill(run->tool, SIGKILL);
+			processes_kill(SIGKILL);
 			return -125;
 		}
 		if (polled[LISTENER].revents & POLLIN)
 			notify_serve(run);
+		loop.alone = polled[LISTENER].revents & POLLHUP;
 		if (polled[CLOSED].revents || objects_wait(run->objects))
 			objects_reap(run->objects);
 		if (polled[SIGNALS].revents || run->child_news)

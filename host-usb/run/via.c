@@ -226,7 +226,7 @@ static bool wait_end(const struct via *via, uint64_t ms, int *status)
 	char rest[16384];
 
 	do {
-		if (waitpid(via->pid, status, WNOHANG))
+		if (waitpid(via->pid, status, WNOHANG)) /* or somebody has asked before */
 			return true;
 		if (read(via->in, rest, sizeof(rest)) <= 0)
 			nanosleep(&step, NULL);

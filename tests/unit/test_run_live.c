@@ -20,6 +20,7 @@
 
 #include "host-usb/run/files.h"
 #include "host-usb/run/notify.h"
+#include "host-usb/run/processes.h"
 #include "host-usb/run/wait.h"
 #include "tests/unit/run_test.h"
 #include "tests/unit/skip.h"
@@ -62,6 +63,7 @@ static int run_tool(struct board *board, void (*tool)(void))
 	sigset_t none;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+	board->run.ended = false;
 	board->run.tool = fork();
 	if (board->run.tool == 0) {
 		int listener;
@@ -403,6 +405,83 @@ static void test_lost(void **state)
 	stop(board);
 }
 
+static void wait_long(void)
+{
+	alarm(60);
+	for (;;)
+		pause();
+}
+
+/* Has a child that ignores SIGTERM, and one whose parent is gone. */
+static void tool_lost_with_others(void)
+{
+	if (fork() == 0) {
+		signal(SIGTERM, SIG_IGN);
+		wait_long();
+	}
+	if (fork() == 0) {
+		if (fork() == 0)
+			wait_long();
+		_exit(0);
+	}
+	MUST(wait(NULL) > 0);
+	MUST(create_map() == -1);
+	pause();
+}
+
+/* Runs the tool. Whether all its processes are gone then: they have a pipe's end, which the kernel
+ * closes a moment after it has taken the filter away. */
+static bool run_tool_and_others(struct board *board, void (*tool)(void), int wanted)
+{
+	struct pollfd end = {.events = 0};
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(run_tool(board, tool), wanted);
+	close(ends[1]);
+	end.fd = ends[0];
+	assert_true(poll(&end, 1, 1000) >= 0);
+	close(ends[0]);
+	return end.revents & POLLHUP;
+}
+
+static void lose_link(void *arg)
+{
+	const struct board *board = arg;
+
+	shutdown(board->end, SHUT_RDWR);
+}
+
+static void test_lost_with_others(void **state)
+{
+	struct board *board = start();
+
+	board->before = lose_link;
+	board->arg = board;
+	board_says(board, RPC_BPF, MAP);
+	assert_true(run_tool_and_others(board, tool_lost_with_others, -125));
+	stop(board);
+}
+
+/* What a tool leaves in the background goes on when it ends. */
+static void tool_leaves_one(void)
+{
+	if (fork() == 0)
+		wait_long();
+}
+
+static void test_leaves_one(void **state)
+{
+	struct board *board = start();
+	int status;
+
+	assert_false(run_tool_and_others(board, tool_leaves_one, 0));
+	processes_kill(SIGKILL);
+	assert_true(wait(&status) > 0);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	stop(board);
+}
+
 static int setup(void **state)
 {
 	unsetenv("XDG_CACHE_HOME");
@@ -434,6 +513,8 @@ int main(void)
 		cmocka_unit_test(test_opens_anew),
 		cmocka_unit_test(test_asked_to_end),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost_with_others),
+		cmocka_unit_test(test_leaves_one),
 	};
 	const struct CMUnitTest none[] = {
 		cmocka_unit_test(test_needs_filter),
