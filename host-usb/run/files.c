@@ -296,6 +296,7 @@ int files_list(struct files *files, const char *path, struct listing **listing)
 	struct client *client = files->run->client;
 	struct listing *l = remembered(files, path, strlen(path));
 	struct rpc_in reply;
+	size_t had = 0;
 	int64_t ret;
 	int err;
 
@@ -314,9 +315,11 @@ int files_list(struct files *files, const char *path, struct listing **listing)
 	err = l->path ? 0 : -ENOMEM;
 	if (ret >= 0 && !err)
 		err = take_entries(l, &reply);
-	while (client_more(client)) { /* to the end, also after an error */
-		if (l->count > LISTING_MAX)
+	while (client_more(client)) {
+		/* A part of which we have taken nothing might be followed by others for ever. */
+		if (l->count == had || l->count > LISTING_MAX)
 			client_give_up(client, path);
+		had = l->count;
 		ret = client_next(client, &reply);
 		if (ret >= 0 && !err)
 			err = take_entries(l, &reply);
@@ -363,18 +366,21 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-static int take_contents(struct rpc_in *reply, int fd, uint64_t max, uint64_t *bytes)
+/* err: of an earlier part, after which nothing is written. */
+static int take_contents(struct rpc_in *reply, int fd, uint64_t max, uint64_t *bytes, int err)
 {
 	size_t size;
 	const char *data = rpc_get_bytes(reply, &size);
 
 	*bytes += size;
+	if (err)
+		return err;
 	return data && *bytes <= max ? write_all(fd, data, size) : -EIO;
 }
 
 int files_fetch(struct files *files, const char *path, int fd, uint64_t max)
 {
-	uint64_t start = clock_ms(), told = 0, bytes = 0;
+	uint64_t start = clock_ms(), told = 0, bytes = 0, had = 0;
 	struct client *client = files->run->client;
 	struct rpc_out *out = begin(files, RPC_FILE_READ, path);
 	struct rpc_in reply;
@@ -385,13 +391,14 @@ int files_fetch(struct files *files, const char *path, int fd, uint64_t max)
 	max = max ? max : FETCH_MAX;
 	ret = client_call(client, &reply);
 	if (ret >= 0)
-		err = take_contents(&reply, fd, max, &bytes);
+		err = take_contents(&reply, fd, max, &bytes, 0);
 	while (client_more(client)) {
-		if (bytes > max) /* it might never end */
+		if (bytes == had || bytes > max) /* it might never end */
 			client_give_up(client, path);
+		had = bytes;
 		ret = client_next(client, &reply);
-		if (ret >= 0 && !err)
-			err = take_contents(&reply, fd, max, &bytes);
+		if (ret >= 0)
+			err = take_contents(&reply, fd, max, &bytes, err);
 		progress(files, path, bytes, start, &told);
 	}
 	if (told)

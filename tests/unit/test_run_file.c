@@ -145,6 +145,48 @@ static void test_wrong_lists(void **state)
 	}
 }
 
+/* A part that brings nothing and says that another one follows: a listing, or a file whose contents
+ * are put where they can be written or not. The board is given up, as it might go on for ever. */
+static void test_empty_parts(void **state)
+{
+	for (int i = 0; i < 4; i++) {
+		struct board *board = start();
+		struct files *files = board->run.files;
+		int fd = open(i == 3 ? "/dev/full" : "/dev/null", O_WRONLY | O_CLOEXEC);
+		struct listing *listing;
+
+		rpc_put_u32(board_reply(board, i == 0 ? RPC_FILE_LIST : RPC_FILE_READ, 0), i > 1);
+		if (i > 1) /* the second part is the empty one */
+			rpc_put_u8(&board->answers[0], 'x');
+		if (i > 1)
+			rpc_put_u32(board_part(board, 0), 0);
+		rpc_put_u32(board_part(board, 0), 0);
+		board_ready(board);
+		assert_int_equal(i == 0 ? files_list(files, "/sys/kernel/x", &listing)
+					: files_fetch(files, "/proc/version", fd, 0),
+			-EIO);
+		assert_true(client_dead(board->run.client));
+		close(fd);
+		stop(board);
+	}
+}
+
+/* What comes to a file that cannot be written is told by that error, and the board is kept. */
+static void test_full_disk(void **state)
+{
+	struct board *board = start();
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), "one");
+	for (int i = 0; i < 3; i++)
+		rpc_put_string(board_part(board, 0), "more");
+	board_ready(board);
+	assert_int_equal(files_fetch(board->run.files, "/proc/version", fd, 0), -ENOSPC);
+	assert_false(client_dead(board->run.client));
+	close(fd);
+	stop(board);
+}
+
 static void test_stat(void **state)
 {
 	const struct rpc_stat told = {.mode = S_IFREG | 0440,
@@ -293,6 +335,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_wrong_lists),
+		cmocka_unit_test(test_empty_parts),
+		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_write),
