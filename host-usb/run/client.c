@@ -245,7 +245,7 @@ static int ask_abort(struct client *c)
 	if (now - c->asked_ns < ABORT_MS * 1000000ULL)
 		return 0;
 	c->asked_ns = now;
-	if (!c->events.abort(c->events.arg, (now - c->heard_ns) / 1000000))
+	if (!c->events.abort(c->events.arg, (now - c->heard_ns) / 1000000, c->start_ns / 1000000))
 		return 0;
 	c->dead = true;
 	return -EINTR;

@@ -30,11 +30,12 @@ struct run {
 	int listener;		   /* seccomp's notifications */
 	int fd_base; /* descriptors from here on are those whose reads and writes we see */
 	pid_t tool;
-	bool child_news; /* a SIGCHLD has come: the tool may have ended */
-	bool ended;	 /* it has, and its number may be another's */
-	bool semaphores; /* the tool has asked for those of USDT probes */
-	bool own_group;	 /* the tool is a process group of its own */
-	bool ending;	 /* a signal has asked for the end */
+	bool child_news;   /* a SIGCHLD has come: the tool may have ended */
+	bool ended;	   /* it has, and its number may be another's */
+	bool semaphores;   /* the tool has asked for those of USDT probes */
+	bool own_group;	   /* the tool is a process group of its own */
+	bool ending;	   /* a signal has asked for the end */
+	uint64_t asked_ms; /* when the first one did in the operation that is waited for */
 	const char *unsupported[RUN_UNSUPPORTED_MAX]; /* of which the user was told */
 };
 

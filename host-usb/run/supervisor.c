@@ -25,6 +25,7 @@
 #define CREDIT_MS 3    /* how often we look whether the tool has read a full ring */
 #define CLOSED_MS 5    /* how often we look at what seems closed */
 #define GRACE_MS  3000 /* for the tool to end after SIGTERM, for a board to answer before it */
+#define TALK_MS	  5000 /* for a board that goes on sending when the tool is asked to end */
 #define AGAIN_MS  100  /* how often what SIGKILL has missed gets it */
 #define OTHERS	  256  /* descriptors of held polls that we wait for */
 
@@ -89,9 +90,11 @@ static bool asks_for_end(const struct run *run, int number)
 	return number != SIGUSR1 && number != SIGUSR2 && !process_ignores(run->tool, number);
 }
 
-static void pass_signals(struct run *run)
+/* Returns whether one of them asks for the end. */
+static bool pass_signals(struct run *run)
 {
 	struct signalfd_siginfo signal;
+	bool ends = false;
 
 	while (read(signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
 		int number = (int)signal.ssi_signo;
@@ -99,10 +102,12 @@ static void pass_signals(struct run *run)
 		run->child_news |= number == SIGCHLD;
 		if (number == SIGCHLD || number == SIGIO || run->ended)
 			continue;
-		run->ending |= asks_for_end(run, number);
+		ends |= asks_for_end(run, number);
 		if (!has_tool_got(run, &signal))
 			kill(run->own_group ? -run->tool : run->tool, number);
 	}
+	run->ending |= ends;
+	return ends;
 }
 
 static void take_signals(struct loop *loop)
@@ -125,16 +130,21 @@ static void take_signals(struct loop *loop)
 }
 
 /* While we wait for the board, the end of the tool makes the answer worthless, and a board that is
- * silent must not keep a tool that was asked to end. */
-static bool on_abort(void *arg, uint64_t silent_ms)
+ * silent must not keep a tool that was asked to end. Nor must one that sends without end keep a
+ * tool that is asked meanwhile; what a tool asks for after a signal, as the symbols for what it
+ * prints last, has its time. */
+static bool on_abort(void *arg, uint64_t silent_ms, uint64_t start_ms)
 {
 	siginfo_t info = {.si_pid = 0};
 	struct run *run = arg;
 
 	if (run->tool <= 0)
 		return false;
-	pass_signals(run);
+	if (pass_signals(run) && run->asked_ms < start_ms)
+		run->asked_ms = clock_ms();
 	if (run->ending && silent_ms > GRACE_MS)
+		return true;
+	if (run->ending && run->asked_ms >= start_ms && clock_ms() - run->asked_ms > TALK_MS)
 		return true;
 	return waitid(P_PID, (id_t)run->tool, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid != 0;

@@ -35,7 +35,7 @@ static void on_data(void *arg, uint32_t handle, uint64_t position, const void *d
 	ring->pieces++;
 }
 
-static bool on_abort(void *arg, uint64_t waited_ms)
+static bool on_abort(void *arg, uint64_t silent_ms, uint64_t start_ms)
 {
 	struct ring *ring = arg;
 

@@ -482,6 +482,48 @@ static void test_leaves_one(void **state)
 	stop(board);
 }
 
+/* Sends data of no ring instead of the answer, and asks the tool to end meanwhile. */
+static void talk(void *arg)
+{
+	const struct timespec step = {.tv_nsec = 20000000};
+	const struct board *board = arg;
+	struct rpc_out out = {.data = NULL};
+	size_t start = rpc_begin(&out, RPC_RING_DATA, 0, 0);
+
+	rpc_put_u32(&out, MAP + 1);
+	rpc_put_u64(&out, 0);
+	rpc_end(&out, start);
+	kill(getpid(), SIGTERM);
+	for (int i = 0; i < 1000; i++) {
+		if (send(board->end, out.data, out.size, MSG_NOSIGNAL) < 0)
+			break;
+		nanosleep(&step, NULL);
+	}
+	rpc_out_free(&out);
+}
+
+static void tool_asks(void)
+{
+	const struct sigaction act = {.sa_handler = on_alarm};
+
+	sigaction(SIGTERM, &act, NULL);
+	MUST(create_map() == -1 && alarmed);
+	for (alarmed = 0; !alarmed;) /* until the link is said to be lost */
+		usleep(1000);
+}
+
+/* A board that never comes to the end of what it has to say does not keep the tool. */
+static void test_talks(void **state)
+{
+	struct board *board = start();
+
+	board->before = talk;
+	board->arg = board;
+	board_says(board, RPC_BPF, -EPERM);
+	assert_int_equal(run_tool(board, tool_asks), -125);
+	stop(board);
+}
+
 static int setup(void **state)
 {
 	unsetenv("XDG_CACHE_HOME");
@@ -515,6 +557,7 @@ int main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_lost_with_others),
 		cmocka_unit_test(test_leaves_one),
+		cmocka_unit_test(test_talks),
 	};
 	const struct CMUnitTest none[] = {
 		cmocka_unit_test(test_needs_filter),
