@@ -17,15 +17,11 @@ const char *gadget_udc(const struct gadget *g)
 	return g->udc;
 }
 
-/* Whether the controller that the UDC file names is there and driven. The kernel lets the name
- * stand when the controller vanishes. */
+/* Whether the gadget drives the controller that the UDC file names. */
 static bool driven(const struct gadget *g, char udc[static UDC_NAME_SIZE])
 {
-	char function[NAME_MAX + 1];
-
 	return attr_read(g->udc_file, udc, UDC_NAME_SIZE) > 0 &&
-	       udc_exists(g->options.sysfs, udc) &&
-	       udc_read(g->options.sysfs, udc, "function", function, sizeof(function)) > 0;
+	       udc_driven(g->options.sysfs, udc, gadget_name(g)) > 0;
 }
 
 bool gadget_bound(const struct gadget *g)

@@ -88,9 +88,11 @@ static int remove_own(const struct gadget_options *options, const char *dir)
 	build_clean(options);
 	if (err < 0 || stat(dir, &st) < 0)
 		return err;
-	/* The kernel unbinds when the last file of a lane is closed, so somebody lives. */
+	/* The kernel unbinds when the last file of a lane is closed, so somebody lives. A name that
+	 * a vanished controller has left goes with the links. */
 	err = attr_path(path, "%s/UDC", dir);
-	if (err == 0 && attr_read(path, text, sizeof(text)) > 0) {
+	if (err == 0 && attr_read(path, text, sizeof(text)) > 0 &&
+		udc_driven(options->sysfs, text, options->name) != 0) {
 		log_error(
 			"%s: bound to %s by a daemon whose FunctionFS is not seen here", dir, text);
 		return -EBUSY;

@@ -194,7 +194,8 @@ static int check_dead(const struct gadget_options *options, const char *dir)
 	char path[PATH_MAX], udc[UDC_NAME_SIZE];
 
 	if (tree_links(dir, find_lane, (void *)options->name) <= 0 ||
-		attr_path(path, "%s/UDC", dir) < 0 || attr_read(path, udc, sizeof(udc)) <= 0)
+		attr_path(path, "%s/UDC", dir) < 0 || attr_read(path, udc, sizeof(udc)) <= 0 ||
+		udc_driven(options->sysfs, udc, strrchr(dir, '/') + 1) == 0)
 		return 0;
 	log_error("%s: bound to %s with lanes of a daemon whose FunctionFS is not seen here", dir,
 		udc);

@@ -57,6 +57,17 @@ int udc_read(const char *sysfs, const char *name, const char *attribute, char *v
 	return attr_read(path, value, size);
 }
 
+int udc_driven(const char *sysfs, const char *name, const char *gadget)
+{
+	char function[NAME_MAX + 1];
+	int err;
+
+	if (!udc_exists(sysfs, name))
+		return 0;
+	err = udc_read(sysfs, name, "function", function, sizeof(function));
+	return err < 0 ? err : strcmp(function, gadget) == 0;
+}
+
 /* Whether the gadget's UDC file names the controller. */
 static bool gadget_holds(const char *configfs, const char *gadget, const char *name)
 {

@@ -20,6 +20,11 @@ bool udc_exists(const char *sysfs, const char *name);
  * is empty, or a negative errno; then it is "". */
 int udc_read(const char *sysfs, const char *name, const char *attribute, char *value, size_t size);
 
+/* Whether the gadget drives the controller that its UDC file names: the kernel lets the name stand
+ * when the controller vanishes, also once it is back. Returns 1, 0, or a negative errno if a
+ * controller that is there does not tell, as on old kernels. */
+int udc_driven(const char *sysfs, const char *name, const char *gadget);
+
 /* Who drives the controller: the gadget in <configfs>/usb_gadget, or a gadget driver such as
  * g_ether. Returns 1 and its name, or 0 and "". `except`: a gadget that does not count, NULL: none.
  */

@@ -291,6 +291,26 @@ controller_goes()
 	nothing_left "vanishing controller"
 }
 
+# A daemon that is killed while its controller is away, whose name the kernel then keeps.
+killed_without_controller()
+{
+	daemon_bound
+	rmmod dummy_hcd
+	gadget_kill
+	check "killed without its controller: its name is left" bound_to bpfd dummy_udc.0
+	check "killed without its controller: --remove" bpfd-gadget --remove
+	nothing_left "killed without its controller, removed"
+	load_udc
+	daemon_bound
+	rmmod dummy_hcd
+	gadget_kill
+	load_udc
+	daemon_bound
+	check "killed, controller back: the host sees the next one" until_true 20 device_present 2
+	check "killed, controller back: it ends" gadget_stop
+	nothing_left "killed, controller back"
+}
+
 bare_kernel
 identity
 controllers
@@ -301,5 +321,6 @@ half_way
 interface
 few_endpoints
 controller_goes
+killed_without_controller
 check_no_leftovers
 finish

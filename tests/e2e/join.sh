@@ -412,6 +412,19 @@ controller_goes()
 	check "vanishing controller: the line works" line_works
 	check "vanishing controller: it ends" gadget_stop
 	check_as_before "vanishing controller"
+
+	join
+	rmmod dummy_hcd
+	gadget_kill
+	check "killed without its controller: its name is left" bound
+	load_udc is_super_speed=1
+	check "killed without its controller: the next start" join
+	check "killed without its controller: a session" session
+	rmmod dummy_hcd
+	gadget_kill
+	load_udc is_super_speed=1
+	check "killed without its controller: --remove" bpfd-gadget --remove
+	check_as_before "killed without its controller, removed"
 }
 
 # A gadget that a script has made with a line and a lane.

@@ -222,8 +222,30 @@ static void test_remove_leftover(void **state)
 	/* Bound after all is unmounted: by somebody in another mount namespace. */
 	board_mkdir(b, GADGET "/functions/ffs.bpfd0");
 	board_put(b, GADGET "/UDC", "u0\n");
+	board_put(b, "sys/class/udc/u0/function", "bpfd");
 	assert_int_equal(gadget_remove_leftover(&b->options), -EBUSY);
 	assert_true(board_has(b, GADGET "/functions/ffs.bpfd0"));
+	assert_int_equal(unlink(board_path(b, "sys/class/udc/u0/function")), 0);
+	assert_int_equal(gadget_remove_leftover(&b->options), -EBUSY); /* an old kernel */
+	assert_true(board_has(b, GADGET "/functions/ffs.bpfd0"));
+}
+
+/* Killed while its controller was away: the name of that stays in the UDC file, also once the
+ * controller is back, or another gadget has it. */
+static void test_remove_stale(void **state)
+{
+	static const char *const functions[] = {NULL, "", "other"};
+	struct board *b = *state;
+
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+		board_mkdir(b, GADGET "/functions/ffs.bpfd0");
+		board_put(b, GADGET "/UDC", "u0\n");
+		if (functions[i])
+			board_put(b, "sys/class/udc/u0/function", functions[i]);
+		assert_int_equal(
+			gadget_remove_leftover(&b->options), -ENOTEMPTY); /* see test_tree */
+		assert_false(board_has(b, GADGET "/functions/ffs.bpfd0"));
+	}
 }
 
 static void test_mounts(void **state)
@@ -402,6 +424,7 @@ int main(void)
 		board_test(test_create_fails),
 		board_test(test_foreign),
 		board_test(test_remove_leftover),
+		board_test(test_remove_stale),
 		board_test(test_mounts),
 		board_test(test_lock),
 		board_test(test_check_lacks),

@@ -23,6 +23,7 @@ static int setup(void **state)
 	board_mkdir(b, "run");
 	assert_int_equal(symlink("x", board_path(b, G1 "/configs/c.1/acm.0")), 0);
 	board_put(b, G1 "/UDC", "u0\n");
+	board_put(b, "sys/class/udc/u0/function", "g1");
 	board_put(b, G1 "/os_desc/use", "0\n");
 	board_put(b, G1 "/os_desc/b_vendor_code", "0x05\n");
 	board_put(b, G1 "/os_desc/qw_sign", "\n");
@@ -237,6 +238,12 @@ static void test_recover_refused(void **state)
 	assert_true(board_has(b, G1 "/configs/c.1/ffs.bpfd1"));
 	assert_true(board_has(b, "run/joined"));
 	assert_attribute(b, G1 "/os_desc/use", "1");
+
+	/* With a controller that has vanished: of a killed daemon. */
+	board_put(b, "sys/class/udc/u0/function", "");
+	assert_int_equal(join_recover(&b->options, udc), 0);
+	assert_string_equal(udc, "u0");
+	assert_no_lanes(b);
 }
 
 static void test_recover_notes(void **state)
@@ -295,6 +302,7 @@ static void test_create(void **state)
 	b->options.join_config = NULL;
 	make_killed(b);
 	board_put(b, "configfs/usb_gadget/bpfd/UDC", "u1\n"); /* served from elsewhere */
+	board_put(b, "sys/class/udc/u1/function", "bpfd");
 	assert_int_equal(gadget_create(&b->options, &g), -EBUSY);
 	assert_attribute(b, G1 "/UDC", "u0");
 	assert_no_lanes(b);

@@ -110,6 +110,22 @@ static void test_holder(void **state)
 	assert_int_equal(holder(b, "u", NULL, text), 0); /* no prefix */
 }
 
+/* The name in a gadget's UDC file may be left from a controller that vanished. */
+static void test_driven(void **state)
+{
+	struct board *b = *state;
+
+	assert_int_equal(udc_driven(b->sysfs, "u0", "bpfd"), 0);
+	add_udc(b, "u0", "");
+	assert_int_equal(udc_driven(b->sysfs, "u0", "bpfd"), 0);
+	add_udc(b, "u0", "other\n");
+	assert_int_equal(udc_driven(b->sysfs, "u0", "bpfd"), 0);
+	add_udc(b, "u0", "bpfd");
+	assert_int_equal(udc_driven(b->sysfs, "u0", "bpfd"), 1);
+	board_put(b, "sys/class/udc/u1/state", "");
+	assert_true(udc_driven(b->sysfs, "u1", "bpfd") < 0);
+}
+
 static void test_choose(void **state)
 {
 	char name[UDC_NAME_SIZE];
@@ -144,6 +160,7 @@ int main(void)
 		board_test(test_exists),
 		board_test(test_read),
 		board_test(test_holder),
+		board_test(test_driven),
 		board_test(test_choose),
 	};
 
