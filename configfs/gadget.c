@@ -117,16 +117,23 @@ static int make_tree(struct gadget *g)
 	return err;
 }
 
-/* Unmounts the last lane. */
-static int unmount_last(struct gadget *g)
+static void forget_last(struct gadget *g)
 {
-	char **path = &g->ffs_paths[g->lanes - 1];
-	int err = functionfs_unmount(*path);
+	free(g->ffs_paths[--g->lanes]);
+	g->ffs_paths[g->lanes] = NULL;
+}
 
-	free(*path);
-	*path = NULL;
-	g->lanes--;
-	return err;
+/* Unmounts all lanes. Returns 0 or the first error, having gone on. */
+static int unmount_lanes(struct gadget *g)
+{
+	int first = 0, err;
+
+	while (g->lanes > 0) {
+		err = functionfs_unmount(g->ffs_paths[g->lanes - 1]);
+		first = first ? first : err;
+		forget_last(g);
+	}
+	return first;
 }
 
 static int mount_lanes(struct gadget *g)
@@ -152,8 +159,7 @@ static int mount_lanes(struct gadget *g)
 	return 0;
 
 err_unmount:
-	while (g->lanes > 0)
-		unmount_last(g);
+	unmount_lanes(g);
 	return err;
 }
 
@@ -317,9 +323,11 @@ int gadget_drop_last_lane(struct gadget *g)
 		return -EINVAL;
 	err = unlink_function(g, last);
 	if (err == 0)
-		err = unmount_last(g);
-	if (err == 0)
+		err = functionfs_unmount(g->ffs_paths[last]);
+	if (err == 0) {
+		forget_last(g);
 		err = remove_function(g, last);
+	}
 	if (err < 0)
 		log_error("%s: cannot remove lane %u: %s", g->dir, last, strerror(-err));
 	return err;
@@ -327,15 +335,10 @@ int gadget_drop_last_lane(struct gadget *g)
 
 int gadget_destroy(struct gadget *g)
 {
-	int first = gadget_unbind(g), err;
-	bool unmounted = first == 0;
+	int first = gadget_unbind(g), err = unmount_lanes(g);
 
-	while (g->lanes > 0) {
-		err = unmount_last(g);
-		unmounted = unmounted && err == 0;
-		first = first ? first : err;
-	}
-	err = take_down(g, unmounted);
+	first = first ? first : err;
+	err = take_down(g, first == 0);
 	first = first ? first : err;
 	lock_release(&g->options, g->lock);
 	free(g);

@@ -69,7 +69,8 @@ bool gadget_bound(const struct gadget *g);
 const char *gadget_udc(const struct gadget *g);
 
 /* Removes the last lane of the unbound gadget, whose files must have been closed. Returns 0,
- * -EINVAL if it is the only one, or a negative errno. */
+ * -EINVAL if it is the only one, or a negative errno: -EBUSY if files are open, and it is still a
+ * lane then, out of the configuration. */
 int gadget_drop_last_lane(struct gadget *g);
 
 /* Unbinds and removes the gadget, its mounts and directories, and frees it; of one that is joined

@@ -60,12 +60,14 @@ static int open_lanes(struct daemon *d)
 	return 0;
 }
 
-/* Takes lanes out of the unbound gadget, until `count` are left. */
+/* Takes lanes out of the unbound gadget, until `count` are left. A worker that lives has the files
+ * of all of them open; another one takes over once the gadget is bound. */
 static int drop_lanes(struct daemon *d, unsigned int count, const char *why)
 {
 	int err = 0;
 
 	log_warning("%s: going on with %u lanes", why, count);
+	worker_stop(&d->worker);
 	while (err == 0 && d->lane_count > count) {
 		close_last_lane(d);
 		err = gadget_drop_last_lane(d->gadget);

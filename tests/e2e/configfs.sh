@@ -278,6 +278,42 @@ few_endpoints()
 	nothing_left "eight lanes"
 }
 
+# The controller comes back with too few endpoints for the lanes that are served: functions that
+# take as many as lanes do are beside them meanwhile.
+fewer_endpoints()
+{
+	local old room=0
+	foreign other Loopback.0
+	while echo dummy_udc.0 2>/dev/null >$CONFIGFS/other/UDC; do
+		echo >$CONFIGFS/other/UDC
+		room=$((room + 1))
+		mkdir $CONFIGFS/other/functions/Loopback.$room &&
+			ln -s $CONFIGFS/other/functions/Loopback.$room $CONFIGFS/other/configs/x.1
+	done
+	foreign_remove other
+	check "fewer endpoints: it starts" daemon_bound --lanes 3
+	check "fewer endpoints: the host sees three" until_true 20 device_present 3
+	old=$(worker_pid)
+	rmmod dummy_hcd
+	echo >$OURS/UDC
+	while [ $room -gt 2 ]; do
+		mkdir $OURS/functions/Loopback.$room
+		ln -s $OURS/functions/Loopback.$room $OURS/configs/c.1
+		room=$((room - 1))
+	done
+	load_udc
+	check "fewer endpoints: it says so" until_true 20 log_has 'going on with 2 lanes'
+	check "fewer endpoints: it goes on" until_true 20 bound_to bpfd dummy_udc.0
+	check "fewer endpoints: the host sees two" until_true 20 device_present 2
+	check "fewer endpoints: the third is gone" test ! -e $OURS/functions/ffs.bpfd2 -a ! -e $RUN/bpfd2
+	check "fewer endpoints: another worker" until_true 10 sh -c "pid=\$(pgrep -P '$GADGET_PID' \
+		-x bpfd-worker) && [ \$pid != '$old' ]"
+	check "fewer endpoints: which the host enables" until_true 10 sh -c \
+		"[ \$(grep -c 'lane 1: enabled' $GADGET_LOG) = 2 ]"
+	check "fewer endpoints: it ends" gadget_stop
+	nothing_left "fewer endpoints"
+}
+
 controller_goes()
 {
 	check "vanishing controller: it starts" daemon_bound
@@ -320,6 +356,7 @@ leftovers
 half_way
 interface
 few_endpoints
+fewer_endpoints
 controller_goes
 killed_without_controller
 check_no_leftovers

@@ -114,6 +114,13 @@ static void test_open_file(void **state)
 	assert_int_equal(gadget_destroy(g), -EBUSY);
 	assert_int_equal(access(OURS "/functions/ffs.bpfd0", F_OK), 0);
 	close(ep0);
+	g = create(2);
+	ep0 = open_lane(g, 1);
+	assert_int_equal(gadget_drop_last_lane(g), -EBUSY);
+	assert_string_equal(gadget_ffs_path(g, 1), RUN "/bpfd1");
+	close(ep0);
+	assert_int_equal(gadget_destroy(g), 0); /* with the mount of that lane */
+	assert_nothing_left();
 	g = create(1);
 	assert_int_equal(gadget_destroy(g), 0);
 	assert_nothing_left();
