@@ -87,13 +87,18 @@ int gadget_unbind(struct gadget *g)
 }
 
 /* Which controller one that is joined goes to: the one that it is bound to, as long as it is as it
- * was found. Returns 0 or -EINVAL, logged, if another one is wanted. */
+ * was found; that may have changed since. Returns 0 or a negative errno, logged: -EINVAL if another
+ * one is wanted. */
 static int joined_udc(struct gadget *g, const char **udc)
 {
 	char now[UDC_NAME_SIZE];
 
-	if (!g->linked && driven(g, now))
+	if (!g->linked && driven(g, now) && strcmp(now, g->join.udc) != 0) {
 		memcpy(g->join.udc, now, sizeof(now));
+		/* Not the cause: gadget_bind() means something else by some of them. */
+		if (join_note(&g->options, &g->join) < 0)
+			return -EIO;
+	}
 	if (!g->join.udc[0])
 		return 0;
 	if (*udc && strcmp(*udc, g->join.udc) != 0) {

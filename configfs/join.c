@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 #define NOTE	     "joined" /* in ffs_dir */
-#define LIST_SIZE    512      /* of names in a line of the log; what is longer is cut */
-#define VENDOR_CODE  "0xb7"   /* bRequest by which Windows asks for the OS descriptors */
+#define NOTE_PART    "joined.part"
+#define LIST_SIZE    512    /* of names in a line of the log; what is longer is cut */
+#define VENDOR_CODE  "0xb7" /* bRequest by which Windows asks for the OS descriptors */
 #define SIGN	     "MSFT100"
 #define CONFIG_BYTES 0xff /* the highest number of a configuration */
 
@@ -26,24 +27,10 @@ struct note {
 	char vendor_code[16];
 };
 
-static int note_path(const struct gadget_options *options, char path[static PATH_MAX])
+static int note_path(
+	const struct gadget_options *options, const char *name, char path[static PATH_MAX])
 {
-	return attr_path(path, "%s/" NOTE, options->ffs_dir);
-}
-
-static int note_write(const struct gadget_options *options, const struct join *join)
-{
-	char path[PATH_MAX];
-	int err = note_path(options, path);
-	FILE *file;
-
-	if (err < 0)
-		return err;
-	file = fopen(path, "we");
-	if (!file)
-		return -errno;
-	fprintf(file, "%s\n%s\n%s\n", options->join, join->udc, join->vendor_code);
-	return fclose(file) < 0 ? -errno : 0;
+	return attr_path(path, "%s/%s", options->ffs_dir, name);
 }
 
 static bool read_line(FILE *file, char *line, size_t size)
@@ -58,13 +45,16 @@ static bool read_line(FILE *file, char *line, size_t size)
 	return end != NULL;
 }
 
-/* Returns whether there is a note. Half of one is from a daemon that had not changed anything. */
+/* Returns whether there is a note. What is none is removed, as is one that a kill has cut short. */
 static bool note_read(const struct gadget_options *options, struct note *note)
 {
 	char path[PATH_MAX];
-	FILE *file = note_path(options, path) < 0 ? NULL : fopen(path, "re");
+	FILE *file;
 	bool whole;
 
+	if (note_path(options, NOTE_PART, path) == 0)
+		unlink(path);
+	file = note_path(options, NOTE, path) < 0 ? NULL : fopen(path, "re");
 	if (!file)
 		return false;
 	whole = read_line(file, note->gadget, sizeof(note->gadget)) &&
@@ -81,8 +71,39 @@ static void note_remove(const struct gadget_options *options)
 {
 	char path[PATH_MAX];
 
-	if (note_path(options, path) == 0)
+	if (note_path(options, NOTE, path) == 0)
 		unlink(path);
+}
+
+static int note_write(const struct gadget_options *options, const struct join *join)
+{
+	char part[PATH_MAX], path[PATH_MAX];
+	int err = note_path(options, NOTE_PART, part);
+	FILE *file;
+
+	if (err == 0)
+		err = note_path(options, NOTE, path);
+	if (err < 0)
+		return err;
+	file = fopen(part, "we");
+	if (!file)
+		return -errno;
+	fprintf(file, "%s\n%s\n%s\n", options->join, join->udc, join->vendor_code);
+	/* One that is there stays whole until this one is. */
+	if (fclose(file) < 0 || rename(part, path) < 0) {
+		err = -errno;
+		unlink(part);
+	}
+	return err;
+}
+
+int join_note(const struct gadget_options *options, const struct join *join)
+{
+	int err = note_write(options, join);
+
+	if (err < 0)
+		log_error("%s/" NOTE ": %s", options->ffs_dir, strerror(-err));
+	return err;
 }
 
 static int os_write(const char *dir, const char *attribute, const char *value)
@@ -363,9 +384,7 @@ int join_make(const struct gadget_options *options, const struct join *join)
 		err = tree_remove_lanes(join->dir, options->name);
 	if (err < 0)
 		return err;
-	err = note_write(options, join);
-	if (err < 0)
-		log_error("%s/" NOTE ": %s", options->ffs_dir, strerror(-err));
+	err = join_note(options, join);
 	for (unsigned int i = 0; err == 0 && i < options->lanes; i++)
 		err = make_function(options, join, i);
 	if (err == 0)

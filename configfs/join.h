@@ -33,6 +33,10 @@ int join_find(const struct gadget_options *options, struct join *join);
  * errno, logged, with nothing left. */
 int join_make(const struct gadget_options *options, const struct join *join);
 
+/* Notes what the gadget was like, for the next start after a kill: once more if that has changed
+ * since join_make(). Returns 0 or a negative errno, logged; what was noted before then stays. */
+int join_note(const struct gadget_options *options, const struct join *join);
+
 /* Says which functions the unbinding interrupts. */
 void join_announce(const struct gadget_options *options, const struct join *join, const char *what);
 

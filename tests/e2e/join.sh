@@ -261,6 +261,23 @@ not_bound()
 	gadget_stop
 	remember
 	check_as_before "no controller"
+
+	echo '' >$gadget/UDC
+	rmmod dummy_hcd
+	: >$GADGET_LOG
+	bpfd-gadget --join g1 >>$GADGET_LOG 2>&1 &
+	GADGET_PID=$!
+	check "bound late: it waits" until_true 10 log_has 'waiting for a USB device controller'
+	kill -STOP $GADGET_PID
+	load_udc is_super_speed=1
+	check "bound late: the script is first" sh -c "echo dummy_udc.0 >$gadget/UDC"
+	kill -CONT $GADGET_PID
+	check "bound late: then it joins" until_true 20 log_has 'bound to'
+	check "bound late: a session" session
+	gadget_kill
+	check "bound late, killed: --remove" bpfd-gadget --remove
+	check "bound late, killed: bound again" bound
+	check_as_before "bound late, killed"
 }
 
 # The administrator unbinds a gadget with lanes: so it stays.

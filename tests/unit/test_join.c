@@ -226,6 +226,34 @@ static void test_recover(void **state)
 	assert_no_lanes(b);
 }
 
+/* Its script has bound the gadget between join_make() and join_link(). */
+static void test_note_again(void **state)
+{
+	struct join join = {.udc = ""};
+	char udc[UDC_NAME_SIZE];
+	struct board *b = *state;
+
+	board_put(b, G1 "/UDC", "\n");
+	assert_int_equal(join_find(&b->options, &join), 0);
+	assert_int_equal(join_make(&b->options, &join), 0);
+	strcpy(join.udc, "u0");
+	board_mkdir(b, "run/joined.part"); /* cannot be written: the first one stays */
+	assert_int_equal(join_note(&b->options, &join), -EISDIR);
+	assert_int_equal(join_recover(&b->options, udc), 0);
+	assert_string_equal(udc, "");
+
+	assert_int_equal(rmdir(board_path(b, "run/joined.part")), 0);
+	strcpy(join.udc, "");
+	assert_int_equal(join_make(&b->options, &join), 0);
+	strcpy(join.udc, "u0");
+	assert_int_equal(join_note(&b->options, &join), 0);
+	board_put(b, "run/joined.part", "g1\n"); /* of one more that a kill has cut short */
+	assert_int_equal(join_recover(&b->options, udc), 0);
+	assert_string_equal(udc, "u0");
+	assert_false(board_has(b, "run/joined"));
+	assert_false(board_has(b, "run/joined.part"));
+}
+
 static void test_recover_refused(void **state)
 {
 	char udc[UDC_NAME_SIZE];
@@ -325,6 +353,7 @@ int main(void)
 		join_test(test_make_fails),
 		join_test(test_no_note),
 		join_test(test_recover),
+		join_test(test_note_again),
 		join_test(test_recover_refused),
 		join_test(test_recover_notes),
 		join_test(test_create),
