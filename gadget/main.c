@@ -329,6 +329,15 @@ static int run_daemon(struct command_line *line, int argc, char **argv)
 	return err;
 }
 
+/* With --ffs-dir a daemon leaves nothing, and gadgets and mounts are somebody else's. */
+static int remove_leftover(const struct command_line *line)
+{
+	if (line->daemon.ffs_dir_count == 0)
+		return gadget_remove_leftover(&line->daemon.gadget);
+	log_debug("--ffs-dir: nothing to remove");
+	return 0;
+}
+
 /* The whole command line. Returns 0, 1 when the program has done what was asked, or -EINVAL. */
 static int take_options(struct command_line *line, int argc, char **argv)
 {
@@ -386,7 +395,7 @@ int main(int argc, char **argv)
 	} else if (line.action == OPT_CHECK)
 		err = gadget_check(&line.daemon.gadget, stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 	else if (line.action == OPT_REMOVE)
-		err = gadget_remove_leftover(&line.daemon.gadget) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+		err = remove_leftover(&line) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	else
 		err = run_daemon(&line, argc - optind, argv + optind);
 	free(text);

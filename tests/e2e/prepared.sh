@@ -108,6 +108,16 @@ fails "one of two" "/nonexistent/ep0: No such file" --ffs-dir /run/ffs/a --ffs-d
 check "one of two: the good one is let go" daemon_start "${lanes[@]}"
 gadget_stop
 
+# A service's stop calls --remove: what is another's stays, even where a daemon has its own mounts.
+mkdir -p /run/bpfd-gadget/a
+mount --bind /run/ffs/a /run/bpfd-gadget/a
+echo 'ffs-dir = /run/bpfd-gadget/a' >"$work/conf"
+check "--remove: with an instance in the file" bpfd-gadget --config "$work/conf" --remove
+check "--remove: with one on the command line" bpfd-gadget --ffs-dir /run/bpfd-gadget/a --remove
+check "--remove: it stays mounted" grep -q ' /run/bpfd-gadget/a functionfs' /proc/mounts
+umount /run/bpfd-gadget/a
+rmdir /run/bpfd-gadget/a /run/bpfd-gadget
+
 # Keys hold for the serial number that the host sees: here the daemon has to be told.
 bpfd-usb --keygen "$work/key" >/dev/null
 cp "$work/key.pub" "$work/list"
