@@ -292,3 +292,17 @@ uint32_t bpf_abi_value_classes(uint32_t map_type, uint32_t *offset)
 		return 0;
 	}
 }
+
+bool bpf_abi_is_percpu(uint32_t map_type)
+{
+	return map_type == BPF_MAP_TYPE_PERCPU_HASH || map_type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	       map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
+	       map_type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
+}
+
+uint64_t bpf_abi_value_size(uint32_t map_type, uint32_t value_size, uint32_t cpus)
+{
+	if (!bpf_abi_is_percpu(map_type))
+		return value_size;
+	return ((uint64_t)value_size + 7) / 8 * 8 * cpus;
+}

@@ -102,6 +102,12 @@ const struct bpf_abi_nested *bpf_abi_nested(unsigned int class, uint32_t link_ty
 uint32_t bpf_abi_get32(const void *attr, size_t size, size_t offset);
 uint64_t bpf_abi_get64(const void *attr, size_t size, size_t offset);
 
+/* Whether a map of that type has a value for each CPU. */
+bool bpf_abi_is_percpu(uint32_t map_type);
+
+/* How many bytes a value has for user space: one for each possible CPU in per-CPU maps. */
+uint64_t bpf_abi_value_size(uint32_t map_type, uint32_t value_size, uint32_t cpus);
+
 /* How many bytes are behind a pointer of a call, by its attributes and its map's sizes (in bytes,
  * as user space sees them); 0 for BPF_ABI_STRING. Saturates at UINT64_MAX. */
 uint64_t bpf_abi_ptr_size(const struct bpf_abi_command *command, const struct bpf_abi_ptr *ptr,

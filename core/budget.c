@@ -56,10 +56,15 @@ static int look_for(enum budget_kind kind, uint32_t id)
 
 void budget_close(struct budget *budget, uint64_t bytes, int fd, enum budget_kind kind)
 {
-	uint32_t id = id_of(fd, kind);
 	struct budget_kept *kept;
+	uint32_t id;
 	int err;
 
+	if (fd < 0) {
+		budget_give(budget, bytes);
+		return;
+	}
+	id = bytes ? id_of(fd, kind) : 0;
 	close(fd);
 	err = id ? look_for(kind, id) : -EPERM;
 	if (err == -ENOENT)

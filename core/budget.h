@@ -33,7 +33,8 @@ static inline void budget_give(struct budget *budget, uint64_t bytes)
 	budget->used -= bytes;
 }
 
-/* Closes the descriptor of an object for which bytes were taken. They come back when the kernel has
+/* Closes the descriptor of an object for which bytes were taken, 0 if it is another's. Without one
+ * (fd is negative) they come back at once, else when the kernel has
  * the object no more; never if it does not tell: objects are found by their id by CAP_SYS_ADMIN
  * only, and not before Linux 4.13. */
 void budget_close(struct budget *budget, uint64_t bytes, int fd, enum budget_kind kind);

@@ -2,6 +2,7 @@
 /* BPF maps, one entry at a time; map_walk.c has what goes through all of them. */
 #include "core/map.h"
 
+#include "core/bpf_abi.h"
 #include "core/budget.h"
 #include "core/map_private.h"
 
@@ -26,12 +27,6 @@ static int map_class_close(void *object, int fd)
 
 const struct handle_class map_class = {"map", map_class_close};
 
-static bool type_is_percpu(uint32_t type)
-{
-	return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
-	       type == BPF_MAP_TYPE_LRU_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
-}
-
 static uint64_t align(uint64_t size)
 {
 	return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -42,13 +37,10 @@ static int user_value_size(const struct map_spec *spec, uint64_t *size)
 {
 	int cpus;
 
-	*size = spec->value_size;
-	if (!type_is_percpu(spec->type))
-		return 0;
-	cpus = libbpf_num_possible_cpus();
+	cpus = bpf_abi_is_percpu(spec->type) ? libbpf_num_possible_cpus() : 1;
 	if (cpus < 0)
 		return cpus;
-	*size = align(*size) * (uint64_t)cpus;
+	*size = bpf_abi_value_size(spec->type, spec->value_size, (uint32_t)cpus);
 	return 0;
 }
 
@@ -82,7 +74,7 @@ static uint64_t hash_size(const struct map_spec *spec, uint64_t value_size)
 static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 {
 	value_size = align(value_size);
-	if (type_is_percpu(spec->type))
+	if (bpf_abi_is_percpu(spec->type))
 		value_size += sizeof(uint64_t); /* where the CPUs' values are */
 	switch (spec->type) {
 	case BPF_MAP_TYPE_RINGBUF:
@@ -192,7 +184,7 @@ void map_free(struct map *map)
 {
 	if (!map)
 		return;
-	if (map->fd >= 0 && map->owned) {
+	if (map->owned) {
 		budget_close(map->budget, map->bytes, map->fd, BUDGET_MAP);
 	} else {
 		if (map->fd >= 0)

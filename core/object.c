@@ -57,12 +57,7 @@ void object_free(struct object *object)
 {
 	if (!object)
 		return;
-	if (object->fd >= 0 && object->bytes)
-		budget_close(object->budget, object->bytes, object->fd, BUDGET_BTF);
-	else if (object->fd >= 0)
-		close(object->fd);
-	else
-		budget_give(object->budget, object->bytes);
+	budget_close(object->budget, object->bytes, object->fd, BUDGET_BTF);
 	free(object);
 }
 

@@ -148,12 +148,7 @@ void prog_free(struct prog *prog)
 {
 	if (!prog)
 		return;
-	if (prog->fd >= 0 && prog->bytes)
-		budget_close(prog->budget, prog->bytes, prog->fd, BUDGET_PROG);
-	else if (prog->fd >= 0)
-		close(prog->fd);
-	else
-		budget_give(prog->budget, prog->bytes);
+	budget_close(prog->budget, prog->bytes, prog->fd, BUDGET_PROG);
 	free(prog);
 }
 

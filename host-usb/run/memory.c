@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "host-usb/run/notify.h"
+#include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
 
 #include <errno.h>
@@ -75,19 +76,9 @@ ssize_t memory_read_string(pid_t tid, uint64_t from, char *to, size_t size)
 /* A process is known to pidfd_open(2) by its first thread. */
 static pid_t process_of(pid_t tid)
 {
-	char path[64], line[256];
-	int pid = tid;
-	FILE *file;
+	pid_t pid = (pid_t)process_status(tid, "Tgid:", 10);
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	file = fopen(path, "re");
-	if (!file)
-		return tid;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "Tgid: %d", &pid) == 1)
-			break;
-	fclose(file);
-	return pid;
+	return pid ? pid : tid;
 }
 
 int memory_get_fd(pid_t tid, int fd)

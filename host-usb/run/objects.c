@@ -313,26 +313,14 @@ err_close:
 
 bool object_is_map_of(const struct object *map, const struct bpf_map_info *told)
 {
-	uint64_t value_size = told->value_size;
-	bool entries = map->max_entries == told->max_entries;
+	/* Rounded to a multiple of the CPUs if each has a list. */
+	bool rounded = map->map_type == BPF_MAP_TYPE_LRU_HASH ||
+		       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 
-	switch (map->map_type) {
-	case BPF_MAP_TYPE_LRU_HASH:
-		entries = true; /* are rounded to a multiple of the CPUs if each has a list */
-		break;
-	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-		entries = true;
-		/* fall through */
-	case BPF_MAP_TYPE_PERCPU_HASH:
-	case BPF_MAP_TYPE_PERCPU_ARRAY:
-	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
-		value_size = (value_size + 7) / 8 * 8 * map->run->board.possible_cpus;
-		break;
-	default:
-		break;
-	}
 	return map->map_type == told->type && map->key_size == told->key_size &&
-	       map->value_size == value_size && entries;
+	       map->value_size == bpf_abi_value_size(told->type, told->value_size,
+					  map->run->board.possible_cpus) &&
+	       (rounded || map->max_entries == told->max_entries);
 }
 
 /* Our own descriptor stays open, so the tool gets another file of the same inode: its last close is

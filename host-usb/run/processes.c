@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A number of /proc/PID/status, 0 if it has none of that name. */
-static unsigned long long status_of(pid_t pid, const char *name, int base)
+unsigned long long process_status(pid_t pid, const char *name, int base)
 {
 	size_t length = strlen(name);
 	unsigned long long value = 0;
@@ -35,13 +34,13 @@ static unsigned long long status_of(pid_t pid, const char *name, int base)
 
 bool process_ignores(pid_t pid, int number)
 {
-	return status_of(pid, "SigIgn:", 16) >> (number - 1) & 1;
+	return process_status(pid, "SigIgn:", 16) >> (number - 1) & 1;
 }
 
 /* The way to the board is below us as well, but not under the filter. */
 static unsigned long long filters_of(pid_t pid)
 {
-	return status_of(pid, "Seccomp_filters:", 10);
+	return process_status(pid, "Seccomp_filters:", 10);
 }
 
 void processes_kill(int number)

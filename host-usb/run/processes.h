@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* A number of /proc/PID/status of a process or thread, such as that behind "Tgid:"; 0 if there is
+ * none of that name. */
+unsigned long long process_status(pid_t pid, const char *name, int base);
+
 /* Whether a process ignores a signal. */
 bool process_ignores(pid_t pid, int number);
 
