@@ -4,9 +4,11 @@
 #define TESTS_UNIT_FAKE_TREE_H
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 /* Writes the file `name` of the directory `dir`, in place of what it held. */
-static void put_file(const char *dir, const char *name, const char *text)
+static inline void put_file(const char *dir, const char *name, const char *text)
 {
 	char path[256];
 	FILE *file;
@@ -16,6 +18,23 @@ static void put_file(const char *dir, const char *name, const char *text)
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
 	assert_int_equal(fclose(file), 0);
+}
+
+/* Makes the directory `name` of the directory `dir`. */
+static inline void put_directory(const char *dir, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(mkdir(path, 0755), 0);
+}
+
+static inline void remove_tree(const char *dir)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	assert_int_equal(system(command), 0);
 }
 
 #endif

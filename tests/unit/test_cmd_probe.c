@@ -24,14 +24,6 @@ struct fake {
 	struct bpfd_config config;
 };
 
-static void make_directory(const struct fake *fake, const char *name)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
-	assert_int_equal(mkdir(path, 0700), 0);
-}
-
 static int setup(void **state)
 {
 	static const char *const dirs[] = {"proc", "proc/7", "sys", "sys/kernel",
@@ -43,7 +35,7 @@ static int setup(void **state)
 	strcpy(fake->dir, "/tmp/test_cmd.XXXXXX");
 	assert_non_null(mkdtemp(fake->dir));
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		make_directory(fake, dirs[i]);
+		put_directory(fake->dir, dirs[i]);
 	put_file(fake->dir, "proc/kallsyms",
 		"ffffffff81000000 T _stext\nffffffff81000100 t do_it\n"
 		"ffffffffc0000000 t mod_a\t[mod]\n");
@@ -66,10 +58,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fake *fake = *state;
-	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", fake->dir);
-	assert_int_equal(system(command), 0);
+	remove_tree(fake->dir);
 	free(fake);
 	return 0;
 }
@@ -189,9 +179,9 @@ static void test_trace_events(void **state)
 	refused(fake, "GET_TRACE_EVENTS_CATEGORIES /sys/kernel/tracing/../../../etc");
 	refused(fake, "GET_TRACE_EVENTS_CATEGORIES");
 	/* Another session may have defined these. */
-	make_directory(fake, "tracing/events/END_BPFD_OUTPUT");
-	make_directory(fake, "tracing/events/block/END_BPFD_OUTPUT");
-	make_directory(fake, "tracing/events/block/END_BPFD_OUTPUTS");
+	put_directory(fake->dir, "tracing/events/END_BPFD_OUTPUT");
+	put_directory(fake->dir, "tracing/events/block/END_BPFD_OUTPUT");
+	put_directory(fake->dir, "tracing/events/block/END_BPFD_OUTPUTS");
 	expect(fake, "GET_TRACE_EVENTS_CATEGORIES /sys/kernel/tracing", "block\nsched\n");
 	expect(fake, "GET_TRACE_EVENTS /sys/kernel/tracing block", "END_BPFD_OUTPUTS\n");
 }

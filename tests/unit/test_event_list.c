@@ -21,21 +21,16 @@ static struct paths paths = {"/nonexistent", "/nonexistent", directory, NULL};
 
 static int setup(void **state)
 {
-	char path[64];
-
 	strcpy(directory, "/tmp/test_events.XXXXXX");
 	assert_non_null(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/events", directory);
-	assert_int_equal(mkdir(path, 0700), 0);
+	put_directory(directory, "events");
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
-	return system(command);
+	remove_tree(directory);
+	return 0;
 }
 
 /* A write of a client: the kernel's list is `before`, becomes `after`. */

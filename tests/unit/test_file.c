@@ -23,14 +23,6 @@ struct fake {
 	struct paths paths;
 };
 
-static void make_dir(const struct fake *fake, const char *name)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s", fake->dir, name);
-	assert_int_equal(mkdir(path, 0700), 0);
-}
-
 static int setup(void **state)
 {
 	static const char *const dirs[] = {"proc", "proc/7", "proc/self", "sys", "sys/kernel",
@@ -40,7 +32,7 @@ static int setup(void **state)
 	strcpy(fake->dir, "/tmp/test_file.XXXXXX");
 	assert_non_null(mkdtemp(fake->dir));
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		make_dir(fake, dirs[i]);
+		put_directory(fake->dir, dirs[i]);
 	snprintf(fake->proc, sizeof(fake->proc), "%s/proc", fake->dir);
 	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
 	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
@@ -54,10 +46,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fake *fake = *state;
-	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", fake->dir);
-	assert_int_equal(system(command), 0);
+	remove_tree(fake->dir);
 	free(fake);
 	return 0;
 }
@@ -116,11 +106,11 @@ static void test_tracefs(void **state)
 
 	assert_int_equal(file_tracefs(&fake->paths, NULL, root), -ENOENT);
 	/* Below debugfs when it has no mount of its own. */
-	make_dir(fake, "sys/kernel/debug/tracing");
-	make_dir(fake, "sys/kernel/debug/tracing/events");
+	put_directory(fake->dir, "sys/kernel/debug/tracing");
+	put_directory(fake->dir, "sys/kernel/debug/tracing/events");
 	assert_int_equal(file_tracefs(&fake->paths, NULL, root), 0);
 	assert_non_null(strstr(root, "/sys/kernel/debug/tracing"));
-	make_dir(fake, "tracing/events");
+	put_directory(fake->dir, "tracing/events");
 	assert_int_equal(file_tracefs(&fake->paths, NULL, root), 0);
 	assert_string_equal(root, fake->tracefs);
 	/* The usual names mean the board's, wherever it is. */
@@ -159,9 +149,9 @@ static void test_blacklist(void **state)
 	assert_int_equal(file_open_blacklist(&fake->paths, "/etc"), -EACCES);
 	put_file(fake->dir, "sys/kernel/debug/kprobes/blacklist", "debugfs");
 	check_text(file_open_blacklist(&fake->paths, asked), "debugfs");
-	make_dir(fake, "tracing/events");
+	put_directory(fake->dir, "tracing/events");
 	check_text(file_open_blacklist(&fake->paths, asked), "debugfs");
-	make_dir(fake, "kprobes");
+	put_directory(fake->dir, "kprobes");
 	put_file(fake->dir, "kprobes/blacklist", "beside");
 	check_text(file_open_blacklist(&fake->paths, asked), "beside");
 	assert_int_equal(file_open_kallsyms(&fake->paths), -ENOENT);
@@ -184,14 +174,14 @@ static void test_list(void **state)
 	struct fake *fake = *state;
 	char text[256] = "", path[256];
 
-	make_dir(fake, "tracing/sched");
-	make_dir(fake, "tracing/block");
-	make_dir(fake, "tracing/.hidden");
+	put_directory(fake->dir, "tracing/sched");
+	put_directory(fake->dir, "tracing/block");
+	put_directory(fake->dir, "tracing/.hidden");
 	put_file(fake->dir, "tracing/enable", "0");
 	assert_int_equal(file_list_directories(fake->tracefs, take_name, text), 0);
 	assert_string_equal(text, "block sched ");
-	make_dir(fake, "tracing/stop");
-	make_dir(fake, "tracing/zz");
+	put_directory(fake->dir, "tracing/stop");
+	put_directory(fake->dir, "tracing/zz");
 	text[0] = '\0';
 	assert_int_equal(file_list_directories(fake->tracefs, take_name, text), -EPIPE);
 	assert_string_equal(text, "block sched ");

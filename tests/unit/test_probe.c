@@ -55,14 +55,11 @@ static int setup(void **state)
 {
 	static const char *const dirs[] = {"tracing", "tracing/events", "sys", "tracing/events/a"};
 	struct fake *fake = calloc(1, sizeof(*fake));
-	char path[256];
 
 	strcpy(fake->dir, "/tmp/test_probe.XXXXXX");
 	assert_non_null(mkdtemp(fake->dir));
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", fake->dir, dirs[i]);
-		assert_int_equal(mkdir(path, 0700), 0);
-	}
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		put_directory(fake->dir, dirs[i]);
 	put_file(fake->dir, "tracing/kprobe_events", "");
 	put_file(fake->dir, "tracing/uprobe_events", "");
 	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
@@ -77,10 +74,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fake *fake = *state;
-	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", fake->dir);
-	assert_int_equal(system(command), 0);
+	remove_tree(fake->dir);
 	free(fake);
 	return 0;
 }

@@ -36,14 +36,11 @@ static inline int setup(void **state)
 		"sys/devices/pmu", "sys/devices/other", "sys/fs", "sys/fs/bpf", "tracing",
 		"tracing/events", "tracing/per_cpu", "tracing/per_cpu/cpu0", "else"};
 	struct fake *fake = calloc(1, sizeof(*fake));
-	char path[512];
 
 	strcpy(fake->dir, "/tmp/test_tree.XXXXXX");
 	assert_non_null(mkdtemp(fake->dir));
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", fake->dir, dirs[i]);
-		assert_int_equal(mkdir(path, 0755), 0);
-	}
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		put_directory(fake->dir, dirs[i]);
 	snprintf(fake->proc, sizeof(fake->proc), "%s/proc", fake->dir);
 	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
 	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
@@ -55,10 +52,8 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
 	struct fake *fake = *state;
-	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", fake->dir);
-	assert_int_equal(system(command), 0);
+	remove_tree(fake->dir);
 	free(fake);
 	return 0;
 }
