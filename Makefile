@@ -59,11 +59,11 @@ IBERTY := $(shell echo 'int main(void) { return !cplus_demangle_v3("", 0); }' | 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-# The link (frames and session) and the log are shared by all programs.
-LINK_SRC      := core/frame.c core/frame_text.c core/link.c core/board_session.c core/board_input.c core/host_session.c core/log.c core/options.c \
-		 core/rpc.c core/bpf_abi.c core/resident.c core/signal_fd.c core/caps.c core/profile.c \
-		 core/base64.c core/ssh.c
-CORE_SRC      := $(filter-out $(LINK_SRC) core/main.c,$(wildcard core/*.c))
+# A library for each folder. Board and host share the first three.
+BASE_SRC      := $(wildcard core/base/*.c)
+LINK_SRC      := core/frame.c core/frame_text.c core/link.c core/board_session.c core/board_input.c core/host_session.c core/ssh.c
+MESSAGES_SRC  := core/rpc.c core/bpf_abi.c
+CORE_SRC      := $(filter-out $(LINK_SRC) $(MESSAGES_SRC) core/main.c,$(wildcard core/*.c))
 CONFIGFS_SRC  := $(wildcard configfs/*.c)
 GADGET_SRC    := $(filter-out gadget/main.c,$(wildcard gadget/*.c))
 HOST_SRC      := $(filter-out host-usb/main.c,$(wildcard host-usb/*.c))
@@ -71,7 +71,10 @@ RUN_SRC       := $(filter-out host-usb/run/main.c,$(wildcard host-usb/run/*.c))
 UNIT_SRC      := $(wildcard tests/unit/test_*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+LIBBASE     := $(BUILD)/obj/libbase.a
 LIBLINK     := $(BUILD)/obj/liblink.a
+LIBMESSAGES := $(BUILD)/obj/libmessages.a
+LIBSHARED   := $(LIBLINK) $(LIBMESSAGES) $(LIBBASE)
 LIBCORE     := $(BUILD)/obj/libcore.a
 LIBCONFIGFS := $(BUILD)/obj/libconfigfs.a
 LIBGADGET   := $(BUILD)/obj/libgadget.a
@@ -115,7 +118,9 @@ define archive
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
 endef
+$(LIBBASE): $(call obj,$(BASE_SRC)); $(archive)
 $(LIBLINK): $(call obj,$(LINK_SRC)); $(archive)
+$(LIBMESSAGES): $(call obj,$(MESSAGES_SRC)); $(archive)
 $(LIBCORE): $(call obj,$(CORE_SRC)); $(archive)
 $(LIBCONFIGFS): $(call obj,$(CONFIGFS_SRC)); $(archive)
 $(LIBGADGET): $(call obj,$(GADGET_SRC)); $(archive)
@@ -129,23 +134,23 @@ define link
 endef
 ifeq ($(MULTICALL),1)
 $(BUILD)/bpfd: LIBS = $(call pkg,--libs,libusbgx libsodium libbpf libelf zlib) $(if $(IBERTY),-liberty)
-$(BUILD)/bpfd: $(MULTICALL_OBJ) $(LIBCORE) $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
+$(BUILD)/bpfd: $(MULTICALL_OBJ) $(LIBCORE) $(LIBGADGET) $(LIBCONFIGFS) $(LIBSHARED)
 	$(link)
 $(BUILD)/bpfd-gadget: $(BUILD)/bpfd
 	$(Q)ln -sf bpfd $@
 else
 $(BUILD)/bpfd: LIBS = $(call pkg,--libs,libbpf libelf zlib) $(if $(IBERTY),-liberty)
-$(BUILD)/bpfd: $(BUILD)/obj/core/main.o $(LIBCORE) $(LIBLINK)
+$(BUILD)/bpfd: $(BUILD)/obj/core/main.o $(LIBCORE) $(LIBSHARED)
 	$(link)
 $(BUILD)/bpfd-gadget: LIBS = $(call pkg,--libs,libusbgx libsodium zlib)
-$(BUILD)/bpfd-gadget: $(BUILD)/obj/gadget/main.o $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
+$(BUILD)/bpfd-gadget: $(BUILD)/obj/gadget/main.o $(LIBGADGET) $(LIBCONFIGFS) $(LIBSHARED)
 	$(link)
 endif
 $(BUILD)/bpfd-usb: LIBS = $(call pkg,--libs,libusb-1.0 libsodium)
-$(BUILD)/bpfd-usb: $(BUILD)/obj/host-usb/main.o $(LIBHOST) $(LIBLINK)
+$(BUILD)/bpfd-usb: $(BUILD)/obj/host-usb/main.o $(LIBHOST) $(LIBSHARED)
 	$(link)
 $(BUILD)/bpfd-run: LIBS = $(call pkg,--libs,libseccomp libelf)
-$(BUILD)/bpfd-run: $(BUILD)/obj/host-usb/run/main.o $(LIBRUN) $(LIBLINK)
+$(BUILD)/bpfd-run: $(BUILD)/obj/host-usb/run/main.o $(LIBRUN) $(LIBSHARED)
 	$(link)
 
 # Unit tests: one program a file, linked against all the libraries.
@@ -153,7 +158,7 @@ $(call obj,$(UNIT_SRC)): PKG_CFLAGS = $(call pkg,--cflags,cmocka libusb-1.0 libu
 $(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0 libseccomp libsodium) -lpthread \
 	$(if $(IBERTY),-liberty)
 $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRUN) $(LIBHOST) $(LIBGADGET) \
-		$(LIBCONFIGFS) $(LIBCORE) $(LIBLINK)
+		$(LIBCONFIGFS) $(LIBCORE) $(LIBSHARED)
 	$(link)
 unit-programs: $(UNIT_PROGRAMS)
 

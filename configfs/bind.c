@@ -4,7 +4,7 @@
 #include "configfs/gadget_private.h"
 #include "configfs/join.h"
 #include "configfs/udc.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "configfs/build.h"
 
 #include "configfs/attr.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>

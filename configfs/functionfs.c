@@ -4,7 +4,7 @@
 
 #include "configfs/attr.h"
 #include "configfs/tree.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <mntent.h>

@@ -11,7 +11,7 @@
 #include "configfs/serial.h"
 #include "configfs/tree.h"
 #include "configfs/udc.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include "configfs/attr.h"
 #include "configfs/functionfs.h"
 #include "configfs/tree.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include "configfs/kernel.h"
 
 #include "configfs/attr.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
 #include "configfs/serial.h"
 
 #include "configfs/attr.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>

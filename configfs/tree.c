@@ -6,7 +6,7 @@
 #include "configfs/tree.h"
 
 #include "configfs/attr.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <ctype.h>
 #include <dirent.h>

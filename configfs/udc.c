@@ -3,7 +3,7 @@
 #include "configfs/udc.h"
 
 #include "configfs/attr.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <dirent.h>
 #include <errno.h>

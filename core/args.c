@@ -2,7 +2,7 @@
 /* The fields of a command line and their values. */
 #include "core/args.h"
 
-#include "core/base64.h"
+#include "core/base/base64.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,15 +2,15 @@
 /* The session: opened, run line by line, closed. */
 #include "core/bpfd.h"
 
+#include "core/base/log.h"
+#include "core/base/resident.h"
 #include "core/command.h"
 #include "core/event_list.h"
 #include "core/handle.h"
 #include "core/ksym.h"
 #include "core/line.h"
-#include "core/log.h"
 #include "core/probe.h"
 #include "core/reply.h"
-#include "core/resident.h"
 #include "core/ring.h"
 #include "core/rpc_server.h"
 #include "core/usym.h"

@@ -3,8 +3,8 @@
 #ifndef CORE_BPFD_H
 #define CORE_BPFD_H
 
+#include "core/base/paths.h"
 #include "core/budget.h"
-#include "core/paths.h"
 #include "core/probe_event.h"
 
 #include <signal.h>

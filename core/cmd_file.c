@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text commands that hand out files and directories of the kernel. */
+#include "core/base/log.h"
 #include "core/command.h"
 #include "core/file.h"
-#include "core/log.h"
 
 #include <limits.h>
 #include <string.h>

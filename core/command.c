@@ -2,7 +2,7 @@
 /* The one table of all commands, and what happens to a line. */
 #include "core/command.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <ctype.h>
 #include <errno.h>

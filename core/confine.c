@@ -2,11 +2,11 @@
 /* Gives up the capabilities that the profile has not. */
 #include "core/confine.h"
 
-#include "core/caps.h"
+#include "core/base/caps.h"
+#include "core/base/log.h"
+#include "core/base/paths.h"
+#include "core/base/profile.h"
 #include "core/file.h"
-#include "core/log.h"
-#include "core/paths.h"
-#include "core/profile.h"
 
 #include <limits.h>
 #include <stdlib.h>

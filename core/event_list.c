@@ -2,9 +2,9 @@
 /* Finds out which probe events a client's commands have made, as the kernel chooses names too. */
 #include "core/event_list.h"
 
+#include "core/base/log.h"
+#include "core/base/paths.h"
 #include "core/file.h"
-#include "core/log.h"
-#include "core/paths.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* Reads the files of the kernel that the commands are about. */
 #include "core/file.h"
 
-#include "core/paths.h"
+#include "core/base/paths.h"
 
 #include <dirent.h>
 #include <errno.h>

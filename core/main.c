@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bpfd: answers BPF commands from stdin on stdout. */
+#include "core/base/log.h"
+#include "core/base/options.h"
+#include "core/base/profile.h"
 #include "core/bpfd.h"
 #include "core/command.h"
 #include "core/confine.h"
 #include "core/line.h"
-#include "core/log.h"
-#include "core/options.h"
-#include "core/profile.h"
 #include "core/tty.h"
 
 #include <errno.h>

@@ -2,9 +2,9 @@
 /* Attaches BPF programs to kprobes, uprobes, tracepoints and perf events. */
 #include "core/probe.h"
 
+#include "core/base/log.h"
+#include "core/base/paths.h"
 #include "core/file.h"
-#include "core/log.h"
-#include "core/paths.h"
 #include "core/probe_event.h"
 
 #include <ctype.h>

@@ -2,9 +2,9 @@
 /* Makes and removes probe events in tracefs, for kernels without the kprobe and uprobe PMUs. */
 #include "core/probe_event.h"
 
+#include "core/base/log.h"
+#include "core/base/paths.h"
 #include "core/file.h"
-#include "core/log.h"
-#include "core/paths.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /* The buffered writer of replies. */
 #include "core/reply.h"
 
-#include "core/base64.h"
+#include "core/base/base64.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -2,11 +2,11 @@
 /* The loop of the binary protocol: requests in, replies and streams out. */
 #include "core/rpc_server.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/file.h"
 #include "core/handle.h"
 #include "core/line.h"
-#include "core/log.h"
 #include "core/object.h"
 #include "core/reply.h"
 #include "core/rpc_mirror.h"

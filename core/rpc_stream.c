@@ -2,8 +2,8 @@
 /* Streams: what they have in common. rpc_ring.c knows how rings are read. */
 #include "core/rpc_stream.h"
 
+#include "core/base/clock.h"
 #include "core/budget.h"
-#include "core/clock.h"
 #include "core/rpc.h"
 #include "core/rpc_server.h"
 #include "core/rpc_stream_private.h"

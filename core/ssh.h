@@ -5,7 +5,7 @@
 #ifndef CORE_SSH_H
 #define CORE_SSH_H
 
-#include "core/base64.h"
+#include "core/base/base64.h"
 #include "core/frame.h"
 
 #include <stdbool.h>

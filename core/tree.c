@@ -3,8 +3,8 @@
  * led it then is looked at, and only then is it opened for reading, through that descriptor. */
 #include "core/tree.h"
 
+#include "core/base/paths.h"
 #include "core/file.h"
-#include "core/paths.h"
 #include "core/storage.h"
 #include "core/tree_private.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a remote client may see: the list of it. */
+#include "core/base/paths.h"
 #include "core/file.h"
-#include "core/paths.h"
 #include "core/tree.h"
 #include "core/tree_private.h"
 

@@ -2,10 +2,10 @@
 /* The symbols of user processes: keeps the maps of processes and the symbols of files. */
 #include "core/usym.h"
 
+#include "core/base/paths.h"
 #include "core/demangle.h"
 #include "core/elf_symbols.h"
 #include "core/file.h"
-#include "core/paths.h"
 #include "core/proc_maps.h"
 #include "core/tree.h"
 

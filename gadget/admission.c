@@ -3,7 +3,7 @@
  * out of it opens none any more. */
 #include "gadget/admission.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "core/ssh.h"
 #include "gadget/keys.h"
 

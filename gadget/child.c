@@ -2,7 +2,7 @@
 /* Starts, ends and reaps the processes behind the sessions. */
 #include "gadget/child.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "gadget/clock.h"
 
 #include <errno.h>

@@ -5,9 +5,9 @@
 #include "gadget/daemon.h"
 
 #include "configfs/udc.h"
-#include "core/log.h"
-#include "core/resident.h"
-#include "core/signal_fd.h"
+#include "core/base/log.h"
+#include "core/base/resident.h"
+#include "core/base/signal_fd.h"
 #include "gadget/clock.h"
 #include "gadget/ep0.h"
 #include "gadget/notify.h"

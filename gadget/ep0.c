@@ -2,7 +2,7 @@
 /* Opens ep0 and tells the kernel what the lane looks like. */
 #include "gadget/ep0.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "gadget/descriptors.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* FunctionFS: ep0 events, and bulk endpoints through Linux AIO. */
 #include "gadget/ffs.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "gadget/ep0.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* Reads the list of keys that may open a session. */
 #include "gadget/keys.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "core/ssh.h"
 
 #include <errno.h>

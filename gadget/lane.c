@@ -2,9 +2,9 @@
 /* Moves bytes between the endpoints of a lane and the process of its session. */
 #include "gadget/lane.h"
 
+#include "core/base/log.h"
+#include "core/base/resident.h"
 #include "core/board_session.h"
-#include "core/log.h"
-#include "core/resident.h"
 #include "gadget/ffs.h"
 
 #include <errno.h>

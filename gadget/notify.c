@@ -2,7 +2,7 @@
 /* The datagram of sd_notify(3); libsystemd would double the size of a board's program. */
 #include "gadget/notify.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -2,9 +2,9 @@
 /* What the daemon still may do once its gadget is made. */
 #include "gadget/rights.h"
 
-#include "core/caps.h"
-#include "core/log.h"
-#include "core/profile.h"
+#include "core/base/caps.h"
+#include "core/base/log.h"
+#include "core/base/profile.h"
 
 #include <string.h>
 

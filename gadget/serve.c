@@ -2,9 +2,9 @@
 /* The worker's loop over the lanes. */
 #include "gadget/serve.h"
 
-#include "core/log.h"
-#include "core/resident.h"
-#include "core/signal_fd.h"
+#include "core/base/log.h"
+#include "core/base/resident.h"
+#include "core/base/signal_fd.h"
 #include "gadget/clock.h"
 #include "gadget/rights.h"
 

@@ -2,7 +2,7 @@
 /* The daemon's configuration file. */
 #include "gadget/settings.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

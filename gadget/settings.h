@@ -4,7 +4,7 @@
 #ifndef GADGET_SETTINGS_H
 #define GADGET_SETTINGS_H
 
-#include "core/options.h"
+#include "core/base/options.h"
 
 #define SETTINGS_PATH	  "/etc/bpfd/gadget.conf"
 #define SETTINGS_SIZE_MAX 65536 /* bytes */

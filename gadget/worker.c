@@ -2,7 +2,7 @@
 /* Starts, reaps and ends the worker. */
 #include "gadget/worker.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "gadget/child.h"
 #include "gadget/clock.h"
 

@@ -2,8 +2,8 @@
 /* Measures the throughput of a session, in rounds. */
 #include "host-usb/bench.h"
 
-#include "core/log.h"
-#include "core/options.h"
+#include "core/base/log.h"
+#include "core/base/options.h"
 #include "host-usb/clock.h"
 #include "host-usb/print.h"
 #include "host-usb/replies.h"

@@ -2,8 +2,8 @@
 /* From what the user asked for to a lane of the board that is meant. */
 #include "host-usb/board.h"
 
-#include "core/log.h"
-#include "core/signal_fd.h"
+#include "core/base/log.h"
+#include "core/base/signal_fd.h"
 #include "host-usb/clock.h"
 #include "host-usb/signals.h"
 #include "host-usb/status.h"

@@ -3,7 +3,7 @@
 #ifndef HOST_USB_CLOCK_H
 #define HOST_USB_CLOCK_H
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 /* Milliseconds. They stand still while this machine sleeps: whether a session outlived that is for
  * the board to say. */

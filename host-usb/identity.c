@@ -2,7 +2,7 @@
 /* Shows keys to a board that asks. */
 #include "host-usb/identity.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/agent.h"
 #include "host-usb/key_file.h"
 

@@ -2,7 +2,7 @@
 /* Reads and makes files of keys. The format is OpenSSH's (its PROTOCOL.key). */
 #include "host-usb/key_file.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 
 #include "core/link.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/clock.h"
 #include "host-usb/device.h"
 #include "host-usb/trace.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bpfd-usb: reads the options, finds the board, and runs a session with it. */
+#include "core/base/log.h"
+#include "core/base/options.h"
 #include "core/host_session.h"
-#include "core/log.h"
-#include "core/options.h"
 #include "host-usb/bench.h"
 #include "host-usb/board.h"
 #include "host-usb/device.h"

@@ -2,7 +2,7 @@
 /* Writes the board's stderr, with bounded patience. */
 #include "host-usb/notes.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/stream.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* Measures round trips: a PING of the link, then a command of bpfd, one at a time. */
 #include "host-usb/ping.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/clock.h"
 #include "host-usb/print.h"
 #include "host-usb/replies.h"

@@ -2,7 +2,7 @@
 /* Prints to stdout, and hears of its failure at once. */
 #include "host-usb/print.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/status.h"
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 /* The event loop of the bridge. One thread: nothing in it waits but poll. */
 #include "host-usb/pump.h"
 
-#include "core/log.h"
-#include "core/signal_fd.h"
+#include "core/base/log.h"
+#include "core/base/signal_fd.h"
 #include "host-usb/clock.h"
 #include "host-usb/identity.h"
 #include "host-usb/near.h"

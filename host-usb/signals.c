@@ -2,7 +2,7 @@
 /* Takes signals in the event loop, where the terminal and the session can be put in order first. */
 #include "host-usb/signals.h"
 
-#include "core/signal_fd.h"
+#include "core/base/signal_fd.h"
 
 #include <signal.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 /* Writes the trace of the wire. */
 #include "host-usb/trace.h"
 
+#include "core/base/log.h"
 #include "core/frame.h"
-#include "core/log.h"
 #include "host-usb/clock.h"
 #include "host-usb/stream.h"
 

@@ -11,12 +11,12 @@ $(TOOLS_DIR)/%: tests/tools/%.c
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIBS)
 $(TOOLS_DIR)/bpf_line: TOOL_LIBS = $(call pkg,--libs,libelf)
-$(TOOLS_DIR)/rude_host: TOOL_LIBS = $(LIBLINK)
-$(TOOLS_DIR)/rude_host: $(LIBLINK)
-$(TOOLS_DIR)/rpc_client $(TOOLS_DIR)/rpc_rings: TOOL_LIBS = $(LIBLINK)
-$(TOOLS_DIR)/rpc_client $(TOOLS_DIR)/rpc_rings: $(LIBLINK)
-$(TOOLS_DIR)/gadget_api: $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
-$(TOOLS_DIR)/gadget_api: TOOL_LIBS = $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK) \
+$(TOOLS_DIR)/rude_host: TOOL_LIBS = $(LIBSHARED)
+$(TOOLS_DIR)/rude_host: $(LIBSHARED)
+$(TOOLS_DIR)/rpc_client $(TOOLS_DIR)/rpc_rings: TOOL_LIBS = $(LIBSHARED)
+$(TOOLS_DIR)/rpc_client $(TOOLS_DIR)/rpc_rings: $(LIBSHARED)
+$(TOOLS_DIR)/gadget_api: $(LIBGADGET) $(LIBCONFIGFS) $(LIBSHARED)
+$(TOOLS_DIR)/gadget_api: TOOL_LIBS = $(LIBGADGET) $(LIBCONFIGFS) $(LIBSHARED) \
 	$(call pkg,--libs,cmocka libusbgx zlib)
 
 $(TOOLS_DIR)/oldkernel: tests/tools/oldkernel_calls.c
@@ -37,7 +37,7 @@ $(TOOLS_DIR)/load: tests/tools-suite/load.c
 
 # The fault campaign is a program of several files.
 CAMPAIGN_OBJ := $(call obj,$(wildcard tests/campaign/*.c))
-$(TOOLS_DIR)/campaign: $(CAMPAIGN_OBJ) $(LIBLINK)
+$(TOOLS_DIR)/campaign: $(CAMPAIGN_OBJ) $(LIBSHARED)
 	@mkdir -p $(@D)
 	$(link)
 

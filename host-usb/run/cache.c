@@ -4,7 +4,7 @@
  * its inode. */
 #include "host-usb/run/cache.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/files.h"
 #include "host-usb/run/run.h"
 

@@ -4,7 +4,7 @@
 #include "host-usb/run/client.h"
 #include "host-usb/clock.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * map follows from their number in HELLO: a tool that read of fewer has less room than that. */
 #include "host-usb/run/cpus.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bpfd-run: runs a BPF tool here whose kernel is the board's. */
-#include "core/log.h"
-#include "core/options.h"
+#include "core/base/log.h"
+#include "core/base/options.h"
 #include "host-usb/clock.h"
 #include "host-usb/run/btf_list.h"
 #include "host-usb/run/client.h"

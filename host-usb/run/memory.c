@@ -2,7 +2,7 @@
 /* The memory and the descriptors of the tool's processes. */
 #include "host-usb/run/memory.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"

@@ -2,7 +2,7 @@
 /* Mapped memory of array maps. */
 #include "host-usb/run/mirror.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects.h"
 #include "host-usb/run/run.h"

@@ -2,7 +2,7 @@
 /* seccomp's user notifications: the filter, and the answers to the tool's system calls. */
 #include "host-usb/run/notify.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/memory.h"
 #include "host-usb/run/objects.h"
 #include "host-usb/run/run.h"

@@ -3,7 +3,7 @@
 #include "host-usb/run/objects.h"
 #include "host-usb/clock.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files.h"
 #include "host-usb/run/mirror.h"

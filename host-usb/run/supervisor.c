@@ -3,7 +3,7 @@
 #include "host-usb/run/supervisor.h"
 #include "host-usb/clock.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/mirror.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/objects.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System calls that name a file: those of the board are answered here, all others go on as they
  * are. */
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files.h"
 #include "host-usb/run/memory.h"

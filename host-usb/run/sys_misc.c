@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small calls that say something of the board, or make sense only there. */
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/files.h"
 #include "host-usb/run/memory.h"
 #include "host-usb/run/notify.h"

@@ -2,7 +2,7 @@
 /* The tool: found and started under the filter. */
 #include "host-usb/run/tool.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/objects.h"
 #include "host-usb/run/timens.h"

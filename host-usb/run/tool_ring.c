@@ -2,7 +2,7 @@
 /* The tool's end of a ring. */
 #include "host-usb/run/tool_ring.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects.h"
 #include "host-usb/run/run.h"

@@ -3,7 +3,7 @@
 #include "host-usb/run/via.h"
 #include "host-usb/clock.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "core/rpc.h"
 
 #include <errno.h>

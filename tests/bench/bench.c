@@ -2,7 +2,7 @@
 /* What benchmarks share: rows, input for a program, programs that answer over pipes. */
 #include "tests/bench/bench.h"
 
-#include "core/base64.h"
+#include "core/base/base64.h"
 #include "tests/tools/pipes.h"
 
 #include <errno.h>

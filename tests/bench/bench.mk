@@ -9,14 +9,14 @@ $(BENCH_DIR)/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
-$(BENCH_DIR)/growth $(BENCH_DIR)/micro $(BENCH_DIR)/rings: %: %.o $(BENCH_DIR)/bench.o $(LIBCORE) $(LIBLINK)
+$(BENCH_DIR)/growth $(BENCH_DIR)/micro $(BENCH_DIR)/rings: %: %.o $(BENCH_DIR)/bench.o $(LIBCORE) $(LIBSHARED)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
-$(LINK_BENCH): $(BENCH_DIR)/%: $(BENCH_DIR)/%.o $(LIBLINK)
+$(LINK_BENCH): $(BENCH_DIR)/%: $(BENCH_DIR)/%.o $(LIBSHARED)
 	$(link)
-$(BENCH_DIR)/ffs_raw: $(LIBGADGET) $(LIBCONFIGFS) $(LIBLINK)
-$(BENCH_DIR)/ffs_raw: LIBS = $(LIBLINK) $(call pkg,--libs,libusbgx zlib)
+$(BENCH_DIR)/ffs_raw: $(LIBGADGET) $(LIBCONFIGFS) $(LIBSHARED)
+$(BENCH_DIR)/ffs_raw: LIBS = $(LIBSHARED) $(call pkg,--libs,libusbgx zlib)
 $(BENCH_DIR)/usb_raw.o: PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
 $(BENCH_DIR)/usb_raw: LIBS = $(call pkg,--libs,libusb-1.0)
 

@@ -6,7 +6,7 @@
  * MODE: source (writes), sink (reads), echo (one read, one write of what came). NAME is that of the
  * gadget and its serial number. Says "ready" and runs until SIGTERM. */
 #include "configfs/gadget.h"
-#include "core/log.h"
+#include "core/base/log.h"
 #include "gadget/descriptors.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* What a session sends, what it has to receive, and which ends tell the truth. */
 #include "tests/campaign/campaign.h"
 
-#include "core/base64.h"
+#include "core/base/base64.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The demo's client: shows the files that a board opens, live, and how long the opens took, with
  * nothing but bpfd's text commands. */
-#include "core/base64.h"
+#include "core/base/base64.h"
 #include "tests/demo/client.h"
 #include "tests/demo/opens.h"
 

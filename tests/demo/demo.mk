@@ -2,7 +2,7 @@
 # The demo: a client in C and BPF programs in C, compiled by clang.
 
 DEMO_OBJ := $(call obj,$(wildcard tests/demo/*.c))
-DEMO_OBJ := $(filter-out %.bpf.o,$(DEMO_OBJ)) $(BUILD)/obj/core/base64.o
+DEMO_OBJ := $(filter-out %.bpf.o,$(DEMO_OBJ)) $(BUILD)/obj/core/base/base64.o
 
 $(BUILD)/demo/demo: $(DEMO_OBJ)
 	$(link)

@@ -5,7 +5,7 @@
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
 
-#include "core/paths.h"
+#include "core/base/paths.h"
 
 #include <stdbool.h>
 #include <stddef.h>

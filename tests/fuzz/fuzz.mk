@@ -5,7 +5,7 @@ FUZZERS := text rpc board_link host_link replies elf maps kallsyms settings even
 FUZZ    := $(BUILD)/fuzz
 REPLAYS := $(patsubst %,$(BUILD)/replay/%,$(FUZZERS))
 
-PROJECT_SRC  := $(LINK_SRC) $(CORE_SRC) $(CONFIGFS_SRC) $(GADGET_SRC) $(HOST_SRC) $(RUN_SRC)
+PROJECT_SRC  := $(BASE_SRC) $(LINK_SRC) $(MESSAGES_SRC) $(CORE_SRC) $(CONFIGFS_SRC) $(GADGET_SRC) $(HOST_SRC) $(RUN_SRC)
 FUZZ_SUPPORT := tests/fuzz/kernel.c tests/fuzz/tree.c
 FUZZ_LIBS     = $(call pkg,--libs,libbpf libelf zlib libusbgx libusb-1.0 libseccomp libsodium) -lpthread \
 	$(if $(IBERTY),-liberty)

@@ -4,8 +4,8 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/seams.h"
 
+#include "core/base/log.h"
 #include "core/bpf_abi.h"
-#include "core/log.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Base64: the standard's examples, every length, every wrong byte, in place. */
-#include "core/base64.h"
+#include "core/base/base64.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes of sessions: pipes, statuses, a failed exec, ending, the sweep after a violent end. */
-#include "core/log.h"
+#include "core/base/log.h"
 #include "gadget/child.h"
 #include "gadget/clock.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a session can no longer do: each call is tried in a process of its own behind the filter. */
-#include "core/caps.h"
+#include "core/base/caps.h"
+#include "core/base/profile.h"
 #include "core/confine.h"
-#include "core/profile.h"
 
 #include <errno.h>
 #include <fcntl.h>

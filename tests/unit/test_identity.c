@@ -2,7 +2,7 @@
 // Tests which keys a host shows to a board that asks, and an ssh-agent that answers nonsense.
 #include "tests/unit/link_test.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "core/ssh.h"
 #include "host-usb/agent.h"
 #include "host-usb/identity.h"

@@ -2,7 +2,7 @@
 // Tests the board's list of keys and who is let in by it.
 #include "tests/unit/link_test.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "core/ssh.h"
 #include "gadget/admission.h"
 #include "gadget/keys.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests --ping and --bench as near ends of a session that the test plays, with a clock of its own.
-#include "core/log.h"
+#include "core/base/log.h"
 #include "host-usb/bench.h"
 #include "host-usb/ping.h"
 #include "host-usb/status.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options from a table: what is taken, what is printed, which numbers are numbers. */
-#include "core/options.h"
+#include "core/base/options.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Probes: what is refused, what is written to a made-up tracefs, and, where this kernel and user
  * allow it, a real uprobe and a real perf event. */
-#include "core/paths.h"
+#include "core/base/paths.h"
 #include "core/probe.h"
 #include "core/probe_event.h"
 

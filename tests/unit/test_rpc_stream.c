@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "core/reply.h"
 #include "core/rpc_server.h"
 #include "core/rpc_stream.h"

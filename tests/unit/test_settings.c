@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's configuration file: what is taken, and what is wrong with which line. */
-#include "core/log.h"
+#include "core/base/log.h"
 #include "gadget/settings.h"
 
 #include <errno.h>

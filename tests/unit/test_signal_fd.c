@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/signal_fd.h"
+#include "core/base/signal_fd.h"
 
 static void wait_readable(int fd)
 {

@@ -3,7 +3,7 @@
 #include "tests/unit/link_test.h"
 #include "tests/unit/skip.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "core/ssh.h"
 #include "host-usb/key_file.h"
 

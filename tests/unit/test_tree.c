@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which files a remote client may see: by name, through links, and only code elsewhere. Processes'
  * roots are in test_tree_root.c. */
-#include "core/paths.h"
+#include "core/base/paths.h"
 #include "core/storage.h"
 #include "core/tree.h"
 

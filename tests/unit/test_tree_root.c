@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a client sees in the roots of processes, which may set traps there. */
-#include "core/paths.h"
+#include "core/base/paths.h"
 #include "core/tree.h"
 
 #include <elf.h>

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_TREE_TEST_H
 #define TESTS_UNIT_TREE_TEST_H
 
-#include "core/paths.h"
+#include "core/base/paths.h"
 #include "core/tree.h"
 #include "tests/unit/fake_tree.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signals that are read from a descriptor rather than interrupt. */
-#ifndef CORE_SIGNAL_FD_H
-#define CORE_SIGNAL_FD_H
+#ifndef CORE_BASE_SIGNAL_FD_H
+#define CORE_BASE_SIGNAL_FD_H
 
 /* Blocks the signals of a list that ends with 0, and ignores SIGPIPE. SIGCHLD in the list comes
  * even if it was ignored before. Returns a descriptor that can be polled, or a negative errno. */

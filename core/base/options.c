@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options of a program from a table. */
-#include "core/options.h"
+#include "core/base/options.h"
 
 #include <ctype.h>
 #include <errno.h>

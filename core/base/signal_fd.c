@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signals through signalfd(2). */
-#include "core/signal_fd.h"
+#include "core/base/signal_fd.h"
 
 #include <errno.h>
 #include <signal.h>

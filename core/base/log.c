@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log: whole lines to stderr, without ever waiting for its reader. */
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <poll.h>

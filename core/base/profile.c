@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The two profiles of rights that a session can run with, and what each right is for. */
-#include "core/profile.h"
+#include "core/base/profile.h"
 
-#include "core/caps.h"
-#include "core/log.h"
+#include "core/base/caps.h"
+#include "core/base/log.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Base64 with the standard alphabet and padding. */
-#ifndef CORE_BASE64_H
-#define CORE_BASE64_H
+#ifndef CORE_BASE_BASE64_H
+#define CORE_BASE_BASE64_H
 
 #include <stddef.h>
 #include <sys/types.h>

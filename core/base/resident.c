@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gives back memory that only start-up needs. */
-#include "core/resident.h"
+#include "core/base/resident.h"
 
 #include <link.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The two profiles of rights that a session can run with. */
-#ifndef CORE_PROFILE_H
-#define CORE_PROFILE_H
+#ifndef CORE_BASE_PROFILE_H
+#define CORE_BASE_PROFILE_H
 
 #include <stdbool.h>
 #include <stdint.h>

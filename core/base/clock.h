@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the kernel's clocks. */
-#ifndef CORE_CLOCK_H
-#define CORE_CLOCK_H
+#ifndef CORE_BASE_CLOCK_H
+#define CORE_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Command line options from one table: getopt's arrays and --help both come from it. */
-#ifndef CORE_OPTIONS_H
-#define CORE_OPTIONS_H
+#ifndef CORE_BASE_OPTIONS_H
+#define CORE_BASE_OPTIONS_H
 
 #include <stdint.h>
 

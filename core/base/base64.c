@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Base64 by tables. */
-#include "core/base64.h"
+#include "core/base/base64.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log to stderr, one line a message: "prog: object: cause". */
-#ifndef CORE_LOG_H
-#define CORE_LOG_H
+#ifndef CORE_BASE_LOG_H
+#define CORE_BASE_LOG_H
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 

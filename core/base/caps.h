@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The capabilities of this process, by the system calls themselves: libcap is not needed for that
  * little. */
-#ifndef CORE_CAPS_H
-#define CORE_CAPS_H
+#ifndef CORE_BASE_CAPS_H
+#define CORE_BASE_CAPS_H
 
 #include <linux/capability.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the kernel's file trees are; options redirect them, for tests and odd boards. */
-#ifndef CORE_PATHS_H
-#define CORE_PATHS_H
+#ifndef CORE_BASE_PATHS_H
+#define CORE_BASE_PATHS_H
 
 struct event_files;
 
