@@ -61,9 +61,9 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # A library for each folder. Board and host share the first three.
 BASE_SRC      := $(wildcard core/base/*.c)
-LINK_SRC      := core/frame.c core/frame_text.c core/link.c core/board_session.c core/board_input.c core/host_session.c core/ssh.c
+LINK_SRC      := $(wildcard core/link/*.c)
 MESSAGES_SRC  := core/rpc.c core/bpf_abi.c
-CORE_SRC      := $(filter-out $(LINK_SRC) $(MESSAGES_SRC) core/main.c,$(wildcard core/*.c))
+CORE_SRC      := $(filter-out $(MESSAGES_SRC) core/main.c,$(wildcard core/*.c))
 CONFIGFS_SRC  := $(wildcard configfs/*.c)
 GADGET_SRC    := $(filter-out gadget/main.c,$(wildcard gadget/*.c))
 HOST_SRC      := $(filter-out host-usb/main.c,$(wildcard host-usb/*.c))

@@ -4,7 +4,7 @@
 #include "gadget/admission.h"
 
 #include "core/base/log.h"
-#include "core/ssh.h"
+#include "core/link/ssh_key.h"
 #include "gadget/keys.h"
 
 #include <errno.h>

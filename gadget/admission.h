@@ -3,7 +3,7 @@
 #ifndef GADGET_ADMISSION_H
 #define GADGET_ADMISSION_H
 
-#include "core/board_session.h"
+#include "core/link/board_session.h"
 
 #include <sys/stat.h>
 #include <sys/types.h>

@@ -3,7 +3,7 @@
  * the USB 3 specification, and of Microsoft's OS descriptors 1.0. */
 #include "gadget/descriptors.h"
 
-#include "core/link.h"
+#include "core/link/link.h"
 
 #include <linux/usb/ch9.h>
 #include <linux/usb/functionfs.h>

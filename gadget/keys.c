@@ -3,7 +3,7 @@
 #include "gadget/keys.h"
 
 #include "core/base/log.h"
-#include "core/ssh.h"
+#include "core/link/ssh_key.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #ifndef GADGET_KEYS_H
 #define GADGET_KEYS_H
 
-#include "core/frame.h"
+#include "core/link/frame.h"
 
 #include <stdbool.h>
 #include <stddef.h>

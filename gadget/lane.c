@@ -4,7 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/base/resident.h"
-#include "core/board_session.h"
+#include "core/link/board_session.h"
 #include "gadget/ffs.h"
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 /* Speaks with ssh-agent (draft-miller-ssh-agent). */
 #include "host-usb/agent.h"
 
-#include "core/link.h"
-#include "core/ssh.h"
+#include "core/link/link.h"
+#include "core/link/ssh_key.h"
 #include "host-usb/clock.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef HOST_USB_AGENT_H
 #define HOST_USB_AGENT_H
 
-#include "core/frame.h"
+#include "core/link/frame.h"
 
 #include <stddef.h>
 #include <stdint.h>

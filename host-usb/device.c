@@ -6,7 +6,7 @@
  * libusb context does not notice one where no udevd runs). */
 #include "host-usb/device.h"
 
-#include "core/link.h"
+#include "core/link/link.h"
 
 #include <dirent.h>
 #include <errno.h>

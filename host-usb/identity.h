@@ -3,7 +3,7 @@
 #ifndef HOST_USB_IDENTITY_H
 #define HOST_USB_IDENTITY_H
 
-#include "core/host_session.h"
+#include "core/link/host_session.h"
 
 struct identity;
 

@@ -2,7 +2,7 @@
 /* Claims a lane and keeps its transfers in flight, with libusb. */
 #include "host-usb/lane.h"
 
-#include "core/link.h"
+#include "core/link/link.h"
 
 #include "core/base/log.h"
 #include "host-usb/clock.h"

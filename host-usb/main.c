@@ -2,7 +2,7 @@
 /* bpfd-usb: reads the options, finds the board, and runs a session with it. */
 #include "core/base/log.h"
 #include "core/base/options.h"
-#include "core/host_session.h"
+#include "core/link/host_session.h"
 #include "host-usb/bench.h"
 #include "host-usb/board.h"
 #include "host-usb/device.h"

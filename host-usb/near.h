@@ -4,7 +4,7 @@
 #ifndef HOST_USB_NEAR_H
 #define HOST_USB_NEAR_H
 
-#include "core/frame.h"
+#include "core/link/frame.h"
 
 #include <stdbool.h>
 #include <stdint.h>

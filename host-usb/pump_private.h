@@ -3,7 +3,7 @@
 #ifndef HOST_USB_PUMP_PRIVATE_H
 #define HOST_USB_PUMP_PRIVATE_H
 
-#include "core/host_session.h"
+#include "core/link/host_session.h"
 #include "host-usb/pump.h"
 
 enum pump_state {

@@ -3,7 +3,7 @@
 #include "host-usb/trace.h"
 
 #include "core/base/log.h"
-#include "core/frame.h"
+#include "core/link/frame.h"
 #include "host-usb/clock.h"
 #include "host-usb/stream.h"
 

@@ -2,7 +2,7 @@
 /* The board's end of the link: transfers of a hostile host, and all that else may happen. */
 #include "tests/fuzz/link.h"
 
-#include "core/board_session.h"
+#include "core/link/board_session.h"
 
 #define WINDOW 512
 

@@ -2,7 +2,7 @@
 /* The host's end of the link: transfers of a hostile board. */
 #include "tests/fuzz/link.h"
 
-#include "core/host_session.h"
+#include "core/link/host_session.h"
 
 #define NONCE UINT64_C(0x6e6f6e6365303031)
 

@@ -4,7 +4,7 @@
  * its endpoints. */
 #include "host-usb/lane.h"
 
-#include "core/link.h"
+#include "core/link/link.h"
 #include "core/rpc.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -5,7 +5,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-#include "core/link.h"
+#include "core/link/link.h"
 #include "core/rpc.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
  *
  * usage: rude_host /dev/bus/usb/BBB/DDD INTERFACE OUT-ADDRESS MODE SECONDS
  * Prints how many transfers or requests the board took. */
-#include "core/frame.h"
+#include "core/link/frame.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,9 +5,9 @@
 
 #include "tests/unit/link_test.h"
 
-#include "core/board_session.h"
-#include "core/host_session.h"
-#include "core/ssh.h"
+#include "core/link/board_session.h"
+#include "core/link/host_session.h"
+#include "core/link/ssh_key.h"
 
 #include <errno.h>
 #include <sodium.h>

@@ -6,7 +6,7 @@
 
 #include "tests/unit/link_test.h"
 
-#include "core/board_session.h"
+#include "core/link/board_session.h"
 
 #define WINDOW	     4096u
 #define MAX_TRANSFER 16384u

@@ -5,7 +5,7 @@
 
 #include "tests/unit/link_test.h"
 
-#include "core/host_session.h"
+#include "core/link/host_session.h"
 
 #define WINDOW	     4096u
 #define MAX_TRANSFER 16384u

@@ -4,8 +4,8 @@
 #ifndef TESTS_UNIT_LINK_ENDS_H
 #define TESTS_UNIT_LINK_ENDS_H
 
-#include "core/board_session.h"
-#include "core/host_session.h"
+#include "core/link/board_session.h"
+#include "core/link/host_session.h"
 
 #include "tests/unit/link_test.h"
 

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_LINK_TEST_H
 #define TESTS_UNIT_LINK_TEST_H
 
-#include "core/link.h"
+#include "core/link/link.h"
 
 /* cmocka.h needs these four before it. */
 #include <setjmp.h>

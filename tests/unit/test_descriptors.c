@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The descriptors of a lane, read back as the kernel reads them. */
-#include "core/link.h"
+#include "core/link/link.h"
 #include "gadget/descriptors.h"
 
 #include <linux/usb/ch9.h>

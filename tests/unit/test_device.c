@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests how boards are found in sysfs and lanes in a configuration. */
-#include "core/link.h"
+#include "core/link/link.h"
 #include "host-usb/device.h"
 #include "host-usb/lane.h"
 

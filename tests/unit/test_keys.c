@@ -3,7 +3,7 @@
 #include "tests/unit/link_test.h"
 
 #include "core/base/log.h"
-#include "core/ssh.h"
+#include "core/link/ssh_key.h"
 #include "gadget/admission.h"
 #include "gadget/keys.h"
 

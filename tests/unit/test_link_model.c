@@ -7,8 +7,8 @@
 // schedule in which that step does not come: the end must be reachable from where it left off. In
 // other runs a transfer is lost, repeated or overtaken: then the end is a clean one with all bytes,
 // or one that both ends know of at the latest by the lease.
-#include "core/board_session.c"
-#include "core/host_session.c"
+#include "core/link/board_session.c"
+#include "core/link/host_session.c"
 
 #include "tests/unit/link_test.h"
 

@@ -7,8 +7,8 @@
 // a clean EXIT it is all of it, and some session reaches EXIT in a bounded number of steps.
 #include "tests/unit/link_test.h"
 
-#include "core/board_session.h"
-#include "core/host_session.h"
+#include "core/link/board_session.h"
+#include "core/link/host_session.h"
 
 #define WORLDS	  1500
 #define DEPTH_MAX 4	  /* transfers on the way, each way */

@@ -2,7 +2,7 @@
 /* Tests the bridge's event loop with pipes on one side and, in place of a USB lane, a board's
  * session in the same process on the other. Each bridge is a process of its own. */
 #include "core/base/log.h"
-#include "core/board_session.h"
+#include "core/link/board_session.h"
 #include "host-usb/clock.h"
 #include "host-usb/near.h"
 #include "host-usb/pump.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests the trace of the wire: its lines, and readers that are slow, gone, or a full disk.
 #include "core/base/log.h"
-#include "core/frame.h"
+#include "core/link/frame.h"
 #include "host-usb/trace.h"
 
 #include <errno.h>

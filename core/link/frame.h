@@ -3,8 +3,8 @@
  *
  * Pure functions: no I/O, no allocation. All integers are little-endian. The format is this
  * project's own and is specified in PROTOCOL.md. */
-#ifndef CORE_FRAME_H
-#define CORE_FRAME_H
+#ifndef CORE_LINK_FRAME_H
+#define CORE_LINK_FRAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

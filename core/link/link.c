@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers frames and builds transfers, for both ends of the link. */
-#include "core/link.h"
+#include "core/link/link.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host's end of a session, as a state machine without I/O. */
-#include "core/host_session.h"
+#include "core/link/host_session.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames in words: one table has the name of each type and what its payload means. */
-#include "core/frame.h"
+#include "core/link/frame.h"
 
 #include <stdarg.h>
 #include <stdio.h>

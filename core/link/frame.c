@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encodes and decodes the frames of the link. */
-#include "core/frame.h"
+#include "core/link/frame.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the board's session share. */
-#ifndef CORE_BOARD_SESSION_PRIVATE_H
-#define CORE_BOARD_SESSION_PRIVATE_H
+#ifndef CORE_LINK_BOARD_SESSION_PRIVATE_H
+#define CORE_LINK_BOARD_SESSION_PRIVATE_H
 
-#include "core/board_session.h"
+#include "core/link/board_session.h"
 
 enum board_state {
 	BOARD_FRESH, /* nothing was opened, or the link was reset: a stray frame is answered */

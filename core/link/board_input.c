@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The input of a session on the board, between the host and the process. */
-#include "core/board_session_private.h"
+#include "core/link/board_session_private.h"
 
 #include <string.h>
 

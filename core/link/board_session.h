@@ -4,10 +4,10 @@
  * The caller hands in received transfers, takes the host's input for the child process out of a
  * buffer here, and asks for the next transfer to send. Times are milliseconds of any clock that
  * never runs backwards. */
-#ifndef CORE_BOARD_SESSION_H
-#define CORE_BOARD_SESSION_H
+#ifndef CORE_LINK_BOARD_SESSION_H
+#define CORE_LINK_BOARD_SESSION_H
 
-#include "core/link.h"
+#include "core/link/link.h"
 
 #include <stdbool.h>
 

@@ -4,10 +4,10 @@
  * The caller hands in received transfers and takes events out of them one by one, so that output
  * can be written straight from the transfer's buffer and a blocked stdout only means not asking
  * for the next event. Times are milliseconds of any clock that never runs backwards. */
-#ifndef CORE_HOST_SESSION_H
-#define CORE_HOST_SESSION_H
+#ifndef CORE_LINK_HOST_SESSION_H
+#define CORE_LINK_HOST_SESSION_H
 
-#include "core/link.h"
+#include "core/link/link.h"
 
 #include <stdbool.h>
 

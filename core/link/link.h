@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What both ends of the link share: numbering of frames and building of transfers. No I/O. */
-#ifndef CORE_LINK_H
-#define CORE_LINK_H
+#ifndef CORE_LINK_LINK_H
+#define CORE_LINK_LINK_H
 
-#include "core/frame.h"
+#include "core/link/frame.h"
 
 /* What the interface of a lane says of itself: the host finds it by this. */
 #define LANE_CLASS    0xff /* vendor specific */

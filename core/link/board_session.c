@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The board's end of a session, as a state machine without I/O. */
-#include "core/board_session_private.h"
+#include "core/link/board_session_private.h"
 
 #include <errno.h>
 #include <stdio.h>
