@@ -62,8 +62,8 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 # A library for each folder. Board and host share the first three.
 BASE_SRC      := $(wildcard core/base/*.c)
 LINK_SRC      := $(wildcard core/link/*.c)
-MESSAGES_SRC  := core/rpc.c core/bpf_abi.c
-CORE_SRC      := $(filter-out $(MESSAGES_SRC) core/main.c,$(wildcard core/*.c))
+MESSAGES_SRC  := $(wildcard core/messages/*.c)
+CORE_SRC      := $(filter-out core/main.c,$(wildcard core/*.c))
 CONFIGFS_SRC  := $(wildcard configfs/*.c)
 GADGET_SRC    := $(filter-out gadget/main.c,$(wildcard gadget/*.c))
 HOST_SRC      := $(filter-out host-usb/main.c,$(wildcard host-usb/*.c))

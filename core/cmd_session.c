@@ -2,7 +2,7 @@
 /* Commands about the session itself. */
 #include "core/command.h"
 #include "core/file.h"
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -2,9 +2,9 @@
 /* BPF maps, one entry at a time; map_walk.c has what goes through all of them. */
 #include "core/map.h"
 
-#include "core/bpf_abi.h"
 #include "core/budget.h"
 #include "core/map_private.h"
+#include "core/messages/bpf_abi.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -2,9 +2,9 @@
 /* Objects that are no more than a descriptor, and which kind of object any handle is. */
 #include "core/object.h"
 
-#include "core/bpf_abi.h"
 #include "core/budget.h"
 #include "core/map.h"
+#include "core/messages/bpf_abi.h"
 #include "core/probe.h"
 #include "core/prog.h"
 #include "core/ring.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bpf(2) from afar: takes a call's parts out of a message, puts the session's own descriptors and
  * memory in the place of the caller's, makes the call, and packs what it has left. */
-#include "core/bpf_abi.h"
 #include "core/handle.h"
 #include "core/map.h"
 #include "core/map_private.h"
+#include "core/messages/bpf_abi.h"
 #include "core/object.h"
 #include "core/prog.h"
 #include "core/rpc_call.h"

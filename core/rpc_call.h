@@ -3,7 +3,7 @@
 #ifndef CORE_RPC_CALL_H
 #define CORE_RPC_CALL_H
 
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 
 #include <stdbool.h>
 #include <stddef.h>

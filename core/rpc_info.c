@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel tells of an object, with the lists that its answer points to. */
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "core/object.h"
 #include "core/rpc_call.h"
 #include "core/rpc_server.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* perf_event_open(2) and the ioctls of its events. */
-#include "core/bpf_abi.h"
 #include "core/file.h"
+#include "core/messages/bpf_abi.h"
 #include "core/object.h"
 #include "core/rpc_server.h"
 

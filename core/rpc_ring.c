@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds of streams: perf rings, BPF ring buffers, files; and the operations that start them. */
-#include "core/bpf_abi.h"
 #include "core/map.h"
+#include "core/messages/bpf_abi.h"
 #include "core/object.h"
 #include "core/ring.h"
 #include "core/rpc_server.h"

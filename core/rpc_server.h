@@ -4,7 +4,7 @@
 #define CORE_RPC_SERVER_H
 
 #include "core/bpfd.h"
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 struct mirror;
 struct stream_set;

@@ -4,7 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/budget.h"
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 #include "core/rpc_server.h"
 #include "core/rpc_stream_private.h"
 

@@ -3,7 +3,7 @@
  * one for the kernel is replaced here, and refused if the session does not own it. */
 #include "core/translate.h"
 
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "core/object.h"
 
 #include <errno.h>

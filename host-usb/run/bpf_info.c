@@ -2,7 +2,7 @@
 /* BPF_OBJ_GET_INFO_BY_FD: what the kernel tells of an object has pointers in it that it follows. */
 #include "host-usb/run/bpf_info.h"
 
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files.h"
 #include "host-usb/run/memory.h"

@@ -3,7 +3,7 @@
 #include "host-usb/run/btf_list.h"
 #include "host-usb/clock.h"
 
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects.h"
 

@@ -3,7 +3,7 @@
 #ifndef HOST_USB_RUN_CLIENT_H
 #define HOST_USB_RUN_CLIENT_H
 
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 #include <stdbool.h>
 #include <stdint.h>

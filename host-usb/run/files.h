@@ -3,7 +3,7 @@
 #ifndef HOST_USB_RUN_FILES_H
 #define HOST_USB_RUN_FILES_H
 
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 #include <limits.h>
 #include <stdbool.h>

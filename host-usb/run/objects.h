@@ -6,7 +6,7 @@
 #ifndef HOST_USB_RUN_OBJECTS_H
 #define HOST_USB_RUN_OBJECTS_H
 
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "host-usb/run/run.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which paths of the tool mean the board. */
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "host-usb/run/files.h"
 #include "host-usb/run/memory.h"
 #include "host-usb/run/objects.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bpf(2): packs the call by the table of core/bpf_abi.h, and unpacks what the board answers. */
 #include "core/base/log.h"
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "host-usb/run/bpf_info.h"
 #include "host-usb/run/btf_list.h"
 #include "host-usb/run/client.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mmap(2) of events and maps: their memory file is filled first, and the workstation's kernel then
  * maps it as any other file. */
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "host-usb/run/mirror.h"
 #include "host-usb/run/objects.h"
 #include "host-usb/run/run.h"

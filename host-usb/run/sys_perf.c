@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* perf_event_open(2) and ioctl(2) of what it returns. */
 #include "core/base/log.h"
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files.h"
 #include "host-usb/run/memory.h"

@@ -4,7 +4,7 @@
 #include "host-usb/clock.h"
 
 #include "core/base/log.h"
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include "host-usb/run/wait.h"
 #include "host-usb/clock.h"
 
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "host-usb/run/memory.h"
 #include "host-usb/run/notify.h"
 #include "host-usb/run/objects.h"

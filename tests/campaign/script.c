@@ -6,7 +6,7 @@
  * line between the two kinds. */
 #include "tests/campaign/campaign.h"
 
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 #include <linux/bpf.h>
 #include <stdio.h>

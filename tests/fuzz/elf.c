@@ -4,7 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "core/elf_symbols.h"
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 #include "host-usb/run/usdt.h"
 
 #include <errno.h>

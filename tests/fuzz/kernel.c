@@ -5,7 +5,7 @@
 #include "tests/fuzz/seams.h"
 
 #include "core/base/log.h"
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>

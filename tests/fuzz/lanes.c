@@ -5,7 +5,7 @@
 #include "host-usb/lane.h"
 
 #include "core/link/link.h"
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>

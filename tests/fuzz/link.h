@@ -6,7 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "core/link/link.h"
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 #include <string.h>
 

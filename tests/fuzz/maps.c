@@ -3,8 +3,8 @@
  * two bytes are the length of the maps, what is behind them is the program that they name. */
 #include "tests/fuzz/fuzz.h"
 
+#include "core/messages/rpc.h"
 #include "core/proc_maps.h"
-#include "core/rpc.h"
 #include "core/usym.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
  * map and a program first, so that there are handles. */
 #include "tests/fuzz/session.h"
 
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 #define MAPS                                       \
 	"BPF_CREATE_MAP 1 m 4 8 16 0\n"            \

@@ -4,7 +4,7 @@
 #ifndef TESTS_TOOLS_RPC_CALLS_H
 #define TESTS_TOOLS_RPC_CALLS_H
 
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "tests/tools/rpc_peer.h"
 
 #include <linux/bpf.h>

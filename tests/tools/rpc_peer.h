@@ -4,7 +4,7 @@
 #ifndef TESTS_TOOLS_RPC_PEER_H
 #define TESTS_TOOLS_RPC_PEER_H
 
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 #include "tests/tools/pipes.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #define TESTS_UNIT_RPC_TEST_H
 
 #include "core/bpfd.h"
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,12 +4,12 @@
 // BPFD_WRITE_EXAMPLE=FILE writes the example as the code makes it, to be put into PROTOCOL.md.
 #include "tests/unit/link_test.h"
 
-#include "core/bpf_abi.h"
 #include "core/command.h"
 #include "core/link/board_session.h"
 #include "core/link/host_session.h"
 #include "core/link/ssh_key.h"
-#include "core/rpc.h"
+#include "core/messages/bpf_abi.h"
+#include "core/messages/rpc.h"
 
 #include <sodium.h>
 

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "core/bpf_abi.h"
 #include "core/command.h"
+#include "core/messages/bpf_abi.h"
 #include "tests/unit/rpc_test.h"
 
 #define ATTR_BYTES 144 /* to the end of the longest command's fields */

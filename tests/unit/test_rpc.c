@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The codec of the binary protocol: what is written is read, and nothing beyond the end is. */
-#include "core/bpf_abi.h"
-#include "core/rpc.h"
+#include "core/messages/bpf_abi.h"
+#include "core/messages/rpc.h"
 
 #include <linux/bpf.h>
 #include <setjmp.h>

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 #include "tests/unit/rpc_test.h"
 
 #define NO_SUCH 1000 /* a handle that no session has */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The shape of bpf(2). The source of the numbers is linux/bpf.h; commands and fields that older
  * headers lack are given as numbers. */
-#include "core/bpf_abi.h"
+#include "core/messages/bpf_abi.h"
 
 #include <linux/bpf.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes and reads the messages of the binary protocol. */
-#include "core/rpc.h"
+#include "core/messages/rpc.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
 /* The shape of bpf(2): which bytes of each command's attributes are descriptors, pointers or
  * answers. One table, from which the host packs a call and the board checks and runs it. The layout
  * is that of linux/bpf.h, which is the same for 32 and 64 bits. Pure. */
-#ifndef CORE_BPF_ABI_H
-#define CORE_BPF_ABI_H
+#ifndef CORE_MESSAGES_BPF_ABI_H
+#define CORE_MESSAGES_BPF_ABI_H
 
 #include <stdbool.h>
 #include <stddef.h>

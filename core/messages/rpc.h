@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The binary protocol behind the command BPFD_RPC (PROTOCOL.md, part 3): numbers, and the reading
  * and writing of messages. Pure: both ends use it. */
-#ifndef CORE_RPC_H
-#define CORE_RPC_H
+#ifndef CORE_MESSAGES_RPC_H
+#define CORE_MESSAGES_RPC_H
 
 #include <stdbool.h>
 #include <stddef.h>
