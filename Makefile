@@ -63,7 +63,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 BASE_SRC      := $(wildcard core/base/*.c)
 LINK_SRC      := $(wildcard core/link/*.c)
 MESSAGES_SRC  := $(wildcard core/messages/*.c)
-CORE_SRC      := $(filter-out core/main.c,$(wildcard core/*.c))
+BPFD_SRC      := $(filter-out core/bpfd/main.c,$(wildcard core/bpfd/*.c core/bpfd/*/*.c))
 CONFIGFS_SRC  := $(wildcard configfs/*.c)
 GADGET_SRC    := $(filter-out gadget/main.c,$(wildcard gadget/*.c))
 HOST_SRC      := $(filter-out host-usb/main.c,$(wildcard host-usb/*.c))
@@ -75,14 +75,14 @@ LIBBASE     := $(BUILD)/obj/libbase.a
 LIBLINK     := $(BUILD)/obj/liblink.a
 LIBMESSAGES := $(BUILD)/obj/libmessages.a
 LIBSHARED   := $(LIBLINK) $(LIBMESSAGES) $(LIBBASE)
-LIBCORE     := $(BUILD)/obj/libcore.a
+LIBBPFD     := $(BUILD)/obj/libbpfd.a
 LIBCONFIGFS := $(BUILD)/obj/libconfigfs.a
 LIBGADGET   := $(BUILD)/obj/libgadget.a
 LIBHOST     := $(BUILD)/obj/libhost.a
 LIBRUN      := $(BUILD)/obj/librun.a
 
 BOARD_PROGRAMS := $(BUILD)/bpfd $(BUILD)/bpfd-gadget
-MULTICALL_OBJ  := $(BUILD)/obj/board/multicall.o $(BUILD)/obj/multicall/core/main.o \
+MULTICALL_OBJ  := $(BUILD)/obj/board/multicall.o $(BUILD)/obj/multicall/core/bpfd/main.o \
 	$(BUILD)/obj/multicall/gadget/main.o
 HOST_PROGRAMS  := $(BUILD)/bpfd-usb $(BUILD)/bpfd-run
 UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
@@ -102,13 +102,13 @@ $(BUILD)/obj/multicall/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -include board/multicall.h -Dmain=$(RENAMED) \
 		-MMD -MP -c -o $@ $<
-$(BUILD)/obj/multicall/core/main.o: RENAMED = bpfd_main
+$(BUILD)/obj/multicall/core/bpfd/main.o: RENAMED = bpfd_main
 $(BUILD)/obj/multicall/gadget/main.o: RENAMED = bpfd_gadget_main
 
 $(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusbgx)
-$(call obj,$(wildcard core/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf libsodium)
+$(call obj,$(BPFD_SRC) core/bpfd/main.c): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
 # Also where CPPFLAGS comes from make's command line, as Buildroot has it.
-$(call obj,core/demangle.c): override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
+$(call obj,core/bpfd/symbols/demangle.c): override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
 $(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0 libsodium)
 $(call obj,$(wildcard host-usb/run/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libseccomp libelf)
 
@@ -121,7 +121,7 @@ endef
 $(LIBBASE): $(call obj,$(BASE_SRC)); $(archive)
 $(LIBLINK): $(call obj,$(LINK_SRC)); $(archive)
 $(LIBMESSAGES): $(call obj,$(MESSAGES_SRC)); $(archive)
-$(LIBCORE): $(call obj,$(CORE_SRC)); $(archive)
+$(LIBBPFD): $(call obj,$(BPFD_SRC)); $(archive)
 $(LIBCONFIGFS): $(call obj,$(CONFIGFS_SRC)); $(archive)
 $(LIBGADGET): $(call obj,$(GADGET_SRC)); $(archive)
 $(LIBHOST): $(call obj,$(HOST_SRC)); $(archive)
@@ -134,13 +134,13 @@ define link
 endef
 ifeq ($(MULTICALL),1)
 $(BUILD)/bpfd: LIBS = $(call pkg,--libs,libusbgx libsodium libbpf libelf zlib) $(if $(IBERTY),-liberty)
-$(BUILD)/bpfd: $(MULTICALL_OBJ) $(LIBCORE) $(LIBGADGET) $(LIBCONFIGFS) $(LIBSHARED)
+$(BUILD)/bpfd: $(MULTICALL_OBJ) $(LIBBPFD) $(LIBGADGET) $(LIBCONFIGFS) $(LIBSHARED)
 	$(link)
 $(BUILD)/bpfd-gadget: $(BUILD)/bpfd
 	$(Q)ln -sf bpfd $@
 else
 $(BUILD)/bpfd: LIBS = $(call pkg,--libs,libbpf libelf zlib) $(if $(IBERTY),-liberty)
-$(BUILD)/bpfd: $(BUILD)/obj/core/main.o $(LIBCORE) $(LIBSHARED)
+$(BUILD)/bpfd: $(BUILD)/obj/core/bpfd/main.o $(LIBBPFD) $(LIBSHARED)
 	$(link)
 $(BUILD)/bpfd-gadget: LIBS = $(call pkg,--libs,libusbgx libsodium zlib)
 $(BUILD)/bpfd-gadget: $(BUILD)/obj/gadget/main.o $(LIBGADGET) $(LIBCONFIGFS) $(LIBSHARED)
@@ -158,12 +158,12 @@ $(call obj,$(UNIT_SRC)): PKG_CFLAGS = $(call pkg,--cflags,cmocka libusb-1.0 libu
 $(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0 libseccomp libsodium) -lpthread \
 	$(if $(IBERTY),-liberty)
 $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRUN) $(LIBHOST) $(LIBGADGET) \
-		$(LIBCONFIGFS) $(LIBCORE) $(LIBSHARED)
+		$(LIBCONFIGFS) $(LIBBPFD) $(LIBSHARED)
 	$(link)
 unit-programs: $(UNIT_PROGRAMS)
 
 # The manual pages go by their section: 8 is the board's, 1 the workstation's.
-MAN_PAGES  := $(wildcard core/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8] host-usb/run/*.[1-8])
+MAN_PAGES  := $(wildcard core/bpfd/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8] host-usb/run/*.[1-8])
 UDEV_RULES := $(wildcard board/*.rules)
 BOARD_DOCS := board/gadget.conf board/kernel.config board/udc.md SECURITY.md
 HOST_DOCS  := README.md PROTOCOL.md SECURITY.md

@@ -4,7 +4,7 @@
 #ifndef BOARD_MULTICALL_H
 #define BOARD_MULTICALL_H
 
-/* The main() of core/main.c and of gadget/main.c, renamed by the makefile. */
+/* The main() of core/bpfd/main.c and of gadget/main.c, renamed by the makefile. */
 int bpfd_main(int argc, char **argv);
 int bpfd_gadget_main(int argc, char **argv);
 

@@ -3,7 +3,7 @@
  * first eight bytes are an address that is looked for. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/elf_symbols.h"
+#include "core/bpfd/symbols/elf_symbols.h"
 #include "core/messages/rpc.h"
 #include "host-usb/run/usdt.h"
 

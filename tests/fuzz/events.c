@@ -2,8 +2,8 @@
 /* Lists of probe events in tracefs, which others may have made as well: which of them are the
  * session's, and which are of a bpfd that is dead. Three parts, with a NUL between them: the list
  * before a client's write, what it writes, and the list after it. */
-#include "core/event_list.h"
-#include "core/probe_event.h"
+#include "core/bpfd/bpf/event_list.h"
+#include "core/bpfd/bpf/probe_event.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -5,7 +5,7 @@ FUZZERS := text rpc board_link host_link replies elf maps kallsyms settings even
 FUZZ    := $(BUILD)/fuzz
 REPLAYS := $(patsubst %,$(BUILD)/replay/%,$(FUZZERS))
 
-PROJECT_SRC  := $(BASE_SRC) $(LINK_SRC) $(MESSAGES_SRC) $(CORE_SRC) $(CONFIGFS_SRC) $(GADGET_SRC) $(HOST_SRC) $(RUN_SRC)
+PROJECT_SRC  := $(BASE_SRC) $(LINK_SRC) $(MESSAGES_SRC) $(BPFD_SRC) $(CONFIGFS_SRC) $(GADGET_SRC) $(HOST_SRC) $(RUN_SRC)
 FUZZ_SUPPORT := tests/fuzz/kernel.c tests/fuzz/tree.c
 FUZZ_LIBS     = $(call pkg,--libs,libbpf libelf zlib libusbgx libusb-1.0 libseccomp libsodium) -lpthread \
 	$(if $(IBERTY),-liberty)
@@ -48,7 +48,7 @@ $(FUZZ)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CLANG,$<)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $(CPPFLAGS) $(FUZZ_PKG) -MMD -MP -c -o $@ $<
-$(FUZZ)/obj/core/demangle.o: override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
+$(FUZZ)/obj/core/bpfd/symbols/demangle.o: override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
 $(FUZZ)/obj/libseams.a: $(call FUZZ_OBJ,$(PROJECT_SRC)) tests/fuzz/seams
 	$(redirect)
 $(patsubst %,$(FUZZ)/%,$(FUZZERS)): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o \

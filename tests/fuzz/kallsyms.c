@@ -2,7 +2,7 @@
 /* /proc/kallsyms: names of modules and of their symbols are whoever's who loads one. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/ksym.h"
+#include "core/bpfd/symbols/ksym.h"
 
 #include <errno.h>
 #include <string.h>

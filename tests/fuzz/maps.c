@@ -3,9 +3,9 @@
  * two bytes are the length of the maps, what is behind them is the program that they name. */
 #include "tests/fuzz/fuzz.h"
 
+#include "core/bpfd/symbols/proc_maps.h"
+#include "core/bpfd/symbols/usym.h"
 #include "core/messages/rpc.h"
-#include "core/proc_maps.h"
-#include "core/usym.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-#include "core/bpfd.h"
+#include "core/bpfd/session.h"
 
 #include <errno.h>
 #include <string.h>

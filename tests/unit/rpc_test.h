@@ -4,7 +4,7 @@
 #ifndef TESTS_UNIT_RPC_TEST_H
 #define TESTS_UNIT_RPC_TEST_H
 
-#include "core/bpfd.h"
+#include "core/bpfd/session.h"
 #include "core/messages/rpc.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory of objects that are closed and live on, with a made-up kernel in place of libbpf. */
-#include "core/budget.h"
-#include "core/map.h"
-#include "core/object.h"
-#include "core/prog.h"
+#include "core/bpfd/bpf/budget.h"
+#include "core/bpfd/bpf/map.h"
+#include "core/bpfd/bpf/object.h"
+#include "core/bpfd/bpf/prog.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text of the symbol, file and probe commands, in a session over made-up proc and tracefs. */
-#include "core/bpfd.h"
+#include "core/bpfd/session.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole sessions without the kernel's help: fields, framing, refusals, the end. */
-#include "core/args.h"
-#include "core/bpfd.h"
-#include "core/command.h"
+#include "core/bpfd/session.h"
+#include "core/bpfd/text/args.h"
+#include "core/bpfd/text/command.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* What a session can no longer do: each call is tried in a process of its own behind the filter. */
 #include "core/base/caps.h"
 #include "core/base/profile.h"
-#include "core/confine.h"
+#include "core/bpfd/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>

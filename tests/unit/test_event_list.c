@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which of the events in tracefs a client has defined, over files that look like the kernel's. */
 #include "core/base/paths.h"
-#include "core/event_list.h"
+#include "core/bpfd/bpf/event_list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the kernel's files: names, paths that clients choose, made-up trees. */
 #include "core/base/paths.h"
-#include "core/file.h"
+#include "core/bpfd/files/file.h"
 
 #include <errno.h>
 #include <setjmp.h>

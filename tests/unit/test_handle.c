@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handles: which numbers are given, what is refused, what is closed when. */
-#include "core/handle.h"
+#include "core/bpfd/bpf/handle.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The version code of the kernel: that of this one, and what names of others tell. */
-#include "core/kernel_version.h"
+#include "core/bpfd/bpf/kernel_version.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kernel symbols: the packed table, and reading made-up kallsyms and modules files. */
-#include "core/ksym.h"
-#include "core/ksym_table.h"
+#include "core/bpfd/symbols/ksym.h"
+#include "core/bpfd/symbols/ksym_table.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The line reader: pieces of every size, limits, ends, stops. */
-#include "core/line.h"
+#include "core/bpfd/line.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Maps in this machine's kernel, if it lets us: entries, whole walks, deletes by others meanwhile.
  */
-#include "core/budget.h"
-#include "core/map.h"
-#include "core/map_private.h"
+#include "core/bpfd/bpf/budget.h"
+#include "core/bpfd/bpf/map.h"
+#include "core/bpfd/bpf/map_private.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Maps on a kernel before 4.12, in place of libbpf: no NULL for the first key, no batch calls. */
-#include "core/budget.h"
-#include "core/map.h"
-#include "core/map_private.h"
+#include "core/bpfd/bpf/budget.h"
+#include "core/bpfd/bpf/map.h"
+#include "core/bpfd/bpf/map_private.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
 /* Probes: what is refused, what is written to a made-up tracefs, and, where this kernel and user
  * allow it, a real uprobe and a real perf event. */
 #include "core/base/paths.h"
-#include "core/probe.h"
-#include "core/probe_event.h"
+#include "core/bpfd/bpf/probe.h"
+#include "core/bpfd/bpf/probe_event.h"
 
 #include <bpf/bpf.h>
 #include <elf.h>

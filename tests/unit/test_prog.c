@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs and rings in this machine's kernel, if it lets us: handles in their place, logs, records
  * delivered in turn, losses counted. */
-#include "core/budget.h"
-#include "core/handle.h"
-#include "core/map.h"
-#include "core/prog.h"
-#include "core/ring.h"
-#include "core/ring_private.h"
-#include "core/translate.h"
+#include "core/bpfd/bpf/budget.h"
+#include "core/bpfd/bpf/handle.h"
+#include "core/bpfd/bpf/map.h"
+#include "core/bpfd/bpf/prog.h"
+#include "core/bpfd/bpf/ring.h"
+#include "core/bpfd/bpf/ring_private.h"
+#include "core/bpfd/bpf/translate.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

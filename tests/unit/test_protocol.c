@@ -4,7 +4,7 @@
 // BPFD_WRITE_EXAMPLE=FILE writes the example as the code makes it, to be put into PROTOCOL.md.
 #include "tests/unit/link_test.h"
 
-#include "core/command.h"
+#include "core/bpfd/text/command.h"
 #include "core/link/board_session.h"
 #include "core/link/host_session.h"
 #include "core/link/ssh_key.h"

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/command.h"
+#include "core/bpfd/text/command.h"
 #include "core/messages/bpf_abi.h"
 #include "tests/unit/rpc_test.h"
 

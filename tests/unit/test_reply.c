@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Replies: what arrives, when it is written, and what happens when nobody reads. */
-#include "core/reply.h"
+#include "core/bpfd/reply.h"
 
 #include <errno.h>
 #include <fcntl.h>

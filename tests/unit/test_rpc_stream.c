@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "core/base/clock.h"
-#include "core/reply.h"
-#include "core/rpc_server.h"
-#include "core/rpc_stream.h"
+#include "core/bpfd/reply.h"
+#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/stream.h"
 #include "tests/unit/rpc_test.h"
 
 #define HANDLE 5

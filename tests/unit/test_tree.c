@@ -2,8 +2,8 @@
 /* Which files a remote client may see: by name, through links, and only code elsewhere. Processes'
  * roots are in test_tree_root.c. */
 #include "core/base/paths.h"
-#include "core/storage.h"
-#include "core/tree.h"
+#include "core/bpfd/files/storage.h"
+#include "core/bpfd/files/tree.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a client sees in the roots of processes, which may set traps there. */
 #include "core/base/paths.h"
-#include "core/tree.h"
+#include "core/bpfd/files/tree.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* User symbols: this process's own, made-up processes, and ELF files of every kind and none. */
-#include "core/demangle.h"
-#include "core/elf_symbols.h"
-#include "core/proc_maps.h"
-#include "core/usym.h"
+#include "core/bpfd/symbols/demangle.h"
+#include "core/bpfd/symbols/elf_symbols.h"
+#include "core/bpfd/symbols/proc_maps.h"
+#include "core/bpfd/symbols/usym.h"
 
 #include <elf.h>
 #include <endian.h>

@@ -4,7 +4,7 @@
 #define TESTS_UNIT_TREE_TEST_H
 
 #include "core/base/paths.h"
-#include "core/tree.h"
+#include "core/bpfd/files/tree.h"
 #include "tests/unit/fake_tree.h"
 
 #include <elf.h>

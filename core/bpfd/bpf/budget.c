@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytes of objects that were closed and live on are kept until the kernel has them no more. */
+#include "core/bpfd/bpf/budget.h"
+
+#include <bpf/bpf.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct budget_kept {
+	struct budget_kept *next;
+	uint64_t bytes;
+	enum budget_kind kind;
+	uint32_t id; /* numbers that were used come again after 2^31 others only */
+};
+
+union info {
+	struct bpf_map_info map;
+	struct bpf_prog_info prog;
+	struct bpf_btf_info btf;
+};
+
+static const struct {
+	size_t id; /* where it is in the info */
+	int (*open)(__u32 id);
+} kinds[] = {
+	[BUDGET_MAP] = {offsetof(struct bpf_map_info, id), bpf_map_get_fd_by_id},
+	[BUDGET_PROG] = {offsetof(struct bpf_prog_info, id), bpf_prog_get_fd_by_id},
+	[BUDGET_BTF] = {offsetof(struct bpf_btf_info, id), bpf_btf_get_fd_by_id},
+};
+
+/* 0: the kernel has none for it. */
+static uint32_t id_of(int fd, enum budget_kind kind)
+{
+	union info info;
+	uint32_t size = sizeof(info), id;
+
+	memset(&info, 0, sizeof(info));
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return 0;
+	memcpy(&id, (const char *)&info + kinds[kind].id, sizeof(id));
+	return id;
+}
+
+/* Returns 0: the object is there; -ENOENT: it is gone; or why the kernel does not tell. */
+static int look_for(enum budget_kind kind, uint32_t id)
+{
+	int fd = kinds[kind].open(id);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+void budget_close(struct budget *budget, uint64_t bytes, int fd, enum budget_kind kind)
+{
+	struct budget_kept *kept;
+	uint32_t id;
+	int err;
+
+	if (fd < 0) {
+		budget_give(budget, bytes);
+		return;
+	}
+	id = bytes ? id_of(fd, kind) : 0;
+	close(fd);
+	err = id ? look_for(kind, id) : -EPERM;
+	if (err == -ENOENT)
+		budget_give(budget, bytes);
+	if (err == -ENOENT || err == -EPERM)
+		return;
+	kept = malloc(sizeof(*kept));
+	if (!kept) /* the bytes stay taken */
+		return;
+	*kept = (struct budget_kept){budget->kept, bytes, kind, id};
+	budget->kept = kept;
+}
+
+static void reclaim(struct budget *budget)
+{
+	struct budget_kept **at = &budget->kept, *kept;
+
+	while ((kept = *at)) {
+		if (look_for(kept->kind, kept->id) != -ENOENT) {
+			at = &kept->next;
+			continue;
+		}
+		budget_give(budget, kept->bytes);
+		*at = kept->next;
+		free(kept);
+	}
+}
+
+int budget_take(struct budget *budget, uint64_t bytes)
+{
+	if (bytes > budget->max - budget->used)
+		reclaim(budget);
+	if (bytes > budget->max - budget->used)
+		return -ENOMEM;
+	budget->used += bytes;
+	return 0;
+}
+
+void budget_free(struct budget *budget)
+{
+	struct budget_kept *kept;
+
+	while ((kept = budget->kept)) {
+		budget->kept = kept->next;
+		free(kept);
+	}
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds out which probe events a client's commands have made, as the kernel chooses names too. */
+#include "core/bpfd/bpf/event_list.h"
+
+#include "core/base/log.h"
+#include "core/base/paths.h"
+#include "core/bpfd/files/file.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_SIZE 144 /* group/event, of at most 63 characters each on all kernels */
+
+struct event {
+	struct event *next;
+	enum probe_event_kind kind;
+	char name[NAME_SIZE];
+};
+
+struct event_list {
+	const struct paths *paths;
+	struct event *first;
+	char *before; /* the kernel's list when the write began, or NULL */
+};
+
+int event_list_new(struct event_list **list, const struct paths *paths)
+{
+	struct event_list *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->paths = paths;
+	*list = l;
+	return 0;
+}
+
+static char *read_events(const struct event_list *list, enum probe_event_kind kind)
+{
+	char root[PATH_MAX], path[PATH_MAX], *text = NULL;
+	size_t size = 0;
+	FILE *file;
+
+	if (file_tracefs(list->paths, NULL, root) ||
+		file_path(path, "%s/%s", root, probe_event_file(kind)))
+		return NULL;
+	file = fopen(path, "re");
+	if (!file)
+		return NULL;
+	if (getdelim(&text, &size, '\0', file) < 0) {
+		free(text);
+		text = NULL;
+	}
+	fclose(file);
+	return text;
+}
+
+/* What the kernel's isspace() is true of: that is what it cuts lines into words at. */
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r') || c == '\xa0';
+}
+
+/* The name of the event that a line is about: "p:group/event place", with 'r' and a number or '-'
+ * instead of 'p'. Returns whether it tells one. */
+static bool line_name(const char *line, size_t size, char name[NAME_SIZE])
+{
+	size_t at = 0, len = 0;
+
+	while (at < size && line[at] != ':' && !is_blank(line[at]))
+		at++;
+	if (at == size || line[at] != ':')
+		return false;
+	for (at++; at + len < size && !is_blank(line[at + len]);)
+		len++;
+	if (!len || len >= NAME_SIZE)
+		return false;
+	memcpy(name, line + at, len);
+	name[len] = '\0';
+	return true;
+}
+
+/* The kernel's group is a default of its own where the client names none, and since Linux 6.0 the
+ * event's name where it is a group only; '.' is '/' as well. */
+static bool same_name(const char *listed, const char *written)
+{
+	const char *event = strchr(listed, '/');
+	const char *cut = strpbrk(written, "/.");
+
+	if (!event)
+		return false;
+	if (!cut)
+		return !strcmp(event + 1, written);
+	return !strncmp(listed, written, (size_t)(cut - written)) && listed[cut - written] == '/' &&
+	       (!cut[1] || !strcmp(event + 1, cut + 1));
+}
+
+static size_t line_size(const char *text, size_t size)
+{
+	const char *end = memchr(text, '\n', size);
+
+	return end ? (size_t)(end - text) : size;
+}
+
+/* Kernels before 4.12 do not know the number in "r16:group/event", and make up a name themselves.
+ */
+static bool may_be_renamed(const char *line, size_t size, const char *listed)
+{
+	return size > 1 && line[0] == 'r' && isdigit((unsigned char)line[1]) &&
+	       !strncmp(listed, "kprobes/r_", strlen("kprobes/r_"));
+}
+
+/* Whether the text that was written defines an event of that name, or one without a name. */
+static bool text_defines(const char *text, size_t size, const char *listed)
+{
+	char name[NAME_SIZE];
+	size_t len;
+
+	for (; size; text += len, size -= len) {
+		if (is_blank(*text)) {
+			len = 1;
+			continue;
+		}
+		len = line_size(text, size);
+		if ((*text == 'p' || *text == 'r') &&
+			(!line_name(text, len, name) || same_name(listed, name) ||
+				may_be_renamed(text, len, listed)))
+			return true;
+		len += len < size;
+	}
+	return false;
+}
+
+/* Whether a list of the kernel has an event of that name. */
+static bool list_has(const char *list, const char *listed)
+{
+	char name[NAME_SIZE];
+
+	for (const char *line = list; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (line_name(line, strcspn(line, "\n"), name) && !strcmp(name, listed))
+			return true;
+	}
+	return false;
+}
+
+static void note(struct event_list *list, enum probe_event_kind kind, const char *name)
+{
+	struct event *event;
+
+	for (event = list->first; event; event = event->next)
+		if (event->kind == kind && !strcmp(event->name, name))
+			return;
+	event = calloc(1, sizeof(*event));
+	if (!event) {
+		log_warning("event %s: %s; it will stay", name, strerror(ENOMEM));
+		return;
+	}
+	event->kind = kind;
+	strcpy(event->name, name);
+	event->next = list->first;
+	list->first = event;
+}
+
+/* Forgets the events that are gone: a name may be another program's next time. */
+static void forget_gone(struct event_list *list, enum probe_event_kind kind, const char *now)
+{
+	struct event **at = &list->first, *event;
+
+	while ((event = *at)) {
+		if (event->kind != kind || list_has(now, event->name)) {
+			at = &event->next;
+			continue;
+		}
+		*at = event->next;
+		free(event);
+	}
+}
+
+void event_list_before(struct event_list *list, enum probe_event_kind kind)
+{
+	free(list->before);
+	list->before = read_events(list, kind);
+}
+
+void event_list_after(
+	struct event_list *list, enum probe_event_kind kind, const char *text, size_t size)
+{
+	char *now = read_events(list, kind), name[NAME_SIZE];
+
+	for (const char *line = now; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (line_name(line, strcspn(line, "\n"), name) && strchr(name, '/') &&
+			!list_has(list->before, name) && text_defines(text, size, name))
+			note(list, kind, name);
+	}
+	forget_gone(list, kind, now);
+	free(now);
+	free(list->before);
+	list->before = NULL;
+}
+
+void event_list_free(struct event_list *list)
+{
+	struct event *event;
+	char *slash;
+	int err;
+
+	if (!list)
+		return;
+	while ((event = list->first)) {
+		list->first = event->next;
+		slash = strchr(event->name, '/');
+		*slash = '\0';
+		err = probe_event_remove(list->paths, event->kind, event->name, slash + 1);
+		if (err && err != -ENOENT)
+			log_warning("event %s/%s: cannot be removed: %s", event->name, slash + 1,
+				strerror(-err));
+		free(event);
+	}
+	free(list->before);
+	free(list);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects that are no more than a descriptor, and which kind of object any handle is. */
+#include "core/bpfd/bpf/object.h"
+
+#include "core/bpfd/bpf/budget.h"
+#include "core/bpfd/bpf/map.h"
+#include "core/bpfd/bpf/probe.h"
+#include "core/bpfd/bpf/prog.h"
+#include "core/bpfd/bpf/ring.h"
+#include "core/messages/bpf_abi.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct object {
+	struct budget *budget;
+	uint64_t bytes; /* taken from it */
+	int fd;
+};
+
+static int object_close(void *object, int fd)
+{
+	object_free(object);
+	return 0;
+}
+
+const struct handle_class btf_class = {"btf", object_close};
+const struct handle_class link_class = {"link", object_close};
+const struct handle_class event_class = {"event", object_close};
+const struct handle_class follow_class = {"followed file", object_close};
+const struct handle_class other_class = {"other", object_close};
+
+int object_reserve(struct object **object, uint64_t bytes, struct budget *budget)
+{
+	struct object *o;
+	int err;
+
+	err = budget_take(budget, bytes);
+	if (err)
+		return err;
+	o = malloc(sizeof(*o));
+	if (!o) {
+		budget_give(budget, bytes);
+		return -ENOMEM;
+	}
+	*o = (struct object){.budget = budget, .bytes = bytes, .fd = -1};
+	*object = o;
+	return 0;
+}
+
+void object_adopt(struct object *object, int fd)
+{
+	object->fd = fd;
+}
+
+void object_free(struct object *object)
+{
+	if (!object)
+		return;
+	budget_close(object->budget, object->bytes, object->fd, BUDGET_BTF);
+	free(object);
+}
+
+unsigned int object_classes(const struct handle *handle)
+{
+	static const struct {
+		const struct handle_class *class;
+		unsigned int classes;
+	} known[] = {
+		{&map_class, BPF_ABI_MAP},
+		{&prog_class, BPF_ABI_PROG},
+		{&btf_class, BPF_ABI_BTF},
+		{&link_class, BPF_ABI_LINK},
+		{&event_class, BPF_ABI_EVENT},
+		{&ring_class, BPF_ABI_EVENT},
+		{&probe_class, BPF_ABI_EVENT},
+		{&other_class, BPF_ABI_OTHER},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (handle->class == known[i].class)
+			return known[i].classes;
+	return 0;
+}
+
+int object_fd(const struct handles *handles, int64_t number, unsigned int classes)
+{
+	const struct handle *handle = handle_any(handles, number);
+
+	return handle && object_classes(handle) & classes ? handle->fd : -EBADF;
+}

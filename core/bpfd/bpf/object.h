@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects of a session that are no more than a descriptor: BTF, links, perf events, files. */
+#ifndef CORE_BPFD_BPF_OBJECT_H
+#define CORE_BPFD_BPF_OBJECT_H
+
+#include "core/bpfd/bpf/handle.h"
+
+#include <stdint.h>
+
+struct budget;
+struct object;
+
+extern const struct handle_class btf_class, link_class, event_class, follow_class, other_class;
+
+/* Makes an object that has taken bytes from the budget, without a descriptor. Returns 0, -ENOMEM.
+ */
+int object_reserve(struct object **object, uint64_t bytes, struct budget *budget);
+
+/* Gives it its descriptor, which it then owns. */
+void object_adopt(struct object *object, int fd);
+
+/* Closes and frees it. NULL is fine. */
+void object_free(struct object *object);
+
+/* Which classes of enum bpf_abi_class a handle is of; 0: none. */
+unsigned int object_classes(const struct handle *handle);
+
+/* The descriptor of a handle of one of these classes, or -EBADF. */
+int object_fd(const struct handles *handles, int64_t number, unsigned int classes);
+
+#endif

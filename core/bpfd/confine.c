@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gives up the capabilities that the profile has not. */
+#include "core/bpfd/confine.h"
+
+#include "core/base/caps.h"
+#include "core/base/log.h"
+#include "core/base/paths.h"
+#include "core/base/profile.h"
+#include "core/bpfd/files/file.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define PARANOID_MAX 2 /* of kernel.perf_event_paranoid: what kernel.org knows */
+
+/* The address sanitizer's own tables are terabytes. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MEMORY_IS_BOUNDED 0
+#else
+#define MEMORY_IS_BOUNDED 1
+#endif
+
+/* Mappings that are shared, as rings and maps are, do not count here but in the session's budget.
+ */
+static void bound_memory(uint64_t bytes)
+{
+	const rlim_t max = bytes < RLIM_INFINITY ? (rlim_t)bytes : RLIM_INFINITY;
+	const struct rlimit limit = {max, max};
+
+	if (MEMORY_IS_BOUNDED && setrlimit(RLIMIT_DATA, &limit) < 0)
+		log_debug("RLIMIT_DATA: %m");
+}
+
+/* Above 2, kernels of Debian, Ubuntu and Android leave perf events to CAP_SYS_ADMIN. */
+static void warn_of_paranoia(const struct paths *paths)
+{
+	char path[PATH_MAX], text[16];
+
+	if (file_path(path, "%s/sys/kernel/perf_event_paranoid", paths->proc) ||
+		file_read(path, text, sizeof(text)) < 0 || atoi(text) <= PARANOID_MAX)
+		return;
+	log_warning("kernel.perf_event_paranoid is %d: if this kernel then refuses perf events to "
+		    "those without CAP_SYS_ADMIN, set it to %d",
+		atoi(text), PARANOID_MAX);
+}
+
+int confine_rights(const struct paths *paths, const struct profile *profile, uint64_t memory)
+{
+	uint64_t before, caps = profile_caps(profile, caps_known(CAP_BPF));
+	int err;
+
+	bound_memory(memory);
+	err = caps_no_new_privileges();
+	if (err)
+		log_error("no_new_privs: %s", strerror(-err));
+	if (!err) {
+		err = caps_permitted(&before);
+		if (!err)
+			err = caps_keep(caps, 0);
+		if (err)
+			log_error("capabilities: %s", strerror(-err));
+	}
+	if (err)
+		return err;
+	log_debug("profile %s: capabilities %#llx", profile_name(profile),
+		(unsigned long long)(caps & before));
+	profile_log_losses(profile, caps);
+	if (!(caps & CAP_BIT(CAP_SYS_ADMIN)))
+		warn_of_paranoia(paths);
+	return 0;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens what tree_rights() allows. A path is opened without effect first (O_PATH); where links have
+ * led it then is looked at, and only then is it opened for reading, through that descriptor. */
+#include "core/bpfd/files/tree.h"
+
+#include "core/base/paths.h"
+#include "core/bpfd/files/file.h"
+#include "core/bpfd/files/storage.h"
+#include "core/bpfd/files/tree_private.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* Where a path really is. */
+static int real_path(const struct paths *paths, const char *path, char real[PATH_MAX])
+{
+	const char *rest = tree_tracefs_rest(path);
+	char root[PATH_MAX];
+	int err;
+
+	if (rest) {
+		err = file_tracefs(paths, NULL, root);
+		return err ? err : file_path(real, "%s%s", root, rest);
+	}
+	rest = tree_below(path, "/proc");
+	if (rest)
+		return file_path(real, "%s%s", paths->proc, rest);
+	rest = tree_below(path, "/sys");
+	if (rest)
+		return file_path(real, "%s%s", paths->sysfs, rest);
+	return file_path(real, "%s", path);
+}
+
+/* If `real` is in the directory `root`, wherever that is, writes where the client sees it. */
+static bool name_below(const char *real, const char *root, const char *as, char path[PATH_MAX])
+{
+	char canonical[PATH_MAX];
+	const char *rest;
+
+	if (!realpath(root, canonical))
+		return false;
+	rest = tree_below(real, canonical);
+	return rest && !file_path(path, "%s%s", as, rest);
+}
+
+static int descriptor_path(const struct paths *paths, int fd, char path[PATH_MAX])
+{
+	int err = file_path(path, "/proc/self/fd/%d", fd);
+
+	if (err || !access(path, F_OK))
+		return err;
+	return file_path(path, "%s/self/fd/%d", paths->proc, fd);
+}
+
+/* The path, as the client sees it, of what was opened. */
+static int opened_path(const struct paths *paths, int fd, char path[PATH_MAX])
+{
+	char link[PATH_MAX], real[PATH_MAX], root[PATH_MAX];
+	ssize_t len;
+	int err = descriptor_path(paths, fd, link);
+
+	if (err)
+		return err;
+	len = readlink(link, real, sizeof(real) - 1);
+	if (len < 0)
+		return -errno;
+	real[len] = '\0';
+	if (!file_tracefs(paths, NULL, root) && name_below(real, root, "/sys/kernel/tracing", path))
+		return 0;
+	if (name_below(real, paths->sysfs, "/sys", path) ||
+		name_below(real, paths->proc, "/proc", path))
+		return 0;
+	return file_path(path, "%s", real);
+}
+
+/* The rights that are left when links have been followed. sysfs is full of links to its devices;
+ * what another tree's link leads to needs the right by its own name as well. */
+static unsigned int opened_rights(const struct paths *paths, const char *path, int fd)
+{
+	unsigned int rights = tree_rights(paths, path), other;
+	char opened[PATH_MAX];
+
+	/* What is allowed in /proc has no links but those of processes, which lead anywhere. */
+	if (tree_below(path, "/proc"))
+		return rights;
+	if (opened_path(paths, fd, opened))
+		return 0;
+	if (tree_below(path, "/sys") && tree_below(opened, "/sys/devices"))
+		return rights;
+	other = tree_rights(paths, opened);
+	return (rights & other & ~(unsigned int)TREE_CODE) | ((rights | other) & TREE_CODE);
+}
+
+/* The effective user of a process. The owner of its directory is root for one that must not be
+ * dumped, which any process can ask for. */
+static int process_user(int process, uid_t *user)
+{
+	char text[1024]; /* that line is the ninth */
+	const char *line;
+	ssize_t len;
+	int fd = openat(process, "status", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len < 0 ? 0 : len] = '\0';
+	line = strstr(text, "\nUid:");
+	return line && sscanf(line, "\nUid: %*u %u", user) == 1 ? 0 : -ESRCH;
+}
+
+/* Symbols are the process's own file: in a /tmp, and in mounts of its own, any process can put
+ * another user's file in that place, and cannot read it itself. */
+static int check_symbols(int process, int fd)
+{
+	struct stat st;
+	uid_t user;
+
+	if (fstat(fd, &st))
+		return -errno;
+	return st.st_nlink == 1 && !process_user(process, &user) && st.st_uid == user ? 0 : -EACCES;
+}
+
+/* Opens a path within the root of a process. */
+static int open_in_root(
+	const struct paths *paths, const char *path, enum tree_right want, bool follow)
+{
+	const char *rest = tree_root_rest(path);
+	bool symbols = tree_is_symbols(rest);
+	int process, root, fd, err;
+	char directory[PATH_MAX];
+
+	if (file_path(directory, "%s%.*s", paths->proc,
+		    (int)(rest - path - (int)strlen("/proc/root")), path + strlen("/proc")))
+		return -ENAMETOOLONG;
+	process = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (process < 0)
+		return -errno;
+	root = openat(process, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = root < 0 ? -errno : tree_walk(root, rest, follow, !symbols);
+	err = fd >= 0 && symbols && want == TREE_READ ? check_symbols(process, fd) : 0;
+	if (err) {
+		close(fd);
+		fd = err;
+	}
+	if (root >= 0)
+		close(root);
+	close(process);
+	return fd;
+}
+
+static int reopen(const struct paths *paths, int fd, int flags)
+{
+	char path[PATH_MAX];
+	int err = descriptor_path(paths, fd, path), again;
+
+	if (err)
+		return err;
+	again = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	return again < 0 ? -errno : again;
+}
+
+/* Whether a file that is open is a program, a library or an object: no core dump, whose contents
+ * are a process's memory, nor the kernel's own. */
+static bool is_code(int fd)
+{
+	unsigned char header[EI_NIDENT + 2];
+	unsigned int type;
+
+	if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
+		memcmp(header, ELFMAG, SELFMAG) != 0)
+		return false;
+	type = header[EI_DATA] == ELFDATA2MSB ? header[EI_NIDENT] << 8U | header[EI_NIDENT + 1]
+					      : header[EI_NIDENT + 1] << 8U | header[EI_NIDENT];
+	return type == ET_EXEC || type == ET_DYN || type == ET_REL;
+}
+
+/* Whether only code may be read there, and this is none. */
+static int check_code(const struct paths *paths, const char *path, int fd, dev_t device)
+{
+	const char *rest = tree_root_rest(path);
+	struct statfs fs;
+	int file, err;
+
+	/* Opening an endpoint of FunctionFS and reading 18 bytes from it, say, takes a transfer. */
+	if (fstatfs(fd, &fs) || !storage_is(device, (uint32_t)fs.f_type))
+		return -EACCES;
+	if (rest && tree_is_symbols(rest))
+		return 0;
+	file = reopen(paths, fd, O_RDONLY | O_NONBLOCK);
+	if (file < 0)
+		return file;
+	err = is_code(file) ? 0 : -EACCES;
+	close(file);
+	return err;
+}
+
+/* What is to be checked of a file before it is opened for reading: devices and pipes have effects,
+ * and so have the tracer's files that are there for writing. */
+static int check_file(const struct paths *paths, const char *path, int fd)
+{
+	unsigned int rights = opened_rights(paths, path, fd);
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0444))
+		return -EACCES;
+	return rights & TREE_CODE ? check_code(paths, path, fd, st.st_dev) : 0;
+}
+
+/* Elsewhere than in the kernel's trees and in processes, even whether a file is there is told of
+ * code only. */
+static bool may_be_seen(const struct paths *paths, const char *path, enum tree_right want, int fd)
+{
+	unsigned int rights = opened_rights(paths, path, fd);
+
+	if (!(rights & want))
+		return false;
+	return !(rights & TREE_CODE) || tree_below(path, "/proc") || !check_file(paths, path, fd);
+}
+
+int tree_open(const struct paths *paths, const char *path, enum tree_right want, bool follow)
+{
+	int flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), fd;
+	char real[PATH_MAX];
+	int err;
+
+	if (!(tree_rights(paths, path) & want))
+		return -EACCES;
+	if (tree_root_rest(path))
+		return open_in_root(paths, path, want, follow);
+	err = real_path(paths, path, real);
+	if (err)
+		return err;
+	fd = open(real, flags);
+	if (fd < 0)
+		return -errno;
+	if (may_be_seen(paths, path, want, fd))
+		return fd;
+	close(fd);
+	return -EACCES;
+}
+
+static bool is_endless(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+
+	return tree_tracefs_rest(path) &&
+	       (!strcmp(name, "trace_pipe") || !strcmp(name, "trace_pipe_raw") ||
+		       !strcmp(name, "snapshot_raw"));
+}
+
+int tree_open_read(const struct paths *paths, const char *path)
+{
+	int fd = tree_open(paths, path, TREE_READ, true), file;
+
+	if (fd < 0)
+		return fd;
+	file = is_endless(path) ? -EINVAL : check_file(paths, path, fd);
+	if (!file)
+		file = reopen(paths, fd, O_RDONLY | O_NONBLOCK);
+	close(fd);
+	return file;
+}
+
+int tree_open_directory(const struct paths *paths, const char *path)
+{
+	int fd = tree_open(paths, path, TREE_LIST, true), directory;
+
+	if (fd < 0)
+		return fd;
+	directory = reopen(paths, fd, O_RDONLY | O_DIRECTORY);
+	close(fd);
+	return directory;
+}
+
+int tree_open_follow(const struct paths *paths, const char *path)
+{
+	const char *rest = tree_tracefs_rest(path);
+	char real[PATH_MAX];
+	int err, fd;
+
+	if (!rest || !tree_is_valid(path))
+		return -EACCES;
+	if (!strncmp(rest, "/per_cpu/cpu", 12)) {
+		rest += 12;
+		rest += strspn(rest, "0123456789");
+	}
+	if (strcmp(rest, "/trace_pipe") != 0)
+		return -EACCES;
+	err = real_path(paths, path, real);
+	if (err)
+		return err;
+	fd = open(real, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int tree_writable(const char *path, enum probe_event_kind *kind)
+{
+	const char *rest = tree_tracefs_rest(path);
+
+	for (*kind = PROBE_EVENT_KPROBE; rest && *kind <= PROBE_EVENT_UPROBE; (*kind)++)
+		if (*rest == '/' && !strcmp(rest + 1, probe_event_file(*kind)))
+			return 0;
+	return -EACCES;
+}
+
+int tree_access(const struct paths *paths, const char *path, int mode)
+{
+	enum probe_event_kind kind;
+	char again[PATH_MAX];
+	int fd, err;
+
+	if (mode & W_OK && tree_writable(path, &kind))
+		return -EACCES;
+	fd = tree_open(paths, path, TREE_STAT, true);
+	if (fd < 0)
+		return fd;
+	err = descriptor_path(paths, fd, again);
+	if (!err && access(again, mode))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int tree_bpffs(const struct paths *paths, const char *path, char real[PATH_MAX])
+{
+	const char *rest = tree_below(path, "/sys/fs/bpf");
+
+	if (!tree_is_valid(path) || !rest || !*rest)
+		return -EACCES;
+	return file_path(real, "%s%s", paths->sysfs, path + strlen("/sys"));
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bpfd: answers BPF commands from stdin on stdout. */
+#include "core/base/log.h"
+#include "core/base/options.h"
+#include "core/base/profile.h"
+#include "core/bpfd/confine.h"
+#include "core/bpfd/line.h"
+#include "core/bpfd/session.h"
+#include "core/bpfd/text/command.h"
+#include "core/bpfd/tty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define STATUS_FAILED 1
+#define STATUS_USAGE  2
+
+#define HEAP_MIN (1 << 20) /* bytes: less than a session has from its start on is none */
+
+#define REPEAT_US 100000 /* how often a pending signal interrupts what blocks */
+
+enum {
+	OPT_PROC = 256,
+	OPT_SYSFS,
+	OPT_TRACEFS,
+	OPT_MAX_LINE,
+	OPT_MAX_HANDLES,
+	OPT_MAX_MEMORY,
+	OPT_MAX_POLL_BYTES,
+	OPT_MAX_LOG_BYTES,
+	OPT_CHUNK_BYTES,
+	OPT_MAX_FILE_BYTES,
+	OPT_MAX_RING_PAGES,
+	OPT_MAX_HEAP,
+	OPT_PROFILE,
+	OPT_COMMANDS,
+	OPT_READ_ONLY
+};
+
+static const struct option_spec options[] = {
+	{OPT_COMMANDS, "commands", NULL, "print the commands and what they do"},
+	{OPT_PROFILE, "profile", "NAME", "rights that are kept: trace (default) or minimal"},
+	{OPT_READ_ONLY, "read-only", NULL,
+		"refuse what loads, attaches, makes or changes anything"},
+	{OPT_PROC, "proc", "DIR", "where procfs is (/proc)"},
+	{OPT_SYSFS, "sysfs", "DIR", "where sysfs is (/sys)"},
+	{OPT_TRACEFS, "tracefs", "DIR", "where tracefs is (/sys/kernel/tracing)"},
+	{OPT_MAX_LINE, "max-line", "BYTES", "longest command"},
+	{OPT_MAX_HANDLES, "max-handles", "N", "maps, programs, attachments and rings together"},
+	{OPT_MAX_MEMORY, "max-memory", "BYTES", "memory of maps, programs and rings (half of all)"},
+	{OPT_MAX_POLL_BYTES, "max-poll-bytes", "BYTES", "record data in one reply"},
+	{OPT_MAX_LOG_BYTES, "max-log-bytes", "BYTES", "longest verifier log"},
+	{OPT_CHUNK_BYTES, "chunk-bytes", "BYTES", "part of a map held while it is dumped"},
+	{OPT_MAX_FILE_BYTES, "max-file-bytes", "BYTES", "of a file that is read"},
+	{OPT_MAX_RING_PAGES, "max-ring-pages", "N", "pages of one perf ring"},
+	{OPT_MAX_HEAP, "max-heap", "BYTES", "memory of this process itself (half of all)"},
+	OPTIONS_COMMON};
+
+static volatile sig_atomic_t stop_signal;
+
+/* The signal may come just before a call that blocks and would then be missed: the timer repeats
+ * it until the session has ended. */
+static void on_signal(int signal_number)
+{
+	const struct itimerval repeat = {{0, REPEAT_US}, {0, REPEAT_US}};
+
+	if (signal_number == SIGALRM)
+		return;
+	stop_signal = signal_number;
+	setitimer(ITIMER_REAL, &repeat, NULL);
+}
+
+static void catch_signals(void)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM};
+	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: calls must end */
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		/* As nohup and shells do it: a signal that was ignored stays so. */
+		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN &&
+			signals[i] != SIGALRM)
+			continue;
+		sigaction(signals[i], &action, NULL);
+	}
+	sigaction(SIGPIPE, &ignore, NULL); /* EPIPE tells it */
+}
+
+/* A stream that is closed would become the first map. */
+static int open_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int limit_option(const char *name, uint64_t min, uint64_t max, uint64_t *limit)
+{
+	if (options_number(optarg, min, max, limit) == 0)
+		return 0;
+	log_error("--%s %s: not a number from %llu to %llu", name, optarg, (unsigned long long)min,
+		(unsigned long long)max);
+	return -EINVAL;
+}
+
+static int path_option(const char **path)
+{
+	*path = optarg;
+	return 0;
+}
+
+static int take_option(int id, struct bpfd_config *config)
+{
+	struct limits *limits = &config->limits;
+
+	switch (id) {
+	case OPT_READ_ONLY:
+		config->read_only = true;
+		return 0;
+	case OPT_PROC:
+		return path_option(&config->paths.proc);
+	case OPT_SYSFS:
+		return path_option(&config->paths.sysfs);
+	case OPT_TRACEFS:
+		return path_option(&config->paths.tracefs);
+	case OPT_MAX_LINE:
+		return limit_option("max-line", 256, INT_MAX, &limits->line);
+	case OPT_MAX_HANDLES:
+		return limit_option("max-handles", 1, 1 << 20, &limits->handles);
+	case OPT_MAX_MEMORY:
+		return limit_option("max-memory", 0, SIZE_MAX, &limits->memory);
+	case OPT_MAX_POLL_BYTES:
+		return limit_option("max-poll-bytes", 1, SIZE_MAX, &limits->poll_bytes);
+	case OPT_MAX_LOG_BYTES:
+		return limit_option("max-log-bytes", 4096, UINT32_MAX >> 2, &limits->log_bytes);
+	case OPT_CHUNK_BYTES:
+		return limit_option("chunk-bytes", 4096, 1 << 30, &limits->chunk_bytes);
+	case OPT_MAX_FILE_BYTES:
+		return limit_option("max-file-bytes", 1, SIZE_MAX, &limits->file_bytes);
+	case OPT_MAX_RING_PAGES:
+		return limit_option("max-ring-pages", 1, 1 << 20, &limits->ring_pages);
+	case OPT_MAX_HEAP:
+		return limit_option("max-heap", HEAP_MIN, SIZE_MAX, &limits->heap);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Reads the options. Returns the status to exit with, or -1 to go on. */
+static int read_options(
+	int argc, char **argv, struct bpfd_config *config, const struct profile **profile)
+{
+	int id, level = LOG_INFO;
+
+	while ((id = options_next(argc, argv, options)) != -1) {
+		switch (id) {
+		case 'h':
+			options_help("Usage: bpfd [OPTION]...\n"
+				     "Answers BPF commands from stdin on stdout; see bpfd(8).",
+				options);
+			profile_print_losses(*profile, stdout);
+			return 0;
+		case 'V':
+			puts("bpfd " BPFD_USB_VERSION);
+			return 0;
+		case OPT_COMMANDS:
+			command_help(stdout);
+			return 0;
+		case OPT_PROFILE:
+			*profile = profile_find(optarg);
+			if (*profile)
+				break;
+			log_error("--profile %s: not trace or minimal", optarg);
+			return STATUS_USAGE;
+		case 'v':
+			level++;
+			break;
+		case 'q':
+			level = LOG_ERROR;
+			break;
+		default:
+			if (take_option(id, config))
+				return STATUS_USAGE;
+		}
+	}
+	if (optind < argc) {
+		log_error("%s: unexpected argument; see bpfd --help", argv[optind]);
+		return STATUS_USAGE;
+	}
+	log_open("bpfd", level < LOG_DEBUG ? (enum log_level)level : LOG_DEBUG);
+	return -1;
+}
+
+/* Ends as the signal would have ended us, so that the parent sees which one it was. */
+static void die_of(int signal_number)
+{
+	signal(SIGALRM, SIG_IGN);
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+/* Before anything of the client is read. Files that are written to are open by now. */
+static int confine(const struct bpfd_config *config, const struct profile *profile)
+{
+	int err = confine_rights(&config->paths, profile, config->limits.heap);
+
+	if (err)
+		return err;
+	err = confine_calls();
+	if (err)
+		log_debug("no filter of system calls: %s", strerror(-err));
+	return 0;
+}
+
+static int run(const struct bpfd_config *config, const struct profile *profile)
+{
+	struct bpfd *bpfd;
+	struct tty tty;
+	int err;
+
+	err = tty_raw(&tty, STDIN_FILENO); /* first: what is typed from here on is not echoed */
+	if (err)
+		log_warning("terminal: %s; lines above 4095 bytes are cut", strerror(-err));
+	err = bpfd_open(&bpfd, config, STDIN_FILENO, STDOUT_FILENO);
+	if (err) {
+		tty_restore(&tty);
+		return err;
+	}
+	line_reader_set_eof(bpfd->input, tty_eof_byte(&tty));
+	err = confine(config, profile);
+	if (!err)
+		err = bpfd_run(bpfd);
+	bpfd_close(bpfd);
+	tty_restore(&tty);
+	if (err && err != -EINTR)
+		log_error(
+			"session: %s", err == -EPIPE ? "nobody reads the replies" : strerror(-err));
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct bpfd_config config;
+	const struct profile *profile = profile_find(NULL);
+	int status, err;
+
+	log_open("bpfd", LOG_INFO);
+	bpfd_config_init(&config);
+	config.stop = &stop_signal;
+	status = read_options(argc, argv, &config, &profile);
+	if (status >= 0)
+		return status;
+	err = open_streams();
+	if (err) {
+		log_error("/dev/null: %s", strerror(-err));
+		return STATUS_FAILED;
+	}
+	catch_signals();
+	err = run(&config, profile);
+	if (stop_signal)
+		die_of(stop_signal);
+	return err ? STATUS_FAILED : 0;
+}

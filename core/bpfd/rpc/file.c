@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operations on the board's files. */
+#include "core/bpfd/files/file.h"
+#include "core/bpfd/bpf/event_list.h"
+#include "core/bpfd/files/tree.h"
+#include "core/bpfd/rpc/server.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define READ_SIZE (RPC_PART_MAX - 64) /* of file data in a part */
+#define WRITE_MAX (64U << 10)	      /* bytes; the kernel takes lines of 4 KiB */
+
+static const struct paths *paths_of(const struct rpc *rpc)
+{
+	return &rpc->bpfd->config.paths;
+}
+
+static void put_stat(struct rpc_out *out, const struct stat *st)
+{
+	const struct rpc_stat stat = {
+		.mode = st->st_mode,
+		.nlink = (uint32_t)st->st_nlink,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.blocks = (uint64_t)st->st_blocks,
+		.dev_major = major(st->st_dev),
+		.dev_minor = minor(st->st_dev),
+		.rdev_major = major(st->st_rdev),
+		.rdev_minor = minor(st->st_rdev),
+		.block_size = (uint32_t)st->st_blksize,
+		.atime_s = st->st_atim.tv_sec,
+		.mtime_s = st->st_mtim.tv_sec,
+		.ctime_s = st->st_ctim.tv_sec,
+		.atime_ns = (uint32_t)st->st_atim.tv_nsec,
+		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
+		.ctime_ns = (uint32_t)st->st_ctim.tv_nsec,
+	};
+
+	rpc_put_stat(out, &stat);
+}
+
+int rpc_file_stat(struct rpc *rpc, struct rpc_in *in)
+{
+	char path[PATH_MAX];
+	uint32_t flags;
+	struct stat st;
+	int fd, err;
+
+	rpc_get_string(in, path, sizeof(path));
+	flags = rpc_get_u32(in);
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	if (flags & ~(uint32_t)RPC_NOFOLLOW)
+		return -EINVAL;
+	fd = tree_open(paths_of(rpc), path, TREE_STAT, !(flags & RPC_NOFOLLOW));
+	if (fd < 0)
+		return fd;
+	err = fstat(fd, &st) ? -errno : 0;
+	close(fd);
+	if (err)
+		return err;
+	rpc_put_u32(&rpc->out, 0);
+	put_stat(&rpc->out, &st);
+	return 0;
+}
+
+int rpc_file_access(struct rpc *rpc, struct rpc_in *in)
+{
+	char path[PATH_MAX];
+	uint32_t mode;
+	int err;
+
+	rpc_get_string(in, path, sizeof(path));
+	mode = rpc_get_u32(in);
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	if (mode & ~(uint32_t)(R_OK | W_OK | X_OK))
+		return -EINVAL;
+	if (rpc->bpfd->config.read_only && (mode & W_OK))
+		return -EPERM;
+	err = tree_access(paths_of(rpc), path, (int)mode);
+	if (!err)
+		rpc_put_u32(&rpc->out, 0);
+	return err;
+}
+
+int rpc_file_link(struct rpc *rpc, struct rpc_in *in)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	struct stat st;
+	ssize_t len;
+	int fd, err;
+
+	rpc_get_string(in, path, sizeof(path));
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	fd = tree_open(paths_of(rpc), path, TREE_LINK, false);
+	if (fd < 0)
+		return fd;
+	err = fstat(fd, &st) ? -errno : 0;
+	if (!err && !S_ISLNK(st.st_mode))
+		err = -EINVAL;
+	len = err ? err : readlinkat(fd, "", target, sizeof(target) - 1);
+	if (!err && len < 0)
+		err = -errno;
+	close(fd);
+	if (err)
+		return err;
+	target[len] = '\0';
+	rpc_put_u32(&rpc->out, 0);
+	rpc_put_string(&rpc->out, target);
+	return 0;
+}
+
+/* Fills the part that is being written: files of /proc yield a page at a time. Returns how much it
+ * has got, less than size at the end, or an errno. A file that has nothing now is at its end. */
+static ssize_t read_piece(struct rpc_out *out, int fd, size_t size)
+{
+	size_t start = out->size, have = 0;
+	ssize_t n = 1;
+	char *to;
+
+	rpc_put_u32(out, 0);
+	to = rpc_put_room(out, size);
+	if (!to)
+		return -ENOMEM;
+	while (n > 0 && have < size) {
+		do {
+			n = read(fd, to + have, size - have);
+		} while (n < 0 && errno == EINTR);
+		if (n < 0 && errno != EAGAIN && !have)
+			return -errno;
+		have += n > 0 ? (size_t)n : 0;
+	}
+	out->size = start;
+	rpc_put_u32(out, (uint32_t)have);
+	out->size += have;
+	return (ssize_t)have;
+}
+
+static int read_parts(struct rpc *rpc, int fd, uint64_t max)
+{
+	const volatile sig_atomic_t *stop = rpc->bpfd->config.stop;
+	uint64_t left = max ? max : UINT64_MAX, allowed = rpc->bpfd->config.limits.file_bytes;
+	int err;
+
+	for (;;) {
+		ssize_t n;
+
+		rpc_put_u32(&rpc->out, 0);
+		n = read_piece(&rpc->out, fd, left < READ_SIZE ? (size_t)left : READ_SIZE);
+		if (n <= 0) /* an error that came behind data is met again */
+			return (int)n;
+		if ((uint64_t)n > allowed)
+			return -EFBIG;
+		allowed -= (uint64_t)n;
+		left -= (uint64_t)n;
+		if (!left)
+			return 0;
+		err = stop && *stop ? -EINTR : rpc_next_part(rpc);
+		if (err)
+			return err;
+	}
+}
+
+int rpc_file_read(struct rpc *rpc, struct rpc_in *in)
+{
+	char path[PATH_MAX];
+	uint64_t max;
+	int fd, err;
+
+	rpc_get_string(in, path, sizeof(path));
+	max = rpc_get_u64(in);
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	fd = tree_open_read(paths_of(rpc), path);
+	if (fd < 0)
+		return fd;
+	err = read_parts(rpc, fd, max);
+	close(fd);
+	return err;
+}
+
+/* Where the names of a directory go: parts of a reply. */
+struct listing {
+	struct rpc *rpc;
+	const char *path;
+	int fd;
+	size_t counter; /* where the part's number of names is */
+	uint32_t count;
+};
+
+static void part_begin(struct listing *listing)
+{
+	rpc_put_u32(&listing->rpc->out, 0);
+	listing->counter = listing->rpc->out.size;
+	listing->count = 0;
+	rpc_put_u32(&listing->rpc->out, 0);
+}
+
+static void part_end(struct listing *listing)
+{
+	struct rpc_out *out = &listing->rpc->out;
+	size_t size = out->size;
+
+	if (out->failed)
+		return;
+	out->size = listing->counter;
+	rpc_put_u32(out, listing->count);
+	out->size = size;
+}
+
+/* Adds a name that the client may see, if it is still there. */
+static int list_name(struct listing *listing, const char *name)
+{
+	struct rpc *rpc = listing->rpc;
+	char path[PATH_MAX];
+	struct stat st;
+	int err = 0;
+
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return 0;
+	if (file_path(path, "%s/%s", listing->path, name) ||
+		!(tree_rights(paths_of(rpc), path) & TREE_STAT))
+		return 0;
+	if (fstatat(listing->fd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	if (rpc->out.size > RPC_PART_MAX) {
+		part_end(listing);
+		err = rpc_next_part(rpc);
+		part_begin(listing);
+	}
+	rpc_put_string(&rpc->out, name);
+	put_stat(&rpc->out, &st);
+	listing->count++;
+	return err;
+}
+
+static int list_names(struct listing *listing)
+{
+	struct dirent **entries;
+	int count, err = 0;
+
+	count = scandirat(listing->fd, ".", &entries, NULL, alphasort);
+	if (count < 0)
+		return -errno;
+	part_begin(listing);
+	for (int i = 0; i < count; i++) {
+		if (!err)
+			err = list_name(listing, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	part_end(listing);
+	return err;
+}
+
+int rpc_file_list(struct rpc *rpc, struct rpc_in *in)
+{
+	struct listing listing = {.rpc = rpc};
+	char path[PATH_MAX];
+	int err;
+
+	rpc_get_string(in, path, sizeof(path));
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	listing.fd = tree_open_directory(paths_of(rpc), path);
+	if (listing.fd < 0)
+		return listing.fd;
+	listing.path = path;
+	err = list_names(&listing);
+	close(listing.fd);
+	return err;
+}
+
+int rpc_file_write(struct rpc *rpc, struct rpc_in *in)
+{
+	enum probe_event_kind kind;
+	char path[PATH_MAX];
+	const void *data;
+	uint32_t flags;
+	size_t size;
+	ssize_t n;
+	int err;
+
+	rpc_get_string(in, path, sizeof(path));
+	flags = rpc_get_u32(in);
+	data = rpc_get_bytes(in, &size);
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	if (flags & ~(uint32_t)RPC_APPEND)
+		return -EINVAL;
+	err = tree_writable(path, &kind);
+	if (!err && size > WRITE_MAX)
+		err = -E2BIG;
+	if (err)
+		return err;
+	event_list_before(rpc->bpfd->events, kind);
+	n = event_file_write(paths_of(rpc), kind, data, size);
+	event_list_after(rpc->bpfd->events, kind, data, size);
+	if (n < 0)
+		return (int)n;
+	rpc_put_u32(&rpc->out, (uint32_t)n);
+	return 0;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernel tells of an object, with the lists that its answer points to. */
+#include "core/bpfd/bpf/object.h"
+#include "core/bpfd/rpc/call.h"
+#include "core/bpfd/rpc/server.h"
+#include "core/messages/bpf_abi.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOM_MAX (16U << 20) /* of all lists together */
+#define GUARD	 8
+
+struct info {
+	char data[BPF_ABI_INFO_MAX] __attribute__((aligned(8)));
+	size_t size;
+	unsigned int count; /* of lists */
+	struct {
+		uint16_t offset;
+		uint32_t room;
+		void *data;
+	} lists[BPF_ABI_NESTED];
+};
+
+static int read_info(struct info *info, struct rpc_in *in, char sent[BPF_ABI_INFO_MAX])
+{
+	const void *data = rpc_get_bytes(in, &info->size);
+
+	if (info->size > BPF_ABI_INFO_MAX)
+		return -E2BIG;
+	if (info->size)
+		memcpy(sent, data, info->size);
+	info->count = rpc_get_u8(in);
+	if (info->count > BPF_ABI_NESTED)
+		return -EBADMSG;
+	for (unsigned int i = 0; i < info->count; i++) {
+		info->lists[i].offset = rpc_get_u16(in);
+		info->lists[i].room = rpc_get_u32(in);
+	}
+	return rpc_get_end(in) ? 0 : -EBADMSG;
+}
+
+int rpc_get_info(int fd, void *info, size_t *size)
+{
+	union bpf_attr attr;
+	int err;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = (uint32_t)*size;
+	attr.info.info = (uintptr_t)info;
+	err = (int)rpc_sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr,
+		offsetof(union bpf_attr, info.info) + sizeof(attr.info.info));
+	if (!err && attr.info.info_len < *size)
+		*size = attr.info.info_len;
+	return err;
+}
+
+/* Of a link, whose lists depend on it. */
+static uint32_t link_type(int fd)
+{
+	char info[BPF_ABI_INFO_MAX] __attribute__((aligned(8))) = {0};
+	size_t size = sizeof(info);
+
+	return rpc_get_info(fd, info, &size) ? UINT32_MAX : bpf_abi_get32(info, size, 0);
+}
+
+static const struct bpf_abi_nested *find_nested(
+	const struct bpf_abi_nested *nested, size_t count, uint16_t offset)
+{
+	for (; count; nested++, count--)
+		if (nested->offset == offset)
+			return nested;
+	return NULL;
+}
+
+/* Makes the memory of a list. Of what the client sent only the lists' sizes reach the kernel, and
+ * they must be the memory's. */
+static int make_list(struct info *info, unsigned int i, const struct bpf_abi_nested *nested,
+	const char sent[BPF_ABI_INFO_MAX])
+{
+	uint16_t offset = info->lists[i].offset;
+	uint32_t room = info->lists[i].room;
+	uint64_t unit =
+		nested->unit ? nested->unit : bpf_abi_get32(sent, info->size, nested->unit_field);
+	uint64_t size = unit * bpf_abi_get32(sent, info->size, nested->count), address;
+
+	for (unsigned int j = 0; j < i; j++)
+		if (info->lists[j].offset == offset)
+			return -EBADMSG;
+	if (size != room || offset + sizeof(address) > info->size)
+		return -EBADMSG;
+	info->lists[i].data = calloc(1, (size_t)room + GUARD);
+	if (!info->lists[i].data)
+		return -ENOMEM;
+	address = (uintptr_t)info->lists[i].data;
+	memcpy(info->data + offset, &address, sizeof(address));
+	return 0;
+}
+
+static void copy32(struct info *info, const char sent[BPF_ABI_INFO_MAX], size_t offset)
+{
+	if (offset + sizeof(uint32_t) <= info->size)
+		memcpy(info->data + offset, sent + offset, sizeof(uint32_t));
+}
+
+static int make_lists(struct info *info, const struct bpf_abi_nested *nested, size_t count,
+	const char sent[BPF_ABI_INFO_MAX])
+{
+	uint64_t room = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		copy32(info, sent, nested[i].count);
+		if (!nested[i].unit)
+			copy32(info, sent, nested[i].unit_field);
+	}
+	for (unsigned int i = 0; i < info->count && !err; i++) {
+		const struct bpf_abi_nested *list =
+			find_nested(nested, count, info->lists[i].offset);
+
+		room += info->lists[i].room;
+		if (!list)
+			err = -EBADMSG;
+		else
+			err = room > ROOM_MAX ? -E2BIG : make_list(info, i, list, sent);
+	}
+	return err;
+}
+
+static void put_info(struct rpc_out *out, struct info *info, const struct bpf_abi_nested *nested,
+	size_t count, size_t size)
+{
+	for (size_t i = 0; i < count; i++)
+		if (nested[i].offset + sizeof(uint64_t) <= info->size)
+			memset(info->data + nested[i].offset, 0, sizeof(uint64_t));
+	rpc_put_u32(out, 0);
+	rpc_put_bytes(out, info->data, size);
+	for (unsigned int i = 0; i < info->count; i++)
+		rpc_put_bytes(out, info->lists[i].data, info->lists[i].room);
+}
+
+static int answer_info(struct rpc *rpc, struct info *info, const struct handle *handle,
+	const char sent[BPF_ABI_INFO_MAX])
+{
+	unsigned int class = object_classes(handle);
+	const struct bpf_abi_nested *nested;
+	size_t count, size = info->size;
+	int err;
+
+	if (!(class & (BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_BTF | BPF_ABI_LINK)))
+		return -EINVAL;
+	nested = bpf_abi_nested(class, class == BPF_ABI_LINK ? link_type(handle->fd) : 0, &count);
+	err = make_lists(info, nested, count, sent);
+	if (!err)
+		err = rpc_get_info(handle->fd, info->data, &size);
+	if (!err)
+		put_info(&rpc->out, info, nested, count, size);
+	return err;
+}
+
+int rpc_info(struct rpc *rpc, struct rpc_in *in)
+{
+	uint32_t number = rpc_get_u32(in);
+	const struct handle *handle = handle_any(rpc->bpfd->handles, number);
+	char sent[BPF_ABI_INFO_MAX];
+	struct info info = {.size = 0};
+	int err;
+
+	err = read_info(&info, in, sent);
+	if (!err)
+		err = handle ? answer_info(rpc, &info, handle, sent) : -EBADF;
+	for (unsigned int i = 0; i < info.count && i < BPF_ABI_NESTED; i++)
+		free(info.lists[i].data);
+	return err;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kinds of streams: perf rings, BPF ring buffers, files; and the operations that start them. */
+#include "core/bpfd/bpf/ring.h"
+#include "core/bpfd/bpf/map.h"
+#include "core/bpfd/bpf/object.h"
+#include "core/bpfd/files/tree.h"
+#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/stream.h"
+#include "core/bpfd/rpc/stream_private.h"
+#include "core/messages/bpf_abi.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define RECORD_ALIGN 8 /* of both kinds of rings */
+
+/* The header of a record of a BPF ring buffer: a length with two flags, and a u32 of the kernel. */
+#define RINGBUF_HEADER	8
+#define RINGBUF_BUSY	(1U << 31)
+#define RINGBUF_DISCARD (1U << 30)
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Whether another record of that size goes into the piece that has `ready` bytes. */
+static bool fits(const struct stream *stream, uint64_t size)
+{
+	if (stream->ready + size > stream->credit - stream->position)
+		return false;
+	return !stream->ready || stream->ready + size <= RPC_PART_MAX;
+}
+
+/* What was found: `more` says whether there is something beyond what is ready. */
+static enum stream_state found(const struct stream *stream, bool more)
+{
+	if (stream->ready)
+		return STREAM_READY;
+	return more ? STREAM_BLOCKED : STREAM_EMPTY;
+}
+
+static int perf_open(struct stream *stream)
+{
+	void *memory;
+
+	memory = mmap(NULL, page_size() + stream->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		stream->fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	stream->first = memory;
+	stream->data = (const char *)memory + page_size();
+	return 0;
+}
+
+static void perf_close(struct stream *stream)
+{
+	munmap(stream->first, page_size() + stream->size);
+}
+
+/* The ordering is explained in ring.c. */
+static uint64_t perf_head(const struct stream *stream)
+{
+	const struct perf_event_mmap_page *page = stream->first;
+
+	return __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t perf_tail(const struct stream *stream)
+{
+	const struct perf_event_mmap_page *page = stream->first;
+
+	return page->data_tail;
+}
+
+static void perf_pass(const struct stream *stream, uint64_t tail)
+{
+	struct perf_event_mmap_page *page = stream->first;
+
+	__atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);
+}
+
+static enum stream_state perf_look(struct stream *stream)
+{
+	uint64_t head = perf_head(stream), tail = perf_tail(stream), at = tail;
+
+	stream->ready = stream->records = 0;
+	if (head - tail > stream->size) { /* never seen; but what is there then is no record */
+		perf_pass(stream, head);
+		return STREAM_EMPTY;
+	}
+	while (at < head) {
+		const struct perf_event_header *header =
+			(const void *)(stream->data + (at & (stream->size - 1)));
+		uint64_t size = header->size;
+
+		if (size < sizeof(*header) || size % RECORD_ALIGN || size > head - at) {
+			if (at == tail) /* the same */
+				perf_pass(stream, head);
+			break;
+		}
+		if (!fits(stream, size))
+			break;
+		stream->ready += size;
+		stream->records++;
+		at += size;
+	}
+	return found(stream, perf_tail(stream) != head);
+}
+
+static size_t perf_read(struct stream *stream, struct rpc_out *out)
+{
+	uint64_t tail = perf_tail(stream), from = tail & (stream->size - 1);
+	size_t size = (size_t)stream->ready, straight = (size_t)(stream->size - from);
+	char *to = rpc_put_room(out, size);
+
+	if (!to)
+		return 0;
+	if (straight > size)
+		straight = size;
+	memcpy(to, stream->data + from, straight);
+	memcpy(to + straight, stream->data, size - straight);
+	perf_pass(stream, tail + size);
+	return size;
+}
+
+const struct stream_kind stream_perf = {perf_open, perf_close, perf_look, perf_read};
+
+/* The kernel maps the data twice, one behind the other, so that no record wraps. */
+static int ringbuf_open(struct stream *stream)
+{
+	size_t page = page_size(), size = page + 2 * (size_t)stream->size;
+
+	stream->first = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, stream->fd, 0);
+	if (stream->first == MAP_FAILED)
+		return -errno;
+	stream->second = mmap(NULL, size, PROT_READ, MAP_SHARED, stream->fd, (off_t)page);
+	if (stream->second == MAP_FAILED) {
+		int err = -errno;
+
+		munmap(stream->first, page);
+		return err;
+	}
+	stream->data = (const char *)stream->second + page;
+	return 0;
+}
+
+static void ringbuf_close(struct stream *stream)
+{
+	munmap(stream->first, page_size());
+	munmap(stream->second, page_size() + 2 * (size_t)stream->size);
+}
+
+/* The kernel's positions are longs of its own, and wrap. */
+static unsigned long ringbuf_consumed(const struct stream *stream)
+{
+	return *(const volatile unsigned long *)stream->first;
+}
+
+static unsigned long ringbuf_produced(const struct stream *stream)
+{
+	return __atomic_load_n((const unsigned long *)stream->second, __ATOMIC_ACQUIRE);
+}
+
+static enum stream_state ringbuf_look(struct stream *stream)
+{
+	unsigned long at = ringbuf_consumed(stream), end = ringbuf_produced(stream);
+	bool busy = false;
+
+	stream->ready = stream->records = 0;
+	if (end - at > stream->size) /* never seen */
+		return STREAM_BLOCKED;
+	while (at != end) {
+		const char *record = stream->data + (at & (unsigned long)(stream->size - 1));
+		uint32_t length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+		uint64_t size;
+
+		busy = length & RINGBUF_BUSY;
+		size = (uint64_t)(length & ~(RINGBUF_BUSY | RINGBUF_DISCARD)) + RINGBUF_HEADER;
+		size = (size + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
+		if (busy || size > end - at || !fits(stream, size))
+			break;
+		stream->ready += size;
+		stream->records++;
+		at += (unsigned long)size;
+	}
+	return busy && !stream->ready ? STREAM_BUSY : found(stream, at != end);
+}
+
+static size_t ringbuf_read(struct stream *stream, struct rpc_out *out)
+{
+	unsigned long at = ringbuf_consumed(stream);
+	char *to = rpc_put_room(out, (size_t)stream->ready);
+
+	if (!to)
+		return 0;
+	memcpy(to, stream->data + (at & (unsigned long)(stream->size - 1)), (size_t)stream->ready);
+	__atomic_store_n((unsigned long *)stream->first, at + (unsigned long)stream->ready,
+		__ATOMIC_RELEASE);
+	return (size_t)stream->ready;
+}
+
+const struct stream_kind stream_ringbuf = {ringbuf_open, ringbuf_close, ringbuf_look, ringbuf_read};
+
+/* A file does not tell what it has before it is read, and what was read cannot be put back. */
+static enum stream_state file_look(struct stream *stream)
+{
+	stream->ready = stream->credit - stream->position;
+	if (stream->ready > RPC_PART_MAX)
+		stream->ready = RPC_PART_MAX;
+	return stream->ready ? STREAM_READY : STREAM_BLOCKED;
+}
+
+static size_t file_piece(struct stream *stream, struct rpc_out *out)
+{
+	char *to = rpc_put_room(out, (size_t)stream->ready);
+	ssize_t n;
+
+	if (!to)
+		return 0;
+	n = read(stream->fd, to, (size_t)stream->ready);
+	/* At its end trace_pipe stays readable: no use to wait for that. */
+	stream->state = n == 0 || (n < 0 && errno != EAGAIN) ? STREAM_IDLE : STREAM_EMPTY;
+	if (n <= 0)
+		return 0;
+	out->size -= (size_t)stream->ready - (size_t)n;
+	return (size_t)n;
+}
+
+const struct stream_kind stream_file = {NULL, NULL, file_look, file_piece};
+
+int rpc_ring_open(struct rpc *rpc, struct rpc_in *in)
+{
+	uint32_t number = rpc_get_u32(in);
+	uint64_t bytes = rpc_get_u64(in), credit = rpc_get_u64(in);
+	const struct handle *handle = handle_any(rpc->bpfd->handles, number);
+	const struct map *map;
+	int err = -EINVAL;
+
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	if (!handle)
+		return -EBADF;
+	if (handle->class == &ring_class) /* which the text commands read */
+		return -EBUSY;
+	if (object_classes(handle) == BPF_ABI_EVENT) {
+		err = stream_open_perf(rpc->streams, number, handle->fd, bytes, credit);
+	} else if (handle->class == &map_class) {
+		map = handle->object;
+		if (map_type(map) == BPF_MAP_TYPE_RINGBUF && bytes == map_max_entries(map))
+			err = stream_open_ringbuf(rpc->streams, number, handle->fd, bytes, credit);
+	}
+	if (!err)
+		rpc_put_u32(&rpc->out, 0);
+	return err;
+}
+
+int rpc_ring_credit(struct rpc *rpc, struct rpc_in *in)
+{
+	uint32_t number = rpc_get_u32(in);
+	uint64_t position = rpc_get_u64(in);
+
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	stream_credit(rpc->streams, number, position);
+	return 0;
+}
+
+int rpc_file_follow(struct rpc *rpc, struct rpc_in *in)
+{
+	struct bpfd *bpfd = rpc->bpfd;
+	struct object *object;
+	char path[PATH_MAX];
+	int err, fd, number;
+	uint64_t credit;
+
+	rpc_get_string(in, path, sizeof(path));
+	credit = rpc_get_u64(in);
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	fd = tree_open_follow(&bpfd->config.paths, path);
+	if (fd < 0)
+		return fd;
+	err = object_reserve(&object, 0, &bpfd->memory);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	object_adopt(object, fd);
+	number = handle_add(bpfd->handles, &follow_class, object, fd);
+	if (number < 0) {
+		object_free(object);
+		return number;
+	}
+	err = stream_open_file(rpc->streams, (uint32_t)number, fd, credit);
+	if (err) {
+		handle_close(bpfd->handles, number, &follow_class);
+		return err;
+	}
+	rpc_put_u32(&rpc->out, (uint32_t)number);
+	return 0;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop of the binary protocol: requests in, replies and streams out. */
+#include "core/bpfd/rpc/server.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/bpfd/bpf/handle.h"
+#include "core/bpfd/bpf/object.h"
+#include "core/bpfd/files/file.h"
+#include "core/bpfd/line.h"
+#include "core/bpfd/reply.h"
+#include "core/bpfd/rpc/stream.h"
+#include "core/bpfd/rpc/sync.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define INPUT_ROOM   (64 * 1024) /* what a pipe holds; more only while a larger message needs it */
+#define REQUESTS_RUN 16		 /* requests that are answered before the streams have their turn */
+#define OUT_KEEP     (1024 * 1024) /* bytes of memory that are kept for the next reply */
+
+struct input {
+	int fd;
+	uint8_t *data;
+	size_t room, from, to;
+	uint64_t skip; /* bytes to come of a message that was refused */
+	bool ended;
+};
+
+static rpc_handler rpc_hello, rpc_close;
+
+static const struct {
+	rpc_handler *handler;
+	bool silent; /* gets no reply */
+	bool reads;  /* it changes nothing, or looks itself: for sessions that are read-only */
+} operations[] = {
+	[RPC_HELLO] = {rpc_hello, false, true},
+	[RPC_BPF] = {rpc_bpf, false, true},
+	[RPC_INFO] = {rpc_info, false, true},
+	[RPC_CLOSE] = {rpc_close, true, true},
+	[RPC_MAP_WALK] = {rpc_map_walk, false, true},
+	[RPC_MAP_SYNC] = {rpc_map_sync, false, false},
+	[RPC_PERF_OPEN] = {rpc_perf_open, false, false},
+	[RPC_PERF_IOCTL] = {rpc_perf_ioctl, false, false},
+	[RPC_RING_OPEN] = {rpc_ring_open, false, false},
+	[RPC_RING_CREDIT] = {rpc_ring_credit, true, true},
+	[RPC_FILE_STAT] = {rpc_file_stat, false, true},
+	[RPC_FILE_ACCESS] = {rpc_file_access, false, true},
+	[RPC_FILE_LINK] = {rpc_file_link, false, true},
+	[RPC_FILE_READ] = {rpc_file_read, false, true},
+	[RPC_FILE_LIST] = {rpc_file_list, false, true},
+	[RPC_FILE_WRITE] = {rpc_file_write, false, false},
+	[RPC_FILE_FOLLOW] = {rpc_file_follow, false, true},
+	[RPC_BTF_LIST] = {rpc_btf_list, false, true},
+};
+
+static void describe_board(const struct paths *paths, struct rpc_hello *hello)
+{
+	const uint16_t one = 1;
+	struct utsname uts;
+	char path[PATH_MAX];
+	int cpus = libbpf_num_possible_cpus(), kprobe = file_pmu_type(paths, "kprobe"),
+	    uprobe = file_pmu_type(paths, "uprobe");
+
+	*hello = (struct rpc_hello){.major = RPC_MAJOR,
+		.minor = RPC_MINOR,
+		.message_max = RPC_MESSAGE_MAX,
+		.big_endian = !*(const uint8_t *)&one,
+		.word_bits = 8 * sizeof(long),
+		.page_size = (uint32_t)sysconf(_SC_PAGESIZE),
+		.possible_cpus = cpus > 0 ? (uint32_t)cpus : 1,
+		.kprobe_type = kprobe > 0 ? (uint32_t)kprobe : 0,
+		.uprobe_type = uprobe > 0 ? (uint32_t)uprobe : 0,
+		.realtime_ns = clock_ns(CLOCK_REALTIME),
+		.monotonic_ns = clock_ns(CLOCK_MONOTONIC),
+		.boottime_ns = clock_ns(CLOCK_BOOTTIME),
+		.program = BPFD_USB_VERSION};
+	uname(&uts);
+	memcpy(hello->sysname, uts.sysname, sizeof(hello->sysname));
+	memcpy(hello->nodename, uts.nodename, sizeof(hello->nodename));
+	memcpy(hello->release, uts.release, sizeof(hello->release));
+	memcpy(hello->version, uts.version, sizeof(hello->version));
+	memcpy(hello->machine, uts.machine, sizeof(hello->machine));
+	file_online_cpus(paths, hello->online);
+	if (file_path(path, "%s/sys/kernel/random/boot_id", paths->proc) ||
+		file_read(path, hello->boot_id, sizeof(hello->boot_id)) < 0)
+		hello->boot_id[0] = '\0';
+	hello->boot_id[strcspn(hello->boot_id, "\n")] = '\0';
+}
+
+static int rpc_hello(struct rpc *rpc, struct rpc_in *in)
+{
+	uint16_t major = rpc_get_u16(in);
+	struct rpc_hello hello;
+
+	rpc_get_u16(in); /* another minor version has operations more or less, no others */
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	describe_board(&rpc->bpfd->config.paths, &hello);
+	rpc_put_u32(&rpc->out, major == RPC_MAJOR ? 0 : (uint32_t)-EPROTONOSUPPORT);
+	rpc_put_hello(&rpc->out, &hello);
+	return 0;
+}
+
+static int rpc_close(struct rpc *rpc, struct rpc_in *in)
+{
+	uint32_t number = rpc_get_u32(in);
+	const struct handle *handle;
+
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	handle = handle_any(rpc->bpfd->handles, number);
+	if (!handle)
+		return -EBADF;
+	stream_close(rpc->streams, number);
+	mirror_close(rpc, number);
+	return handle_close(rpc->bpfd->handles, number, handle->class);
+}
+
+void rpc_send(struct rpc *rpc)
+{
+	reply_bytes(rpc->bpfd->reply, rpc->out.data, rpc->out.size);
+	rpc->out.size = 0;
+	if (rpc->out.room > OUT_KEEP)
+		rpc_out_free(&rpc->out);
+}
+
+int rpc_next_part(struct rpc *rpc)
+{
+	struct rpc_header header = {.tag = rpc->tag, .op = rpc->op};
+
+	if (rpc->out.failed)
+		return -ENOMEM;
+	header.length = (uint32_t)(rpc->out.size - RPC_HEADER_SIZE);
+	header.flags = RPC_FLAG_REPLY | RPC_FLAG_MORE;
+	rpc_header_put(rpc->out.data, &header);
+	rpc_send(rpc);
+	rpc_begin(&rpc->out, rpc->op, RPC_FLAG_REPLY, rpc->tag);
+	return reply_error(rpc->bpfd->reply);
+}
+
+/* A reply, or the last part of one, that tells of a failure only. */
+static void reply_failure(struct rpc *rpc, int err)
+{
+	rpc_out_free(&rpc->out);
+	rpc_begin(&rpc->out, rpc->op, RPC_FLAG_REPLY, rpc->tag);
+	rpc_put_u32(&rpc->out, (uint32_t)err);
+	rpc_end(&rpc->out, 0);
+}
+
+/* What a call made programs write reaches the host before the call's answer, as a tool that looks
+ * at its ring then finds it where there is no link between them. */
+static void send_streams_first(struct rpc *rpc)
+{
+	struct rpc_out answer = rpc->out;
+
+	rpc->out = (struct rpc_out){.data = NULL};
+	stream_set_send(rpc, rpc->streams);
+	rpc_out_free(&rpc->out);
+	rpc->out = answer;
+}
+
+static int answer(struct rpc *rpc, const struct rpc_header *header, const uint8_t *payload)
+{
+	struct rpc_in in = {.data = payload, .size = header->length};
+	bool known = header->op < sizeof(operations) / sizeof(operations[0]) &&
+		     operations[header->op].handler;
+	int err = -ENOSYS;
+
+	log_debug("request: %s, %u bytes", known ? rpc_op_name(header->op) : "unknown",
+		header->length);
+	rpc->op = header->op;
+	rpc->tag = header->tag;
+	rpc_begin(&rpc->out, rpc->op, RPC_FLAG_REPLY, rpc->tag);
+	if (known && rpc->bpfd->config.read_only && !operations[header->op].reads)
+		err = -EPERM;
+	else if (known)
+		err = operations[header->op].handler(rpc, &in);
+	if (known && operations[header->op].silent) {
+		rpc->out.size = 0;
+		return 0;
+	}
+	if (!err && (rpc->out.failed || rpc->out.size - RPC_HEADER_SIZE > RPC_MESSAGE_MAX))
+		err = rpc->out.failed ? -ENOMEM : -E2BIG;
+	if (err)
+		reply_failure(rpc, err);
+	else
+		rpc_end(&rpc->out, 0);
+	if (rpc->out.failed)
+		return -ENOMEM; /* for a dozen bytes */
+	if (rpc->op == RPC_BPF || rpc->op == RPC_PERF_IOCTL)
+		send_streams_first(rpc);
+	rpc_send(rpc);
+	return reply_error(rpc->bpfd->reply);
+}
+
+/* The size of the message that begins what is there, or 0 before its header is. */
+static int64_t message_size(const struct input *input, struct rpc_header *header)
+{
+	if (input->to - input->from < RPC_HEADER_SIZE)
+		return 0;
+	rpc_header_get(input->data + input->from, header);
+	if (header->length > RPC_MESSAGE_MAX || header->flags) {
+		log_error("message: %u bytes, flags %u: not of this protocol", header->length,
+			header->flags);
+		return -EPROTO;
+	}
+	return RPC_HEADER_SIZE + (int64_t)header->length;
+}
+
+/* Answers the requests that are there whole, some of them. Returns how many, or an errno. */
+static int answer_some(struct rpc *rpc, struct input *input)
+{
+	struct rpc_header header;
+	int done;
+
+	for (done = 0; done < REQUESTS_RUN; done++) {
+		int64_t size = message_size(input, &header);
+		int err;
+
+		if (size < 0)
+			return (int)size;
+		if (!size || input->to - input->from < (size_t)size)
+			break;
+		err = answer(rpc, &header, input->data + input->from + RPC_HEADER_SIZE);
+		if (err)
+			return err;
+		input->from += (size_t)size;
+	}
+	return done;
+}
+
+static int input_resize(struct input *input, size_t room)
+{
+	uint8_t *data = realloc(input->data, room);
+
+	if (!data)
+		return -ENOMEM;
+	input->data = data;
+	input->room = room;
+	return 0;
+}
+
+/* Answers a message that there is no memory for, and passes over the rest of it. */
+static int refuse_message(struct rpc *rpc, struct input *input)
+{
+	struct rpc_header header;
+	int64_t size = message_size(input, &header);
+
+	if (size < 0)
+		return (int)size;
+	input->skip = (uint64_t)size - input->to;
+	input->to = 0;
+	rpc->op = header.op;
+	rpc->tag = header.tag;
+	if (header.op < sizeof(operations) / sizeof(operations[0]) && operations[header.op].silent)
+		return 0;
+	reply_failure(rpc, -ENOMEM);
+	if (rpc->out.failed)
+		return -ENOMEM;
+	rpc_send(rpc);
+	return reply_error(rpc->bpfd->reply);
+}
+
+/* Reads once. The room grows with what has come, not with what a header promises. */
+static int input_read(struct rpc *rpc, struct input *input)
+{
+	ssize_t n;
+
+	memmove(input->data, input->data + input->from, input->to - input->from);
+	input->to -= input->from;
+	input->from = 0;
+	if (input->to == input->room && input_resize(input, 2 * input->room))
+		return refuse_message(rpc, input);
+	if (input->room > INPUT_ROOM && input->to < INPUT_ROOM / 2)
+		input_resize(input, INPUT_ROOM); /* if not, the larger one is as good */
+	n = read(input->fd, input->data + input->to, input->room - input->to);
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+	input->ended = n == 0;
+	input->to += (size_t)n;
+	if (input->skip) { /* nothing else is there */
+		input->from = input->skip < (uint64_t)n ? (size_t)input->skip : (size_t)n;
+		input->skip -= input->from;
+	}
+	return 0;
+}
+
+static int input_open(struct input *input, struct line_reader *lines)
+{
+	const void *rest;
+	size_t size = line_take_rest(lines, &rest);
+	int err;
+
+	*input = (struct input){.fd = line_fd(lines)};
+	err = input_resize(input, size > INPUT_ROOM ? size : INPUT_ROOM);
+	if (err)
+		return err;
+	memcpy(input->data, rest, size);
+	input->to = size;
+	return 0;
+}
+
+/* One turn: some requests, a piece of each stream, and then what waits outside. */
+static int serve_once(struct rpc *rpc, struct input *input)
+{
+	const volatile sig_atomic_t *stop = rpc->bpfd->config.stop;
+	bool sent;
+	int err, done;
+
+	done = answer_some(rpc, input);
+	if (done < 0)
+		return done;
+	sent = stream_set_send(rpc, rpc->streams);
+	err = reply_error(rpc->bpfd->reply);
+	if (err)
+		return err;
+	if (stop && *stop)
+		return -EINTR;
+	if (done == REQUESTS_RUN) /* there may be more */
+		return 0;
+	if (!sent && !input->ended) {
+		err = reply_flush(rpc->bpfd->reply);
+		if (err)
+			return err;
+	}
+	if (input->ended) {
+		bool within = input->to > input->from || input->skip;
+
+		if (within)
+			log_error("message: the input ends within one");
+		return within ? -EPROTO : -ENODATA;
+	}
+	err = stream_set_poll(rpc->streams, input->fd, !sent);
+	return err > 0 ? input_read(rpc, input) : err;
+}
+
+int rpc_serve(struct bpfd *bpfd)
+{
+	struct rpc rpc = {.bpfd = bpfd};
+	struct input input;
+	int err;
+
+	err = input_open(&input, bpfd->input);
+	if (!err)
+		err = stream_set_new(&rpc.streams, &bpfd->memory);
+	while (!err)
+		err = serve_once(&rpc, &input);
+	if (err == -ENODATA)
+		err = 0;
+	if (err == -EPROTO) /* what came before it was fine */
+		reply_flush(bpfd->reply);
+	mirror_close_all(&rpc);
+	stream_set_free(rpc.streams);
+	rpc_out_free(&rpc.out);
+	free(input.data);
+	return err;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Many entries of a map in one message. */
+#include "core/bpfd/bpf/map.h"
+#include "core/bpfd/bpf/translate.h"
+#include "core/bpfd/rpc/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WALK_MAX   (1U << 20) /* bytes of keys and values in a reply, about */
+#define WALK_SLACK 64	      /* steps beyond twice the map's size, while others change it */
+
+struct walk {
+	struct map *map;
+	size_t key_size, value_size, max;
+	char *key; /* the last one; NULL before the first */
+	char *memory;
+	uint32_t count;
+	bool ended;
+};
+
+/* Behind a key that was deleted the kernel would begin anew. Goes on behind the newest of the keys
+ * that is still there, if any is. */
+static void resume(struct walk *walk, const char *keys, unsigned int count)
+{
+	const char *found = keys;
+	const void *value;
+
+	for (const char *key = keys; count; count--, key += walk->key_size) {
+		if (map_lookup(walk->map, key, &value))
+			continue;
+		found = key;
+		break;
+	}
+	walk->key = walk->memory;
+	memcpy(walk->key, found, walk->key_size);
+}
+
+static int add_entry(struct walk *walk, struct rpc_out *out)
+{
+	const void *value;
+	int err = map_lookup(walk->map, walk->key, &value);
+	char *to;
+
+	if (err == -ENOENT) /* an empty slot, or deleted since */
+		return 0;
+	if (err)
+		return err;
+	to = rpc_put_room(out, walk->key_size + walk->value_size);
+	if (!to)
+		return -ENOMEM;
+	memcpy(to, walk->key, walk->key_size);
+	memcpy(to + walk->key_size, value, walk->value_size);
+	walk->count++;
+	return 0;
+}
+
+static int add_entries(struct walk *walk, struct rpc_out *out)
+{
+	uint64_t steps = 2 * (uint64_t)map_max_entries(walk->map) + WALK_SLACK;
+	size_t start = out->size;
+	const void *next;
+	int err = 0;
+
+	while (!err && steps-- && (!walk->count || out->size - start < walk->max)) {
+		err = map_next_key(walk->map, walk->key, &next);
+		walk->ended = err == -ENOENT;
+		if (err)
+			break;
+		walk->key = walk->memory;
+		memcpy(walk->key, next, walk->key_size);
+		err = add_entry(walk, out);
+	}
+	return walk->ended ? 0 : err;
+}
+
+static void put32_at(struct rpc_out *out, size_t at, uint32_t value)
+{
+	size_t size = out->size;
+
+	if (out->failed)
+		return;
+	out->size = at;
+	rpc_put_u32(out, value);
+	out->size = size;
+}
+
+int rpc_map_walk(struct rpc *rpc, struct rpc_in *in)
+{
+	const struct handle *handle = handle_get(rpc->bpfd->handles, rpc_get_u32(in), &map_class);
+	struct walk walk = {.map = handle ? handle->object : NULL};
+	unsigned int keys = rpc_get_u8(in);
+	struct rpc_out *out = &rpc->out;
+	const char *sent;
+	size_t size, start;
+	int err;
+
+	sent = rpc_get_bytes(in, &size);
+	walk.max = rpc_get_u32(in);
+	if (!rpc_get_end(in))
+		return -EBADMSG;
+	err = handle ? translate_key(map_type(walk.map)) : -EBADF;
+	if (err)
+		return err;
+	walk.key_size = map_key_size(walk.map);
+	walk.value_size = map_value_size(walk.map);
+	if (keys > RPC_WALK_KEYS || size != keys * walk.key_size)
+		return -EBADMSG;
+	if (walk.max > WALK_MAX)
+		walk.max = WALK_MAX;
+	walk.memory = malloc(walk.key_size + 1);
+	if (!walk.memory)
+		return -ENOMEM;
+	if (keys)
+		resume(&walk, sent, keys);
+	start = out->size;
+	rpc_put_u32(out, 0); /* the three are known at the end */
+	rpc_put_u8(out, 0);
+	rpc_put_u32(out, 0);
+	err = add_entries(&walk, out);
+	free(walk.memory);
+	if (err || out->failed)
+		return err ? err : -ENOMEM;
+	put32_at(out, start, walk.count);
+	out->data[start + 4] = walk.ended;
+	put32_at(out, start + 5, walk.count * (uint32_t)(walk.key_size + walk.value_size));
+	return 0;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session: opened, run line by line, closed. */
+#include "core/bpfd/session.h"
+
+#include "core/base/log.h"
+#include "core/base/resident.h"
+#include "core/bpfd/bpf/event_list.h"
+#include "core/bpfd/bpf/handle.h"
+#include "core/bpfd/bpf/probe.h"
+#include "core/bpfd/bpf/ring.h"
+#include "core/bpfd/line.h"
+#include "core/bpfd/reply.h"
+#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/symbols/ksym.h"
+#include "core/bpfd/symbols/usym.h"
+#include "core/bpfd/text/command.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define KIB 1024ULL
+#define MIB (1024 * KIB)
+
+#define FIELDS_MIN  32 /* a licence may have some words */
+#define OTHER_FILES 64 /* descriptors that are not handles: streams, files while they are read */
+
+/* One session must leave room for the board's own work. */
+static uint64_t half_of_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (uint64_t)pages / 2 * (uint64_t)size : 64 * MIB;
+}
+
+void bpfd_config_init(struct bpfd_config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config->paths.proc = "/proc";
+	config->paths.sysfs = "/sys";
+	config->paths.tracefs = "/sys/kernel/tracing";
+	config->limits = (struct limits){
+		.line = 32 * MIB, /* three times the largest program the kernel takes */
+		.handles = 4096,
+		.memory = half_of_memory(),
+		.poll_bytes = 1 * MIB,	   /* some 40 ms on a high-speed USB link */
+		.log_bytes = 16 * MIB - 1, /* the most that kernels before 5.2 take */
+		.chunk_bytes = 256 * KIB,
+		.file_bytes = 1024 * MIB, /* programs with all their debug information */
+		.ring_pages = 16384,	  /* 64 MiB, of which each processor may have one */
+		.heap = half_of_memory(),
+	};
+}
+
+/* Kernels before 5.11 count the memory of maps against RLIMIT_MEMLOCK, which is 64 KiB by default;
+ * of descriptors there are those of the handles. Neither limit is worth failing for: the call that
+ * needs more says so. */
+static void set_rlimits(const struct limits *limits)
+{
+	struct rlimit memory = {RLIM_INFINITY, RLIM_INFINITY}, files;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &memory) < 0) {
+		log_debug("RLIMIT_MEMLOCK: %s", strerror(errno));
+		if (getrlimit(RLIMIT_MEMLOCK, &memory) == 0) {
+			memory.rlim_cur = memory.rlim_max;
+			setrlimit(RLIMIT_MEMLOCK, &memory);
+		}
+	}
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = limits->handles + OTHER_FILES;
+	if (files.rlim_cur > files.rlim_max)
+		files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		log_debug("RLIMIT_NOFILE: %s", strerror(errno));
+}
+
+static int open_parts(struct bpfd *b, int in, int out)
+{
+	const struct limits *limits = &b->config.limits;
+	int err;
+
+	err = line_reader_new(&b->input, in, limits->line, b->config.stop);
+	if (!err)
+		err = reply_new(&b->reply, out, b->config.stop);
+	if (!err)
+		err = handles_new(&b->handles, (unsigned int)limits->handles);
+	if (!err)
+		err = ring_set_new(&b->rings, &b->memory);
+	if (!err)
+		err = probe_set_new(&b->probes, &b->config.paths);
+	if (!err)
+		err = event_list_new(&b->events, &b->config.paths);
+	if (!err)
+		err = ksym_new(&b->ksym, b->config.paths.proc);
+	if (!err)
+		err = usym_new(&b->usym, b->config.paths.proc);
+	return err;
+}
+
+int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int out)
+{
+	struct bpfd *b = calloc(1, sizeof(*b));
+	int err;
+
+	if (!b)
+		return -ENOMEM;
+	/* libbpf's own messages would wait for whoever reads stderr; the errno tells enough. */
+	libbpf_set_print(NULL);
+	b->config = *config;
+	b->memory.max = config->limits.memory;
+	b->memory.max_ring = ring_bytes(config->limits.ring_pages);
+	event_files_open(&b->event_files, &b->config.paths);
+	b->config.paths.event_files = &b->event_files;
+	set_rlimits(&b->config.limits);
+	err = open_parts(b, in, out);
+	if (err) {
+		log_error("session: %s", strerror(-err));
+		bpfd_close(b);
+		return err;
+	}
+	*bpfd = b;
+	return 0;
+}
+
+void bpfd_close(struct bpfd *b)
+{
+	if (!b)
+		return;
+	handles_free(b->handles);   /* first: they belong to the sets */
+	event_list_free(b->events); /* behind what is attached to them */
+	event_files_close(&b->event_files);
+	probe_set_free(b->probes);
+	ring_set_free(b->rings);
+	usym_free(b->usym);
+	ksym_free(b->ksym);
+	reply_free(b->reply);
+	line_reader_free(b->input);
+	budget_free(&b->memory);
+	free(b);
+}
+
+static int run_line(struct bpfd *b, struct args *args)
+{
+	ssize_t len;
+	char *line = NULL;
+
+	/* Replies gather while commands are there; nobody waits for one while we wait for input. */
+	if (!line_ready(b->input)) {
+		int err = reply_flush(b->reply);
+
+		if (err)
+			return err;
+	}
+	len = line_read(b->input, &line);
+	if (len == -EMSGSIZE)
+		command_refuse(b, "the line is too long");
+	else if (len < 0)
+		return (int)len;
+	else
+		command_run(b, args, line, (size_t)len);
+	return reply_error(b->reply);
+}
+
+/* The line with the most fields is a poll of all rings; others have less than FIELDS_MIN. */
+static unsigned int max_fields(const struct limits *limits)
+{
+	return (unsigned int)limits->handles + FIELDS_MIN;
+}
+
+int bpfd_run(struct bpfd *b)
+{
+	struct args args;
+	int err;
+
+	err = args_init(&args, max_fields(&b->config.limits));
+	if (err)
+		return err;
+	reply_text(b->reply, "STARTED_BPFD\n");
+	err = reply_flush(b->reply);
+	resident_trim();
+	while (!err && !b->finished && !b->binary)
+		err = b->config.stop && *b->config.stop ? -EINTR : run_line(b, &args);
+	if (!err && b->binary)
+		err = rpc_serve(b);
+	if (err == -ENODATA)
+		err = 0;
+	if (!err || err == -EINTR) {
+		int flushed = reply_flush(b->reply);
+
+		if (!err)
+			err = flushed;
+	}
+	args_free(&args);
+	return err;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Demangles C++ names with libiberty: C, and 60 KB; libstdc++'s way would add ten times that. */
+#include "core/bpfd/symbols/demangle.h"
+
+#ifdef HAVE_LIBIBERTY
+
+#include <libiberty/demangle.h>
+#include <setjmp.h>
+#include <string.h>
+
+struct output {
+	char *text;
+	size_t len, size;
+	jmp_buf full;
+};
+
+bool demangle_available(void)
+{
+	return true;
+}
+
+static void take(const char *piece, size_t len, void *arg)
+{
+	struct output *output = arg;
+
+	if (len >= output->size - output->len)
+		longjmp(output->full, 1);
+	memcpy(output->text + output->len, piece, len);
+	output->len += len;
+}
+
+bool demangle(const char *name, char *text, size_t size)
+{
+	struct output output = {.text = text, .size = size};
+
+	if (strncmp(name, "_Z", 2) || !size)
+		return false;
+	/* A name can refer back to its own parts: a hundred bytes of a hostile file can stand for
+	 * 2^20 and more. libiberty's printer cannot be told to stop, but this form of it keeps
+	 * everything on the stack, so it can be left. */
+	if (setjmp(output.full))
+		return false;
+	if (!cplus_demangle_v3_callback(name, DMGL_PARAMS | DMGL_ANSI, take, &output))
+		return false;
+	text[output.len] = '\0';
+	return true;
+}
+
+#else
+
+bool demangle_available(void)
+{
+	return false;
+}
+
+bool demangle(const char *name, char *text, size_t size)
+{
+	return false;
+}
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the symbols of one ELF file with libelf. */
+#include "core/bpfd/symbols/elf_symbols.h"
+
+#include <errno.h>
+#include <gelf.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The biggest programs of a board have some 100,000; a hostile file claims what it likes. */
+#define SYMBOLS_MAX	(1U << 20)
+#define NAMES_MAX	(32U << 20)
+#define SEGMENTS_MAX	256
+#define SYMBOL_SIZE_MAX ((1U << 29) - 1)
+
+/* Symbols lie inside each other (labels of assembly code); this many are looked through for
+ * one that is long enough. */
+#define NESTED_MAX 32
+
+struct symbol {
+	uint64_t address;
+	uint32_t size : 29; /* 0: not told */
+	uint32_t rank : 3;  /* of two at one address the higher one is shown */
+	uint32_t name;	    /* in names */
+};
+
+struct segment {
+	uint64_t address, size; /* in memory */
+	uint64_t offset, file_size;
+	bool executable;
+};
+
+struct elf_symbols {
+	struct symbol *symbols;
+	size_t count, cap;
+	char *names;
+	size_t names_len;
+	struct segment *segments;
+	size_t segment_count;
+};
+
+static const struct segment *segment_of(const struct elf_symbols *symbols, uint64_t address)
+{
+	for (size_t i = 0; i < symbols->segment_count; i++) {
+		const struct segment *segment = &symbols->segments[i];
+
+		if (address - segment->address < segment->size)
+			return segment;
+	}
+	return NULL;
+}
+
+static int read_segments(struct elf_symbols *symbols, Elf *elf)
+{
+	size_t count;
+
+	if (elf_getphdrnum(elf, &count))
+		return -ENOEXEC;
+	if (count > SEGMENTS_MAX)
+		return -E2BIG;
+	symbols->segments = calloc(count + 1, sizeof(*symbols->segments));
+	if (!symbols->segments)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct segment *segment = &symbols->segments[symbols->segment_count];
+		GElf_Phdr header;
+
+		if (!gelf_getphdr(elf, (int)i, &header))
+			return -ENOEXEC;
+		if (header.p_type != PT_LOAD)
+			continue;
+		segment->address = header.p_vaddr;
+		segment->size = header.p_memsz;
+		segment->offset = header.p_offset;
+		segment->file_size = header.p_filesz;
+		segment->executable = header.p_flags & PF_X;
+		symbols->segment_count++;
+	}
+	return 0;
+}
+
+/* Which of two names of one address: one with a size, then a global one, then the one with
+ * fewer underscores in front (as perf does: `write` rather than `__write`). */
+static unsigned int rank_of(const GElf_Sym *sym, const char *name)
+{
+	unsigned int rank = sym->st_size ? 4 : 0;
+
+	if (GELF_ST_BIND(sym->st_info) != STB_LOCAL)
+		rank += 2;
+	if (name[0] != '_' || name[1] != '_')
+		rank++;
+	return rank;
+}
+
+static bool is_wanted(const struct elf_symbols *symbols, const GElf_Sym *sym, const char *name)
+{
+	const struct segment *segment = segment_of(symbols, sym->st_value);
+
+	/* Reserved sections hold what is no place: the versions of a library are SHN_ABS. */
+	if (sym->st_shndx == SHN_UNDEF || !segment || !name[0] ||
+		(sym->st_shndx >= SHN_LORESERVE && sym->st_shndx != SHN_XINDEX))
+		return false;
+	switch (GELF_ST_TYPE(sym->st_info)) {
+	case STT_FUNC:
+	case STT_GNU_IFUNC:
+	case STT_OBJECT:
+		return true;
+	case STT_NOTYPE:
+		/* Functions of assembly code, but not ARM's marks ($a, $d, $t, $x). */
+		return segment->executable && name[0] != '$' && name[0] != '.';
+	default:
+		return false;
+	}
+}
+
+static int add_symbol(
+	struct elf_symbols *symbols, const GElf_Sym *sym, uint32_t name, unsigned int machine)
+{
+	struct symbol *symbol;
+
+	if (symbols->count == symbols->cap) {
+		size_t cap = symbols->cap + symbols->cap / 2 + 256;
+		struct symbol *grown = realloc(symbols->symbols, cap * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		symbols->symbols = grown;
+		symbols->cap = cap;
+	}
+	if (symbols->count == SYMBOLS_MAX)
+		return -E2BIG;
+	symbol = &symbols->symbols[symbols->count++];
+	symbol->address = sym->st_value;
+	/* The lowest bit of an ARM function says Thumb. */
+	if (machine == EM_ARM && GELF_ST_TYPE(sym->st_info) == STT_FUNC)
+		symbol->address &= ~1ULL;
+	symbol->size = (uint32_t)(sym->st_size < SYMBOL_SIZE_MAX ? sym->st_size : SYMBOL_SIZE_MAX);
+	symbol->rank = rank_of(sym, symbols->names + name) & 7;
+	symbol->name = name;
+	return 0;
+}
+
+/* Copies a string table behind the names, ended by a NUL of our own. */
+static int add_names(struct elf_symbols *symbols, const Elf_Data *strings)
+{
+	char *grown;
+
+	if (symbols->names_len + strings->d_size + 1 > NAMES_MAX)
+		return -E2BIG;
+	grown = realloc(symbols->names, symbols->names_len + strings->d_size + 1);
+	if (!grown)
+		return -ENOMEM;
+	symbols->names = grown;
+	memcpy(grown + symbols->names_len, strings->d_buf, strings->d_size);
+	symbols->names_len += strings->d_size + 1;
+	grown[symbols->names_len - 1] = '\0';
+	return 0;
+}
+
+/* The section's bytes; NULL if it has none, or more than limit, or lies about where. */
+static Elf_Data *section_data(Elf_Scn *section, uint64_t limit)
+{
+	GElf_Shdr header;
+	Elf_Data *data;
+
+	if (!section || !gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS ||
+		!header.sh_size || header.sh_size > limit)
+		return NULL;
+	data = elf_getdata(section, NULL);
+	return data && data->d_buf && data->d_size ? data : NULL;
+}
+
+static int read_table(struct elf_symbols *symbols, Elf *elf, Elf_Scn *section,
+	const GElf_Shdr *header, unsigned int machine)
+{
+	size_t base = symbols->names_len, count;
+	Elf_Data *data, *strings;
+	int err;
+
+	if (header->sh_size > (uint64_t)SYMBOLS_MAX * sizeof(GElf_Sym))
+		return -E2BIG;
+	data = section_data(section, UINT64_MAX);
+	strings = section_data(elf_getscn(elf, header->sh_link), NAMES_MAX - base);
+	if (!data || !strings || data->d_type != ELF_T_SYM)
+		return 0;
+	err = add_names(symbols, strings);
+	if (err)
+		return err;
+	count = data->d_size / gelf_fsize(elf, ELF_T_SYM, 1, EV_CURRENT);
+	if (count > INT_MAX)
+		return -E2BIG;
+	for (size_t i = 0; i < count; i++) {
+		GElf_Sym sym;
+
+		if (!gelf_getsym(data, (int)i, &sym) || sym.st_name >= strings->d_size)
+			continue;
+		if (!is_wanted(symbols, &sym, symbols->names + base + sym.st_name))
+			continue;
+		err = add_symbol(symbols, &sym, (uint32_t)(base + sym.st_name), machine);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int by_address(const void *left, const void *right)
+{
+	const struct symbol *a = left, *b = right;
+
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	/* The first of its table wins, and the last of an address is found. */
+	return a->name > b->name ? -1 : a->name < b->name;
+}
+
+static int read_elf(struct elf_symbols *symbols, Elf *elf)
+{
+	bool seen_symtab = false, seen_dynsym = false;
+	Elf_Scn *section = NULL;
+	GElf_Ehdr header;
+	int err;
+
+	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
+		return -ENOEXEC;
+	err = read_segments(symbols, elf);
+	while (!err && (section = elf_nextscn(elf, section))) {
+		GElf_Shdr shdr;
+		bool *seen;
+
+		if (!gelf_getshdr(section, &shdr))
+			return -ENOEXEC;
+		if (shdr.sh_type != SHT_SYMTAB && shdr.sh_type != SHT_DYNSYM)
+			continue;
+		/* One of each, as the ELF standard has it: libelf keeps what it has read. */
+		seen = shdr.sh_type == SHT_SYMTAB ? &seen_symtab : &seen_dynsym;
+		if (!*seen)
+			err = read_table(symbols, elf, section, &shdr, header.e_machine);
+		*seen = true;
+	}
+	if (err)
+		return err;
+	if (symbols->count) {
+		struct symbol *fit = realloc(symbols->symbols, symbols->count * sizeof(*fit));
+
+		symbols->symbols = fit ? fit : symbols->symbols;
+		symbols->cap = fit ? symbols->count : symbols->cap;
+		qsort(symbols->symbols, symbols->count, sizeof(*fit), by_address);
+	}
+	return 0;
+}
+
+/* libelf makes an array of as many sections as the file claims to have. In the header that is
+ * at most 65,535; beyond it, section 0 tells a 64-bit number, which no sane file needs. */
+static bool counts_sections_in_header(const unsigned char *start, size_t size)
+{
+	Elf32_Ehdr header32;
+	Elf64_Ehdr header64;
+
+	if (size < sizeof(header32) || memcmp(start, ELFMAG, SELFMAG))
+		return false;
+	if (start[EI_CLASS] == ELFCLASS32) {
+		memcpy(&header32, start, sizeof(header32));
+		return header32.e_shnum || !header32.e_shoff;
+	}
+	if (start[EI_CLASS] != ELFCLASS64 || size < sizeof(header64))
+		return false;
+	memcpy(&header64, start, sizeof(header64));
+	return header64.e_shnum || !header64.e_shoff;
+}
+
+static int finish(struct elf_symbols **symbols, Elf *elf)
+{
+	struct elf_symbols *new;
+	int err;
+
+	if (!elf)
+		return -ENOEXEC;
+	new = calloc(1, sizeof(*new));
+	err = new ? read_elf(new, elf) : -ENOMEM;
+	elf_end(elf);
+	if (err) {
+		elf_symbols_free(new);
+		return err;
+	}
+	*symbols = new;
+	return 0;
+}
+
+int elf_symbols_read(struct elf_symbols **symbols, int fd)
+{
+	unsigned char start[sizeof(Elf64_Ehdr)];
+	ssize_t n = pread(fd, start, sizeof(start), 0);
+
+	if (n < 0)
+		return -errno;
+	if (!counts_sections_in_header(start, (size_t)n))
+		return -ENOEXEC;
+	elf_version(EV_CURRENT);
+	/* Not ELF_C_READ_MMAP: a file that its owner cuts short would be a SIGBUS here. */
+	return finish(symbols, elf_begin(fd, ELF_C_READ, NULL));
+}
+
+int elf_symbols_read_image(struct elf_symbols **symbols, void *image, size_t size)
+{
+	if (!counts_sections_in_header(image, size))
+		return -ENOEXEC;
+	elf_version(EV_CURRENT);
+	return finish(symbols, elf_memory(image, size));
+}
+
+int elf_symbols_bias(
+	const struct elf_symbols *symbols, uint64_t start, uint64_t offset, uint64_t *bias)
+{
+	for (size_t i = 0; i < symbols->segment_count; i++) {
+		const struct segment *segment = &symbols->segments[i];
+		/* A mapping begins at a page, a segment where it likes in that page; pages have
+		 * at most 64 KiB. */
+		uint64_t slack = segment->offset & 0xffff;
+
+		if (!segment->executable)
+			continue;
+		if (offset - (segment->offset - slack) >= segment->file_size + slack)
+			continue;
+		*bias = start - (offset - segment->offset + segment->address);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+const char *elf_symbols_find_address(
+	const struct elf_symbols *symbols, uint64_t address, uint64_t *offset)
+{
+	const struct segment *segment = segment_of(symbols, address);
+	const struct symbol *all = symbols->symbols, *found = NULL;
+	size_t first = 0, end = symbols->count;
+
+	if (!segment)
+		return NULL;
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (all[middle].address <= address)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	for (size_t i = first; i && first - i < NESTED_MAX; i--) {
+		if (address - all[i - 1].address < all[i - 1].size) {
+			found = &all[i - 1];
+			break;
+		}
+	}
+	/* A symbol without a size reaches to the next one, or to the end of its segment. */
+	if (!found && first && !all[first - 1].size && all[first - 1].address >= segment->address)
+		found = &all[first - 1];
+	if (!found)
+		return NULL;
+	*offset = address - found->address;
+	return symbols->names + found->name;
+}
+
+int elf_symbols_find_name(const struct elf_symbols *symbols, const char *name, uint64_t *address)
+{
+	const struct symbol *found = NULL;
+
+	for (size_t i = 0; i < symbols->count; i++) {
+		const struct symbol *symbol = &symbols->symbols[i];
+
+		if (strcmp(symbols->names + symbol->name, name))
+			continue;
+		if (!found || symbol->rank > found->rank)
+			found = symbol;
+	}
+	if (!found)
+		return -ENOENT;
+	*address = found->address;
+	return 0;
+}
+
+size_t elf_symbols_size(const struct elf_symbols *symbols)
+{
+	return sizeof(*symbols) + symbols->cap * sizeof(*symbols->symbols) + symbols->names_len +
+	       (symbols->segment_count + 1) * sizeof(*symbols->segments);
+}
+
+void elf_symbols_free(struct elf_symbols *symbols)
+{
+	if (!symbols)
+		return;
+	free(symbols->symbols);
+	free(symbols->names);
+	free(symbols->segments);
+	free(symbols);
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's symbols: reads <proc>/kallsyms once and again when modules have changed. */
+#include "core/bpfd/symbols/ksym.h"
+
+#include "core/bpfd/symbols/ksym_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Modules come and go while a session lasts and the kernel tells nobody. <proc>/modules costs
+ * some 50 us to read, a lookup must not: so it is read at most once in this time, and an answer
+ * may be older than the last change of modules by as much. */
+#define MODULES_CHECK_MS 100
+
+/* Nothing the kernel names is larger; an address farther from the symbol below it lies in a
+ * gap, not in that symbol. */
+#define OFFSET_MAX (64ULL << 20)
+
+#define READ_SIZE 65536
+
+struct symbol {
+	uint64_t address;
+	uint32_t name; /* in loose_names */
+	uint16_t length;
+	uint16_t module;
+};
+
+struct ksym {
+	const char *proc;
+	bool tried; /* to read kallsyms, and with what result: */
+	int error;
+	uint64_t modules_hash;
+	uint64_t checked_ms;
+	char **modules; /* number 1 is modules[0]; number 0 is the core image */
+	unsigned int module_count;
+	struct ksym_table core; /* what kallsyms lists in order: all but the modules */
+	struct ksym_table rest;
+	char name[KSYM_PREFIX_SIZE + KSYM_NAME_MAX + 1];
+};
+
+/* What kallsyms lists out of order, until it is sorted into ksym.rest. */
+struct loose {
+	struct symbol *symbols;
+	size_t count, cap;
+	char *names;
+	size_t names_len, names_cap;
+};
+
+int ksym_new(struct ksym **ksym, const char *proc)
+{
+	struct ksym *new = calloc(1, sizeof(*new));
+
+	if (!new)
+		return -ENOMEM;
+	new->proc = proc;
+	*ksym = new;
+	return 0;
+}
+
+static void forget(struct ksym *ksym)
+{
+	ksym_table_clear(&ksym->core);
+	ksym_table_clear(&ksym->rest);
+	for (unsigned int i = 0; i < ksym->module_count; i++)
+		free(ksym->modules[i]);
+	free(ksym->modules);
+	ksym->modules = NULL;
+	ksym->module_count = 0;
+	ksym->tried = false;
+}
+
+void ksym_free(struct ksym *ksym)
+{
+	if (!ksym)
+		return;
+	forget(ksym);
+	free(ksym);
+}
+
+static int open_proc(const struct ksym *ksym, const char *name)
+{
+	char path[PATH_MAX];
+	int fd, len;
+
+	len = snprintf(path, sizeof(path), "%s/%s", ksym->proc, name);
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* kallsyms lists the symbols of a module together: only the last name is compared. */
+static int intern_module(struct ksym *ksym, const char *name, size_t len)
+{
+	const char *last = ksym->module_count ? ksym->modules[ksym->module_count - 1] : "";
+	char **grown;
+
+	if (strlen(last) == len && !memcmp(last, name, len))
+		return (int)ksym->module_count;
+	if (ksym->module_count == KSYM_MODULE_MAX)
+		return -E2BIG;
+	grown = realloc(ksym->modules, (ksym->module_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	ksym->modules = grown;
+	ksym->modules[ksym->module_count] = strndup(name, len);
+	if (!ksym->modules[ksym->module_count])
+		return -ENOMEM;
+	return (int)++ksym->module_count;
+}
+
+static int reserve(void *array, size_t *cap, size_t wanted, size_t size)
+{
+	void **at = array;
+	void *grown;
+
+	if (wanted <= *cap)
+		return 0;
+	wanted += wanted / 2 + 1024;
+	grown = realloc(*at, wanted * size);
+	if (!grown)
+		return -ENOMEM;
+	*at = grown;
+	*cap = wanted;
+	return 0;
+}
+
+static int loose_add(struct loose *loose, const struct symbol *symbol, const char *name)
+{
+	struct symbol *new;
+	int err;
+
+	if (loose->names_len + symbol->length > UINT32_MAX)
+		return -E2BIG;
+	err = reserve(&loose->symbols, &loose->cap, loose->count + 1, sizeof(*loose->symbols));
+	if (!err)
+		err = reserve(
+			&loose->names, &loose->names_cap, loose->names_len + symbol->length, 1);
+	if (err)
+		return err;
+	new = &loose->symbols[loose->count++];
+	*new = *symbol;
+	new->name = (uint32_t)loose->names_len;
+	memcpy(loose->names + loose->names_len, name, symbol->length);
+	loose->names_len += symbol->length;
+	return 0;
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* One line without its end: "address type name", for a module's symbol then "\t[module]". */
+static int parse_line(struct ksym *ksym, struct loose *loose, const char *at, const char *end)
+{
+	struct symbol symbol = {.address = 0};
+	const char *name;
+	int digit, err;
+
+	while (at < end && (digit = hex_value(*at)) >= 0) {
+		symbol.address = symbol.address << 4 | (uint64_t)digit;
+		at++;
+	}
+	if (end - at < 4 || at[0] != ' ' || at[2] != ' ')
+		return 0;
+	name = at + 3;
+	at = end[-1] == ']' ? memchr(name, '\t', (size_t)(end - name)) : NULL;
+	if (at && end - at >= 4 && at[1] == '[') {
+		err = intern_module(ksym, at + 2, (size_t)(end - 1 - (at + 2)));
+		if (err < 0)
+			return err;
+		symbol.module = (uint16_t)err;
+		end = at;
+	}
+	if (end == name || end - name > KSYM_NAME_MAX)
+		return 0;
+	symbol.length = (uint16_t)(end - name);
+	if (!symbol.module) {
+		err = ksym_table_add(&ksym->core, symbol.address, name, symbol.length, 0);
+		if (err != -ERANGE)
+			return err == -EINVAL ? 0 : err;
+	}
+	return loose_add(loose, &symbol, name);
+}
+
+static int read_lines(struct ksym *ksym, struct loose *loose, int fd)
+{
+	char *buffer = malloc(READ_SIZE);
+	size_t have = 0;
+	int err = 0;
+
+	if (!buffer)
+		return -ENOMEM;
+	for (;;) {
+		const char *at = buffer, *end;
+		ssize_t n = read(fd, buffer + have, READ_SIZE - have);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			err = n < 0 ? -errno : 0;
+			break;
+		}
+		if (memchr(buffer + have, '\0', (size_t)n)) { /* names end with one in the table */
+			err = -EINVAL;
+			break;
+		}
+		have += (size_t)n;
+		while (!err && (end = memchr(at, '\n', have - (size_t)(at - buffer)))) {
+			err = parse_line(ksym, loose, at, end);
+			at = end + 1;
+		}
+		if (err)
+			break;
+		have -= (size_t)(at - buffer);
+		if (have == READ_SIZE)
+			have = 0; /* a line as long as this is no symbol */
+		memmove(buffer, at, have);
+	}
+	free(buffer);
+	return err;
+}
+
+static int by_address(const void *left, const void *right)
+{
+	const struct symbol *a = left, *b = right;
+
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	return a->name < b->name ? -1 : a->name > b->name;
+}
+
+static int sort_loose(struct ksym *ksym, struct loose *loose)
+{
+	int err;
+
+	if (loose->count)
+		qsort(loose->symbols, loose->count, sizeof(*loose->symbols), by_address);
+	for (size_t i = 0; i < loose->count; i++) {
+		const struct symbol *symbol = &loose->symbols[i];
+
+		err = ksym_table_add(&ksym->rest, symbol->address, loose->names + symbol->name,
+			symbol->length, symbol->module);
+		if (err && err != -EINVAL)
+			return err;
+	}
+	return 0;
+}
+
+static int load(struct ksym *ksym)
+{
+	struct loose loose = {.count = 0};
+	int err, fd;
+
+	fd = open_proc(ksym, "kallsyms");
+	if (fd < 0)
+		return fd;
+	err = read_lines(ksym, &loose, fd);
+	close(fd);
+	if (!err)
+		err = sort_loose(ksym, &loose);
+	free(loose.symbols);
+	free(loose.names);
+	if (!err && !ksym->core.count && !ksym->rest.count)
+		err = -ENODATA;
+	/* With kptr_restrict every address reads as zero. */
+	if (!err && !ksym->core.last_address && !ksym->rest.last_address)
+		err = -EPERM;
+	if (err) {
+		forget(ksym);
+		return err;
+	}
+	ksym_table_trim(&ksym->core);
+	ksym_table_trim(&ksym->rest);
+	return 0;
+}
+
+/* Names, sizes, states and addresses of the modules; not the reference counts and users, which
+ * change all the time. 0 if there is no such file: a kernel without modules. */
+static uint64_t hash_modules(const struct ksym *ksym)
+{
+	static const bool counted[6] = {true, true, false, false, true, true};
+	uint64_t hash = 14695981039346656037ULL;
+	unsigned int field = 0;
+	char buffer[4096];
+	ssize_t n;
+	int fd = open_proc(ksym, "modules");
+
+	if (fd < 0)
+		return 0;
+	while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
+		for (ssize_t i = 0; i < n; i++) {
+			if (field >= 6 || counted[field])
+				hash = (hash ^ (unsigned char)buffer[i]) * 1099511628211ULL;
+			if (buffer[i] == '\n')
+				field = 0;
+			else if (buffer[i] == ' ')
+				field++;
+		}
+	}
+	close(fd);
+	return hash;
+}
+
+/* Makes sure that the table is there and current. */
+static int refresh(struct ksym *ksym)
+{
+	struct timespec now;
+	uint64_t now_ms, hash;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (ksym->tried && now_ms - ksym->checked_ms < MODULES_CHECK_MS)
+		return ksym->error;
+	/* Hashed before kallsyms is read: a module that comes in between is seen next time. */
+	hash = hash_modules(ksym);
+	ksym->checked_ms = now_ms;
+	if (ksym->tried && !ksym->error && hash == ksym->modules_hash)
+		return 0;
+	forget(ksym);
+	ksym->modules_hash = hash;
+	ksym->error = load(ksym);
+	ksym->tried = true;
+	return ksym->error;
+}
+
+/* On 64-bit kernels every kernel address has the top bit; x86's per-CPU symbols, listed with
+ * their offsets from 0, must not claim user addresses. */
+static bool plausible(const struct ksym *ksym, uint64_t address)
+{
+	const uint64_t top = 1ULL << 63;
+
+	return address & top || !((ksym->core.last_address | ksym->rest.last_address) & top);
+}
+
+int ksym_find_address(struct ksym *ksym, uint64_t address, struct ksym_name *found)
+{
+	const struct ksym_table *table;
+	int64_t core, rest;
+	uint64_t start = 0;
+	unsigned int module;
+	int err = refresh(ksym);
+
+	if (err)
+		return err;
+	core = ksym_table_find_address(&ksym->core, address);
+	rest = ksym_table_find_address(&ksym->rest, address);
+	table = &ksym->core;
+	if (core >= 0)
+		start = ksym_table_address(table, (uint32_t)core);
+	if (rest >= 0 && (core < 0 || ksym_table_address(&ksym->rest, (uint32_t)rest) > start)) {
+		table = &ksym->rest;
+		core = rest;
+		start = ksym_table_address(table, (uint32_t)rest);
+	}
+	if (core < 0 || address - start > OFFSET_MAX || !plausible(ksym, address))
+		return -ENOENT;
+	module = ksym_table_name(table, (uint32_t)core, ksym->name);
+	found->name = ksym->name;
+	found->module = module ? ksym->modules[module - 1] : "kernel";
+	found->offset = address - start;
+	return 0;
+}
+
+int ksym_find_name(struct ksym *ksym, const char *name, uint64_t *address)
+{
+	const struct ksym_table *table = &ksym->core;
+	int64_t i;
+	int err = refresh(ksym);
+
+	if (err)
+		return err;
+	i = ksym_table_find_name(&ksym->core, name);
+	if (i == -ENOENT) {
+		table = &ksym->rest;
+		i = ksym_table_find_name(&ksym->rest, name);
+	}
+	if (i < 0)
+		return (int)i;
+	*address = ksym_table_address(table, (uint32_t)i);
+	return 0;
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The symbols of user processes: keeps the maps of processes and the symbols of files. */
+#include "core/bpfd/symbols/usym.h"
+
+#include "core/base/paths.h"
+#include "core/bpfd/files/file.h"
+#include "core/bpfd/files/tree.h"
+#include "core/bpfd/symbols/demangle.h"
+#include "core/bpfd/symbols/elf_symbols.h"
+#include "core/bpfd/symbols/proc_maps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A process can map, unmap, end, and leave its number to another, and nobody is told. Its start
+ * time and maps are looked at again after this time: an answer may be older by as much. */
+#define CHECK_MS 100
+
+/* What is held: of each kind the one that was not asked for longest goes first. */
+#define PROCESSES_MAX	 32
+#define OBJECTS_MAX	 128
+#define OBJECT_BYTES_MAX (32U << 20)
+
+#define NAME_SIZE     4096
+#define VDSO_SIZE_MAX (1U << 20)
+
+struct process {
+	pid_t pid; /* 0: this place is free */
+	uint64_t start;
+	uint64_t checked_ms, used;
+	struct proc_maps maps;
+};
+
+/* What makes a file that file and no other, also after an inode was reused. */
+struct identity {
+	uint64_t device, inode, size;
+	int64_t changed_s, changed_ns;
+};
+
+/* The symbols of a file, or why there are none. */
+struct object {
+	uint32_t number; /* never used twice, 0: this place is free */
+	uint64_t used;
+	struct identity identity;
+	struct elf_symbols *symbols;
+	int error;
+};
+
+struct usym {
+	const char *proc;
+	uint64_t clock; /* counts lookups: who was used last */
+	uint32_t last_number;
+	size_t object_bytes;
+	struct process processes[PROCESSES_MAX];
+	struct object objects[OBJECTS_MAX];
+	char name[NAME_SIZE];
+};
+
+int usym_new(struct usym **usym, const char *proc)
+{
+	struct usym *new = calloc(1, sizeof(*new));
+
+	if (!new)
+		return -ENOMEM;
+	new->proc = proc;
+	*usym = new;
+	return 0;
+}
+
+static void object_drop(struct usym *usym, struct object *object)
+{
+	if (object->symbols)
+		usym->object_bytes -= elf_symbols_size(object->symbols);
+	elf_symbols_free(object->symbols);
+	memset(object, 0, sizeof(*object));
+}
+
+void usym_free(struct usym *usym)
+{
+	if (!usym)
+		return;
+	for (size_t i = 0; i < PROCESSES_MAX; i++)
+		proc_maps_clear(&usym->processes[i].maps);
+	for (size_t i = 0; i < OBJECTS_MAX; i++)
+		object_drop(usym, &usym->objects[i]);
+	free(usym);
+}
+
+static struct process *process_slot(struct usym *usym, pid_t pid)
+{
+	struct process *oldest = &usym->processes[0];
+
+	for (size_t i = 0; i < PROCESSES_MAX; i++) {
+		struct process *process = &usym->processes[i];
+
+		if (process->pid == pid)
+			return process;
+		if (process->used < oldest->used)
+			oldest = process;
+	}
+	proc_maps_clear(&oldest->maps);
+	memset(oldest, 0, sizeof(*oldest));
+	return oldest;
+}
+
+/* Reads the maps again; what was known of the files stays known if they are the same. */
+static int process_read(struct usym *usym, struct process *process, pid_t pid)
+{
+	struct proc_maps maps = {.count = 0};
+	uint64_t start;
+	int err;
+
+	err = file_start_time(usym->proc, pid, &start);
+	if (!err)
+		err = proc_maps_read(&maps, usym->proc, pid);
+	if (err)
+		return err;
+	if (process->pid && process->start == start && process->maps.hash == maps.hash) {
+		proc_maps_clear(&maps);
+		return 0;
+	}
+	proc_maps_clear(&process->maps);
+	process->maps = maps;
+	process->start = start;
+	process->pid = pid;
+	return 0;
+}
+
+static int process_get(struct usym *usym, pid_t pid, struct process **found)
+{
+	struct process *process;
+	struct timespec now;
+	uint64_t now_ms;
+	int err;
+
+	if (pid <= 0)
+		return -ENOENT;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	process = process_slot(usym, pid);
+	process->used = ++usym->clock;
+	*found = process;
+	if (process->pid && now_ms - process->checked_ms < CHECK_MS)
+		return 0;
+	err = process_read(usym, process, pid);
+	if (err) {
+		proc_maps_clear(&process->maps);
+		memset(process, 0, sizeof(*process));
+		return err;
+	}
+	process->checked_ms = now_ms;
+	return 0;
+}
+
+/* Opens a regular file for reading. Opening a device can do something to it, and a FIFO waits. */
+static int open_regular(const char *path, struct stat *status)
+{
+	int fd;
+
+	if (stat(path, status))
+		return -errno;
+	if (!S_ISREG(status->st_mode))
+		return -ENOEXEC;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, status) || !S_ISREG(status->st_mode)) {
+		close(fd);
+		return -ENOEXEC;
+	}
+	return fd;
+}
+
+/* Opens a file by its path below the process's root, which links there do not lead out of. */
+static int open_below_root(
+	const struct usym *usym, pid_t pid, const char *seen, struct stat *status)
+{
+	const struct paths paths = {.proc = usym->proc};
+	char path[PATH_MAX];
+	int err = file_path(path, "/proc/%d/root%s", (int)pid, seen), place, fd;
+
+	if (err)
+		return err;
+	place = tree_open(&paths, path, TREE_STAT, true);
+	if (place < 0)
+		return place;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
+	fd = open_regular(path, status);
+	close(place);
+	return fd;
+}
+
+/* Opens the very file that is mapped: by the kernel's link to it, which also leads to deleted
+ * files and out of containers; else (no CAP_SYS_ADMIN) by its path. */
+static int open_range(const struct usym *usym, const struct process *process,
+	const struct proc_range *range, struct stat *status)
+{
+	char path[PATH_MAX];
+	int fd = file_path(path, "%s/%d/map_files/%" PRIx64 "-%" PRIx64, usym->proc,
+		(int)process->pid, range->start, range->end);
+
+	if (!fd)
+		fd = open_regular(path, status);
+	if (fd >= 0 || fd == -ENOEXEC)
+		return fd;
+	if (range->deleted)
+		return -ENOENT;
+	return open_below_root(usym, process->pid, proc_maps_path(&process->maps, range), status);
+}
+
+static struct object *object_find(struct usym *usym, const struct identity *identity)
+{
+	for (size_t i = 0; i < OBJECTS_MAX; i++) {
+		struct object *object = &usym->objects[i];
+
+		if (object->number && !memcmp(&object->identity, identity, sizeof(*identity)))
+			return object;
+	}
+	return NULL;
+}
+
+static struct object *object_oldest(struct usym *usym, const struct object *but)
+{
+	struct object *oldest = NULL;
+
+	for (size_t i = 0; i < OBJECTS_MAX; i++) {
+		struct object *object = &usym->objects[i];
+
+		if (object != but && (!oldest || object->used < oldest->used))
+			oldest = object;
+	}
+	return oldest;
+}
+
+/* Takes the symbols, which become the cache's, or the error, and makes room for them. */
+static struct object *object_add(
+	struct usym *usym, const struct identity *identity, struct elf_symbols *symbols, int error)
+{
+	struct object *object = object_oldest(usym, NULL);
+
+	object_drop(usym, object);
+	if (!++usym->last_number)
+		usym->last_number++;
+	object->number = usym->last_number;
+	object->identity = *identity;
+	object->symbols = symbols;
+	object->error = error;
+	if (symbols)
+		usym->object_bytes += elf_symbols_size(symbols);
+	while (usym->object_bytes > OBJECT_BYTES_MAX) {
+		struct object *oldest = object_oldest(usym, object);
+
+		if (!oldest->number)
+			break;
+		object_drop(usym, oldest);
+	}
+	return object;
+}
+
+static int load_file(struct usym *usym, const struct process *process,
+	const struct proc_range *range, struct object **found)
+{
+	struct identity identity = {.device = 0};
+	struct elf_symbols *symbols = NULL;
+	struct stat status;
+	int err, fd;
+
+	fd = open_range(usym, process, range, &status);
+	if (fd < 0)
+		return fd;
+	identity.device = status.st_dev;
+	identity.inode = status.st_ino;
+	identity.size = (uint64_t)status.st_size;
+	identity.changed_s = status.st_ctim.tv_sec;
+	identity.changed_ns = status.st_ctim.tv_nsec;
+	*found = object_find(usym, &identity);
+	if (!*found) {
+		err = elf_symbols_read(&symbols, fd);
+		*found = object_add(usym, &identity, symbols, err);
+	}
+	close(fd);
+	return 0;
+}
+
+/* The vDSO is a whole ELF file in the process's memory. Its identity is what it holds. */
+static int load_vdso(struct usym *usym, const struct process *process,
+	const struct proc_range *range, struct object **found)
+{
+	struct identity identity = {.device = UINT64_MAX, .size = range->end - range->start};
+	struct elf_symbols *symbols = NULL;
+	unsigned char *image;
+	char path[PATH_MAX];
+	int err, fd;
+
+	err = file_path(path, "%s/%d/mem", usym->proc, (int)process->pid);
+	if (err)
+		return err;
+	if (identity.size > VDSO_SIZE_MAX)
+		return -E2BIG;
+	image = malloc(identity.size);
+	if (!image)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		err = -errno;
+		goto err_free;
+	}
+	if (pread(fd, image, identity.size, (off_t)range->start) != (ssize_t)identity.size) {
+		err = -EIO;
+		goto err_close;
+	}
+	identity.inode = 14695981039346656037ULL;
+	for (size_t i = 0; i < identity.size; i++)
+		identity.inode = (identity.inode ^ image[i]) * 1099511628211ULL; /* FNV-1a */
+	*found = object_find(usym, &identity);
+	if (!*found) {
+		err = elf_symbols_read_image(&symbols, image, identity.size);
+		*found = object_add(usym, &identity, symbols, err);
+	}
+	err = 0;
+err_close:
+	close(fd);
+err_free:
+	free(image);
+	return err;
+}
+
+/* The symbols of the file that a range shows. A range remembers the place of its object and the
+ * object's number: both match as long as the object was not dropped. */
+static int range_symbols(struct usym *usym, struct process *process, struct proc_range *range,
+	const struct elf_symbols **symbols)
+{
+	struct object *object = &usym->objects[range->slot];
+	int err;
+
+	if (!range->number || object->number != range->number) {
+		if (proc_maps_path(&process->maps, range)[0] == '[')
+			err = load_vdso(usym, process, range, &object);
+		else
+			err = load_file(usym, process, range, &object);
+		if (err)
+			return err;
+		range->slot = (uint8_t)(object - usym->objects);
+		range->number = object->number;
+	}
+	object->used = ++usym->clock;
+	*symbols = object->symbols;
+	return object->error;
+}
+
+_Static_assert(OBJECTS_MAX <= UINT8_MAX + 1, "a place of an object fits into proc_range.slot");
+
+/* The executable range that belongs to a range of data: the nearest one of that file below (a
+ * file can be mapped more than once), or above, where linkers put constants before the code. */
+static struct proc_range *executable_range(struct process *process, struct proc_range *range)
+{
+	struct proc_range *first = process->maps.ranges, *end = first + process->maps.count;
+
+	for (struct proc_range *at = range; at >= first; at--) {
+		if (at->executable && at->inode == range->inode && at->device == range->device)
+			return at;
+	}
+	for (struct proc_range *at = range; at < end; at++) {
+		if (at->executable && at->inode == range->inode && at->device == range->device)
+			return at;
+	}
+	return NULL;
+}
+
+/* The symbols of a range's file, and what to add to its addresses in this process. */
+static int range_bias(struct usym *usym, struct process *process, struct proc_range *range,
+	const struct elf_symbols **symbols, uint64_t *bias)
+{
+	struct proc_range *at = executable_range(process, range);
+	int err;
+
+	if (!at)
+		return -ENOENT;
+	err = range_symbols(usym, process, at, symbols);
+	return err ? err : elf_symbols_bias(*symbols, at->start, at->offset, bias);
+}
+
+/* A hostile file's name must not look like more fields or more lines of a reply. */
+static void make_printable(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f || *text == ';')
+			*text = '?';
+	}
+}
+
+int usym_find_address(struct usym *usym, pid_t pid, uint64_t address, bool want_demangled,
+	struct usym_name *found)
+{
+	const struct elf_symbols *symbols;
+	struct process *process;
+	struct proc_range *range;
+	const char *name;
+	uint64_t bias;
+	int err;
+
+	err = process_get(usym, pid, &process);
+	if (err)
+		return err;
+	range = proc_maps_find(&process->maps, address);
+	if (!range)
+		return -ENOENT;
+	err = range_bias(usym, process, range, &symbols, &bias);
+	if (err)
+		return err;
+	name = elf_symbols_find_address(symbols, address - bias, &found->offset);
+	if (!name)
+		return -ENOENT;
+	if (!want_demangled || !demangle(name, usym->name, sizeof(usym->name)))
+		snprintf(usym->name, sizeof(usym->name), "%s", name);
+	make_printable(usym->name);
+	found->name = usym->name;
+	found->module = proc_maps_path(&process->maps, range);
+	return 0;
+}
+
+static bool is_module(const char *path, const char *module)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !strcmp(path, module) || (slash && !strcmp(slash + 1, module));
+}
+
+int usym_find_name(
+	struct usym *usym, pid_t pid, const char *name, const char *module, uint64_t *address)
+{
+	const struct elf_symbols *symbols;
+	struct process *process;
+	uint64_t bias;
+	int err, result = -ENOENT;
+
+	err = process_get(usym, pid, &process);
+	if (err)
+		return err;
+	for (size_t i = 0; i < process->maps.count; i++) {
+		struct proc_range *range = &process->maps.ranges[i];
+
+		if (!range->executable || !is_module(proc_maps_path(&process->maps, range), module))
+			continue;
+		err = range_bias(usym, process, range, &symbols, &bias);
+		if (!err)
+			err = elf_symbols_find_name(symbols, name, address);
+		if (!err) {
+			*address += bias;
+			return 0;
+		}
+		if (err != -ENOENT)
+			result = err;
+	}
+	return result;
+}
