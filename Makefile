@@ -67,7 +67,7 @@ BPFD_SRC      := $(filter-out core/bpfd/main.c,$(wildcard core/bpfd/*.c core/bpf
 CONFIGFS_SRC  := $(wildcard configfs/*.c)
 GADGET_SRC    := $(filter-out gadget/main.c,$(wildcard gadget/*.c))
 HOST_SRC      := $(filter-out host-usb/main.c,$(wildcard host-usb/*.c))
-RUN_SRC       := $(filter-out host-usb/run/main.c,$(wildcard host-usb/run/*.c))
+RUN_SRC       := $(filter-out host-usb/run/main.c,$(wildcard host-usb/run/*.c host-usb/run/*/*.c))
 UNIT_SRC      := $(wildcard tests/unit/test_*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -110,7 +110,7 @@ $(call obj,$(BPFD_SRC) core/bpfd/main.c): PKG_CFLAGS = $(call pkg,--cflags,libbp
 # Also where CPPFLAGS comes from make's command line, as Buildroot has it.
 $(call obj,core/bpfd/symbols/demangle.c): override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
 $(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0 libsodium)
-$(call obj,$(wildcard host-usb/run/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libseccomp libelf)
+$(call obj,$(RUN_SRC) host-usb/run/main.c): PKG_CFLAGS = $(call pkg,--cflags,libseccomp libelf)
 
 define archive
 	@mkdir -p $(@D)

@@ -3,16 +3,16 @@
 #include "core/base/log.h"
 #include "core/base/options.h"
 #include "host-usb/clock.h"
-#include "host-usb/run/btf_list.h"
+#include "host-usb/run/calls/notify.h"
+#include "host-usb/run/calls/wait.h"
 #include "host-usb/run/client.h"
-#include "host-usb/run/files.h"
-#include "host-usb/run/notify.h"
-#include "host-usb/run/objects.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/btf_list.h"
+#include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 #include "host-usb/run/supervisor.h"
 #include "host-usb/run/tool.h"
 #include "host-usb/run/via.h"
-#include "host-usb/run/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>

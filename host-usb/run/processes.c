@@ -2,7 +2,7 @@
 /* The tool's processes, as the workstation's kernel tells of them. */
 #include "host-usb/run/processes.h"
 
-#include "host-usb/run/files.h"
+#include "host-usb/run/files/files.h"
 
 #include <dirent.h>
 #include <signal.h>

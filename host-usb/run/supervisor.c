@@ -4,13 +4,13 @@
 #include "host-usb/clock.h"
 
 #include "core/base/log.h"
-#include "host-usb/run/mirror.h"
-#include "host-usb/run/notify.h"
-#include "host-usb/run/objects.h"
+#include "host-usb/run/calls/notify.h"
+#include "host-usb/run/calls/wait.h"
+#include "host-usb/run/objects/mirror.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/objects/tool_ring.h"
 #include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
-#include "host-usb/run/tool_ring.h"
-#include "host-usb/run/wait.h"
 
 #include <errno.h>
 #include <poll.h>

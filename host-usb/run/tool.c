@@ -3,8 +3,8 @@
 #include "host-usb/run/tool.h"
 
 #include "core/base/log.h"
-#include "host-usb/run/notify.h"
-#include "host-usb/run/objects.h"
+#include "host-usb/run/calls/notify.h"
+#include "host-usb/run/objects/objects.h"
 #include "host-usb/run/timens.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 
 #include "core/bpfd/symbols/elf_symbols.h"
 #include "core/messages/rpc.h"
-#include "host-usb/run/usdt.h"
+#include "host-usb/run/calls/usdt.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  * tool; what is behind its buffers must stay as it is. */
 #include "tests/fuzz/tool.h"
 
-#include "host-usb/run/mirror.h"
-#include "host-usb/run/tool_ring.h"
+#include "host-usb/run/objects/mirror.h"
+#include "host-usb/run/objects/tool_ring.h"
 
 #define END 0xff
 

@@ -6,10 +6,10 @@
 
 #include "tests/fuzz/fuzz.h"
 
-#include "host-usb/run/btf_list.h"
 #include "host-usb/run/client.h"
-#include "host-usb/run/files.h"
-#include "host-usb/run/objects.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/btf_list.h"
+#include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 #include "host-usb/run/supervisor.h"
 

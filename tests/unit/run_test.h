@@ -5,7 +5,7 @@
 #define TESTS_UNIT_RUN_TEST_H
 
 #include "host-usb/run/client.h"
-#include "host-usb/run/objects.h"
+#include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 #include "host-usb/run/supervisor.h"
 

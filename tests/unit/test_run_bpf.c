@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/btf_list.h"
+#include "host-usb/run/objects/btf_list.h"
 #include "tests/unit/run_test.h"
 
 #define MAP    100 /* handles */

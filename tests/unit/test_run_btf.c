@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/btf_list.h"
+#include "host-usb/run/objects/btf_list.h"
 #include "tests/unit/run_test.h"
 
 static uint64_t now_ms = 1000000;

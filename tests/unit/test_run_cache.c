@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/files.h"
+#include "host-usb/run/files/files.h"
 #include "tests/unit/run_test.h"
 
 #define SYMBOLS "ffffffff81000000 T _stext\nffffffff81000010 t helper\n"

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/files.h"
+#include "host-usb/run/files/files.h"
 #include "tests/unit/run_test.h"
 
 #define PATH "/sys/kernel/tracing/events"

@@ -18,10 +18,10 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/files.h"
-#include "host-usb/run/notify.h"
+#include "host-usb/run/calls/notify.h"
+#include "host-usb/run/calls/wait.h"
+#include "host-usb/run/files/files.h"
 #include "host-usb/run/processes.h"
-#include "host-usb/run/wait.h"
 #include "tests/unit/run_test.h"
 #include "tests/unit/skip.h"
 

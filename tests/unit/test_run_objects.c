@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/mirror.h"
+#include "host-usb/run/objects/mirror.h"
 #include "tests/unit/run_test.h"
 
 #define HANDLE 12

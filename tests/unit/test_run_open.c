@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/files.h"
+#include "host-usb/run/files/files.h"
 #include "tests/unit/run_test.h"
 
 static struct board *start(void)

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/files.h"
+#include "host-usb/run/files/files.h"
 #include "tests/unit/run_test.h"
 
 static char resolved[PATH_MAX];

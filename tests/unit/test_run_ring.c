@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/tool_ring.h"
+#include "host-usb/run/objects/tool_ring.h"
 #include "tests/unit/run_test.h"
 
 #define HANDLE	 6

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/stacks.h"
+#include "host-usb/run/objects/stacks.h"
 #include "tests/unit/walk_test.h"
 
 #define QUICK 8 /* lookups that go to the board before the map is fetched */

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/memory.h"
+#include "host-usb/run/calls/memory.h"
 #include "host-usb/run/timens.h"
 #include "tests/unit/skip.h"
 

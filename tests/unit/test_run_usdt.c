@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/usdt.h"
+#include "host-usb/run/calls/usdt.h"
 #include "tests/tools/usdt.h"
 
 /* Where an address of this program is in its file. */

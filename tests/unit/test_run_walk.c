@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/walk.h"
+#include "host-usb/run/objects/walk.h"
 #include "tests/unit/walk_test.h"
 
 /* The key behind that one, -1 for the first; or a negative errno. */

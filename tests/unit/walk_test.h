@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_WALK_TEST_H
 #define TESTS_UNIT_WALK_TEST_H
 
-#include "host-usb/run/walk.h"
+#include "host-usb/run/objects/walk.h"
 #include "tests/unit/run_test.h"
 
 #define HANDLE 9

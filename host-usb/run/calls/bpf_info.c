@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BPF_OBJ_GET_INFO_BY_FD: what the kernel tells of an object has pointers in it that it follows. */
+#include "host-usb/run/calls/bpf_info.h"
+
+#include "core/messages/bpf_abi.h"
+#include "host-usb/run/calls/memory.h"
+#include "host-usb/run/client.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BTF_NAME_SIZE 64	  /* of a module's name, with its end */
+#define NESTED_MAX    (16U << 20) /* of all that is behind the pointers */
+
+struct info {
+	struct object *object;
+	const struct call *call; /* of the tool; NULL: we ask for ourselves */
+	uint64_t user;		 /* where it is in the tool */
+	size_t size;
+	char data[BPF_ABI_INFO_MAX];
+	const struct bpf_abi_nested *nested[BPF_ABI_NESTED]; /* the pointers that are set */
+	uint64_t pointer[BPF_ABI_NESTED], room[BPF_ABI_NESTED];
+	uint8_t count;
+};
+
+static void take_nested(struct info *info, const struct bpf_abi_nested *nested)
+{
+	uint64_t pointer = bpf_abi_get64(info->data, info->size, nested->offset);
+	uint64_t unit = nested->unit ? nested->unit
+				     : bpf_abi_get32(info->data, info->size, nested->unit_field);
+	uint64_t room = bpf_abi_get32(info->data, info->size, nested->count) * unit;
+
+	if (nested->offset + sizeof(pointer) > info->size)
+		return;
+	memset(info->data + nested->offset, 0, sizeof(pointer));
+	if (!pointer || !room || room > NESTED_MAX)
+		return;
+	info->nested[info->count] = nested;
+	info->pointer[info->count] = pointer;
+	info->room[info->count++] = room;
+}
+
+static int64_t ask(struct info *info, struct rpc_in *reply)
+{
+	struct client *client = info->object->run->client;
+	struct rpc_out *out = client_begin(client, RPC_INFO);
+
+	rpc_put_u32(out, info->object->handle);
+	rpc_put_bytes(out, info->data, info->size);
+	rpc_put_u8(out, info->count);
+	for (size_t i = 0; i < info->count; i++) {
+		rpc_put_u16(out, info->nested[i]->offset);
+		rpc_put_u32(out, (uint32_t)info->room[i]);
+	}
+	client_note(client, "%u", info->object->handle);
+	return client_call(client, reply);
+}
+
+/* Which pointers a link has depends on its type, which the board knows. */
+static int64_t learn_link_type(struct object *object)
+{
+	struct info info = {.object = object, .size = sizeof(struct bpf_link_info)};
+	struct rpc_in reply;
+	const void *data;
+	int64_t ret;
+	size_t size;
+
+	if (object->class != BPF_ABI_LINK || object->link_type)
+		return 0;
+	ret = ask(&info, &reply);
+	if (ret < 0)
+		return ret;
+	data = rpc_get_bytes(&reply, &size);
+	object->link_type = data ? bpf_abi_get32(data, size, 0) : 0;
+	return 0;
+}
+
+/* A tool makes room for what it will look up, and maps, by what it is told of a map: that has to be
+ * what we know of it. The fields have been there since the call exists. */
+static bool is_map_known(const struct info *info, const void *data, size_t size)
+{
+	struct bpf_map_info told = {.type = 0};
+
+	if (info->object->class != BPF_ABI_MAP ||
+		info->size < offsetof(struct bpf_map_info, map_flags))
+		return true;
+	memcpy(&told, data, size < sizeof(told) ? size : sizeof(told));
+	return size >= offsetof(struct bpf_map_info, map_flags) &&
+	       object_is_map_of(info->object, &told);
+}
+
+/* The tool's own pointers go back into it. */
+static int unpack(struct info *info, struct rpc_in *reply, uint64_t user_attr)
+{
+	size_t size;
+	const void *data = rpc_get_bytes(reply, &size);
+	uint32_t length = (uint32_t)size;
+	int err;
+
+	if (!data || size > info->size || !is_map_known(info, data, size))
+		return -EIO;
+	memcpy(info->data, data, size);
+	for (size_t i = 0; i < info->count; i++)
+		if (info->nested[i]->offset + sizeof(uint64_t) <= size)
+			memcpy(info->data + info->nested[i]->offset, &info->pointer[i],
+				sizeof(uint64_t));
+	err = memory_write(info->call, info->user, info->data, size);
+	if (!err)
+		err = memory_write(info->call, user_attr + offsetof(union bpf_attr, info.info_len),
+			&length, sizeof(length));
+	for (size_t i = 0; !err && i < info->count; i++) {
+		data = rpc_get_bytes(reply, &size);
+		if (!data || size > info->room[i])
+			return -EIO;
+		err = memory_write(info->call, info->pointer[i], data, size);
+	}
+	return err;
+}
+
+/* What BTF is called and how long it is never changes: it is asked for once. */
+static int64_t learn_btf(struct object *object)
+{
+	struct info info = {.object = object, .size = sizeof(struct bpf_btf_info)};
+	struct bpf_btf_info btf = {.name = 1, .name_len = BTF_NAME_SIZE}; /* any pointer */
+	const struct bpf_abi_nested *nested;
+	struct rpc_in reply;
+	const char *data;
+	size_t count, size;
+	int64_t ret;
+
+	if (object->btf_info)
+		return 0;
+	memcpy(info.data, &btf, sizeof(btf));
+	nested = bpf_abi_nested(BPF_ABI_BTF, 0, &count);
+	for (size_t i = 0; i < count; i++)
+		take_nested(&info, &nested[i]);
+	ret = ask(&info, &reply);
+	if (ret < 0)
+		return ret;
+	data = rpc_get_bytes(&reply, &size);
+	if (!data || size > sizeof(btf))
+		return -EIO;
+	memset(&btf, 0, sizeof(btf));
+	memcpy(&btf, data, size);
+	data = rpc_get_bytes(&reply, &size);
+	object->path = data ? strndup(data, size) : NULL;
+	object->btf_info = object->path ? malloc(sizeof(btf)) : NULL;
+	if (!object->btf_info)
+		return -ENOMEM;
+	*object->btf_info = btf;
+	return 0;
+}
+
+/* Copies the beginning of a file into the tool. */
+static int copy_file(const struct call *call, uint64_t to, int fd, uint64_t size)
+{
+	char data[16384];
+	uint64_t done = 0;
+
+	while (done < size) {
+		size_t piece = size - done < sizeof(data) ? size - done : sizeof(data);
+		ssize_t n = pread(fd, data, piece, (off_t)done);
+		int err = n <= 0 ? -EIO : memory_write(call, to + done, data, (size_t)n);
+
+		if (err)
+			return err;
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* As the kernel does it: what fits is copied, and the true lengths are told. */
+static int64_t answer_btf(struct info *info, uint64_t user_attr)
+{
+	const struct bpf_btf_info *known = info->object->btf_info;
+	const char *name = info->object->path;
+	uint32_t length = info->size < sizeof(*known) ? (uint32_t)info->size : sizeof(*known);
+	struct bpf_btf_info wanted = {.id = 0}, told = *known;
+	size_t name_size = strlen(name) + 1;
+	int err = 0, fd;
+
+	memcpy(&wanted, info->data, length);
+	told.btf = wanted.btf;
+	told.name = wanted.name;
+	told.name_len = (uint32_t)name_size - 1;
+	if (!wanted.name != !wanted.name_len)
+		return -EINVAL;
+	if (wanted.btf && wanted.btf_size) {
+		fd = files_kernel_btf(info->object->run->files, name, known->btf_size);
+		if (fd < 0)
+			return fd;
+		err = copy_file(info->call, wanted.btf, fd,
+			wanted.btf_size < known->btf_size ? wanted.btf_size : known->btf_size);
+		close(fd);
+	}
+	if (!err && wanted.name)
+		err = wanted.name_len < name_size
+			      ? -ENOSPC
+			      : memory_write(info->call, wanted.name, name, name_size);
+	if (!err || err == -ENOSPC) {
+		int failed = memory_write(info->call, info->user, &told, length);
+
+		if (!failed)
+			failed = memory_write(info->call,
+				user_attr + offsetof(union bpf_attr, info.info_len), &length,
+				sizeof(length));
+		err = failed ? failed : err;
+	}
+	return err;
+}
+
+int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
+{
+	struct info info = {.call = call};
+	const struct bpf_abi_nested *nested;
+	struct rpc_in reply;
+	size_t count;
+	int64_t ret;
+
+	info.object = object_of(call,
+		(int)bpf_abi_get32(attr, attr_size, offsetof(union bpf_attr, info.bpf_fd)),
+		BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_BTF | BPF_ABI_LINK);
+	if (!info.object)
+		return -EBADF;
+	info.user = bpf_abi_get64(attr, attr_size, offsetof(union bpf_attr, info.info));
+	info.size = bpf_abi_get32(attr, attr_size, offsetof(union bpf_attr, info.info_len));
+	if (info.size > sizeof(info.data))
+		return -E2BIG;
+	ret = memory_read(call->tid, info.user, info.data, info.size);
+	if (!ret)
+		ret = learn_link_type(info.object);
+	if (!ret && info.object->class == BPF_ABI_BTF)
+		ret = learn_btf(info.object);
+	if (ret)
+		return ret;
+	if (info.object->btf_info && info.object->btf_info->kernel_btf)
+		return answer_btf(&info, call->args[1]);
+	nested = bpf_abi_nested(info.object->class, info.object->link_type, &count);
+	for (size_t i = 0; i < count; i++)
+		take_nested(&info, &nested[i]);
+	ret = ask(&info, &reply);
+	return ret < 0 ? ret : unpack(&info, &reply, call->args[1]);
+}
+
+int64_t bpf_info_program(
+	struct object *object, struct bpf_prog_info *program, uint64_t *addresses, size_t max)
+{
+	struct info info = {.object = object, .size = sizeof(*program)};
+	const struct bpf_abi_nested *nested;
+	struct rpc_in reply;
+	const void *data;
+	size_t count, size;
+	int64_t ret;
+
+	memset(program, 0, sizeof(*program));
+	program->nr_jited_ksyms = (uint32_t)max;
+	program->jited_ksyms = 1; /* any pointer: it stays here */
+	memcpy(info.data, program, sizeof(*program));
+	nested = bpf_abi_nested(BPF_ABI_PROG, 0, &count);
+	for (size_t i = 0; i < count; i++)
+		take_nested(&info, &nested[i]);
+	ret = ask(&info, &reply);
+	if (ret < 0)
+		return ret;
+	data = rpc_get_bytes(&reply, &size);
+	if (!data)
+		return -EIO;
+	memcpy(program, data, size < sizeof(*program) ? size : sizeof(*program));
+	data = rpc_get_bytes(&reply, &size);
+	if (!data || size > max * sizeof(*addresses))
+		return -EIO;
+	memcpy(addresses, data, size);
+	count = size / sizeof(*addresses);
+	return program->nr_jited_ksyms < count ? program->nr_jited_ksyms : (int64_t)count;
+}

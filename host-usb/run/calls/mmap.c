@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mmap(2) of events and maps: their memory file is filled first, and the workstation's kernel then
+ * maps it as any other file. */
+#include "core/messages/bpf_abi.h"
+#include "host-usb/run/objects/mirror.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/objects/tool_ring.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* A page, and 2^n pages of data. */
+static int64_t map_event(struct object *object, uint64_t length, uint64_t offset)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), size = length - page;
+	int err;
+
+	if (offset || length % page || length < 2 * page || size & (size - 1))
+		return -EINVAL;
+	if (object->ring)
+		return tool_ring_size(object->ring) == size ? CALL_CONTINUE : -EINVAL;
+	err = tool_ring_open_event(object, size);
+	return err ? err : CALL_CONTINUE;
+}
+
+static int64_t map_ringbuf(struct object *object)
+{
+	int err = object->ring ? 0 : tool_ring_open_map(object);
+
+	return err ? err : CALL_CONTINUE;
+}
+
+static int64_t map_array(struct object *object, bool writable)
+{
+	int err;
+
+	if (!(object->map_flags & BPF_F_MMAPABLE))
+		return -EOPNOTSUPP;
+	if (writable && object->frozen)
+		return -EPERM;
+	if (writable && object->map_flags & BPF_F_RDONLY_PROG)
+		return -EACCES;
+	err = mirror_open(object, writable);
+	return err ? err : CALL_CONTINUE;
+}
+
+/* mmap(address, length, protection, flags, fd, offset) */
+int64_t sys_mmap(const struct call *call)
+{
+	struct object *object = object_of_any(call, (int)call->args[4]);
+	bool writable = call->args[2] & PROT_WRITE;
+
+	if (!object || object->class & (OBJECT_DIRECTORY | OBJECT_WRITER | OBJECT_STREAM))
+		return CALL_CONTINUE;
+	if (object->class == BPF_ABI_EVENT)
+		return map_event(object, call->args[1], call->args[5]);
+	if (object->class != BPF_ABI_MAP)
+		return -ENODEV;
+	if (object->map_type == BPF_MAP_TYPE_RINGBUF)
+		return map_ringbuf(object);
+	if (object->map_type == BPF_MAP_TYPE_ARRAY)
+		return map_array(object, writable);
+	run_unsupported(call, "mapping a map of this type");
+	return -EOPNOTSUPP;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seccomp's user notifications: the filter, and the answers to the tool's system calls. */
+#include "host-usb/run/calls/notify.h"
+
+#include "core/base/log.h"
+#include "host-usb/run/calls/memory.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/perf_event.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* linux/seccomp.h cannot be included beside seccomp.h on older systems. */
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS _IOW('!', 4, uint64_t)
+#endif
+#define WAIT_KILLABLE (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
+#define FILTER_MAX    1024	 /* instructions */
+#define SYNC_WAKE_UP  1UL	 /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
+
+#define IOCTL_TYPE_MASK	     0xff00
+#define IOCTL_TYPE_PERF	     ('$' << 8)
+#define MAP_SHARED_FILE_MASK (MAP_SHARED | MAP_ANONYMOUS)
+
+/* Which calls of a kind are asked about: the others would only be slower. */
+enum filter {
+	ALL,
+	PERF_IOCTLS,  /* ioctl: those of perf events */
+	SHARED_FILES, /* mmap: shared, of a file */
+	SEEN_FDS,     /* the first argument is one of the descriptors from fd_base on */
+	REWINDS,      /* lseek: of these, and of all others to the start */
+	STAT_FLAGS_2, /* flags, the third argument: not fstat(2) of other descriptors */
+	STAT_FLAGS_3, /* the fourth one */
+	SIGNAL_0,     /* kill: whether the process exists */
+	MEMLOCK_1,    /* the first argument is RLIMIT_MEMLOCK */
+	MEMLOCK_2,    /* the second one */
+};
+
+#define RLIMIT_MEMLOCK_NUMBER 8 /* on x86, ARM and RISC-V */
+
+static const struct syscall_entry {
+	int number;
+	const char *name;
+	call_handler *handler;
+	enum filter filter;
+} table[] = {
+#define CALL(name, filter)                             \
+	{                                              \
+		__NR_##name, #name, sys_##name, filter \
+	}
+	CALL(bpf, ALL),
+	CALL(perf_event_open, ALL),
+	CALL(ioctl, PERF_IOCTLS),
+	CALL(mmap, SHARED_FILES),
+	CALL(ppoll, ALL),
+	CALL(epoll_ctl, ALL),
+	CALL(openat, ALL),
+	CALL(openat2, ALL),
+	CALL(newfstatat, STAT_FLAGS_3),
+	CALL(statx, STAT_FLAGS_2),
+	CALL(statfs, ALL),
+	CALL(faccessat, ALL),
+	{__NR_faccessat2, "faccessat2", sys_faccessat, ALL},
+	CALL(readlinkat, ALL),
+	CALL(fstat, SEEN_FDS),
+	CALL(getdents64, ALL), /* libraries read directories through duplicates with low numbers */
+	CALL(lseek, REWINDS),
+	CALL(write, SEEN_FDS),
+	CALL(pwrite64, SEEN_FDS),
+	CALL(writev, SEEN_FDS),
+	CALL(kill, SIGNAL_0),
+	CALL(pidfd_open, ALL),
+	CALL(uname, ALL),
+	CALL(prlimit64, MEMLOCK_2),
+#ifdef __NR_setrlimit
+	CALL(setrlimit, MEMLOCK_1),
+#endif
+#ifdef __NR_open /* architectures before arm64 have these as well */
+	CALL(open, ALL),
+	CALL(stat, ALL),
+	CALL(lstat, ALL),
+	CALL(access, ALL),
+	CALL(readlink, ALL),
+	CALL(poll, ALL),
+#endif
+#undef CALL
+};
+
+#define TABLE_SIZE (sizeof(table) / sizeof(table[0]))
+
+static const struct syscall_entry *entry_of(int number)
+{
+	for (size_t i = 0; i < TABLE_SIZE; i++)
+		if (table[i].number == number)
+			return &table[i];
+	return NULL;
+}
+
+const char *notify_name(int number)
+{
+	const struct syscall_entry *entry = entry_of(number);
+
+	return entry ? entry->name : "system call";
+}
+
+static int add_comparison(
+	scmp_filter_ctx filter, const struct syscall_entry *entry, struct scmp_arg_cmp compare)
+{
+	return seccomp_rule_add_array(filter, SCMP_ACT_NOTIFY, entry->number, 1, &compare);
+}
+
+static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, int fd_base)
+{
+	const struct scmp_arg_cmp seen = SCMP_A0_32(SCMP_CMP_GE, (uint32_t)fd_base);
+	struct scmp_arg_cmp compare = seen;
+	unsigned int flags = 3;
+	int err;
+
+	switch (entry->filter) {
+	case ALL:
+		return seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 0);
+	case PERF_IOCTLS:
+		compare = SCMP_A1_64(SCMP_CMP_MASKED_EQ, IOCTL_TYPE_MASK, IOCTL_TYPE_PERF);
+		break;
+	case SHARED_FILES:
+		compare = SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_SHARED_FILE_MASK, MAP_SHARED);
+		break;
+	case SEEN_FDS:
+		break;
+	case REWINDS:
+		err = add_comparison(filter, entry, seen);
+		if (err)
+			return err;
+		return seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 2,
+			SCMP_A1_64(SCMP_CMP_EQ, 0), SCMP_A2_32(SCMP_CMP_EQ, SEEK_SET));
+	case STAT_FLAGS_2:
+		flags = 2;
+		/* fall through */
+	case STAT_FLAGS_3:
+		/* A name counts from such a descriptor as well; AT_FDCWD is above all numbers. */
+		err = add_comparison(filter, entry, seen);
+		if (err)
+			return err;
+		compare = SCMP_CMP32(flags, SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, 0);
+		break;
+	case SIGNAL_0:
+		compare = SCMP_A1_32(SCMP_CMP_EQ, 0);
+		break;
+	case MEMLOCK_1:
+		compare = SCMP_A0_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);
+		break;
+	case MEMLOCK_2:
+		compare = SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);
+		break;
+	}
+	return add_comparison(filter, entry, compare);
+}
+
+/* The library writes the filter; the flag that it does not know yet needs our own hands. With it,
+ * the tool waits for answers that it is being given without being interrupted by signals: bpf(2)
+ * and others never are. */
+static int load(const struct sock_fprog *program)
+{
+	long listener;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	listener = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+		SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE, program);
+	if (listener < 0 && errno == EINVAL) /* before Linux 5.19 */
+		listener = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+			SECCOMP_FILTER_FLAG_NEW_LISTENER, program);
+	return listener < 0 ? -errno : (int)listener;
+}
+
+static int export_and_load(scmp_filter_ctx filter)
+{
+	struct sock_filter code[FILTER_MAX];
+	struct sock_fprog program = {.filter = code};
+	int fd = memfd_create("bpfd:filter", MFD_CLOEXEC), err;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	err = seccomp_export_bpf(filter, fd);
+	n = err ? 0 : pread(fd, code, sizeof(code), 0);
+	close(fd);
+	if (err || n <= 0 || (size_t)n == sizeof(code))
+		return err ? err : -EIO;
+	program.len = (unsigned short)((size_t)n / sizeof(code[0]));
+	return load(&program);
+}
+
+int notify_install(int fd_base, bool as_root)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int err = 0;
+
+	if (!filter)
+		return -ENOMEM;
+	/* A binary tree: most calls of the tool are none of these. */
+	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	for (size_t i = 0; !err && i < TABLE_SIZE; i++)
+		err = add_rule(filter, &table[i], fd_base);
+	/* An errno of 0 is a result of 0. */
+	if (!err && as_root)
+		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), __NR_geteuid, 0);
+	if (!err && as_root)
+		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), __NR_getuid, 0);
+	if (!err)
+		err = export_and_load(filter);
+	seccomp_release(filter);
+	return err;
+}
+
+void notify_tune(const struct run *run)
+{
+	/* The tool and we take turns. Kernels before 6.6 do not know it, and are slower. */
+	if (ioctl(run->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) < 0)
+		log_debug("seccomp: %s: without synchronous wake-ups", strerror(errno));
+}
+
+int notify_check(void)
+{
+	return seccomp_api_get() < 5 ? -ENOSYS : 0;
+}
+
+bool notify_waiting(const struct run *run, uint64_t id)
+{
+	return seccomp_notify_id_valid(run->listener, id) == 0;
+}
+
+static void respond(const struct run *run, uint64_t id, int64_t value)
+{
+	struct seccomp_notif_resp response = {.id = id};
+
+	if (value == CALL_CONTINUE)
+		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	else if (value < 0)
+		response.error = (int)value;
+	else
+		response.val = value;
+	/* Fails if the thread was interrupted or killed, and then needs no answer. */
+	seccomp_notify_respond(run->listener, &response);
+}
+
+void notify_answer(const struct run *run, uint64_t id, int64_t value)
+{
+	respond(run, id, value);
+}
+
+/* The highest descriptor that is free in the tool, so that tools which count upwards from 3 do not
+ * meet it. */
+static int free_number(const struct run *run, pid_t tid)
+{
+	char path[64], target[8];
+
+	for (int fd = run->fd_base + FD_SEEN_COUNT - 1; fd >= run->fd_base; fd--) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)tid, fd);
+		if (readlink(path, target, sizeof(target)) < 0 && errno == ENOENT)
+			return fd;
+	}
+	return -EMFILE;
+}
+
+int64_t notify_give_fd(const struct call *call, int fd, bool cloexec, bool seen)
+{
+	struct seccomp_notif_addfd add = {
+		.id = call->id,
+		.flags = SECCOMP_ADDFD_FLAG_SEND,
+		.srcfd = (uint32_t)fd,
+		.newfd_flags = cloexec ? O_CLOEXEC : 0,
+	};
+	int number;
+
+	if (seen) {
+		number = free_number(call->run, call->tid);
+		if (number < 0)
+			return number;
+		add.flags |= SECCOMP_ADDFD_FLAG_SETFD;
+		add.newfd = (uint32_t)number;
+	}
+	while (ioctl(call->run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0) {
+		if (errno == ENOENT || errno == EINPROGRESS) /* its thread is gone */
+			return CALL_ANSWERED;
+		if (errno == EINVAL)
+			log_error("the workstation's kernel is too old: Linux 5.14 is needed");
+		if (errno != EINTR)
+			return -errno;
+	}
+	return CALL_ANSWERED;
+}
+
+int notify_serve(struct run *run)
+{
+	const struct syscall_entry *entry;
+	struct seccomp_notif *request;
+	struct call call;
+	int64_t value;
+	int err;
+
+	err = seccomp_notify_alloc(&request, NULL);
+	if (err)
+		return err;
+	err = seccomp_notify_receive(run->listener, request);
+	if (err) {
+		seccomp_notify_free(request, NULL);
+		return -ENOENT;
+	}
+	call = (struct call){
+		.run = run,
+		.id = request->id,
+		.tid = (pid_t)request->pid,
+		.number = request->data.nr,
+		.args = (const uint64_t *)request->data.args,
+	};
+	entry = entry_of(call.number);
+	/* What the tool has closed before this call is closed before it. */
+	objects_reap(run->objects);
+	value = entry ? entry->handler(&call) : CALL_CONTINUE;
+	if (value != CALL_ANSWERED && value != CALL_HELD)
+		respond(run, call.id, value);
+	seccomp_notify_free(request, NULL);
+	return 0;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* perf_event_open(2) and ioctl(2) of what it returns. */
+#include "core/base/log.h"
+#include "core/messages/bpf_abi.h"
+#include "host-usb/run/calls/memory.h"
+#include "host-usb/run/calls/usdt.h"
+#include "host-usb/run/client.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ATTR_SIZE_AT offsetof(struct perf_event_attr, size)
+#define ATTR_MAX     4096 /* what the kernel takes */
+#define QUERY_MAX    (64U << 10)
+#define FILTER_MAX   4096
+
+/* Where a uprobe's config has the offset of the semaphore of a USDT probe, and how a kernel shows
+ * that it looks there. */
+#define SEMAPHORE_SHIFT	 32
+#define SEMAPHORE_FORMAT "/sys/bus/event_source/devices/uprobe/format/ref_ctr_offset"
+
+/* PERF_EVENT_IOC_QUERY_BPF and what it takes; older headers have no MODIFY_ATTRIBUTES. */
+#define QUERY_HEADER (2 * sizeof(uint32_t))
+
+static int read_attr(const struct call *call, uint64_t from, char *attr, uint32_t *size)
+{
+	int err = memory_read(call->tid, from + ATTR_SIZE_AT, size, sizeof(*size));
+
+	if (err)
+		return err;
+	if (*size == 0)
+		*size = PERF_ATTR_SIZE_VER0;
+	if (*size < PERF_ATTR_SIZE_VER0 || *size > ATTR_MAX)
+		return -E2BIG;
+	err = memory_read(call->tid, from, attr, *size);
+	memcpy(attr + ATTR_SIZE_AT, size, sizeof(*size));
+	return err;
+}
+
+/* Kprobes and uprobes have the pointer to a name where others have a number. Takes it out. Returns
+ * 1 if there is a name, 0 if not. */
+static int take_name(
+	const struct call *call, struct perf_event_attr *attr, char name[PATH_MAX], bool *is_path)
+{
+	const struct rpc_hello *board = &call->run->board;
+	uint64_t from = attr->config1;
+	ssize_t n;
+
+	*is_path = attr->type == board->uprobe_type;
+	if (attr->type < PERF_TYPE_MAX || !from ||
+		(attr->type != board->kprobe_type && attr->type != board->uprobe_type))
+		return 0;
+	attr->config1 = 0;
+	n = memory_read_string(call->tid, from, name, PATH_MAX);
+	return n < 0 ? (int)n : 1;
+}
+
+/* A uprobe of the kernel counts up the semaphore of a USDT probe if it is told where that is. */
+static int add_semaphore(const struct call *call, const char *name, struct perf_event_attr *attr)
+{
+	struct run *run = call->run;
+	uint64_t semaphore = 0;
+	int fd, found;
+
+	if (!run->semaphores || attr->config >> SEMAPHORE_SHIFT)
+		return 0;
+	fd = files_open_program(run->files, name);
+	found = fd < 0 ? 0 : usdt_semaphore(fd, attr->config2, &semaphore);
+	if (fd >= 0)
+		close(fd);
+	if (found <= 0)
+		return 0;
+	if (semaphore > UINT32_MAX || files_access(run->files, SEMAPHORE_FORMAT, F_OK)) {
+		run_unsupported(call, "the semaphore of a USDT probe; the board needs Linux 4.20");
+		return -EOPNOTSUPP;
+	}
+	attr->config |= semaphore << SEMAPHORE_SHIFT;
+	return 0;
+}
+
+static int64_t give(const struct call *call, uint32_t handle)
+{
+	struct object *object;
+	int err = object_new(&object, call->run->objects, BPF_ABI_EVENT, handle);
+
+	return err ? err : object_give(object, call, call->args[4] & PERF_FLAG_FD_CLOEXEC);
+}
+
+/* perf_event_open(attr, pid, cpu, group_fd, flags) */
+int64_t sys_perf_event_open(const struct call *call)
+{
+	struct client *client = call->run->client;
+	int pid = (int)call->args[1], cpu = (int)call->args[2], group = (int)call->args[3];
+	union {
+		struct perf_event_attr attr;
+		char bytes[ATTR_MAX];
+	} u = {.bytes = {0}};
+	char name[PATH_MAX] = "";
+	const char *told = name;
+	struct object *leader = NULL;
+	struct rpc_in reply;
+	struct rpc_out *out;
+	int has_name, err;
+	bool is_path;
+	uint32_t size;
+	int64_t ret;
+
+	err = read_attr(call, call->args[0], u.bytes, &size);
+	if (err)
+		return err;
+	has_name = take_name(call, &u.attr, name, &is_path);
+	if (has_name < 0)
+		return has_name;
+	if (group >= 0) {
+		leader = object_of(call, group, BPF_ABI_EVENT);
+		if (!leader)
+			return -EBADF;
+	}
+	if (has_name && is_path) {
+		err = files_board_path(call, name, &told);
+		if (!err)
+			err = add_semaphore(call, name, &u.attr);
+		if (err)
+			return err;
+	}
+	out = client_begin(client, RPC_PERF_OPEN);
+	rpc_put_bytes(out, u.bytes, size);
+	rpc_put_u32(out, (uint32_t)pid);
+	rpc_put_u32(out, (uint32_t)cpu);
+	rpc_put_u32(out, leader ? leader->handle : RPC_NO_HANDLE);
+	rpc_put_u64(out, call->args[4]);
+	rpc_put_u8(out, (uint8_t)has_name);
+	rpc_put_string(out, told);
+	client_note(client, "type %u, config %llu, pid %d, cpu %d%s%s", u.attr.type,
+		(unsigned long long)u.attr.config, pid, cpu, has_name ? ", " : "", told);
+	ret = client_call(client, &reply);
+	return ret < 0 ? ret : give(call, (uint32_t)ret);
+}
+
+/* What an ioctl takes and yields. */
+struct request {
+	uint64_t arg;
+	size_t in, out; /* bytes behind the pointer */
+	char data[QUERY_MAX];
+};
+
+static int take_fd(const struct call *call, unsigned int classes, struct request *request)
+{
+	int fd = (int)call->args[2];
+	struct object *object = object_of(call, fd, classes);
+
+	request->arg = object ? object->handle : UINT64_MAX;
+	return 0;
+}
+
+static int take_data(const struct call *call, size_t in, size_t out, struct request *request)
+{
+	request->in = in;
+	request->out = out;
+	return memory_read(call->tid, call->args[2], request->data, in);
+}
+
+static int take_query(const struct call *call, struct request *request)
+{
+	uint32_t count;
+	int err = memory_read(call->tid, call->args[2], &count, sizeof(count));
+
+	if (err)
+		return err;
+	if (count > (QUERY_MAX - QUERY_HEADER) / sizeof(uint32_t))
+		return -E2BIG;
+	return take_data(call, QUERY_HEADER, QUERY_HEADER + count * sizeof(uint32_t), request);
+}
+
+static int take_request(const struct call *call, struct request *request)
+{
+	ssize_t n;
+
+	request->arg = call->args[2];
+	request->in = request->out = 0;
+	switch ((uint32_t)call->args[1]) {
+	case PERF_EVENT_IOC_ENABLE:
+	case PERF_EVENT_IOC_DISABLE:
+	case PERF_EVENT_IOC_REFRESH:
+	case PERF_EVENT_IOC_RESET:
+	case PERF_EVENT_IOC_PAUSE_OUTPUT:
+		return 0;
+	case PERF_EVENT_IOC_SET_BPF:
+		return take_fd(call, BPF_ABI_PROG, request);
+	case PERF_EVENT_IOC_SET_OUTPUT:
+		return take_fd(call, BPF_ABI_EVENT, request);
+	case PERF_EVENT_IOC_PERIOD:
+		return take_data(call, sizeof(uint64_t), 0, request);
+	case PERF_EVENT_IOC_ID:
+		return take_data(call, 0, sizeof(uint64_t), request);
+	case PERF_EVENT_IOC_QUERY_BPF:
+		return take_query(call, request);
+	case PERF_EVENT_IOC_SET_FILTER:
+		n = memory_read_string(call->tid, call->args[2], request->data, FILTER_MAX);
+		request->in = n < 0 ? 0 : (size_t)n;
+		return n < 0 ? (int)n : 0;
+	default:
+		run_unsupported(call, "this request of a perf event");
+		return -ENOTTY;
+	}
+}
+
+/* ioctl(fd, request, arg) */
+int64_t sys_ioctl(const struct call *call)
+{
+	struct client *client = call->run->client;
+	struct object *object = object_of(call, (int)call->args[0], BPF_ABI_EVENT);
+	struct request request;
+	struct rpc_in reply;
+	struct rpc_out *out;
+	const void *data;
+	size_t size;
+	int64_t ret;
+
+	if (!object)
+		return CALL_CONTINUE;
+	ret = take_request(call, &request);
+	if (ret)
+		return ret;
+	out = client_begin(client, RPC_PERF_IOCTL);
+	rpc_put_u32(out, object->handle);
+	rpc_put_u32(out, (uint32_t)call->args[1]);
+	rpc_put_u64(out, request.arg);
+	rpc_put_bytes(out, request.data, request.in);
+	client_note(client, "%u request 0x%x, %lld", object->handle, (unsigned int)call->args[1],
+		(long long)request.arg);
+	ret = client_call(client, &reply);
+	if (ret < 0 || !request.out)
+		return ret;
+	data = rpc_get_bytes(&reply, &size);
+	if (!data || size > request.out)
+		return -EIO;
+	return memory_write(call, call->args[2], data, size);
+}

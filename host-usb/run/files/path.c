@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which paths of the tool mean the board. */
+#include "core/messages/bpf_abi.h"
+#include "host-usb/run/calls/memory.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/run.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ANCESTORS_MAX 64 /* a tool that starts deeper trees than that is no tool */
+
+/* Trees and files that are the board's; the rest of /proc and /sys is the workstation's. */
+static const char *const trees[] = {
+	"/sys/kernel",
+	"/sys/devices/system/cpu",
+	"/sys/devices/system/node",
+	"/sys/bus/event_source",
+	"/sys/fs/bpf",
+	"/sys/module",
+	"/sys/block",
+	"/sys/class/block",
+	"/sys/class/net",
+	"/proc/sys",
+	"/proc/kallsyms",
+	"/proc/modules",
+	"/proc/meminfo",
+	"/proc/loadavg",
+	"/proc/partitions",
+	"/proc/stat",
+	"/proc/uptime",
+	"/proc/cpuinfo",
+	"/proc/version",
+	"/proc/version_signature",
+	"/proc/config.gz",
+	"/proc/softirqs",
+	"/proc/interrupts",
+	"/proc/diskstats",
+	"/proc/vmstat",
+	"/proc/slabinfo",
+	"/proc/schedstat",
+	"/proc/devices",
+	"/proc/iomem",
+	"/proc/buddyinfo",
+	"/proc/zoneinfo",
+	"/proc/swaps",
+	"/proc/cmdline",
+};
+
+/* Takes out what says nothing: repeated slashes, ".", and ".." with what is before it. */
+static void normalize(char *path)
+{
+	char *to = path;
+	const char *from = path;
+
+	while (*from) {
+		size_t length;
+
+		while (*from == '/')
+			from++;
+		length = strcspn(from, "/");
+		if (length == 2 && from[0] == '.' && from[1] == '.') {
+			while (to > path && *--to != '/')
+				;
+		} else if (length && !(length == 1 && from[0] == '.')) {
+			*to++ = '/';
+			memmove(to, from, length);
+			to += length;
+		}
+		from += length;
+	}
+	if (to == path)
+		*to++ = '/';
+	*to = 0;
+}
+
+/* The parent of a process, 0 if there is none. */
+static int parent_of(int pid)
+{
+	char path[64], line[512], *at;
+	int parent = 0, fd;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	line[n] = 0;
+	at = strrchr(line, ')'); /* the name may hold anything */
+	if (!at || sscanf(at + 1, " %*c %d", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+/* The tool's own processes are the workstation's; the board's numbers are the others. */
+static bool is_own_process(int pid)
+{
+	for (int i = 0; pid > 1 && i < ANCESTORS_MAX; i++) {
+		if (pid == (int)getpid())
+			return true;
+		pid = parent_of(pid);
+	}
+	return false;
+}
+
+bool files_is_board_process(int pid)
+{
+	return pid > 0 && !is_own_process(pid);
+}
+
+static bool is_board_process(const char *path)
+{
+	char *end;
+	long pid;
+
+	if (!isdigit((unsigned char)path[0]))
+		return false;
+	pid = strtol(path, &end, 10);
+	return (*end == 0 || *end == '/') && pid <= INT_MAX && files_is_board_process((int)pid);
+}
+
+static bool is_board(const char *path)
+{
+	if (strncmp(path, "/proc/", 6) != 0 && strncmp(path, "/sys/", 5) != 0)
+		return strcmp(path, "/proc") == 0;
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+		size_t length = strlen(trees[i]);
+
+		if (strncmp(path, trees[i], length) == 0 && (!path[length] || path[length] == '/'))
+			return true;
+	}
+	return strncmp(path, "/proc/", 6) == 0 && is_board_process(path + 6);
+}
+
+/* Where a relative path starts. Returns 0, or a negative errno, and then the kernel will say so. */
+static int base_of(const struct call *call, int dirfd, char base[PATH_MAX])
+{
+	const struct object *object;
+	char link[64];
+	ssize_t n;
+
+	if (dirfd != AT_FDCWD) {
+		object = object_of(call, dirfd, OBJECT_DIRECTORY);
+		if (object) {
+			snprintf(base, PATH_MAX, "%s", object->path);
+			return 0;
+		}
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)call->tid, dirfd);
+	} else {
+		snprintf(link, sizeof(link), "/proc/%d/cwd", (int)call->tid);
+	}
+	n = readlink(link, base, PATH_MAX - 1);
+	if (n < 0)
+		return -errno;
+	base[n] = 0;
+	return 0;
+}
+
+int files_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX])
+{
+	char given[PATH_MAX];
+	ssize_t n = memory_read_string(call->tid, path, given, sizeof(given));
+
+	if (n < 0)
+		return n == -EPERM ? (int)n : 0; /* the kernel says what is wrong with it */
+	if (given[0] == '/') {
+		/* Nearly all paths are these: the shortest way out. */
+		while (n > 1 && given[1] == '/')
+			memmove(given, given + 1, (size_t)n--);
+		if (strstr(given, "/."))
+			normalize(given);
+		if (strncmp(given, "/proc", 5) != 0 && strncmp(given, "/sys", 4) != 0)
+			return 0;
+		strcpy(resolved, given);
+	} else {
+		char base[PATH_MAX];
+
+		/* What is no directory has a name of another form. */
+		if (base_of(call, dirfd, base) || base[0] != '/' ||
+			snprintf(resolved, PATH_MAX, "%s%s%s", base, n ? "/" : "", given) >=
+				PATH_MAX)
+			return 0;
+	}
+	normalize(resolved);
+	return is_board(resolved);
+}

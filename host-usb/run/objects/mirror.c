@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mapped memory of array maps. */
+#include "host-usb/run/objects/mirror.h"
+
+#include "core/base/log.h"
+#include "host-usb/run/client.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define WORD	   sizeof(uint64_t)
+#define MIRROR_MAX (16U << 20) /* bytes; the board has the same limit */
+
+struct mirror {
+	uint64_t *memory; /* what the tool sees */
+	uint64_t *known;  /* what it was when we looked last */
+	size_t size;	  /* bytes, a multiple of 8 */
+	bool writable, failed;
+};
+
+void mirror_free(struct mirror *mirror)
+{
+	if (!mirror)
+		return;
+	if (mirror->memory)
+		munmap(mirror->memory, mirror->size);
+	free(mirror->known);
+	free(mirror);
+}
+
+/* Writes the words that the tool has changed into the request. */
+static uint32_t put_changes(struct mirror *mirror, struct rpc_out *out)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; mirror->writable && i < mirror->size / WORD; i++) {
+		uint64_t now = __atomic_load_n(&mirror->memory[i], __ATOMIC_RELAXED);
+
+		if (now == mirror->known[i])
+			continue;
+		rpc_put_u32(out, (uint32_t)(i * WORD));
+		rpc_put_u64(out, now - mirror->known[i]);
+		mirror->known[i] = now;
+		n++;
+	}
+	return n;
+}
+
+/* The tool may have changed a word again since: what the board tells is added to that. */
+static void take_part(struct mirror *mirror, size_t offset, const char *data, size_t size)
+{
+	if (offset % WORD || size % WORD || offset > mirror->size || size > mirror->size - offset) {
+		mirror->failed = true;
+		return;
+	}
+	for (size_t i = offset / WORD; size; i++, data += WORD, size -= WORD) {
+		uint64_t value;
+
+		memcpy(&value, data, WORD);
+		__atomic_fetch_add(&mirror->memory[i], value - mirror->known[i], __ATOMIC_RELAXED);
+		mirror->known[i] = value;
+	}
+}
+
+static int64_t sync_one(struct object *object, bool whole)
+{
+	struct mirror *mirror = object->mirror;
+	struct client *client = object->run->client;
+	struct rpc_out *out = client_begin(client, RPC_MAP_SYNC);
+	struct rpc_in reply;
+	size_t count_at, size;
+	uint32_t n;
+	int64_t ret;
+
+	rpc_put_u32(out, object->handle);
+	rpc_put_u8(out, whole);
+	count_at = out->size;
+	rpc_put_u32(out, 0);
+	n = whole ? 0 : put_changes(mirror, out);
+	for (size_t i = 0; !out->failed && i < sizeof(n); i++)
+		out->data[count_at + i] = (uint8_t)(n >> (8 * i));
+	client_note(client, "%u %u changes", object->handle, n);
+	ret = client_call(client, &reply);
+	if (ret < 0)
+		return ret;
+	for (n = rpc_get_u32(&reply); n && !reply.failed && !mirror->failed; n--) {
+		size_t offset = rpc_get_u32(&reply);
+		const char *data = rpc_get_bytes(&reply, &size);
+
+		if (data)
+			take_part(mirror, offset, data, size);
+	}
+	return reply.failed || mirror->failed ? -EIO : ret;
+}
+
+int mirror_open(struct object *object, bool writable)
+{
+	uint64_t element = (object->value_size + WORD - 1) / WORD * WORD;
+	size_t size = element * object->max_entries;
+	struct mirror *mirror;
+	void *memory;
+	int64_t ret;
+
+	if (object->mirror) {
+		object->mirror->writable |= writable;
+		return 0;
+	}
+	if (!size || size > MIRROR_MAX)
+		return -E2BIG;
+	mirror = calloc(1, sizeof(*mirror));
+	if (!mirror)
+		return -ENOMEM;
+	mirror->size = size;
+	mirror->known = calloc(1, size);
+	if (!mirror->known || object_set_size(object->fd, size)) {
+		mirror_free(mirror);
+		return -ENOMEM;
+	}
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, object->fd, 0);
+	if (memory == MAP_FAILED) {
+		mirror_free(mirror);
+		return -ENOMEM;
+	}
+	mirror->memory = memory;
+	object->mirror = mirror;
+	ret = sync_one(object, true);
+	if (ret >= 0)
+		mirror->writable = writable;
+	else {
+		object->mirror = NULL;
+		mirror_free(mirror);
+	}
+	return ret < 0 ? (int)ret : 0;
+}
+
+bool mirrors_exist(const struct run *run)
+{
+	const struct object *object = object_next(run->objects, NULL);
+
+	while (object && !object->mirror)
+		object = object_next(run->objects, object);
+	return object != NULL;
+}
+
+void mirrors_sync(struct run *run)
+{
+	struct object *object = object_next(run->objects, NULL);
+	int64_t ret;
+
+	for (; object; object = object_next(run->objects, object)) {
+		/* What neither user space nor programs may write does not change. */
+		if (!object->mirror || object->mirror->failed ||
+			(object->frozen && object->map_flags & BPF_F_RDONLY_PROG))
+			continue;
+		ret = sync_one(object, false);
+		if (ret >= 0)
+			continue;
+		object->mirror->failed = true;
+		if (!client_dead(run->client))
+			log_warning("map %u: its memory cannot be kept up to date: %s",
+				object->handle, strerror((int)-ret));
+	}
+}

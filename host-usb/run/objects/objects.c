@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tool's descriptors stand for. */
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/clock.h"
+
+#include "core/base/log.h"
+#include "host-usb/run/calls/notify.h"
+#include "host-usb/run/client.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/mirror.h"
+#include "host-usb/run/objects/stacks.h"
+#include "host-usb/run/objects/tool_ring.h"
+#include "host-usb/run/objects/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define BUCKETS	    1024
+#define EVENTS_SIZE 4096
+#define SUSPECT_MS  200 /* for so long an object that seems closed is looked at */
+#define LATE_MAX    (64 * 1024)
+
+struct objects {
+	struct run *run;
+	int inotify;
+	bool suspects;			 /* some objects may have been closed */
+	struct object *buckets[BUCKETS]; /* by inode */
+};
+
+int objects_new(struct objects **objects, struct run *run)
+{
+	struct objects *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return -ENOMEM;
+	o->run = run;
+	o->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (o->inotify < 0) {
+		free(o);
+		return -errno;
+	}
+	*objects = o;
+	return 0;
+}
+
+static struct object **bucket(struct objects *objects, ino_t ino)
+{
+	return &objects->buckets[ino % BUCKETS];
+}
+
+static void object_free(struct object *object)
+{
+	tool_ring_free(object->ring);
+	mirror_free(object->mirror);
+	stacks_free(object->stacks);
+	walk_free(object->walk);
+	listing_put(object->listing);
+	if (object->wake_fd >= 0)
+		close(object->wake_fd);
+	if (object->fd >= 0)
+		close(object->fd);
+	free(object->btf_info);
+	free(object->path);
+	free(object);
+}
+
+/* Takes it out of the table. */
+static void object_unlink(struct object *object)
+{
+	struct object **at = bucket(object->run->objects, object->ino);
+
+	while (*at && *at != object)
+		at = &(*at)->next;
+	if (*at)
+		*at = object->next;
+}
+
+/* What was written through a duplicate with a low number, as a shell does it, was not seen: it goes
+ * to the board now. */
+static void write_late(struct object *object)
+{
+	char data[LATE_MAX + 1];
+	ssize_t n = pread(object->fd, data, LATE_MAX, 0);
+	int64_t ret;
+
+	if (n <= 0)
+		return;
+	data[n] = 0;
+	ret = files_write(object->run->files, object->path, data, (size_t)n);
+	if (ret < 0)
+		log_error("%s: the board refuses \"%.*s\": %s", object->path,
+			(int)strcspn(data, "\n"), data, strerror((int)-ret));
+}
+
+void object_end(struct object *object)
+{
+	struct run *run = object->run;
+
+	object_unlink(object);
+	if (object->class == OBJECT_WRITER && object->path)
+		write_late(object);
+	if (object->watch >= 0)
+		inotify_rm_watch(run->objects->inotify, object->watch);
+	if (object->handle != RPC_NO_HANDLE)
+		client_close_handle(run->client, object->handle);
+	/* What a program has counted is complete when it is detached. */
+	if (object->class & (BPF_ABI_EVENT | BPF_ABI_LINK))
+		mirrors_sync(run);
+	object_free(object);
+}
+
+void objects_free(struct objects *objects)
+{
+	if (!objects)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		while (objects->buckets[i]) {
+			struct object *object = objects->buckets[i];
+
+			objects->buckets[i] = object->next;
+			object_free(object);
+		}
+	}
+	close(objects->inotify);
+	free(objects);
+}
+
+int objects_fd(const struct objects *objects)
+{
+	return objects->inotify;
+}
+
+static struct object *object_of_watch(const struct objects *objects, int watch)
+{
+	struct object *object = object_next(objects, NULL);
+
+	while (object && object->watch != watch)
+		object = object_next(objects, object);
+	return object;
+}
+
+/* Whether the tool has closed all: it may also have opened the file anew, by /proc/PID/fd, and
+ * closed that. A lease for writing is granted only if nobody else has it open. */
+static bool is_ours_alone(const struct object *object)
+{
+	if (object->class == OBJECT_DIRECTORY)
+		return true; /* has no leases */
+	if (fcntl(object->fd, F_SETLEASE, F_WRLCK) < 0)
+		return errno != EAGAIN;
+	fcntl(object->fd, F_SETLEASE, F_UNLCK);
+	return true;
+}
+
+/* The kernel tells of a close a moment before it is done, so the object is looked at some times. */
+static void check_closed(struct objects *objects)
+{
+	struct object *object = object_next(objects, NULL), *next;
+
+	objects->suspects = false;
+	for (; object; object = next) {
+		next = object_next(objects, object);
+		if (!object->suspect_ms)
+			continue;
+		if (is_ours_alone(object))
+			object_end(object);
+		else if (clock_ms() > object->suspect_ms)
+			object->suspect_ms = 0; /* the tool has another file of it open */
+		else
+			objects->suspects = true;
+	}
+}
+
+void objects_reap(struct objects *objects)
+{
+	char events[EVENTS_SIZE] __attribute__((aligned(__alignof__(struct inotify_event))));
+	const struct inotify_event *event;
+	struct object *object;
+	ssize_t n;
+
+	while ((n = read(objects->inotify, events, sizeof(events))) > 0) {
+		for (char *at = events; at < events + n; at += sizeof(*event) + event->len) {
+			event = (const struct inotify_event *)at;
+			object =
+				event->mask & IN_CLOSE ? object_of_watch(objects, event->wd) : NULL;
+			if (!object)
+				continue;
+			object->suspect_ms = clock_ms() + SUSPECT_MS;
+			objects->suspects = true;
+		}
+	}
+	if (objects->suspects)
+		check_closed(objects);
+}
+
+bool objects_wait(const struct objects *objects)
+{
+	return objects->suspects;
+}
+
+/* An empty directory that has no name any more. */
+static int open_directory(void)
+{
+	const char *parent = getenv("TMPDIR");
+	char path[4096];
+	int fd, n;
+
+	n = snprintf(path, sizeof(path), "%s/bpfd-run.XXXXXX", parent ? parent : "/tmp");
+	if (n < 0 || (size_t)n >= sizeof(path) || !mkdtemp(path))
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	rmdir(path);
+	return fd;
+}
+
+/* Named as the kernel names its own: bpftool looks at the link in /proc/self/fd. */
+static const char *memory_name(unsigned int class)
+{
+	switch (class) {
+	case BPF_ABI_MAP:
+		return "anon_inode:bpf-map";
+	case BPF_ABI_PROG:
+		return "anon_inode:bpf-prog";
+	case BPF_ABI_BTF:
+		return "anon_inode:btf";
+	case BPF_ABI_LINK:
+		return "anon_inode:bpf_link";
+	case BPF_ABI_EVENT:
+		return "anon_inode:[perf_event]";
+	default:
+		return "bpfd:file";
+	}
+}
+
+static int open_memory(unsigned int class)
+{
+	int first = memfd_create(memory_name(class), MFD_CLOEXEC | MFD_ALLOW_SEALING), fd;
+	char path[64];
+
+	if (first < 0)
+		return -errno;
+	/* Opened as other files are, it counts as one that may be written: see is_ours_alone(). */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", first);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	close(first);
+	return fd;
+}
+
+/* After a mapping that the board has refused the tool may try another size, so it can still grow.
+ */
+int object_set_size(int fd, uint64_t size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || ((uint64_t)st.st_size < size && ftruncate(fd, (off_t)size) < 0) ||
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+		return -errno;
+	return 0;
+}
+
+int object_new(struct object **object, struct objects *objects, unsigned int class, uint32_t handle)
+{
+	struct object *o = calloc(1, sizeof(*o)), **at;
+	char path[64];
+	struct stat st;
+	int err = -ENOMEM;
+
+	if (!o)
+		goto err_close;
+	*o = (struct object){
+		.run = objects->run, .class = class, .handle = handle, .watch = -1, .wake_fd = -1};
+	o->fd = class == OBJECT_DIRECTORY ? open_directory() : open_memory(class);
+	err = o->fd;
+	if (o->fd < 0)
+		goto err_free;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->fd);
+	if (fstat(o->fd, &st) < 0) {
+		err = -errno;
+		goto err_free;
+	}
+	o->watch = inotify_add_watch(objects->inotify, path, IN_CLOSE);
+	if (o->watch < 0) {
+		err = -errno;
+		log_error("inotify: %s; see fs.inotify.max_user_watches", strerror(errno));
+		goto err_free;
+	}
+	o->dev = st.st_dev;
+	o->ino = st.st_ino;
+	at = bucket(objects, o->ino);
+	o->next = *at;
+	*at = o;
+	*object = o;
+	return 0;
+
+err_free:
+	object_free(o);
+err_close:
+	if (handle != RPC_NO_HANDLE)
+		client_close_handle(objects->run->client, handle);
+	return err;
+}
+
+bool object_is_map_of(const struct object *map, const struct bpf_map_info *told)
+{
+	/* Rounded to a multiple of the CPUs if each has a list. */
+	bool rounded = map->map_type == BPF_MAP_TYPE_LRU_HASH ||
+		       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+
+	return map->map_type == told->type && map->key_size == told->key_size &&
+	       map->value_size == bpf_abi_value_size(told->type, told->value_size,
+					  map->run->board.possible_cpus) &&
+	       (rounded || map->max_entries == told->max_entries);
+}
+
+/* Our own descriptor stays open, so the tool gets another file of the same inode: its last close is
+ * then told while ours is open. */
+int64_t object_give(struct object *object, const struct call *call, bool cloexec)
+{
+	bool seen = object->class & (OBJECT_DIRECTORY | OBJECT_WRITER);
+	int flags = object->class == OBJECT_DIRECTORY ? O_RDONLY | O_DIRECTORY : O_RDWR;
+	char path[64];
+	int64_t ret;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
+	/* An unlinked directory cannot be opened again by some kernels' file systems. */
+	fd = open(path, flags | O_CLOEXEC);
+	ret = fd < 0 ? -errno : notify_give_fd(call, fd, cloexec, seen);
+	if (ret != CALL_ANSWERED)
+		object_end(object);
+	if (fd >= 0)
+		close(fd); /* told as a close if the tool did not get it */
+	return ret;
+}
+
+struct object *object_of_any(const struct call *call, int fd)
+{
+	struct object *object;
+	char path[64];
+	struct stat st;
+
+	if (fd < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)call->tid, fd);
+	if (stat(path, &st) < 0)
+		return NULL;
+	object = *bucket(call->run->objects, st.st_ino);
+	while (object && (object->ino != st.st_ino || object->dev != st.st_dev))
+		object = object->next;
+	return object;
+}
+
+struct object *object_of(const struct call *call, int fd, unsigned int classes)
+{
+	struct object *object = object_of_any(call, fd);
+
+	return object && object->class & classes ? object : NULL;
+}
+
+struct object *object_of_handle(const struct objects *objects, uint32_t handle)
+{
+	struct object *object = object_next(objects, NULL);
+
+	while (object && !(object->ring && object->handle == handle))
+		object = object_next(objects, object);
+	return object;
+}
+
+struct object *object_next(const struct objects *objects, const struct object *after)
+{
+	size_t i = 0;
+
+	if (after) {
+		if (after->next)
+			return after->next;
+		i = after->ino % BUCKETS + 1;
+	}
+	for (; i < BUCKETS; i++)
+		if (objects->buckets[i])
+			return objects->buckets[i];
+	return NULL;
+}
+
+void object_wake(struct object *object)
+{
+	const uint64_t one = 1;
+
+	if (object->wake_fd >= 0 && write(object->wake_fd, &one, sizeof(one)) < 0)
+		log_debug("wake-up: %s", strerror(errno));
+}

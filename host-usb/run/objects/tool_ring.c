@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tool's end of a ring. */
+#include "host-usb/run/objects/tool_ring.h"
+
+#include "core/base/log.h"
+#include "host-usb/run/client.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum ring_kind { RING_EVENT, RING_MAP, RING_PIPE };
+
+struct tool_ring {
+	enum ring_kind kind;
+	char *memory;
+	size_t bytes; /* mapped */
+	char *data;
+	uint64_t size;	   /* of the data, a power of 2 */
+	uint64_t *head;	   /* written by us: the end of what is there */
+	uint64_t *tail;	   /* written by the tool: how far it has read */
+	uint64_t received; /* position behind what has arrived */
+	uint64_t granted;  /* how far the board may send */
+	int pipe;
+	char *kept; /* of a pipe: what it had no room for */
+	size_t kept_size;
+	bool failed; /* what came made no sense, or nobody reads any more */
+};
+
+void tool_ring_free(struct tool_ring *ring)
+{
+	if (!ring)
+		return;
+	if (ring->memory)
+		munmap(ring->memory, ring->bytes);
+	if (ring->pipe >= 0)
+		close(ring->pipe);
+	free(ring->kept);
+	free(ring);
+}
+
+uint64_t tool_ring_size(const struct tool_ring *ring)
+{
+	return ring->size;
+}
+
+static struct tool_ring *tool_ring_new(enum ring_kind kind, uint64_t size)
+{
+	struct tool_ring *ring = calloc(1, sizeof(*ring));
+
+	if (ring)
+		*ring = (struct tool_ring){.kind = kind, .size = size, .granted = size, .pipe = -1};
+	return ring;
+}
+
+static int map_memory(struct tool_ring *ring, int fd, size_t bytes)
+{
+	void *memory;
+
+	int err = object_set_size(fd, bytes);
+
+	if (err)
+		return err;
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	ring->memory = memory;
+	ring->bytes = bytes;
+	return 0;
+}
+
+static int ask(struct object *object, const struct tool_ring *ring)
+{
+	struct client *client = object->run->client;
+	struct rpc_out *out = client_begin(client, RPC_RING_OPEN);
+	struct rpc_in reply;
+	int64_t ret;
+
+	rpc_put_u32(out, object->handle);
+	rpc_put_u64(out, ring->size);
+	rpc_put_u64(out, ring->granted);
+	client_note(client, "%u %llu bytes", object->handle, (unsigned long long)ring->size);
+	ret = client_call(client, &reply);
+	return ret > 0 ? -EIO : (int)ret;
+}
+
+/* Data may come before the reply is read, so the ring is there before it is asked for. */
+static int start(struct object *object, struct tool_ring *ring)
+{
+	int err;
+
+	object->ring = ring;
+	err = ask(object, ring);
+	if (err) {
+		object->ring = NULL;
+		tool_ring_free(ring);
+	}
+	return err;
+}
+
+int tool_ring_open_event(struct object *object, uint64_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct tool_ring *ring = tool_ring_new(RING_EVENT, size);
+	struct perf_event_mmap_page *header;
+	int err;
+
+	if (!ring)
+		return -ENOMEM;
+	err = map_memory(ring, object->fd, page + size);
+	if (err) {
+		tool_ring_free(ring);
+		return err;
+	}
+	header = (struct perf_event_mmap_page *)ring->memory;
+	header->data_offset = page;
+	header->data_size = size;
+	ring->data = ring->memory + page;
+	ring->head = (uint64_t *)&header->data_head;
+	ring->tail = (uint64_t *)&header->data_tail;
+	return start(object, ring);
+}
+
+/* A page with the consumer's position, one with the producer's, then the data. The kernel maps it
+ * twice, so that records never wrap; in a file it is there twice. */
+int tool_ring_open_map(struct object *object)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct tool_ring *ring = tool_ring_new(RING_MAP, object->max_entries);
+	int err;
+
+	if (!ring)
+		return -ENOMEM;
+	err = map_memory(ring, object->fd, 2 * page + 2 * ring->size);
+	if (err) {
+		tool_ring_free(ring);
+		return err;
+	}
+	ring->tail = (uint64_t *)ring->memory;
+	ring->head = (uint64_t *)(ring->memory + page);
+	ring->data = ring->memory + 2 * page;
+	return start(object, ring);
+}
+
+int tool_ring_open_pipe(struct object *object, int fd, uint64_t credit)
+{
+	struct tool_ring *ring = tool_ring_new(RING_PIPE, credit);
+
+	if (!ring) {
+		close(fd);
+		return -ENOMEM;
+	}
+	ring->pipe = fd;
+	object->ring = ring;
+	return 0;
+}
+
+static void copy_in(struct tool_ring *ring, uint64_t position, const char *data, size_t size)
+{
+	uint64_t at = position & (ring->size - 1), straight = ring->size - at;
+
+	if (straight > size)
+		straight = size;
+	memcpy(ring->data + at, data, straight);
+	memcpy(ring->data, data + straight, size - straight);
+	if (ring->kind != RING_MAP)
+		return;
+	memcpy(ring->data + ring->size + at, data, straight);
+	memcpy(ring->data + ring->size, data + straight, size - straight);
+}
+
+/* Writes into a pipe; what it has no room for is kept, and is at most the credit. */
+static void pipe_write(struct tool_ring *ring, const char *data, size_t size)
+{
+	ssize_t n = ring->kept_size ? -1 : write(ring->pipe, data, size);
+	size_t done = n > 0 ? (size_t)n : 0;
+	char *kept;
+
+	if (done == size)
+		return;
+	kept = realloc(ring->kept, ring->kept_size + size - done);
+	if (!kept)
+		return;
+	memcpy(kept + ring->kept_size, data + done, size - done);
+	ring->kept = kept;
+	ring->kept_size += size - done;
+}
+
+/* Whether the data is whole records, as tools take it to be. */
+static bool is_records(const struct tool_ring *ring, const char *data, size_t size)
+{
+	while (size) {
+		struct perf_event_header header;
+		uint32_t length;
+		size_t record;
+
+		if (size < sizeof(uint64_t))
+			return false;
+		memcpy(&header, data, sizeof(header));
+		memcpy(&length, data, sizeof(length));
+		record = header.size;
+		if (ring->kind == RING_MAP)
+			record =
+				BPF_RINGBUF_HDR_SZ +
+				((length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT)) + 7) /
+					8 * 8;
+		if (record < sizeof(uint64_t) || record % 8 || record > size)
+			return false;
+		data += record;
+		size -= record;
+	}
+	return true;
+}
+
+void tool_ring_receive(struct object *object, uint64_t position, const void *data, size_t size)
+{
+	struct tool_ring *ring = object->ring;
+
+	if (ring->failed)
+		return;
+	/* A board that sends more than it may would overwrite what the tool has not read. */
+	if (position != ring->received || size > ring->granted - position ||
+		(ring->kind != RING_PIPE && !is_records(ring, data, size))) {
+		log_error("ring %u: the board sends what makes no sense; it is not read any more",
+			object->handle);
+		ring->failed = true;
+		return;
+	}
+	ring->received = position + size;
+	if (ring->kind == RING_PIPE) {
+		pipe_write(ring, data, size);
+		return;
+	}
+	copy_in(ring, position, data, size);
+	__atomic_store_n(ring->head, ring->received, __ATOMIC_RELEASE);
+	object_wake(object);
+}
+
+bool tool_ring_readable(const struct object *object)
+{
+	const struct tool_ring *ring = object->ring;
+
+	return ring && ring->tail &&
+	       __atomic_load_n(ring->tail, __ATOMIC_ACQUIRE) != ring->received;
+}
+
+static uint64_t read_so_far(struct tool_ring *ring)
+{
+	struct pollfd writable = {.fd = ring->pipe, .events = POLLOUT};
+	ssize_t n;
+
+	if (ring->kind != RING_PIPE)
+		return __atomic_load_n(ring->tail, __ATOMIC_ACQUIRE);
+	if (poll(&writable, 1, 0) == 1 && writable.revents & POLLERR)
+		ring->failed = true;
+	if (ring->kept_size && writable.revents & POLLOUT) {
+		n = write(ring->pipe, ring->kept, ring->kept_size);
+		if (n > 0) {
+			ring->kept_size -= (size_t)n;
+			memmove(ring->kept, ring->kept + n, ring->kept_size);
+		}
+	}
+	return ring->received - ring->kept_size;
+}
+
+/* Credit is told in steps of a quarter of the ring, and the board is thought to be stopped when it
+ * has less than half of it left: a record may be larger than what is left. */
+static bool tool_ring_credit(struct object *object)
+{
+	struct tool_ring *ring = object->ring;
+	uint64_t tail = read_so_far(ring), limit = tail + ring->size;
+	struct rpc_out *out;
+
+	if (tail <= ring->received && limit - ring->granted >= ring->size / 4 &&
+		limit > ring->granted) {
+		ring->granted = limit;
+		out = client_begin(object->run->client, RPC_RING_CREDIT);
+		rpc_put_u32(out, object->handle);
+		rpc_put_u64(out, limit);
+		client_send(object->run->client);
+	}
+	/* Nor does a ring buffer's eventfd know by itself that all is read. */
+	return ring->granted - ring->received < ring->size / 2 ||
+	       (ring->kind == RING_MAP && tail != ring->received);
+}
+
+/* A ring buffer's eventfd is level-triggered, as the kernel's own waiting is: it is reset when all
+ * is read. */
+static void reset_wake(struct object *object)
+{
+	uint64_t count;
+
+	if (object->wake_fd >= 0 && !tool_ring_readable(object) &&
+		read(object->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		log_debug("wake-up: %s", strerror(errno));
+}
+
+bool tool_rings_credit(struct objects *objects)
+{
+	struct object *object = object_next(objects, NULL), *next;
+	bool stopped = false;
+
+	for (; object; object = next) {
+		next = object_next(objects, object);
+		if (!object->ring)
+			continue;
+		if (object->ring->kind == RING_MAP)
+			reset_wake(object);
+		if (object->ring->kind == RING_PIPE && object->ring->failed)
+			object_end(object);
+		else if (!object->ring->failed)
+			stopped |= tool_ring_credit(object);
+	}
+	return stopped;
+}
