@@ -10,8 +10,8 @@
 #include "core/base/signal_fd.h"
 #include "gadget/clock.h"
 #include "gadget/ep0.h"
-#include "gadget/notify.h"
-#include "gadget/rights.h"
+#include "gadget/privileges.h"
+#include "gadget/service_manager.h"
 #include "gadget/worker.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
 #include "core/base/resident.h"
 #include "core/base/signal_fd.h"
 #include "gadget/clock.h"
-#include "gadget/rights.h"
+#include "gadget/privileges.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the daemon still may do once its gadget is made. */
-#include "gadget/rights.h"
+#include "gadget/privileges.h"
 
 #include "core/base/caps.h"
 #include "core/base/log.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the daemon still may do once its gadget is made. */
-#ifndef GADGET_RIGHTS_H
-#define GADGET_RIGHTS_H
+#ifndef GADGET_PRIVILEGES_H
+#define GADGET_PRIVILEGES_H
 
 /* Keeps the capabilities that taking the gadget away, replacing the worker and starting bpfd need,
  * and forbids to gain others. What fails is logged: the daemon works as well without. */

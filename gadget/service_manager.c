@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The datagram of sd_notify(3); libsystemd would double the size of a board's program. */
-#include "gadget/notify.h"
+#include "gadget/service_manager.h"
 
 #include "core/base/log.h"
 
