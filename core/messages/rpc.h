@@ -4,6 +4,8 @@
 #ifndef CORE_MESSAGES_RPC_H
 #define CORE_MESSAGES_RPC_H
 
+#include "core/base/bytes.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,60 +76,23 @@ struct rpc_header {
 void rpc_header_put(uint8_t to[RPC_HEADER_SIZE], const struct rpc_header *header);
 void rpc_header_get(const uint8_t from[RPC_HEADER_SIZE], struct rpc_header *header);
 
-/* A message that is being written: grows as needed. After a failed allocation `failed` is set and
- * what is added is dropped, so that only the end of a message needs to look. */
-struct rpc_out {
-	uint8_t *data;
-	size_t size, room;
-	bool failed;
-};
+/* Starts a message after what was written before. Returns where it starts. */
+size_t rpc_begin(struct bytes_out *out, unsigned int op, unsigned int flags, uint32_t tag);
 
-void rpc_out_free(struct rpc_out *out);
-
-/* Opens a message of its own behind what is there; returns where it starts. */
-size_t rpc_begin(struct rpc_out *out, unsigned int op, unsigned int flags, uint32_t tag);
-
-/* Closes it: sets its length. */
-void rpc_end(struct rpc_out *out, size_t start);
-
-void rpc_put_u8(struct rpc_out *out, uint8_t value);
-void rpc_put_u16(struct rpc_out *out, uint16_t value);
-void rpc_put_u32(struct rpc_out *out, uint32_t value);
-void rpc_put_u64(struct rpc_out *out, uint64_t value);
+/* Ends the message that starts at `start`: sets its length. */
+void rpc_end(struct bytes_out *out, size_t start);
 
 /* A u32 length and so many bytes. data may be NULL: zeroes. */
-void rpc_put_bytes(struct rpc_out *out, const void *data, size_t size);
-void rpc_put_string(struct rpc_out *out, const char *text);
-
-/* Room for `size` bytes as they are, to be filled by the caller; NULL after a failure. It is valid
- * until the next call. */
-void *rpc_put_room(struct rpc_out *out, size_t size);
-
-/* A payload that is being read. Reading beyond its end sets `failed` and yields zeroes. */
-struct rpc_in {
-	const uint8_t *data;
-	size_t size; /* that is left */
-	bool failed;
-};
-
-uint8_t rpc_get_u8(struct rpc_in *in);
-uint16_t rpc_get_u16(struct rpc_in *in);
-uint32_t rpc_get_u32(struct rpc_in *in);
-uint64_t rpc_get_u64(struct rpc_in *in);
+void rpc_put_bytes(struct bytes_out *out, const void *data, size_t size);
+void rpc_put_string(struct bytes_out *out, const char *text);
 
 /* Bytes with their length before them; they stay in the payload and are not aligned. NULL after a
  * failure. */
-const void *rpc_get_bytes(struct rpc_in *in, size_t *size);
+const void *rpc_get_bytes(struct bytes_in *in, size_t *size);
 
 /* The same as text, copied with a NUL behind it. Fails for a NUL within it or more than size - 1
  * bytes; text is then "". */
-bool rpc_get_string(struct rpc_in *in, char *text, size_t size);
-
-/* Whether all was read and nothing was missing. */
-static inline bool rpc_get_end(const struct rpc_in *in)
-{
-	return !in->failed && in->size == 0;
-}
+bool rpc_get_string(struct bytes_in *in, char *text, size_t size);
 
 /* What stat(2) says, in the same form for all architectures. */
 struct rpc_stat {
@@ -139,8 +104,8 @@ struct rpc_stat {
 	uint32_t atime_ns, mtime_ns, ctime_ns;
 };
 
-void rpc_put_stat(struct rpc_out *out, const struct rpc_stat *stat);
-void rpc_get_stat(struct rpc_in *in, struct rpc_stat *stat);
+void rpc_put_stat(struct bytes_out *out, const struct rpc_stat *stat);
+void rpc_get_stat(struct bytes_in *in, struct rpc_stat *stat);
 
 /* What the board is. Strings end with a NUL. */
 struct rpc_hello {
@@ -157,7 +122,7 @@ struct rpc_hello {
 	char online[256]; /* list of CPUs, as "0-3,6" */
 };
 
-void rpc_put_hello(struct rpc_out *out, const struct rpc_hello *hello);
-void rpc_get_hello(struct rpc_in *in, struct rpc_hello *hello);
+void rpc_put_hello(struct bytes_out *out, const struct rpc_hello *hello);
+void rpc_get_hello(struct bytes_in *in, struct rpc_hello *hello);
 
 #endif

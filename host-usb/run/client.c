@@ -23,8 +23,8 @@ struct client {
 	int in, out_fd;
 	struct client_events events;
 	FILE *trace;
-	struct rpc_out out; /* the request that is being written, or what is still to be sent */
-	size_t request;	    /* where it starts */
+	struct bytes_out out; /* the request that is being written, or what is still to be sent */
+	size_t request;	      /* where it starts */
 	enum rpc_op op;
 	uint32_t tag;
 	char note[NOTE_SIZE];
@@ -78,7 +78,7 @@ void client_free(struct client *client)
 {
 	if (!client)
 		return;
-	rpc_out_free(&client->out);
+	bytes_out_free(&client->out);
 	free(client->data);
 	free(client);
 }
@@ -100,7 +100,7 @@ bool client_dead(const struct client *client)
 	return client->dead;
 }
 
-struct rpc_out *client_begin(struct client *client, enum rpc_op op)
+struct bytes_out *client_begin(struct client *client, enum rpc_op op)
 {
 	client->op = op;
 	client->note[0] = 0;
@@ -199,9 +199,9 @@ static int fill(struct client *c)
 
 static void take_data(struct client *c, const struct rpc_header *header)
 {
-	struct rpc_in in = {.data = c->data + c->from + RPC_HEADER_SIZE, .size = header->length};
-	uint32_t handle = rpc_get_u32(&in);
-	uint64_t position = rpc_get_u64(&in);
+	struct bytes_in in = {.data = c->data + c->from + RPC_HEADER_SIZE, .size = header->length};
+	uint32_t handle = bytes_get_u32(&in);
+	uint64_t position = bytes_get_u64(&in);
 
 	if (!in.failed)
 		c->events.data(c->events.arg, handle, position, in.data, in.size);
@@ -290,12 +290,12 @@ static int send_all(struct client *c)
 			c->dead = true;
 	}
 	if (c->out.failed)
-		rpc_out_free(&c->out);
+		bytes_out_free(&c->out);
 	c->out.size = 0;
 	return err ? err : c->dead ? -EIO : 0;
 }
 
-static int64_t receive_reply(struct client *c, struct rpc_in *reply)
+static int64_t receive_reply(struct client *c, struct bytes_in *reply)
 {
 	struct rpc_header header;
 	int err = ask_abort(c);
@@ -309,13 +309,13 @@ static int64_t receive_reply(struct client *c, struct rpc_in *reply)
 		if (err)
 			return err;
 	}
-	*reply = (struct rpc_in){
+	*reply = (struct bytes_in){
 		.data = c->data + c->from + RPC_HEADER_SIZE,
 		.size = header.length,
 	};
 	c->reply_size = RPC_HEADER_SIZE + header.length;
 	c->more = header.flags & RPC_FLAG_MORE;
-	ret = (int32_t)rpc_get_u32(reply);
+	ret = (int32_t)bytes_get_u32(reply);
 	if (reply->failed || ret < -ERRNO_MAX || header.tag != c->tag ||
 		!(header.flags & RPC_FLAG_REPLY)) {
 		c->dead = true;
@@ -327,15 +327,15 @@ static int64_t receive_reply(struct client *c, struct rpc_in *reply)
 void client_cancel(struct client *client)
 {
 	if (client->out.failed)
-		rpc_out_free(&client->out);
+		bytes_out_free(&client->out);
 	client->out.size = client->request;
 }
 
-int64_t client_call(struct client *client, struct rpc_in *reply)
+int64_t client_call(struct client *client, struct bytes_in *reply)
 {
 	int64_t ret;
 
-	*reply = (struct rpc_in){.data = NULL};
+	*reply = (struct bytes_in){.data = NULL};
 	client->more = false;
 	client->start_ns = client->heard_ns = clock_ns(CLOCK_MONOTONIC);
 	rpc_end(&client->out, client->request);
@@ -352,7 +352,7 @@ bool client_more(const struct client *client)
 	return client->more && !client->dead;
 }
 
-int64_t client_next(struct client *client, struct rpc_in *reply)
+int64_t client_next(struct client *client, struct bytes_in *reply)
 {
 	int64_t ret = receive_reply(client, reply);
 
@@ -372,7 +372,7 @@ void client_send(struct client *client)
 
 void client_close_handle(struct client *client, uint32_t handle)
 {
-	rpc_put_u32(client_begin(client, RPC_CLOSE), handle);
+	bytes_put_u32(client_begin(client, RPC_CLOSE), handle);
 	client_note(client, "%u", handle);
 	client_send(client);
 }

@@ -31,7 +31,7 @@ int client_fd(const struct client *client);
 
 /* A request is written between these two: client_begin() returns where its payload goes. `what`,
  * for the trace, is set after it with client_note(). */
-struct rpc_out *client_begin(struct client *client, enum rpc_op op);
+struct bytes_out *client_begin(struct client *client, enum rpc_op op);
 void client_note(struct client *client, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -41,11 +41,11 @@ void client_cancel(struct client *client);
 /* Sends the request and waits for its reply, handing over ring data that comes before it. Returns
  * the reply's `ret`, and what follows it in *reply, which is valid until the next call; -EIO: the
  * link is lost, or the reply makes no sense; -ENOMEM; -EINTR: aborted, the client is dead then. */
-int64_t client_call(struct client *client, struct rpc_in *reply);
+int64_t client_call(struct client *client, struct bytes_in *reply);
 
 /* The next part of a reply that came in parts: whether there is one. */
 bool client_more(const struct client *client);
-int64_t client_next(struct client *client, struct rpc_in *reply);
+int64_t client_next(struct client *client, struct bytes_in *reply);
 
 /* Sends a request that has no reply. */
 void client_send(struct client *client);

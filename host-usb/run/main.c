@@ -208,12 +208,12 @@ static int64_t ahead_ns(uint64_t board, uint64_t before, uint64_t after)
 static int say_hello(struct run *run, struct tool *tool)
 {
 	uint64_t monotonic = clock_ns(CLOCK_MONOTONIC), boottime = clock_ns(CLOCK_BOOTTIME);
-	struct rpc_out *out = client_begin(run->client, RPC_HELLO);
-	struct rpc_in reply;
+	struct bytes_out *out = client_begin(run->client, RPC_HELLO);
+	struct bytes_in reply;
 	int64_t ret;
 
-	rpc_put_u16(out, RPC_MAJOR);
-	rpc_put_u16(out, RPC_MINOR);
+	bytes_put_u16(out, RPC_MAJOR);
+	bytes_put_u16(out, RPC_MINOR);
 	ret = client_call(run->client, &reply);
 	rpc_get_hello(&reply, &run->board);
 	tool->monotonic_ns =

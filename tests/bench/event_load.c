@@ -119,7 +119,8 @@ static int rpc_ring(struct peer *peer, uint64_t point_id)
 }
 
 /* Takes messages until the time comes, or until there are so many bytes. */
-static void take_until(struct peer *peer, const struct rpc_out *ring, size_t bytes, uint64_t due_ns)
+static void take_until(
+	struct peer *peer, const struct bytes_out *ring, size_t bytes, uint64_t due_ns)
 {
 	struct pollfd from = {.fd = peer->from, .events = POLLIN};
 	struct rpc_header header;
@@ -138,7 +139,7 @@ static unsigned int run_rate(
 	uint64_t point, unsigned int count, unsigned int rate, char **command, struct measure *m)
 {
 	static struct peer peer;
-	struct rpc_out *ring;
+	struct bytes_out *ring;
 	unsigned int got;
 
 	peer_start(&peer, command);

@@ -57,13 +57,13 @@ static bool read_lines(struct known *k, const char *file)
 	return k->setup > 0 && k->count > k->setup;
 }
 
-static size_t message_begin(struct rpc_out *out, unsigned int op)
+static size_t message_begin(struct bytes_out *out, unsigned int op)
 {
 	out->size = 0;
 	return rpc_begin(out, op, 0, 7);
 }
 
-static void message_add(struct known *k, struct rpc_out *out, size_t start)
+static void message_add(struct known *k, struct bytes_out *out, size_t start)
 {
 	rpc_end(out, start);
 	if (out->failed)
@@ -72,29 +72,29 @@ static void message_add(struct known *k, struct rpc_out *out, size_t start)
 }
 
 /* bpf(2) of a map: attributes, a key, a value that is given or, NULL, asked for. */
-static void message_map(
-	struct known *k, struct rpc_out *out, uint32_t command, uint32_t key, const uint64_t *value)
+static void message_map(struct known *k, struct bytes_out *out, uint32_t command, uint32_t key,
+	const uint64_t *value)
 {
 	const uint32_t attributes[8] = {3 /* the map */};
 	size_t start = message_begin(out, RPC_BPF);
 
-	rpc_put_u32(out, command);
+	bytes_put_u32(out, command);
 	rpc_put_bytes(out, attributes, sizeof(attributes));
-	rpc_put_u8(out, 1);
-	rpc_put_u32(out, 0);
+	bytes_put_u8(out, 1);
+	bytes_put_u32(out, 0);
 	rpc_put_bytes(out, &key, sizeof(key));
-	rpc_put_u8(out, 1);
-	rpc_put_u32(out, value ? 0 : sizeof(*value));
+	bytes_put_u8(out, 1);
+	bytes_put_u32(out, value ? 0 : sizeof(*value));
 	rpc_put_bytes(out, value, value ? sizeof(*value) : 0);
 	message_add(k, out, start);
 }
 
-static void message_file(struct known *k, struct rpc_out *out, const char *path, uint64_t max)
+static void message_file(struct known *k, struct bytes_out *out, const char *path, uint64_t max)
 {
 	size_t start = message_begin(out, RPC_FILE_READ);
 
 	rpc_put_string(out, path);
-	rpc_put_u64(out, max);
+	bytes_put_u64(out, max);
 	message_add(k, out, start);
 }
 
@@ -103,12 +103,12 @@ static void make_messages(struct known *k)
 {
 	const uint32_t array[5] = {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(uint64_t), 16, 0};
 	const uint64_t value = 0x0123456789abcdef;
-	struct rpc_out out = {0};
+	struct bytes_out out = {0};
 	size_t start;
 
 	known_add(k, "BPFD_RPC 1\n", 11);
 	start = message_begin(&out, RPC_BPF);
-	rpc_put_u32(&out, BPF_MAP_CREATE);
+	bytes_put_u32(&out, BPF_MAP_CREATE);
 	rpc_put_bytes(&out, array, sizeof(array));
 	message_add(k, &out, start);
 	message_map(k, &out, BPF_MAP_UPDATE_ELEM, 5, &value);
@@ -120,7 +120,7 @@ static void make_messages(struct known *k)
 	message_file(k, &out, "/sys/kernel/btf/vmlinux", 100000);
 	message_file(k, &out, "/etc/shadow", 0);
 	message_add(k, &out, message_begin(&out, 999));
-	rpc_out_free(&out);
+	bytes_out_free(&out);
 }
 
 static char *read_all(const char *command, size_t *len)

@@ -40,7 +40,7 @@ static void send_something(struct board_session *s, unsigned int wanted)
 	check_sent(buffer, board_session_finish(s, &t), TRANSFER_MIN);
 }
 
-static void receive(struct board_session *s, struct rpc_in *in, uint32_t *seq, uint64_t now)
+static void receive(struct board_session *s, struct bytes_in *in, uint32_t *seq, uint64_t now)
 {
 	enum board_event event;
 	uint8_t *transfer;
@@ -59,7 +59,7 @@ static void receive(struct board_session *s, struct rpc_in *in, uint32_t *seq, u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct rpc_in in = {data, size, false};
+	struct bytes_in in = {data, size, false};
 	uint8_t policy = 0;
 	const struct board_gate gate = {ask, check, &policy, "serial", 3};
 	const struct board_config config = {TRANSFER_MIN, TRANSFER_MIN, WINDOW, "1", &gate, true};
@@ -71,19 +71,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t len;
 
 	while (in.size && !in.failed) {
-		switch (rpc_get_u8(&in) % 10) {
+		switch (bytes_get_u8(&in) % 10) {
 		case 0:
-			send_something(s, rpc_get_u16(&in));
+			send_something(s, bytes_get_u16(&in));
 			break;
 		case 1:
 			input = board_session_input(s, &len);
 			MUST(len <= WINDOW);
 			if (len)
 				memcpy(taken, input, len);
-			board_session_consume(s, len ? rpc_get_u8(&in) % len + 1 : 0);
+			board_session_consume(s, len ? bytes_get_u8(&in) % len + 1 : 0);
 			break;
 		case 2:
-			now += rpc_get_u16(&in);
+			now += bytes_get_u16(&in);
 			MUST(!board_session_tick(s, now) || !board_session_is_open(s));
 			break;
 		case 3:
@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			board_session_drop(s);
 			break;
 		case 9:
-			policy = rpc_get_u8(&in);
+			policy = bytes_get_u8(&in);
 			break;
 		case 6:
 			board_session_end(s, RESET_SHUTDOWN, NULL);

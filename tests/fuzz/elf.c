@@ -32,8 +32,8 @@ static void look(struct elf_symbols *symbols, uint64_t address)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct rpc_in in = {data, size, false};
-	uint64_t address = rpc_get_u64(&in), semaphore;
+	struct bytes_in in = {data, size, false};
+	uint64_t address = bytes_get_u64(&in), semaphore;
 	struct elf_symbols *symbols;
 	uint8_t *image;
 	int fd;

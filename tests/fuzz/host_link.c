@@ -34,7 +34,7 @@ static void answer(struct host_session *s, uint64_t now)
 		host_session_answer(s, &response, now);
 }
 
-static void receive(struct host_session *s, struct rpc_in *in, uint32_t *seq, uint64_t now)
+static void receive(struct host_session *s, struct bytes_in *in, uint32_t *seq, uint64_t now)
 {
 	struct host_event event;
 	size_t offset = 0, len;
@@ -56,23 +56,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct host_config config = {TRANSFER_MIN, 0, 0};
 	struct host_session *s = host_session_new(&config);
-	struct rpc_in in = {data, size, false};
+	struct bytes_in in = {data, size, false};
 	uint64_t now = 1000;
 	uint32_t seq = 0;
 
 	host_session_open(s, NONCE, now);
 	while (in.size && !in.failed) {
-		switch (rpc_get_u8(&in) % 9) {
+		switch (bytes_get_u8(&in) % 9) {
 		case 0:
-			send_something(s, rpc_get_u16(&in));
+			send_something(s, bytes_get_u16(&in));
 			break;
 		case 1:
-			now += rpc_get_u16(&in);
+			now += bytes_get_u16(&in);
 			if (host_session_tick(s, now) == HOST_TICK_RETRY)
 				host_session_open(s, NONCE, now);
 			break;
 		case 2:
-			host_session_block(s, rpc_get_u8(&in) & 1, now);
+			host_session_block(s, bytes_get_u8(&in) & 1, now);
 			break;
 		case 3:
 			host_session_eof(s);

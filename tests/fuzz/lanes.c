@@ -16,9 +16,10 @@
 #define SETTINGS   3
 #define ENDPOINTS  5
 
-static void make_setting(struct rpc_in *in, struct libusb_interface_descriptor *alt, uint8_t number)
+static void make_setting(
+	struct bytes_in *in, struct libusb_interface_descriptor *alt, uint8_t number)
 {
-	unsigned int kind = rpc_get_u8(in);
+	unsigned int kind = bytes_get_u8(in);
 	struct libusb_endpoint_descriptor *endpoints;
 
 	alt->bInterfaceNumber = number;
@@ -26,21 +27,21 @@ static void make_setting(struct rpc_in *in, struct libusb_interface_descriptor *
 	alt->bInterfaceSubClass = kind & 2 ? 0x06 : LANE_SUBCLASS;
 	alt->bInterfaceProtocol = kind & 4 ? 0x50 : LANE_PROTOCOL;
 	alt->bAlternateSetting = kind & 8 ? 1 : 0;
-	alt->bNumEndpoints = rpc_get_u8(in) % (ENDPOINTS + 1);
+	alt->bNumEndpoints = bytes_get_u8(in) % (ENDPOINTS + 1);
 	endpoints = calloc(alt->bNumEndpoints, sizeof(*endpoints));
 	for (unsigned int i = 0; i < alt->bNumEndpoints; i++) {
-		endpoints[i].bEndpointAddress = rpc_get_u8(in);
-		endpoints[i].bmAttributes = rpc_get_u8(in);
+		endpoints[i].bEndpointAddress = bytes_get_u8(in);
+		endpoints[i].bmAttributes = bytes_get_u8(in);
 	}
 	alt->endpoint = endpoints;
 }
 
-static void make_interface(struct rpc_in *in, struct libusb_interface *interface)
+static void make_interface(struct bytes_in *in, struct libusb_interface *interface)
 {
-	uint8_t number = rpc_get_u8(in);
+	uint8_t number = bytes_get_u8(in);
 	struct libusb_interface_descriptor *settings;
 
-	interface->num_altsetting = rpc_get_u8(in) % (SETTINGS + 1);
+	interface->num_altsetting = bytes_get_u8(in) % (SETTINGS + 1);
 	settings = calloc((size_t)interface->num_altsetting, sizeof(*settings));
 	for (int i = 0; i < interface->num_altsetting; i++)
 		make_setting(in, &settings[i], number);
@@ -49,8 +50,8 @@ static void make_interface(struct rpc_in *in, struct libusb_interface *interface
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct rpc_in in = {data, size, false};
-	struct libusb_config_descriptor config = {.bNumInterfaces = rpc_get_u8(&in) % INTERFACES};
+	struct bytes_in in = {data, size, false};
+	struct libusb_config_descriptor config = {.bNumInterfaces = bytes_get_u8(&in) % INTERFACES};
 	struct libusb_interface *interfaces = calloc(config.bNumInterfaces, sizeof(*interfaces));
 	struct lane_place places[LANES_MAX];
 	int count;

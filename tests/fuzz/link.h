@@ -13,9 +13,9 @@
 #define FRAMES_MAX 4
 
 /* Raw: so many bytes of the input. */
-static inline uint8_t *raw_transfer(struct rpc_in *in, size_t *len)
+static inline uint8_t *raw_transfer(struct bytes_in *in, size_t *len)
 {
-	size_t wanted = rpc_get_u16(in);
+	size_t wanted = bytes_get_u16(in);
 	uint8_t *transfer;
 
 	*len = wanted < in->size ? wanted : in->size;
@@ -26,14 +26,14 @@ static inline uint8_t *raw_transfer(struct rpc_in *in, size_t *len)
 }
 
 /* Some frames, numbered from *seq on; each is a type, a length and its payload of the input. */
-static inline uint8_t *counted_transfer(struct rpc_in *in, uint32_t *seq, size_t *len)
+static inline uint8_t *counted_transfer(struct bytes_in *in, uint32_t *seq, size_t *len)
 {
 	uint8_t buffer[FRAMES_MAX * (FRAME_HEADER + UINT8_MAX)];
-	unsigned int frames = rpc_get_u8(in) % FRAMES_MAX + 1;
+	unsigned int frames = bytes_get_u8(in) % FRAMES_MAX + 1;
 
 	for (*len = 0; frames; frames--) {
-		unsigned int type = rpc_get_u8(in) % (FRAME_AUTH_RESPONSE + 2);
-		size_t size = rpc_get_u8(in);
+		unsigned int type = bytes_get_u8(in) % (FRAME_AUTH_RESPONSE + 2);
+		size_t size = bytes_get_u8(in);
 
 		size = size < in->size ? size : in->size;
 		if (type == FRAME_HELLO)
@@ -49,9 +49,9 @@ static inline uint8_t *counted_transfer(struct rpc_in *in, uint32_t *seq, size_t
 }
 
 /* Either of them, twice as often the second one. */
-static inline uint8_t *take_transfer(struct rpc_in *in, uint32_t *seq, size_t *len)
+static inline uint8_t *take_transfer(struct bytes_in *in, uint32_t *seq, size_t *len)
 {
-	return rpc_get_u8(in) % 3 ? counted_transfer(in, seq, len) : raw_transfer(in, len);
+	return bytes_get_u8(in) % 3 ? counted_transfer(in, seq, len) : raw_transfer(in, len);
 }
 
 /* Puts all frames into words, as bpfd-usb --trace does. */

@@ -30,8 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint64_t addresses[] = {0, 0x400080, 0x400ff0, 0x7fff00001000, UINT64_MAX};
 	static const char *const modules[] = {"/bin/program", "program", "[vdso]", "nothing", ""};
-	struct rpc_in in = {data, size, false};
-	size_t length = rpc_get_u16(&in);
+	struct bytes_in in = {data, size, false};
+	size_t length = bytes_get_u16(&in);
 	struct usym_name found;
 	struct usym *usym;
 	uint64_t address;

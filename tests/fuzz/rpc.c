@@ -15,9 +15,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct rpc_in in = {data, size, false};
-	struct rpc_out out = {.data = NULL};
-	unsigned int kind = rpc_get_u8(&in);
+	struct bytes_in in = {data, size, false};
+	struct bytes_out out = {.data = NULL};
+	unsigned int kind = bytes_get_u8(&in);
 	uint32_t tag = 0;
 
 	if (kind & 1) {
@@ -25,18 +25,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	while (in.size && !in.failed) {
-		unsigned int op = rpc_get_u8(&in);
-		size_t length = rpc_get_u16(&in), start;
+		unsigned int op = bytes_get_u8(&in);
+		size_t length = bytes_get_u16(&in), start;
 
 		length = length < in.size ? length : in.size;
 		start = rpc_begin(&out, op, 0, ++tag);
 		if (length)
-			memcpy(rpc_put_room(&out, length), in.data, length);
+			memcpy(bytes_put_room(&out, length), in.data, length);
 		rpc_end(&out, start);
 		in.data += length;
 		in.size -= length;
 	}
 	session(MAPS, out.data, out.size);
-	rpc_out_free(&out);
+	bytes_out_free(&out);
 	return 0;
 }

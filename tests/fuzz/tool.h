@@ -57,15 +57,15 @@ static inline uint64_t user(const void *memory)
 }
 
 /* Makes messages of the input: the client's tags count from 1, one for each whole reply. */
-static inline struct rpc_out tool_messages(const uint8_t *data, size_t size)
+static inline struct bytes_out tool_messages(const uint8_t *data, size_t size)
 {
-	struct rpc_in in = {data, size, false};
-	struct rpc_out out = {.data = NULL};
+	struct bytes_in in = {data, size, false};
+	struct bytes_out out = {.data = NULL};
 	uint32_t tag = 1;
 
 	while (in.size && !in.failed) {
-		unsigned int flags = rpc_get_u8(&in);
-		size_t length = flags & RAW ? in.size : rpc_get_u16(&in), start = 0;
+		unsigned int flags = bytes_get_u8(&in);
+		size_t length = flags & RAW ? in.size : bytes_get_u16(&in), start = 0;
 		bool reply = !(flags & RING_DATA);
 
 		length = length < in.size ? length : in.size;
@@ -73,7 +73,7 @@ static inline struct rpc_out tool_messages(const uint8_t *data, size_t size)
 			start = rpc_begin(&out, reply ? RPC_HELLO : RPC_RING_DATA,
 				reply ? (flags & RPC_FLAG_MORE) | RPC_FLAG_REPLY : 0, tag);
 		if (length)
-			memcpy(rpc_put_room(&out, length), in.data, length);
+			memcpy(bytes_put_room(&out, length), in.data, length);
 		if (!(flags & RAW))
 			rpc_end(&out, start);
 		tag += reply && !(flags & RPC_FLAG_MORE);
@@ -85,7 +85,7 @@ static inline struct rpc_out tool_messages(const uint8_t *data, size_t size)
 
 static inline void tool_start(struct tool *tool, const uint8_t *data, size_t size)
 {
-	struct rpc_out out = tool_messages(data, size);
+	struct bytes_out out = tool_messages(data, size);
 	struct client_events events;
 
 	tree_root();
@@ -98,7 +98,7 @@ static inline void tool_start(struct tool *tool, const uint8_t *data, size_t siz
 	tool->run.semaphores = true;
 	tool->in = memory_file(out.data, out.size);
 	tool->out = memory_file("", 0);
-	rpc_out_free(&out);
+	bytes_out_free(&out);
 	events = supervisor_events(&tool->run);
 	MUST(!client_new(&tool->run.client, tool->in, tool->out, &events, NULL));
 	MUST(!objects_new(&tool->run.objects, &tool->run));

@@ -224,7 +224,8 @@ static void start_judge(int channels[2], const struct old_kernel *kernel)
 	_exit(0);
 }
 
-/* The code that the kernel was built with, as its names tell it; see core/bpfd/bpf/kernel_version.c. */
+/* The code that the kernel was built with, as its names tell it; see
+ * core/bpfd/bpf/kernel_version.c. */
 static uint32_t running_version(void)
 {
 	unsigned int major, minor, patch = 0;

@@ -23,18 +23,18 @@ static inline int peer_bpf(
 	struct peer *peer, uint32_t cmd, union bpf_attr *attr, size_t size, struct call_arg *args)
 {
 	const struct bpf_abi_command *command = bpf_abi_find(cmd);
-	struct rpc_out *out = peer_begin(peer, RPC_BPF);
+	struct bytes_out *out = peer_begin(peer, RPC_BPF);
 	const void *back;
 	size_t length;
 	int ret;
 
-	rpc_put_u32(out, cmd);
+	bytes_put_u32(out, cmd);
 	rpc_put_bytes(out, attr, size);
 	for (int i = 0; i < BPF_ABI_PTRS && command->ptrs[i].size; i++) {
 		bool is_out = command->ptrs[i].direction == BPF_ABI_OUT;
 
-		rpc_put_u8(out, args[i].in || (is_out && args[i].size));
-		rpc_put_u32(out, is_out ? (uint32_t)args[i].size : 0);
+		bytes_put_u8(out, args[i].in || (is_out && args[i].size));
+		bytes_put_u32(out, is_out ? (uint32_t)args[i].size : 0);
 		rpc_put_bytes(out, args[i].in, args[i].in ? args[i].size : 0);
 	}
 	ret = peer_call(peer);
@@ -180,14 +180,14 @@ static inline int peer_load_emit(struct peer *peer, uint32_t type, int map, bool
 static inline int peer_perf_open(
 	struct peer *peer, const struct perf_event_attr *attr, int pid, int cpu, const char *name)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_PERF_OPEN);
+	struct bytes_out *out = peer_begin(peer, RPC_PERF_OPEN);
 
 	rpc_put_bytes(out, attr, sizeof(*attr));
-	rpc_put_u32(out, (uint32_t)pid);
-	rpc_put_u32(out, (uint32_t)cpu);
-	rpc_put_u32(out, RPC_NO_HANDLE);
-	rpc_put_u64(out, PERF_FLAG_FD_CLOEXEC);
-	rpc_put_u8(out, name != NULL);
+	bytes_put_u32(out, (uint32_t)pid);
+	bytes_put_u32(out, (uint32_t)cpu);
+	bytes_put_u32(out, RPC_NO_HANDLE);
+	bytes_put_u64(out, PERF_FLAG_FD_CLOEXEC);
+	bytes_put_u8(out, name != NULL);
 	rpc_put_string(out, name ? name : "");
 	return peer_call(peer);
 }
@@ -207,11 +207,11 @@ static inline int peer_output_event(struct peer *peer)
 
 static inline int peer_ioctl(struct peer *peer, int event, uint32_t request, uint64_t arg)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_PERF_IOCTL);
+	struct bytes_out *out = peer_begin(peer, RPC_PERF_IOCTL);
 
-	rpc_put_u32(out, (uint32_t)event);
-	rpc_put_u32(out, request);
-	rpc_put_u64(out, arg);
+	bytes_put_u32(out, (uint32_t)event);
+	bytes_put_u32(out, request);
+	bytes_put_u64(out, arg);
 	rpc_put_bytes(out, NULL, 0);
 	return peer_call(peer);
 }
@@ -235,40 +235,40 @@ static inline int peer_attach(
 
 static inline int peer_ring(struct peer *peer, int handle, uint64_t bytes, uint64_t credit)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_RING_OPEN);
+	struct bytes_out *out = peer_begin(peer, RPC_RING_OPEN);
 
-	rpc_put_u32(out, (uint32_t)handle);
-	rpc_put_u64(out, bytes);
-	rpc_put_u64(out, credit);
+	bytes_put_u32(out, (uint32_t)handle);
+	bytes_put_u64(out, bytes);
+	bytes_put_u64(out, credit);
 	return peer_call(peer);
 }
 
 static inline void peer_credit(struct peer *peer, int handle, uint64_t position)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_RING_CREDIT);
+	struct bytes_out *out = peer_begin(peer, RPC_RING_CREDIT);
 
-	rpc_put_u32(out, (uint32_t)handle);
-	rpc_put_u64(out, position);
+	bytes_put_u32(out, (uint32_t)handle);
+	bytes_put_u64(out, position);
 	peer_send(peer);
 }
 
 static inline void peer_close(struct peer *peer, int handle)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_CLOSE);
+	struct bytes_out *out = peer_begin(peer, RPC_CLOSE);
 
-	rpc_put_u32(out, (uint32_t)handle);
+	bytes_put_u32(out, (uint32_t)handle);
 	peer_send(peer);
 }
 
 /* Reads a file whole into `text`. Returns ret of the last part. */
-static inline int peer_file(struct peer *peer, const char *path, struct rpc_out *text)
+static inline int peer_file(struct peer *peer, const char *path, struct bytes_out *text)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_FILE_READ);
+	struct bytes_out *out = peer_begin(peer, RPC_FILE_READ);
 	bool more = true;
 	int ret = 0;
 
 	rpc_put_string(out, path);
-	rpc_put_u64(out, 0);
+	bytes_put_u64(out, 0);
 	peer_send(peer);
 	while (more) {
 		const void *data;
@@ -277,7 +277,7 @@ static inline int peer_file(struct peer *peer, const char *path, struct rpc_out 
 
 		ret = peer_part(peer, &more);
 		data = rpc_get_bytes(&peer->in, &size);
-		to = rpc_put_room(text, size);
+		to = bytes_put_room(text, size);
 		if (size)
 			memcpy(to, data, size);
 	}
@@ -286,10 +286,10 @@ static inline int peer_file(struct peer *peer, const char *path, struct rpc_out 
 
 static inline int peer_file_write(struct peer *peer, const char *path, const char *text)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_FILE_WRITE);
+	struct bytes_out *out = peer_begin(peer, RPC_FILE_WRITE);
 
 	rpc_put_string(out, path);
-	rpc_put_u32(out, RPC_APPEND);
+	bytes_put_u32(out, RPC_APPEND);
 	rpc_put_string(out, text);
 	return peer_call(peer);
 }

@@ -61,16 +61,16 @@ static inline void wait_ms(long ms)
 /* The tracepoint of a system call, whose number is read from tracefs. */
 static inline uint64_t tracepoint_id(struct peer *peer)
 {
-	struct rpc_out text = {.data = NULL};
+	struct bytes_out text = {.data = NULL};
 	uint64_t id;
 
 	expect_number(
 		peer_file(peer, "/sys/kernel/tracing/events/syscalls/sys_enter_getpgid/id", &text),
 		0);
-	rpc_put_u8(&text, 0);
+	bytes_put_u8(&text, 0);
 	id = strtoull((const char *)text.data, NULL, 10);
 	expect(id > 0);
-	rpc_out_free(&text);
+	bytes_out_free(&text);
 	return id;
 }
 

@@ -9,19 +9,19 @@
 static int64_t walk(
 	struct peer *peer, int map, const uint32_t *keys, uint8_t n, uint32_t max, uint32_t *first)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_MAP_WALK);
+	struct bytes_out *out = peer_begin(peer, RPC_MAP_WALK);
 	const void *data;
 	int64_t ret;
 	size_t size;
 
-	rpc_put_u32(out, (uint32_t)map);
-	rpc_put_u8(out, n);
+	bytes_put_u32(out, (uint32_t)map);
+	bytes_put_u8(out, n);
 	rpc_put_bytes(out, keys, n * sizeof(*keys));
-	rpc_put_u32(out, max);
+	bytes_put_u32(out, max);
 	ret = peer_call(peer);
 	if (ret <= 0)
 		return ret;
-	rpc_get_u8(&peer->in);
+	bytes_get_u8(&peer->in);
 	data = rpc_get_bytes(&peer->in, &size);
 	expect_number(size, (uint64_t)ret * 12);
 	memcpy(first, data, sizeof(*first));
@@ -70,17 +70,17 @@ static void check_maps(void)
 	expect_number(peer_lookup(&peer, map, 7), 21);
 	expect_number(peer_lookup(&peer, map, 77), UINT64_MAX);
 
-	struct rpc_out *out = peer_begin(&peer, RPC_MAP_WALK);
+	struct bytes_out *out = peer_begin(&peer, RPC_MAP_WALK);
 
-	rpc_put_u32(out, (uint32_t)map);
-	rpc_put_u8(out, false);
+	bytes_put_u32(out, (uint32_t)map);
+	bytes_put_u8(out, false);
 	rpc_put_bytes(out, NULL, 0);
-	rpc_put_u32(out, 1 << 20);
+	bytes_put_u32(out, 1 << 20);
 	expect_number(peer_call(&peer), 50);
-	expect_number(rpc_get_u8(&peer.in), 1);
+	expect_number(bytes_get_u8(&peer.in), 1);
 	rpc_get_bytes(&peer.in, &size);
 	expect_number(size, 50 * 12);
-	expect(rpc_get_end(&peer.in));
+	expect(bytes_get_end(&peer.in));
 
 	union bpf_attr attr = {.batch = {.map_fd = (uint32_t)map, .count = 100}};
 
@@ -190,13 +190,13 @@ static void check_info(void)
 	map = peer_map(&peer, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
 	prog = peer_load_count(&peer, BPF_PROG_TYPE_KPROBE, map);
 
-	struct rpc_out *out = peer_begin(&peer, RPC_INFO);
+	struct bytes_out *out = peer_begin(&peer, RPC_INFO);
 
-	rpc_put_u32(out, (uint32_t)prog);
+	bytes_put_u32(out, (uint32_t)prog);
 	rpc_put_bytes(out, &info, sizeof(info));
-	rpc_put_u8(out, 1);
-	rpc_put_u16(out, offsetof(struct bpf_prog_info, map_ids));
-	rpc_put_u32(out, sizeof(ids));
+	bytes_put_u8(out, 1);
+	bytes_put_u16(out, offsetof(struct bpf_prog_info, map_ids));
+	bytes_put_u32(out, sizeof(ids));
 	expect_number(peer_call(&peer), 0);
 	data = rpc_get_bytes(&peer.in, &size);
 	memcpy(&info, data, size < sizeof(info) ? size : sizeof(info));
@@ -212,14 +212,14 @@ static void check_info(void)
 
 	/* The same map by its id, in another handle. */
 	expect_number(peer_bpf(&peer, BPF_MAP_GET_FD_BY_ID, &attr, 12, NULL), prog + 1);
-	expect_number(rpc_get_u32(&peer.in), BPF_ABI_MAP);
-	expect_number(rpc_get_u32(&peer.in), BPF_MAP_TYPE_ARRAY);
-	expect_number(rpc_get_u32(&peer.in), 4);
-	expect_number(rpc_get_u32(&peer.in), 8);
-	expect_number(rpc_get_u32(&peer.in), 1);
+	expect_number(bytes_get_u32(&peer.in), BPF_ABI_MAP);
+	expect_number(bytes_get_u32(&peer.in), BPF_MAP_TYPE_ARRAY);
+	expect_number(bytes_get_u32(&peer.in), 4);
+	expect_number(bytes_get_u32(&peer.in), 8);
+	expect_number(bytes_get_u32(&peer.in), 1);
 	expect_number(peer_lookup(&peer, prog + 1, 0), 0);
 	expect_number(load_btf(&peer), prog + 2);
-	expect_number(rpc_get_u32(&peer.in), BPF_ABI_BTF);
+	expect_number(bytes_get_u32(&peer.in), BPF_ABI_BTF);
 	end(&peer);
 }
 
@@ -301,14 +301,14 @@ static void check_tracepoint(void)
 
 static int sync_map(struct peer *peer, int map, bool whole, uint64_t delta)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_MAP_SYNC);
+	struct bytes_out *out = peer_begin(peer, RPC_MAP_SYNC);
 
-	rpc_put_u32(out, (uint32_t)map);
-	rpc_put_u8(out, whole);
-	rpc_put_u32(out, delta ? 1 : 0);
+	bytes_put_u32(out, (uint32_t)map);
+	bytes_put_u8(out, whole);
+	bytes_put_u32(out, delta ? 1 : 0);
 	if (delta) {
-		rpc_put_u32(out, 8);
-		rpc_put_u64(out, delta);
+		bytes_put_u32(out, 8);
+		bytes_put_u64(out, delta);
 	}
 	return peer_call(peer);
 }
@@ -320,11 +320,11 @@ static uint64_t told_word(struct peer *peer, uint32_t offset)
 	const void *data;
 	size_t size;
 
-	expect_number(rpc_get_u32(&peer->in), 1);
-	expect_number(rpc_get_u32(&peer->in), offset);
+	expect_number(bytes_get_u32(&peer->in), 1);
+	expect_number(bytes_get_u32(&peer->in), offset);
 	data = rpc_get_bytes(&peer->in, &size);
 	expect_number(size, sizeof(word));
-	expect(rpc_get_end(&peer->in));
+	expect(bytes_get_end(&peer->in));
 	memcpy(&word, data, sizeof(word));
 	return word;
 }
@@ -342,14 +342,14 @@ static void check_sync(void)
 	point.config = tracepoint_id(&peer);
 	expect(peer_attach(&peer, &point, 0, NULL, prog) > 0);
 	expect_number(sync_map(&peer, map, true, 0), 64);
-	expect_number(rpc_get_u32(&peer.in), 1);
+	expect_number(bytes_get_u32(&peer.in), 1);
 	make_events(10);
 	expect_number(sync_map(&peer, map, false, 0), 64);
 	expect_number(told_word(&peer, 0), 10);
 	expect_number(sync_map(&peer, map, false, 5), 64);
 	expect_number(told_word(&peer, 8), 5);
 	expect_number(sync_map(&peer, map, false, 0), 64);
-	expect_number(rpc_get_u32(&peer.in), 0);
+	expect_number(bytes_get_u32(&peer.in), 0);
 	expect_number(peer_lookup(&peer, map, 1), 5);
 	memset(&attr, 0, sizeof(attr));
 	attr.map_fd = (uint32_t)map;
@@ -362,13 +362,13 @@ static void check_sync(void)
 /* Copies a file to standard output. */
 static void check_cat(void)
 {
-	struct rpc_out text = {.data = NULL};
+	struct bytes_out text = {.data = NULL};
 	struct peer peer;
 
 	start(&peer);
 	expect_number(peer_file(&peer, file_name, &text), 0);
 	fwrite(text.data, 1, text.size, stdout);
-	rpc_out_free(&text);
+	bytes_out_free(&text);
 	end(&peer);
 }
 
@@ -382,19 +382,19 @@ static void check_list(void)
 
 	start(&peer);
 
-	struct rpc_out *out = peer_begin(&peer, RPC_FILE_LIST);
+	struct bytes_out *out = peer_begin(&peer, RPC_FILE_LIST);
 
 	rpc_put_string(out, file_name);
 	peer_send(&peer);
 	while (more) {
 		expect_number(peer_part(&peer, &more), 0);
-		for (uint32_t n = rpc_get_u32(&peer.in); n; n--) {
+		for (uint32_t n = bytes_get_u32(&peer.in); n; n--) {
 			rpc_get_string(&peer.in, name, sizeof(name));
 			rpc_get_stat(&peer.in, &stat);
 			expect(!peer.in.failed);
 			puts(name);
 		}
-		expect(rpc_get_end(&peer.in));
+		expect(bytes_get_end(&peer.in));
 	}
 	end(&peer);
 }
@@ -403,7 +403,7 @@ static const char kprobe_events[] = "/sys/kernel/tracing/kprobe_events";
 
 static void check_events(void)
 {
-	struct rpc_out text = {.data = NULL};
+	struct bytes_out text = {.data = NULL};
 	struct peer peer;
 	int64_t ret;
 
@@ -416,11 +416,11 @@ static void check_events(void)
 	expect(ret == -ENOENT || ret == -EINVAL); /* the latter in newer kernels */
 	expect_number(peer_file_write(&peer, kprobe_events, "nonsense\n"), -EINVAL);
 	expect_number(peer_file(&peer, "/sys/kernel/debug/tracing/kprobe_events", &text), 0);
-	rpc_put_u8(&text, 0);
+	bytes_put_u8(&text, 0);
 	expect(strstr((const char *)text.data, "p:rpc/one __x64_sys_getpgid"));
 	expect(strstr((const char *)text.data, "p:rpc/blank __x64_sys_getpgid"));
 	expect(strstr((const char *)text.data, "p:kprobes/p___x64_sys_getpgid_0"));
-	rpc_out_free(&text);
+	bytes_out_free(&text);
 	end(&peer);
 }
 

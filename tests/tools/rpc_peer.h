@@ -20,11 +20,11 @@ struct peer {
 	pid_t child;
 	int to, from;
 	uint32_t tag;
-	struct rpc_out request;
+	struct bytes_out request;
 	uint8_t *reply; /* the payload of the last one */
 	size_t reply_size;
-	struct rpc_in in; /* of it, behind ret */
-	struct rpc_out rings[PEER_RINGS];
+	struct bytes_in in; /* of it, behind ret */
+	struct bytes_out rings[PEER_RINGS];
 	uint64_t positions[PEER_RINGS];
 };
 
@@ -89,8 +89,8 @@ static inline int peer_end(struct peer *peer)
 	if (waitpid(peer->child, &status, 0) < 0)
 		peer_die("wait");
 	for (unsigned int i = 0; i < PEER_RINGS; i++)
-		rpc_out_free(&peer->rings[i]);
-	rpc_out_free(&peer->request);
+		bytes_out_free(&peer->rings[i]);
+	bytes_out_free(&peer->request);
 	free(peer->reply);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -98,9 +98,9 @@ static inline int peer_end(struct peer *peer)
 /* Keeps what a ring has sent, and checks that it is where it should be. */
 static inline void peer_keep(struct peer *peer)
 {
-	struct rpc_in in = {peer->reply, peer->reply_size, false};
-	uint32_t handle = rpc_get_u32(&in);
-	uint64_t position = rpc_get_u64(&in);
+	struct bytes_in in = {peer->reply, peer->reply_size, false};
+	uint32_t handle = bytes_get_u32(&in);
+	uint64_t position = bytes_get_u64(&in);
 	void *to;
 
 	if (in.failed || handle >= PEER_RINGS || position != peer->positions[handle] || !in.size) {
@@ -109,7 +109,7 @@ static inline void peer_keep(struct peer *peer)
 		exit(1);
 	}
 	peer->positions[handle] += in.size;
-	to = rpc_put_room(&peer->rings[handle], in.size);
+	to = bytes_put_room(&peer->rings[handle], in.size);
 	memcpy(to, in.data, in.size);
 }
 
@@ -128,7 +128,7 @@ static inline void peer_receive(struct peer *peer, struct rpc_header *header)
 }
 
 /* A request: begun, filled in through the rpc_out that is returned, and sent. */
-static inline struct rpc_out *peer_begin(struct peer *peer, unsigned int op)
+static inline struct bytes_out *peer_begin(struct peer *peer, unsigned int op)
 {
 	peer->request.size = 0;
 	rpc_begin(&peer->request, op, 0, ++peer->tag);
@@ -154,8 +154,8 @@ static inline int peer_part(struct peer *peer, bool *more)
 		exit(1);
 	}
 	*more = header.flags & RPC_FLAG_MORE;
-	peer->in = (struct rpc_in){peer->reply, peer->reply_size, false};
-	return (int)rpc_get_u32(&peer->in);
+	peer->in = (struct bytes_in){peer->reply, peer->reply_size, false};
+	return (int)bytes_get_u32(&peer->in);
 }
 
 /* Sends the request and waits for its reply, of one part. */
@@ -176,14 +176,14 @@ static inline int peer_call(struct peer *peer)
 /* Has what was written before been answered? HELLO comes behind it. */
 static inline int peer_hello(struct peer *peer, struct rpc_hello *hello)
 {
-	struct rpc_out *out = peer_begin(peer, RPC_HELLO);
+	struct bytes_out *out = peer_begin(peer, RPC_HELLO);
 	int ret;
 
-	rpc_put_u16(out, RPC_MAJOR);
-	rpc_put_u16(out, RPC_MINOR);
+	bytes_put_u16(out, RPC_MAJOR);
+	bytes_put_u16(out, RPC_MINOR);
 	ret = peer_call(peer);
 	rpc_get_hello(&peer->in, hello);
-	return rpc_get_end(&peer->in) ? ret : -EBADMSG;
+	return bytes_get_end(&peer->in) ? ret : -EBADMSG;
 }
 
 #endif

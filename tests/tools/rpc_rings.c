@@ -4,7 +4,7 @@
 
 /* What is in the records that a perf ring has sent. */
 static void count_records(
-	const struct rpc_out *data, unsigned int *samples, uint64_t *lost, bool *in_order)
+	const struct bytes_out *data, unsigned int *samples, uint64_t *lost, bool *in_order)
 {
 	uint64_t before = 0;
 
@@ -64,7 +64,7 @@ static void settle(struct peer *peer)
 
 static void check_ring(void)
 {
-	const struct rpc_out *data;
+	const struct bytes_out *data;
 	unsigned int samples;
 	struct peer peer;
 	bool in_order;
@@ -134,7 +134,7 @@ static void check_lost(void)
 static void check_ringbuf(void)
 {
 	struct perf_event_attr point = {.type = PERF_TYPE_TRACEPOINT};
-	const struct rpc_out *data;
+	const struct bytes_out *data;
 	struct peer peer;
 	int map, prog;
 
@@ -177,13 +177,13 @@ static void check_ringbuf(void)
 static void check_follow(void)
 {
 	struct peer peer;
-	struct rpc_out *out;
+	struct bytes_out *out;
 	int handle;
 
 	start(&peer);
 	out = peer_begin(&peer, RPC_FILE_FOLLOW);
 	rpc_put_string(out, "/sys/kernel/debug/tracing/trace_pipe");
-	rpc_put_u64(out, 1 << 20);
+	bytes_put_u64(out, 1 << 20);
 	handle = peer_call(&peer);
 	expect(handle > 0);
 	expect_number(system("echo followed > /sys/kernel/tracing/trace_marker"), 0);

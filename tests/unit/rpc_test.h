@@ -19,11 +19,11 @@
 
 struct rpc_session {
 	struct bpfd_config config;
-	struct rpc_out input; /* the command, and then the requests */
-	uint32_t requests;    /* tags count from 1 */
+	struct bytes_out input; /* the command, and then the requests */
+	uint32_t requests;	/* tags count from 1 */
 	uint8_t *output;
-	struct rpc_in replies; /* of the output, what is not read */
-	struct rpc_in in;      /* the payload of the last reply, behind ret */
+	struct bytes_in replies; /* of the output, what is not read */
+	struct bytes_in in;	 /* the payload of the last reply, behind ret */
 };
 
 static inline void session_begin(struct rpc_session *s)
@@ -31,7 +31,7 @@ static inline void session_begin(struct rpc_session *s)
 	memset(s, 0, sizeof(*s));
 	bpfd_config_init(&s->config);
 	s->config.paths.proc = s->config.paths.sysfs = s->config.paths.tracefs = "/nonexistent";
-	memcpy(rpc_put_room(&s->input, strlen(RPC_COMMAND)), RPC_COMMAND, strlen(RPC_COMMAND));
+	memcpy(bytes_put_room(&s->input, strlen(RPC_COMMAND)), RPC_COMMAND, strlen(RPC_COMMAND));
 }
 
 /* Begins a request; request_end() with what it has returned completes it. */
@@ -84,7 +84,7 @@ static inline bool next_message(struct rpc_session *s, struct rpc_header *header
 	assert_true(s->replies.size >= RPC_HEADER_SIZE);
 	rpc_header_get(s->replies.data, header);
 	assert_true(s->replies.size - RPC_HEADER_SIZE >= header->length);
-	s->in = (struct rpc_in){s->replies.data + RPC_HEADER_SIZE, header->length, false};
+	s->in = (struct bytes_in){s->replies.data + RPC_HEADER_SIZE, header->length, false};
 	s->replies.data += RPC_HEADER_SIZE + header->length;
 	s->replies.size -= RPC_HEADER_SIZE + header->length;
 	return true;
@@ -99,7 +99,7 @@ static inline int next_reply(struct rpc_session *s)
 	do {
 		assert_true(next_message(s, &header));
 		assert_true(header.flags & RPC_FLAG_REPLY);
-		ret = (int)rpc_get_u32(&s->in);
+		ret = (int)bytes_get_u32(&s->in);
 		assert_false(s->in.failed);
 	} while (header.flags & RPC_FLAG_MORE);
 	return ret;
@@ -107,7 +107,7 @@ static inline int next_reply(struct rpc_session *s)
 
 static inline void session_end(struct rpc_session *s)
 {
-	rpc_out_free(&s->input);
+	bytes_out_free(&s->input);
 	free(s->output);
 }
 

@@ -43,8 +43,8 @@ struct board {
 	int end; /* of the socket */
 	pthread_t thread;
 	pthread_mutex_t lock;
-	struct rpc_out answers[BOARD_ANSWERS]; /* messages, to be sent for one request each */
-	size_t last[BOARD_ANSWERS];	       /* where the last part starts */
+	struct bytes_out answers[BOARD_ANSWERS]; /* messages, to be sent for one request each */
+	size_t last[BOARD_ANSWERS];		 /* where the last part starts */
 	unsigned int prepared, given, missing;
 	struct board_request requests[BOARD_REQUESTS];
 	unsigned int count, looked_at;
@@ -68,7 +68,7 @@ static inline bool board_read(int fd, void *to, size_t size)
 }
 
 /* Sends the messages; those that are replies get the tag of the request. */
-static inline void board_answer(struct board *board, struct rpc_out *out, uint32_t tag)
+static inline void board_answer(struct board *board, struct bytes_out *out, uint32_t tag)
 {
 	struct rpc_header header;
 	size_t at = 0;
@@ -97,7 +97,7 @@ static inline void *board_main(void *arg)
 
 	while (board_read(board->end, head, sizeof(head))) {
 		struct board_request request;
-		struct rpc_out *out = NULL;
+		struct bytes_out *out = NULL;
 
 		rpc_header_get(head, &request.header);
 		request.payload = malloc(request.header.length + 1);
@@ -166,27 +166,27 @@ static inline void board_stop(struct board *board)
 	for (unsigned int i = 0; i < board->count; i++)
 		free(board->requests[i].payload);
 	for (unsigned int i = 0; i < board->prepared; i++)
-		rpc_out_free(&board->answers[i]);
+		bytes_out_free(&board->answers[i]);
 	pthread_mutex_destroy(&board->lock);
 	free(board);
 }
 
 /* Prepares the reply to the next request. What is behind ret is written into the result, and
  * board_ready() ends it. */
-static inline struct rpc_out *board_reply(struct board *board, enum rpc_op op, int32_t ret)
+static inline struct bytes_out *board_reply(struct board *board, enum rpc_op op, int32_t ret)
 {
-	struct rpc_out *out = &board->answers[board->prepared];
+	struct bytes_out *out = &board->answers[board->prepared];
 
 	assert_true(board->prepared < BOARD_ANSWERS);
 	board->last[board->prepared] = rpc_begin(out, op, RPC_FLAG_REPLY, 0);
-	rpc_put_u32(out, (uint32_t)ret);
+	bytes_put_u32(out, (uint32_t)ret);
 	return out;
 }
 
 /* Ends this part of the reply and begins another one. */
-static inline struct rpc_out *board_part(struct board *board, int32_t ret)
+static inline struct bytes_out *board_part(struct board *board, int32_t ret)
 {
-	struct rpc_out *out = &board->answers[board->prepared];
+	struct bytes_out *out = &board->answers[board->prepared];
 	size_t *last = &board->last[board->prepared];
 	struct rpc_header header;
 
@@ -195,7 +195,7 @@ static inline struct rpc_out *board_part(struct board *board, int32_t ret)
 	header.flags |= RPC_FLAG_MORE;
 	rpc_header_put(out->data + *last, &header);
 	*last = rpc_begin(out, header.op, RPC_FLAG_REPLY, 0);
-	rpc_put_u32(out, (uint32_t)ret);
+	bytes_put_u32(out, (uint32_t)ret);
 	return out;
 }
 
@@ -203,18 +203,18 @@ static inline struct rpc_out *board_part(struct board *board, int32_t ret)
 static inline void board_push(
 	struct board *board, uint32_t handle, uint64_t position, const void *data, size_t size)
 {
-	struct rpc_out *out = &board->answers[board->prepared];
+	struct bytes_out *out = &board->answers[board->prepared];
 	size_t start = rpc_begin(out, RPC_RING_DATA, 0, 0);
 
-	rpc_put_u32(out, handle);
-	rpc_put_u64(out, position);
-	memcpy(rpc_put_room(out, size), data, size);
+	bytes_put_u32(out, handle);
+	bytes_put_u64(out, position);
+	memcpy(bytes_put_room(out, size), data, size);
 	rpc_end(out, start);
 }
 
 static inline void board_ready(struct board *board)
 {
-	struct rpc_out *out = &board->answers[board->prepared];
+	struct bytes_out *out = &board->answers[board->prepared];
 
 	rpc_end(out, board->last[board->prepared]);
 	assert_false(out->failed);
@@ -231,7 +231,7 @@ static inline void board_says(struct board *board, enum rpc_op op, int32_t ret)
 }
 
 /* The next request that was not looked at: its payload. */
-static inline struct rpc_in board_asked_any(struct board *board, enum rpc_op *op)
+static inline struct bytes_in board_asked_any(struct board *board, enum rpc_op *op)
 {
 	const struct timespec step = {.tv_nsec = 1000000};
 	struct board_request request = {.payload = NULL};
@@ -247,14 +247,14 @@ static inline struct rpc_in board_asked_any(struct board *board, enum rpc_op *op
 	assert_non_null(request.payload);
 	assert_int_equal(request.header.flags, 0);
 	*op = request.header.op;
-	return (struct rpc_in){request.payload, request.header.length, false};
+	return (struct bytes_in){request.payload, request.header.length, false};
 }
 
 /* The same of one that must be of that operation. */
-static inline struct rpc_in board_asked(struct board *board, enum rpc_op wanted)
+static inline struct bytes_in board_asked(struct board *board, enum rpc_op wanted)
 {
 	enum rpc_op op;
-	struct rpc_in in = board_asked_any(board, &op);
+	struct bytes_in in = board_asked_any(board, &op);
 
 	assert_int_equal(op, wanted);
 	return in;
@@ -273,10 +273,10 @@ static inline unsigned int board_unseen(struct board *board)
 
 static inline void assert_closed(struct board *board, uint32_t handle)
 {
-	struct rpc_in in = board_asked(board, RPC_CLOSE);
+	struct bytes_in in = board_asked(board, RPC_CLOSE);
 
-	assert_int_equal(rpc_get_u32(&in), handle);
-	assert_true(rpc_get_end(&in));
+	assert_int_equal(bytes_get_u32(&in), handle);
+	assert_true(bytes_get_end(&in));
 }
 
 /* A call of the tool, which is this process. */

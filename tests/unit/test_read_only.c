@@ -148,11 +148,11 @@ static void put_call(struct rpc_session *s, const struct bpf_abi_command *comman
 	size_t start = request(s, RPC_BPF);
 	uint8_t attr[ATTR_BYTES] = {0};
 
-	rpc_put_u32(&s->input, command->number);
+	bytes_put_u32(&s->input, command->number);
 	rpc_put_bytes(&s->input, attr, size < command->end ? size : command->end);
 	for (int i = 0; i < BPF_ABI_PTRS && command->ptrs[i].size != BPF_ABI_END; i++) {
-		rpc_put_u8(&s->input, 0);
-		rpc_put_u32(&s->input, 0);
+		bytes_put_u8(&s->input, 0);
+		bytes_put_u32(&s->input, 0);
 		rpc_put_bytes(&s->input, NULL, 0);
 	}
 	request_end(s, start);
@@ -179,11 +179,11 @@ static void test_calls(void **state)
 		ret = next_reply(&s);
 		if (!command->reads) {
 			assert_int_equal(ret, -EPERM);
-			assert_true(rpc_get_end(&s.in));
+			assert_true(bytes_get_end(&s.in));
 		} else if (command->map) {
 			assert_int_equal(ret, -EBADF);
 		} else {
-			assert_false(rpc_get_end(&s.in)); /* the kernel was asked */
+			assert_false(bytes_get_end(&s.in)); /* the kernel was asked */
 		}
 		session_end(&s);
 	}
@@ -215,7 +215,7 @@ static void test_open_flags(void **state)
 		assert_non_null(attr);
 		assert_int_equal(bpf_abi_get32(attr, size, calls[i].flags), BPF_F_RDONLY);
 		assert_int_equal(next_reply(&s), -EPERM);
-		assert_true(rpc_get_end(&s.in));
+		assert_true(bytes_get_end(&s.in));
 		session_end(&s);
 	}
 }
@@ -230,7 +230,7 @@ static void test_access(void **state)
 		size_t start = request(&s, RPC_FILE_ACCESS);
 
 		rpc_put_string(&s.input, "/sys/kernel/tracing/kprobe_events");
-		rpc_put_u32(&s.input, mode);
+		bytes_put_u32(&s.input, mode);
 		request_end(&s, start);
 	}
 	session_run(&s, 0);

@@ -13,43 +13,43 @@
 
 #include <cmocka.h>
 
-static struct rpc_in in_of(const struct rpc_out *out)
+static struct bytes_in in_of(const struct bytes_out *out)
 {
-	return (struct rpc_in){out->data, out->size, false};
+	return (struct bytes_in){out->data, out->size, false};
 }
 
 static void test_numbers(void **state)
 {
 	static const uint8_t bytes[] = {1, 3, 2, 7, 6, 5, 4, 15, 14, 13, 12, 11, 10, 9, 8};
-	struct rpc_out out = {.data = NULL};
-	struct rpc_in in;
+	struct bytes_out out = {.data = NULL};
+	struct bytes_in in;
 
-	rpc_put_u8(&out, 1);
-	rpc_put_u16(&out, 0x0203);
-	rpc_put_u32(&out, 0x04050607);
-	rpc_put_u64(&out, 0x08090a0b0c0d0e0f);
+	bytes_put_u8(&out, 1);
+	bytes_put_u16(&out, 0x0203);
+	bytes_put_u32(&out, 0x04050607);
+	bytes_put_u64(&out, 0x08090a0b0c0d0e0f);
 	assert_int_equal(out.size, sizeof(bytes));
 	assert_memory_equal(out.data, bytes, sizeof(bytes)); /* little-endian on each machine */
 	in = in_of(&out);
-	assert_int_equal(rpc_get_u8(&in), 1);
-	assert_int_equal(rpc_get_u16(&in), 0x0203);
-	assert_int_equal(rpc_get_u32(&in), 0x04050607);
-	assert_false(rpc_get_end(&in));
-	assert_int_equal(rpc_get_u64(&in), 0x08090a0b0c0d0e0f);
-	assert_true(rpc_get_end(&in));
-	assert_int_equal(rpc_get_u8(&in), 0);
+	assert_int_equal(bytes_get_u8(&in), 1);
+	assert_int_equal(bytes_get_u16(&in), 0x0203);
+	assert_int_equal(bytes_get_u32(&in), 0x04050607);
+	assert_false(bytes_get_end(&in));
+	assert_int_equal(bytes_get_u64(&in), 0x08090a0b0c0d0e0f);
+	assert_true(bytes_get_end(&in));
+	assert_int_equal(bytes_get_u8(&in), 0);
 	assert_true(in.failed);
-	assert_false(rpc_get_end(&in));
-	rpc_out_free(&out);
+	assert_false(bytes_get_end(&in));
+	bytes_out_free(&out);
 }
 
 static void test_header(void **state)
 {
 	struct rpc_header header;
-	struct rpc_out out = {.data = NULL};
+	struct bytes_out out = {.data = NULL};
 	size_t start;
 
-	rpc_put_u32(&out, 0); /* another message before it */
+	bytes_put_u32(&out, 0); /* another message before it */
 	start = rpc_begin(&out, RPC_FILE_STAT, RPC_FLAG_REPLY, 77);
 	rpc_put_string(&out, "five!");
 	rpc_end(&out, start);
@@ -58,38 +58,38 @@ static void test_header(void **state)
 	assert_int_equal(header.tag, 77);
 	assert_int_equal(header.op, RPC_FILE_STAT);
 	assert_int_equal(header.flags, RPC_FLAG_REPLY);
-	rpc_out_free(&out);
+	bytes_out_free(&out);
 }
 
 /* Lengths that are wrong, near the end and near the end of numbers. */
 static void test_bytes(void **state)
 {
 	static const uint32_t lengths[] = {5, 6, 0x7fffffff, 0x80000000, 0xfffffffb, 0xffffffff};
-	struct rpc_out out = {.data = NULL};
-	struct rpc_in in;
+	struct bytes_out out = {.data = NULL};
+	struct bytes_in in;
 	size_t size;
 
 	rpc_put_bytes(&out, "data", 4);
 	in = in_of(&out);
 	assert_memory_equal(rpc_get_bytes(&in, &size), "data", 4);
 	assert_int_equal(size, 4);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		out.size = 0;
-		rpc_put_u32(&out, lengths[i]);
-		memcpy(rpc_put_room(&out, 4), "data", 4);
+		bytes_put_u32(&out, lengths[i]);
+		memcpy(bytes_put_room(&out, 4), "data", 4);
 		in = in_of(&out);
 		assert_null(rpc_get_bytes(&in, &size));
 		assert_int_equal(size, 0);
 		assert_true(in.failed);
 	}
-	rpc_out_free(&out);
+	bytes_out_free(&out);
 }
 
 static void test_strings(void **state)
 {
-	struct rpc_out out = {.data = NULL};
-	struct rpc_in in;
+	struct bytes_out out = {.data = NULL};
+	struct bytes_in in;
 	char text[5];
 
 	rpc_put_string(&out, "four");
@@ -108,25 +108,25 @@ static void test_strings(void **state)
 	rpc_put_string(&out, "");
 	in = in_of(&out);
 	assert_true(rpc_get_string(&in, text, sizeof(text)));
-	assert_true(rpc_get_end(&in));
-	rpc_out_free(&out);
+	assert_true(bytes_get_end(&in));
+	bytes_out_free(&out);
 }
 
 /* A message that needs more memory than there is fails as a whole, at its end. */
 static void test_no_memory(void **state)
 {
-	struct rpc_out out = {.data = NULL};
+	struct bytes_out out = {.data = NULL};
 
-	rpc_put_u32(&out, 1);
-	assert_null(rpc_put_room(&out, SIZE_MAX - 8));
+	bytes_put_u32(&out, 1);
+	assert_null(bytes_put_room(&out, SIZE_MAX - 8));
 	assert_true(out.failed);
-	rpc_put_u32(&out, 2);
+	bytes_put_u32(&out, 2);
 	assert_int_equal(out.size, 4);
-	rpc_out_free(&out);
+	bytes_out_free(&out);
 	assert_false(out.failed);
-	rpc_put_u32(&out, 3);
+	bytes_put_u32(&out, 3);
 	assert_int_equal(out.size, 4);
-	rpc_out_free(&out);
+	bytes_out_free(&out);
 }
 
 static void test_structures(void **state)
@@ -139,14 +139,14 @@ static void test_structures(void **state)
 			stat_back;
 	struct rpc_hello hello = {.major = 1, .page_size = 4096, .online = "0-3", .boot_id = "x"},
 			 hello_back;
-	struct rpc_out out = {.data = NULL};
-	struct rpc_in in;
+	struct bytes_out out = {.data = NULL};
+	struct bytes_in in;
 
 	rpc_put_stat(&out, &stat);
 	in = in_of(&out);
 	memset(&stat_back, 0, sizeof(stat_back));
 	rpc_get_stat(&in, &stat_back);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	assert_int_equal(stat_back.size, stat.size);
 	assert_int_equal(stat_back.mtime_s, -1);
 	assert_int_equal(stat_back.ctime_ns, 999999999);
@@ -154,13 +154,13 @@ static void test_structures(void **state)
 	out.size = 0;
 	rpc_put_hello(&out, &hello);
 	for (size_t size = 0; size <= out.size; size++) {
-		in = (struct rpc_in){out.data, size, false};
+		in = (struct bytes_in){out.data, size, false};
 		rpc_get_hello(&in, &hello_back);
 		assert_int_equal(in.failed, size < out.size);
 	}
 	assert_string_equal(hello_back.online, "0-3");
 	assert_string_equal(hello_back.boot_id, "x");
-	rpc_out_free(&out);
+	bytes_out_free(&out);
 }
 
 static void test_names(void **state)

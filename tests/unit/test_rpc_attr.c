@@ -58,11 +58,11 @@ static void put_call(struct rpc_session *s, const struct bpf_abi_command *comman
 {
 	size_t start = request(s, RPC_BPF);
 
-	rpc_put_u32(&s->input, command->number);
+	bytes_put_u32(&s->input, command->number);
 	rpc_put_bytes(&s->input, attr, size);
 	for (int i = 0; command->ptrs[i].size != BPF_ABI_END; i++) {
-		rpc_put_u8(&s->input, i == present);
-		rpc_put_u32(&s->input, 0);
+		bytes_put_u8(&s->input, i == present);
+		bytes_put_u32(&s->input, 0);
 		rpc_put_bytes(&s->input, NULL, 0);
 	}
 	request_end(s, start);

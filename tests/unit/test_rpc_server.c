@@ -21,8 +21,8 @@ static void put_hello(struct rpc_session *s)
 {
 	size_t start = request(s, RPC_HELLO);
 
-	rpc_put_u16(&s->input, RPC_MAJOR);
-	rpc_put_u16(&s->input, RPC_MINOR);
+	bytes_put_u16(&s->input, RPC_MAJOR);
+	bytes_put_u16(&s->input, RPC_MINOR);
 	request_end(s, start);
 }
 
@@ -35,20 +35,20 @@ static void test_hello(void **state)
 	session_begin(&s);
 	put_hello(&s);
 	start = request(&s, RPC_HELLO);
-	rpc_put_u16(&s.input, RPC_MAJOR + 1);
-	rpc_put_u16(&s.input, 0);
+	bytes_put_u16(&s.input, RPC_MAJOR + 1);
+	bytes_put_u16(&s.input, 0);
 	request_end(&s, start);
 	session_run(&s, 0);
 	assert_int_equal(next_reply(&s), 0);
 	rpc_get_hello(&s.in, &hello);
-	assert_true(rpc_get_end(&s.in));
+	assert_true(bytes_get_end(&s.in));
 	assert_int_equal(hello.major, RPC_MAJOR);
 	assert_int_equal(hello.page_size, sysconf(_SC_PAGESIZE));
 	assert_string_equal(hello.program, BPFD_USB_VERSION);
 	assert_true(hello.monotonic_ns > 0);
 	assert_int_equal(next_reply(&s), -EPROTONOSUPPORT);
 	rpc_get_hello(&s.in, &hello);
-	assert_true(rpc_get_end(&s.in)); /* follows all the same */
+	assert_true(bytes_get_end(&s.in)); /* follows all the same */
 	assert_false(s.replies.size);
 	session_end(&s);
 }
@@ -89,15 +89,15 @@ static void test_violations(void **state)
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
 		session_begin(&s);
 		put_hello(&s);
-		rpc_header_put(rpc_put_room(&s.input, RPC_HEADER_SIZE), &headers[i]);
-		rpc_put_u32(&s.input, 1);
+		rpc_header_put(bytes_put_room(&s.input, RPC_HEADER_SIZE), &headers[i]);
+		bytes_put_u32(&s.input, 1);
 		session_run(&s, -EPROTO);
 		assert_int_equal(next_reply(&s), 0);
 		assert_false(s.replies.size);
 		session_end(&s);
 	}
 	session_begin(&s);
-	rpc_put_u8(&s.input, 0); /* less than a header */
+	bytes_put_u8(&s.input, 0); /* less than a header */
 	session_run(&s, -EPROTO);
 	session_end(&s);
 }
@@ -118,7 +118,7 @@ static void test_unknown(void **state)
 	session_run(&s, 0);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		assert_int_equal(next_reply(&s), -ENOSYS);
-		assert_true(rpc_get_end(&s.in));
+		assert_true(bytes_get_end(&s.in));
 	}
 	assert_int_equal(next_reply(&s), 0);
 	session_end(&s);
@@ -130,11 +130,11 @@ static void put_bpf(struct rpc_session *s, uint32_t cmd, const void *attr, size_
 	const struct bpf_abi_command *command = bpf_abi_find(cmd);
 	size_t start = request(s, RPC_BPF);
 
-	rpc_put_u32(&s->input, cmd);
+	bytes_put_u32(&s->input, cmd);
 	rpc_put_bytes(&s->input, attr, size);
 	for (int i = 0; command && command->ptrs[i].size; i++) {
-		rpc_put_u8(&s->input, 0);
-		rpc_put_u32(&s->input, 0);
+		bytes_put_u8(&s->input, 0);
+		bytes_put_u32(&s->input, 0);
 		rpc_put_bytes(&s->input, NULL, 0);
 	}
 	request_end(s, start);
@@ -145,7 +145,7 @@ static void put_each(struct rpc_session *s, unsigned int op)
 {
 	static const uint8_t zeroes[PERF_ATTR_SIZE_VER0];
 	const union bpf_attr attr = {.map_fd = NO_SUCH};
-	struct rpc_out *out = &s->input;
+	struct bytes_out *out = &s->input;
 	size_t start;
 
 	if (op == RPC_BPF) {
@@ -155,59 +155,59 @@ static void put_each(struct rpc_session *s, unsigned int op)
 	start = request(s, op);
 	switch (op) {
 	case RPC_HELLO:
-		rpc_put_u32(out, RPC_MAJOR);
+		bytes_put_u32(out, RPC_MAJOR);
 		break;
 	case RPC_INFO:
-		rpc_put_u32(out, NO_SUCH);
+		bytes_put_u32(out, NO_SUCH);
 		rpc_put_bytes(out, zeroes, 40);
-		rpc_put_u8(out, 1);
-		rpc_put_u16(out, 8);
-		rpc_put_u32(out, 4);
+		bytes_put_u8(out, 1);
+		bytes_put_u16(out, 8);
+		bytes_put_u32(out, 4);
 		break;
 	case RPC_CLOSE:
-		rpc_put_u32(out, NO_SUCH);
+		bytes_put_u32(out, NO_SUCH);
 		break;
 	case RPC_MAP_WALK:
-		rpc_put_u32(out, NO_SUCH);
-		rpc_put_u8(out, 1);
+		bytes_put_u32(out, NO_SUCH);
+		bytes_put_u8(out, 1);
 		rpc_put_bytes(out, zeroes, 4);
-		rpc_put_u32(out, 1000);
+		bytes_put_u32(out, 1000);
 		break;
 	case RPC_MAP_SYNC:
-		rpc_put_u32(out, NO_SUCH);
-		rpc_put_u8(out, 0);
-		rpc_put_u32(out, 1);
-		rpc_put_u32(out, 8);
-		rpc_put_u64(out, 1);
+		bytes_put_u32(out, NO_SUCH);
+		bytes_put_u8(out, 0);
+		bytes_put_u32(out, 1);
+		bytes_put_u32(out, 8);
+		bytes_put_u64(out, 1);
 		break;
 	case RPC_PERF_OPEN:
 		rpc_put_bytes(out, zeroes, sizeof(zeroes));
-		rpc_put_u32(out, 0);
-		rpc_put_u32(out, 0);
-		rpc_put_u32(out, NO_SUCH);
-		rpc_put_u64(out, 0);
-		rpc_put_u8(out, 1);
+		bytes_put_u32(out, 0);
+		bytes_put_u32(out, 0);
+		bytes_put_u32(out, NO_SUCH);
+		bytes_put_u64(out, 0);
+		bytes_put_u8(out, 1);
 		rpc_put_string(out, "function");
 		break;
 	case RPC_PERF_IOCTL:
-		rpc_put_u32(out, NO_SUCH);
-		rpc_put_u32(out, PERF_EVENT_IOC_ENABLE);
-		rpc_put_u64(out, 0);
+		bytes_put_u32(out, NO_SUCH);
+		bytes_put_u32(out, PERF_EVENT_IOC_ENABLE);
+		bytes_put_u64(out, 0);
 		rpc_put_bytes(out, zeroes, 8);
 		break;
 	case RPC_RING_OPEN:
-		rpc_put_u32(out, NO_SUCH);
-		rpc_put_u64(out, 4096);
-		rpc_put_u64(out, 4096);
+		bytes_put_u32(out, NO_SUCH);
+		bytes_put_u64(out, 4096);
+		bytes_put_u64(out, 4096);
 		break;
 	case RPC_RING_CREDIT:
-		rpc_put_u32(out, NO_SUCH);
-		rpc_put_u64(out, 4096);
+		bytes_put_u32(out, NO_SUCH);
+		bytes_put_u64(out, 4096);
 		break;
 	case RPC_FILE_STAT:
 	case RPC_FILE_ACCESS:
 		rpc_put_string(out, "/etc/shadow");
-		rpc_put_u32(out, 0);
+		bytes_put_u32(out, 0);
 		break;
 	case RPC_FILE_LINK:
 	case RPC_FILE_LIST:
@@ -216,11 +216,11 @@ static void put_each(struct rpc_session *s, unsigned int op)
 	case RPC_FILE_READ:
 	case RPC_FILE_FOLLOW:
 		rpc_put_string(out, "/etc/shadow");
-		rpc_put_u64(out, 10);
+		bytes_put_u64(out, 10);
 		break;
 	case RPC_FILE_WRITE:
 		rpc_put_string(out, "/etc/shadow");
-		rpc_put_u32(out, RPC_APPEND);
+		bytes_put_u32(out, RPC_APPEND);
 		rpc_put_bytes(out, "data", 4);
 		break;
 	}
@@ -276,12 +276,12 @@ static void test_cut(void **state)
 		for (size_t cut = 0; cut < size; cut++) {
 			size_t start = request(&s, op);
 
-			memcpy(rpc_put_room(&s.input, cut), payload, cut);
+			memcpy(bytes_put_room(&s.input, cut), payload, cut);
 			request_end(&s, start);
 		}
 		put_each(&s, op);
 		s.input.data[s.input.size - size - RPC_HEADER_SIZE]++; /* its length */
-		rpc_put_u8(&s.input, 0);
+		bytes_put_u8(&s.input, 0);
 		put_hello(&s);
 		session_run(&s, 0);
 		count = is_silent(op) ? 0 : (unsigned int)size + 1;
@@ -307,12 +307,12 @@ static void test_descriptors(void **state)
 		const union bpf_attr attr = {.map_fd = numbers[i]};
 		size_t start = request(&s, RPC_RING_OPEN);
 
-		rpc_put_u32(&s.input, numbers[i]);
-		rpc_put_u64(&s.input, 4096);
-		rpc_put_u64(&s.input, 0);
+		bytes_put_u32(&s.input, numbers[i]);
+		bytes_put_u64(&s.input, 4096);
+		bytes_put_u64(&s.input, 0);
 		request_end(&s, start);
 		start = request(&s, RPC_CLOSE);
-		rpc_put_u32(&s.input, numbers[i]);
+		bytes_put_u32(&s.input, numbers[i]);
 		request_end(&s, start);
 		put_bpf(&s, BPF_MAP_DELETE_ELEM, &attr, 32);
 	}

@@ -24,8 +24,8 @@ struct rig {
 	char *memory; /* of the whole file */
 	struct bpfd bpfd;
 	struct rpc rpc;
-	uint64_t sent;	    /* bytes */
-	struct rpc_out all; /* of them */
+	uint64_t sent;	      /* bytes */
+	struct bytes_out all; /* of them */
 	unsigned int messages;
 };
 
@@ -55,8 +55,8 @@ static int teardown(void **state)
 	stream_set_free(rig->rpc.streams);
 	assert_int_equal(rig->bpfd.memory.used, 0);
 	reply_free(rig->bpfd.reply);
-	rpc_out_free(&rig->rpc.out);
-	rpc_out_free(&rig->all);
+	bytes_out_free(&rig->rpc.out);
+	bytes_out_free(&rig->all);
 	munmap(rig->memory, 4 * rig->page);
 	close(rig->fd);
 	close(rig->out);
@@ -86,10 +86,10 @@ static uint64_t gather(struct rig *rig)
 		assert_int_equal(header.op, RPC_RING_DATA);
 		assert_int_equal(header.flags, 0);
 		assert_int_equal(header.tag, 0);
-		assert_int_equal(rpc_get_u32(&s.in), HANDLE);
-		assert_int_equal(rpc_get_u64(&s.in), rig->sent);
+		assert_int_equal(bytes_get_u32(&s.in), HANDLE);
+		assert_int_equal(bytes_get_u64(&s.in), rig->sent);
 		assert_true(s.in.size > 0);
-		memcpy(rpc_put_room(&rig->all, s.in.size), s.in.data, s.in.size);
+		memcpy(bytes_put_room(&rig->all, s.in.size), s.in.data, s.in.size);
 		rig->sent += s.in.size;
 		rig->messages++;
 	}

@@ -42,14 +42,14 @@ static struct object *new_map(struct board *board, uint32_t type)
 }
 
 /* The attributes that the board gets, into *attr; *in is then what is behind them. */
-static void asked(
-	struct board *board, struct rpc_in *in, uint32_t command, union bpf_attr *attr, size_t size)
+static void asked(struct board *board, struct bytes_in *in, uint32_t command, union bpf_attr *attr,
+	size_t size)
 {
 	const void *data;
 	size_t length;
 
 	*in = board_asked(board, RPC_BPF);
-	assert_int_equal(rpc_get_u32(in), command);
+	assert_int_equal(bytes_get_u32(in), command);
 	data = rpc_get_bytes(in, &length);
 	assert_int_equal(length, size);
 	memset(attr, 0, sizeof(*attr));
@@ -57,22 +57,22 @@ static void asked(
 }
 
 /* A pointer: present, how much is wanted back; returns what is behind it. */
-static const void *pointer(struct rpc_in *in, bool present, uint32_t out, size_t size)
+static const void *pointer(struct bytes_in *in, bool present, uint32_t out, size_t size)
 {
 	const void *data;
 	size_t length;
 
-	assert_int_equal(rpc_get_u8(in), present);
-	assert_int_equal(rpc_get_u32(in), out);
+	assert_int_equal(bytes_get_u8(in), present);
+	assert_int_equal(bytes_get_u32(in), out);
 	data = rpc_get_bytes(in, &length);
 	assert_int_equal(length, size);
 	return data;
 }
 
 /* A reply up to the attributes, of that size. */
-static struct rpc_out *says(struct board *board, int32_t ret, const void *attr, size_t size)
+static struct bytes_out *says(struct board *board, int32_t ret, const void *attr, size_t size)
 {
-	struct rpc_out *out = board_reply(board, RPC_BPF, ret);
+	struct bytes_out *out = board_reply(board, RPC_BPF, ret);
 
 	rpc_put_bytes(out, attr, size);
 	return out;
@@ -87,19 +87,19 @@ static void test_map_create(void **state)
 			       .map_name = "counts"},
 		       got;
 	struct board *board = board_start(NULL);
-	struct rpc_out *out = says(board, NEW, NULL, 72);
-	struct rpc_in in;
+	struct bytes_out *out = says(board, NEW, NULL, 72);
+	struct bytes_in in;
 
-	rpc_put_u32(out, BPF_ABI_MAP);
-	rpc_put_u32(out, BPF_MAP_TYPE_HASH);
-	rpc_put_u32(out, 4);
-	rpc_put_u32(out, 8);
-	rpc_put_u32(out, 77);
-	rpc_put_u32(out, 0);
+	bytes_put_u32(out, BPF_ABI_MAP);
+	bytes_put_u32(out, BPF_MAP_TYPE_HASH);
+	bytes_put_u32(out, 4);
+	bytes_put_u32(out, 8);
+	bytes_put_u32(out, 77);
+	bytes_put_u32(out, 0);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EBADF);
 	asked(board, &in, BPF_MAP_CREATE, &got, 72);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	assert_memory_equal(&got, &attr, 72);
 	/* It could not be given: the board's is closed. */
 	assert_closed(board, NEW);
@@ -127,20 +127,20 @@ static void test_wrong_objects(void **state)
 	union bpf_attr attr = {
 		.map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 77};
 	struct board *board = board_start(NULL);
-	struct rpc_out *out;
+	struct bytes_out *out;
 
 	board->run.board.possible_cpus = 8;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		out = says(board, NEW, NULL, 72);
 		for (int k = 0; k < 6; k++)
-			rpc_put_u32(out, wrong[i][k]);
+			bytes_put_u32(out, wrong[i][k]);
 		board_ready(board);
 		assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EIO);
 		board_asked(board, RPC_BPF);
 		assert_closed(board, NEW);
 	}
 	/* One that ends early. */
-	rpc_put_u32(says(board, NEW, NULL, 72), BPF_ABI_MAP);
+	bytes_put_u32(says(board, NEW, NULL, 72), BPF_ABI_MAP);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EIO);
 	board_asked(board, RPC_BPF);
@@ -158,11 +158,11 @@ static void test_per_cpu(void **state)
 		.value_size = 12,
 		.max_entries = 5};
 	struct board *board = board_start(NULL);
-	struct rpc_out *out = says(board, NEW, NULL, 72);
+	struct bytes_out *out = says(board, NEW, NULL, 72);
 
 	board->run.board.possible_cpus = 3;
 	for (int k = 0; k < 6; k++)
-		rpc_put_u32(out, told[k]);
+		bytes_put_u32(out, told[k]);
 	board_ready(board);
 	/* It was made, and only giving it fails. */
 	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EBADF);
@@ -174,7 +174,7 @@ static void test_short_attr(void **state)
 {
 	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4}, got;
 	struct board *board = board_start(NULL);
-	struct rpc_in in;
+	struct bytes_in in;
 
 	attr.map_flags = 0xdead; /* not told */
 	for (size_t size = 0; size <= 16; size += 8) {
@@ -183,7 +183,7 @@ static void test_short_attr(void **state)
 		asked(board, &in, BPF_MAP_CREATE, &got, size);
 		assert_memory_equal(&got, &attr, size);
 		assert_int_equal(got.map_flags, 0);
-		assert_true(rpc_get_end(&in));
+		assert_true(bytes_get_end(&in));
 	}
 	board_stop(board);
 }
@@ -194,7 +194,7 @@ static void test_long_attr(void **state)
 	struct board *board = board_start(NULL);
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	union bpf_attr got;
-	struct rpc_in in;
+	struct bytes_in in;
 	char *pages;
 
 	/* What nobody knows may be zero, and does not go on. */
@@ -245,7 +245,7 @@ static void test_lookup(void **state)
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 	char key[KEYS] = "abcd", value[VALUES + 2] = "........x";
 	union bpf_attr attr = {.map_fd = (uint32_t)map->fd}, got;
-	struct rpc_in in;
+	struct bytes_in in;
 
 	attr.key = user(key);
 	attr.value = user(value);
@@ -259,7 +259,7 @@ static void test_lookup(void **state)
 	assert_int_equal(got.value, 0);
 	assert_memory_equal(pointer(&in, true, 0, KEYS), "abcd", KEYS);
 	pointer(&in, true, VALUES, 0);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 
 	/* A board that says more than was asked for. */
 	strcpy(value, "........x");
@@ -326,7 +326,7 @@ static void test_failed_batch(void **state)
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 	char keys[KEYS] = "key", values[VALUES] = "value", token[4] = "tok";
 	union bpf_attr attr = {.map_type = 0}, told = {.batch = {.count = 1}};
-	struct rpc_out *out;
+	struct bytes_out *out;
 
 	attr.batch.map_fd = (uint32_t)map->fd;
 	attr.batch.out_batch = user(token);
@@ -357,7 +357,7 @@ static void test_failed_query(void **state)
 	union bpf_attr run = {.test = {.prog_fd = (uint32_t)prog->fd, .data_size_out = 8}}, told;
 	union bpf_attr query = {.task_fd_query = {.buf_len = 8}};
 	static const int32_t errors[] = {-EINVAL, -ENOSPC};
-	struct rpc_out *out;
+	struct bytes_out *out;
 
 	run.test.data_out = user(data);
 	query.task_fd_query.buf = user(name);
@@ -389,7 +389,7 @@ static void test_dropped(void **state)
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 	union bpf_attr attr = {.map_fd = (uint32_t)map->fd}, got;
 	uint64_t key = 1;
-	struct rpc_in in;
+	struct bytes_in in;
 
 	attr.key = user(&key);
 	attr.value = 8;
@@ -398,7 +398,7 @@ static void test_dropped(void **state)
 	assert_int_equal(run_bpf(board, BPF_MAP_DELETE_ELEM, &attr, 32), -EBADMSG);
 	asked(board, &in, BPF_MAP_DELETE_ELEM, &got, 32);
 	pointer(&in, true, 0, KEYS);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	board_stop(board);
 }
 
@@ -423,8 +423,8 @@ static void test_prog_load(void **state)
 	const void *sent;
 	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_KPROBE}, got;
 	char log[64] = "untouched";
-	struct rpc_out *out;
-	struct rpc_in in;
+	struct bytes_out *out;
+	struct bytes_in in;
 
 	attr.insns = user(insns);
 	attr.insn_cnt = sizeof(insns) / sizeof(insns[0]);
@@ -454,7 +454,7 @@ static void test_prog_load(void **state)
 	pointer(&in, true, sizeof(log), 0);
 	for (int i = 0; i < 3; i++) /* no records */
 		pointer(&in, false, 0, 0);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	board_stop(board);
 }
 
@@ -469,7 +469,7 @@ static void test_odd_programs(void **state)
 	};
 	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_KPROBE}, got;
 	struct bpf_insn sent[2];
-	struct rpc_in in;
+	struct bytes_in in;
 
 	attr.insns = user(insns);
 	attr.insn_cnt = 2;
@@ -501,7 +501,7 @@ static void test_log_room(void **state)
 	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_KPROBE}, got;
 	char *log = mmap(NULL, 1U << 30, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	struct rpc_in in;
+	struct bytes_in in;
 	uint32_t room;
 
 	assert_true(log != MAP_FAILED);
@@ -518,8 +518,8 @@ static void test_log_room(void **state)
 	asked(board, &in, BPF_PROG_LOAD, &got, 144);
 	pointer(&in, true, 0, sizeof(insn));
 	pointer(&in, true, 0, 3);
-	assert_int_equal(rpc_get_u8(&in), 1);
-	room = rpc_get_u32(&in);
+	assert_int_equal(bytes_get_u8(&in), 1);
+	room = bytes_get_u32(&in);
 	assert_true(room >= 16U << 20 && room < RPC_MESSAGE_MAX);
 	assert_int_equal(got.log_size, room);
 	munmap(log, 1U << 30);
@@ -539,7 +539,7 @@ static void test_values(void **state)
 		uint32_t wanted;
 	} cases[] = {{BPF_MAP_TYPE_PROG_ARRAY, PROG},
 		{BPF_MAP_TYPE_PERF_EVENT_ARRAY, RPC_NO_HANDLE}, {BPF_MAP_TYPE_ARRAY, 0}};
-	struct rpc_in in;
+	struct bytes_in in;
 
 	attr.key = user(&key);
 	attr.value = user(value);
@@ -567,8 +567,8 @@ static void test_batch(void **state)
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 	char keys[5 * KEYS] = "", values[5 * VALUES] = "", token[4];
 	union bpf_attr attr = {.map_type = 0}, told = {.map_type = 0}, got;
-	struct rpc_out *out;
-	struct rpc_in in;
+	struct bytes_out *out;
+	struct bytes_in in;
 
 	attr.batch.map_fd = (uint32_t)map->fd;
 	attr.batch.out_batch = user(token);
@@ -589,7 +589,7 @@ static void test_batch(void **state)
 	pointer(&in, true, 4, 0);
 	pointer(&in, true, 5 * KEYS, 0);
 	pointer(&in, true, 5 * VALUES, 0);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	assert_int_equal(attr.batch.count, 2);
 	assert_int_equal(attr.batch.map_fd, map->fd);
 	assert_memory_equal(token, "next", 4);
@@ -619,9 +619,9 @@ static void test_read_ahead(void **state)
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 	char key[KEYS] = "", value[VALUES + 1] = "";
 	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
-	struct rpc_out *out = board_reply(board, RPC_MAP_WALK, 2);
+	struct bytes_out *out = board_reply(board, RPC_MAP_WALK, 2);
 
-	rpc_put_u8(out, 1);
+	bytes_put_u8(out, 1);
 	rpc_put_bytes(out, "key1value__1key2value__2", 24);
 	board_ready(board);
 	attr.next_key = user(key);
@@ -697,13 +697,13 @@ static void test_types(void **state)
 	union bpf_attr attr = {.start_id = 0}, got;
 	struct bpf_insn insns[2] = {{.code = BPF_JMP | BPF_EXIT}};
 	struct board *board = board_start(NULL);
-	struct rpc_out *out = board_reply(board, RPC_BTF_LIST, 0);
+	struct bytes_out *out = board_reply(board, RPC_BTF_LIST, 0);
 	struct object *btf;
-	struct rpc_in in;
+	struct bytes_in in;
 
-	rpc_put_u32(out, 3);
-	rpc_put_u32(out, 500);
-	rpc_put_u8(out, 1);
+	bytes_put_u32(out, 3);
+	bytes_put_u32(out, 500);
+	bytes_put_u8(out, 1);
 	rpc_put_string(out, "module");
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_BTF_GET_NEXT_ID, &attr, 12), 0);

@@ -19,18 +19,18 @@ int clock_gettime(clockid_t id, struct timespec *now)
 	return 0;
 }
 
-static void put_entry(struct rpc_out *out, uint32_t id, uint8_t kernel, const char *name)
+static void put_entry(struct bytes_out *out, uint32_t id, uint8_t kernel, const char *name)
 {
-	rpc_put_u32(out, id);
-	rpc_put_u32(out, 1000 + id);
-	rpc_put_u8(out, kernel);
+	bytes_put_u32(out, id);
+	bytes_put_u32(out, 1000 + id);
+	bytes_put_u8(out, kernel);
 	rpc_put_string(out, name);
 }
 
 /* The kernel, a program and a module. */
 static void says_list(struct board *board)
 {
-	struct rpc_out *out = board_reply(board, RPC_BTF_LIST, 0);
+	struct bytes_out *out = board_reply(board, RPC_BTF_LIST, 0);
 
 	put_entry(out, 1, 1, "vmlinux");
 	put_entry(out, 5, 0, "");
@@ -91,7 +91,7 @@ static void test_handle(void **state)
 	struct board *board = board_start(NULL);
 	struct object *object;
 	const void *attr;
-	struct rpc_in in;
+	struct bytes_in in;
 	size_t size;
 
 	says_list(board);
@@ -105,11 +105,11 @@ static void test_handle(void **state)
 	assert_int_equal(btf_list_need_handle(object), 0);
 	assert_int_equal(object->handle, 7);
 	in = board_asked(board, RPC_BPF);
-	assert_int_equal(rpc_get_u32(&in), BPF_BTF_GET_FD_BY_ID);
+	assert_int_equal(bytes_get_u32(&in), BPF_BTF_GET_FD_BY_ID);
 	attr = rpc_get_bytes(&in, &size);
 	assert_int_equal(size, 12);
 	assert_int_equal(bpf_abi_get32(attr, size, 0), 9);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	assert_int_equal(btf_list_need_handle(object), 0); /* it is there */
 	object_end(object);
 	assert_closed(board, 7);
@@ -132,7 +132,7 @@ static void test_no_list(void **state)
 	board_ready(board);
 	assert_int_equal(next(board, 0), CALL_CONTINUE);
 
-	rpc_put_u32(board_reply(board, RPC_BTF_LIST, 0), 1); /* ends early */
+	bytes_put_u32(board_reply(board, RPC_BTF_LIST, 0), 1); /* ends early */
 	board_ready(board);
 	assert_int_equal(next(board, 0), CALL_CONTINUE);
 

@@ -71,7 +71,7 @@ static void assert_contents(struct board *board, const char *path, const char *c
 /* The board was asked for exactly these files. */
 static void assert_read(struct board *board, const char *path)
 {
-	struct rpc_in in = board_asked(board, RPC_FILE_READ);
+	struct bytes_in in = board_asked(board, RPC_FILE_READ);
 	char asked[256];
 
 	assert_true(rpc_get_string(&in, asked, sizeof(asked)));

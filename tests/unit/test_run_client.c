@@ -61,7 +61,7 @@ static void test_replies(void **state)
 	struct client *client = board->run.client;
 	uint8_t data[300];
 	char text[16];
-	struct rpc_in in;
+	struct bytes_in in;
 
 	rpc_put_string(board_reply(board, RPC_FILE_LINK, 12), "target");
 	board_ready(board);
@@ -74,20 +74,20 @@ static void test_replies(void **state)
 	assert_int_equal(client_call(client, &in), 12);
 	assert_true(rpc_get_string(&in, text, sizeof(text)));
 	assert_string_equal(text, "target");
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	assert_false(client_more(client));
 
 	client_close_handle(client, 33);
 	rpc_put_string(client_begin(client, RPC_FILE_ACCESS), "/x");
 	assert_int_equal(client_call(client, &in), -EACCES);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	assert_int_equal(ring.pieces, 2);
 	assert_int_equal(ring.position, 300);
 	assert_false(ring.wrong);
 
 	in = board_asked(board, RPC_FILE_LINK);
 	assert_true(rpc_get_string(&in, text, sizeof(text)));
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	assert_closed(board, 33);
 	board_asked(board, RPC_FILE_ACCESS);
 	assert_false(client_dead(client));
@@ -101,7 +101,7 @@ static void test_parts(void **state)
 	struct board *board = board_start(&events);
 	struct client *client = board->run.client;
 	uint8_t data[64];
-	struct rpc_in in;
+	struct bytes_in in;
 	size_t size;
 
 	/* A large part, so that the buffer grows, and ring data between the parts. */
@@ -134,12 +134,12 @@ static void test_cancel(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct client *client = board->run.client;
-	struct rpc_in in;
+	struct bytes_in in;
 
 	rpc_put_bytes(client_begin(client, RPC_BPF), NULL, 100000);
 	client_cancel(client);
 	board_says(board, RPC_HELLO, 5);
-	rpc_put_u32(client_begin(client, RPC_HELLO), 1);
+	bytes_put_u32(client_begin(client, RPC_HELLO), 1);
 	assert_int_equal(client_call(client, &in), 5);
 	in = board_asked(board, RPC_HELLO);
 	assert_int_equal(in.size, 4);
@@ -181,7 +181,7 @@ static int64_t ask(uint32_t length, uint32_t tag, uint16_t flags, size_t payload
 	const struct rpc_header header = {length, tag, RPC_HELLO, flags};
 	uint8_t message[RPC_HEADER_SIZE + 64] = {0};
 	struct peer peer = {.ring = {.aborts = 3}};
-	struct rpc_in in;
+	struct bytes_in in;
 	int64_t ret;
 
 	rpc_header_put(message, &header);
@@ -221,7 +221,7 @@ static void test_broken_replies(void **state)
 static void test_end_at_once(void **state)
 {
 	struct peer peer = {.ring = {.aborts = 3}};
-	struct rpc_in in;
+	struct bytes_in in;
 
 	peer_start(&peer, "", 0, true);
 	client_begin(peer.client, RPC_HELLO);
@@ -297,16 +297,16 @@ static int flood(int end)
 	struct rpc_header header;
 
 	for (uint32_t i = 0; i < FLOOD_COUNT; i++) {
-		struct rpc_out out = {.data = NULL};
+		struct bytes_out out = {.data = NULL};
 		uint64_t position = (uint64_t)i * FLOOD_PIECE;
 		size_t start = rpc_begin(&out, RPC_RING_DATA, 0, 0);
 
-		rpc_put_u32(&out, HANDLE);
-		rpc_put_u64(&out, position);
-		fill_data(rpc_put_room(&out, FLOOD_PIECE), position, FLOOD_PIECE);
+		bytes_put_u32(&out, HANDLE);
+		bytes_put_u64(&out, position);
+		fill_data(bytes_put_room(&out, FLOOD_PIECE), position, FLOOD_PIECE);
 		rpc_end(&out, start);
 		memcpy(message, out.data, out.size);
-		rpc_out_free(&out);
+		bytes_out_free(&out);
 		if (!write_all(end, message, sizeof(message)))
 			return 1;
 	}
@@ -331,7 +331,7 @@ static void test_both_write(void **state)
 	struct client_events events = events_of(&ring);
 	char *payload = malloc(REQUEST);
 	struct client *client;
-	struct rpc_in in;
+	struct bytes_in in;
 	int to[2], status;
 	pid_t child;
 
@@ -362,7 +362,7 @@ static void test_both_write(void **state)
 static void test_abort(void **state)
 {
 	struct peer peer = {.ring = {.aborts = 2}};
-	struct rpc_in in;
+	struct bytes_in in;
 
 	peer_start(&peer, "", 0, false);
 	client_begin(peer.client, RPC_HELLO);
@@ -384,12 +384,12 @@ enum endless { ENDLESS_RING, ENDLESS_PARTS, ENDLESS_REPLIES };
 
 static void never_end(int end, enum endless kind)
 {
-	struct rpc_out out = {.data = NULL};
+	struct bytes_out out = {.data = NULL};
 	unsigned int flags = RPC_FLAG_REPLY | (kind == ENDLESS_PARTS ? RPC_FLAG_MORE : 0);
 	size_t start = kind == ENDLESS_RING ? rpc_begin(&out, RPC_RING_DATA, 0, 0)
 					    : rpc_begin(&out, RPC_FILE_READ, flags, 1);
 
-	memset(rpc_put_room(&out, 60000), 0, 60000);
+	memset(bytes_put_room(&out, 60000), 0, 60000);
 	rpc_end(&out, start);
 	while (write_all(end, out.data, out.size))
 		;
@@ -401,7 +401,7 @@ static void assert_given_up(enum endless kind, size_t request)
 	struct ring ring = {.aborts = 3};
 	struct client_events events = events_of(&ring);
 	struct client *client;
-	struct rpc_in in;
+	struct bytes_in in;
 	int sockets[2], status;
 	int64_t ret;
 	pid_t child;
@@ -439,7 +439,7 @@ static void test_endless(void **state)
 static void test_no_errno(void **state)
 {
 	struct board *board = board_start(NULL);
-	struct rpc_in in;
+	struct bytes_in in;
 
 	board_says(board, RPC_FILE_ACCESS, -4095);
 	board_says(board, RPC_FILE_ACCESS, -4096);

@@ -59,7 +59,7 @@ static struct object *open_directory(struct board *board)
 	return object;
 }
 
-static void put_entry(struct rpc_out *out, const char *name, uint32_t mode, uint64_t ino)
+static void put_entry(struct bytes_out *out, const char *name, uint32_t mode, uint64_t ino)
 {
 	const struct rpc_stat st = {.mode = mode, .ino = ino};
 
@@ -73,17 +73,17 @@ static void test_list(void **state)
 	char longest[NAME_MAX + 1], buffer[512];
 	struct board *board = start();
 	struct object *object = open_directory(board);
-	struct rpc_out *out = board_reply(board, RPC_FILE_LIST, 0);
+	struct bytes_out *out = board_reply(board, RPC_FILE_LIST, 0);
 	int found[6] = {0};
 	int64_t n;
 
 	memset(longest, 'n', NAME_MAX);
 	longest[NAME_MAX] = 0;
-	rpc_put_u32(out, 2);
+	bytes_put_u32(out, 2);
 	put_entry(out, "sched", S_IFDIR | 0755, 77);
 	put_entry(out, "enable", S_IFREG | 0644, 78);
 	out = board_part(board, 0);
-	rpc_put_u32(out, 2);
+	bytes_put_u32(out, 2);
 	put_entry(out, "link", S_IFLNK | 0777, 79);
 	put_entry(out, longest, S_IFREG | 0644, 80);
 	board_ready(board);
@@ -132,10 +132,10 @@ static void test_wrong_lists(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) + 1; i++) {
 		struct board *board = start();
 		struct object *object = open_directory(board);
-		struct rpc_out *out = board_reply(board, RPC_FILE_LIST, 0);
+		struct bytes_out *out = board_reply(board, RPC_FILE_LIST, 0);
 		bool named = i < sizeof(names) / sizeof(names[0]);
 
-		rpc_put_u32(out, named ? 1 : UINT32_MAX);
+		bytes_put_u32(out, named ? 1 : UINT32_MAX);
 		put_entry(out, named ? names[i] : "x", S_IFREG, 1);
 		board_ready(board);
 		assert_int_equal(run_call(board, sys_getdents64, (uint64_t)object->fd, user(buffer),
@@ -155,12 +155,12 @@ static void test_empty_parts(void **state)
 		int fd = open(i == 3 ? "/dev/full" : "/dev/null", O_WRONLY | O_CLOEXEC);
 		struct listing *listing;
 
-		rpc_put_u32(board_reply(board, i == 0 ? RPC_FILE_LIST : RPC_FILE_READ, 0), i > 1);
+		bytes_put_u32(board_reply(board, i == 0 ? RPC_FILE_LIST : RPC_FILE_READ, 0), i > 1);
 		if (i > 1) /* the second part is the empty one */
-			rpc_put_u8(&board->answers[0], 'x');
+			bytes_put_u8(&board->answers[0], 'x');
 		if (i > 1)
-			rpc_put_u32(board_part(board, 0), 0);
-		rpc_put_u32(board_part(board, 0), 0);
+			bytes_put_u32(board_part(board, 0), 0);
+		bytes_put_u32(board_part(board, 0), 0);
 		board_ready(board);
 		assert_int_equal(i == 0 ? files_list(files, "/sys/kernel/x", &listing)
 					: files_fetch(files, "/proc/version", fd, 0),
@@ -201,7 +201,7 @@ static void test_stat(void **state)
 	struct board *board = start();
 	struct statx stx;
 	struct stat st;
-	struct rpc_in in;
+	struct bytes_in in;
 	char path[64];
 
 	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &told);
@@ -216,7 +216,7 @@ static void test_stat(void **state)
 	in = board_asked(board, RPC_FILE_STAT);
 	assert_true(rpc_get_string(&in, path, sizeof(path)));
 	assert_string_equal(path, "/sys/kernel/x");
-	assert_int_equal(rpc_get_u32(&in), RPC_NOFOLLOW);
+	assert_int_equal(bytes_get_u32(&in), RPC_NOFOLLOW);
 
 	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &told);
 	board_ready(board);
@@ -231,7 +231,7 @@ static void test_stat(void **state)
 	assert_int_equal(stx.stx_mode, told.mode);
 	in = board_asked(board, RPC_FILE_STAT);
 	rpc_get_string(&in, path, sizeof(path));
-	assert_int_equal(rpc_get_u32(&in), 0);
+	assert_int_equal(bytes_get_u32(&in), 0);
 
 	board_says(board, RPC_FILE_STAT, -ENOENT);
 	assert_int_equal(
@@ -272,15 +272,15 @@ static struct object *open_writer(struct board *board)
 
 static void assert_written(struct board *board, const char *text)
 {
-	struct rpc_in in = board_asked(board, RPC_FILE_WRITE);
+	struct bytes_in in = board_asked(board, RPC_FILE_WRITE);
 	char got[256];
 
 	assert_true(rpc_get_string(&in, got, sizeof(got)));
 	assert_string_equal(got, "/sys/kernel/tracing/kprobe_events");
-	assert_int_equal(rpc_get_u32(&in), RPC_APPEND);
+	assert_int_equal(bytes_get_u32(&in), RPC_APPEND);
 	assert_true(rpc_get_string(&in, got, sizeof(got)));
 	assert_string_equal(got, text);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 }
 
 /* Each write is one there, with its own result. */

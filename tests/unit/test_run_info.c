@@ -51,7 +51,7 @@ static int64_t ask(const struct object *map, const struct bpf_map_info *told, si
 	union bpf_attr attr = {.info = {.bpf_fd = (uint32_t)map->fd, .info_len = room}};
 	const uint64_t args[6] = {BPF_OBJ_GET_INFO_BY_FD, user(&attr), 16};
 	const struct call call = board_call(board, SYS_bpf, args);
-	struct rpc_out *out = board_reply(board, RPC_INFO, 0);
+	struct bytes_out *out = board_reply(board, RPC_INFO, 0);
 	int64_t ret;
 
 	rpc_put_bytes(out, told, size);

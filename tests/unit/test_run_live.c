@@ -117,15 +117,15 @@ static void stop(struct board *board)
 
 static void says_map(struct board *board)
 {
-	struct rpc_out *out = board_reply(board, RPC_BPF, MAP);
+	struct bytes_out *out = board_reply(board, RPC_BPF, MAP);
 
 	rpc_put_bytes(out, NULL, 72);
-	rpc_put_u32(out, BPF_ABI_MAP);
-	rpc_put_u32(out, BPF_MAP_TYPE_RINGBUF);
-	rpc_put_u32(out, 0);
-	rpc_put_u32(out, 0);
-	rpc_put_u32(out, 4096);
-	rpc_put_u32(out, 0);
+	bytes_put_u32(out, BPF_ABI_MAP);
+	bytes_put_u32(out, BPF_MAP_TYPE_RINGBUF);
+	bytes_put_u32(out, 0);
+	bytes_put_u32(out, 0);
+	bytes_put_u32(out, 4096);
+	bytes_put_u32(out, 0);
 	board_ready(board);
 }
 
@@ -309,12 +309,12 @@ static void test_duplicate(void **state)
 {
 	const struct rpc_stat st = {.mode = S_IFDIR | 0700, .ino = 5};
 	struct board *board = start();
-	struct rpc_out *out;
+	struct bytes_out *out;
 
 	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
 	board_ready(board);
 	out = board_reply(board, RPC_FILE_LIST, 0);
-	rpc_put_u32(out, 1);
+	bytes_put_u32(out, 1);
 	rpc_put_string(out, "events");
 	rpc_put_stat(out, &st);
 	board_ready(board);
@@ -487,11 +487,11 @@ static void talk(void *arg)
 {
 	const struct timespec step = {.tv_nsec = 20000000};
 	const struct board *board = arg;
-	struct rpc_out out = {.data = NULL};
+	struct bytes_out out = {.data = NULL};
 	size_t start = rpc_begin(&out, RPC_RING_DATA, 0, 0);
 
-	rpc_put_u32(&out, MAP + 1);
-	rpc_put_u64(&out, 0);
+	bytes_put_u32(&out, MAP + 1);
+	bytes_put_u64(&out, 0);
 	rpc_end(&out, start);
 	kill(getpid(), SIGTERM);
 	for (int i = 0; i < 1000; i++) {
@@ -499,7 +499,7 @@ static void talk(void *arg)
 			break;
 		nanosleep(&step, NULL);
 	}
-	rpc_out_free(&out);
+	bytes_out_free(&out);
 }
 
 static void tool_asks(void)

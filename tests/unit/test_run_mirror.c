@@ -30,11 +30,11 @@ static struct object *new_array(struct board *board)
 /* The board tells one part: that many words from there on, or no part. */
 static void says(struct board *board, uint32_t offset, const uint64_t *words, uint32_t count)
 {
-	struct rpc_out *out = board_reply(board, RPC_MAP_SYNC, WORDS * 8);
+	struct bytes_out *out = board_reply(board, RPC_MAP_SYNC, WORDS * 8);
 
-	rpc_put_u32(out, count != 0);
+	bytes_put_u32(out, count != 0);
 	if (count) {
-		rpc_put_u32(out, offset);
+		bytes_put_u32(out, offset);
 		rpc_put_bytes(out, words, count * 8);
 	}
 	board_ready(board);
@@ -43,20 +43,20 @@ static void says(struct board *board, uint32_t offset, const uint64_t *words, ui
 /* Looks at a request: which word was changed, and by how much. Returns their number. */
 static uint32_t asked(struct board *board, bool whole, uint64_t changes[WORDS])
 {
-	struct rpc_in in = board_asked(board, RPC_MAP_SYNC);
+	struct bytes_in in = board_asked(board, RPC_MAP_SYNC);
 	uint32_t n;
 
 	memset(changes, 0, WORDS * 8);
-	assert_int_equal(rpc_get_u32(&in), HANDLE);
-	assert_int_equal(rpc_get_u8(&in), whole);
-	n = rpc_get_u32(&in);
+	assert_int_equal(bytes_get_u32(&in), HANDLE);
+	assert_int_equal(bytes_get_u8(&in), whole);
+	n = bytes_get_u32(&in);
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t offset = rpc_get_u32(&in);
+		uint32_t offset = bytes_get_u32(&in);
 
 		assert_true(offset % 8 == 0 && offset < WORDS * 8);
-		changes[offset / 8] = rpc_get_u64(&in);
+		changes[offset / 8] = bytes_get_u64(&in);
 	}
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_end(&in));
 	return n;
 }
 
@@ -216,14 +216,14 @@ static void test_wrong_parts(void **state)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		struct board *board = board_start(NULL);
 		struct object *map = new_array(board);
-		struct rpc_out *out;
+		struct bytes_out *out;
 		uint64_t *memory;
 
 		says(board, 0, first, WORDS);
 		assert_int_equal(mirror_open(map, true), 0);
 		out = board_reply(board, RPC_MAP_SYNC, WORDS * 8);
-		rpc_put_u32(out, 1);
-		rpc_put_u32(out, parts[i].offset);
+		bytes_put_u32(out, 1);
+		bytes_put_u32(out, parts[i].offset);
 		rpc_put_bytes(out, rubbish, parts[i].size);
 		board_ready(board);
 		mirrors_sync(&board->run);
@@ -241,10 +241,10 @@ static void test_short_reply(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_array(board);
-	struct rpc_out *out = board_reply(board, RPC_MAP_SYNC, WORDS * 8);
+	struct bytes_out *out = board_reply(board, RPC_MAP_SYNC, WORDS * 8);
 
-	rpc_put_u32(out, UINT32_MAX);
-	rpc_put_u32(out, 0);
+	bytes_put_u32(out, UINT32_MAX);
+	bytes_put_u32(out, 0);
 	rpc_put_bytes(out, NULL, 8);
 	board_ready(board);
 	assert_int_equal(mirror_open(map, true), -EIO);

@@ -216,14 +216,14 @@ static void test_last_counts(void **state)
 	struct object *map = board_object(board, BPF_ABI_MAP, 3), *link;
 	const uint64_t zero = 0, counted = 77;
 	uint64_t *memory;
-	struct rpc_out *out;
+	struct bytes_out *out;
 	int fd;
 
 	map->value_size = 8;
 	map->max_entries = 1;
 	out = board_reply(board, RPC_MAP_SYNC, 8);
-	rpc_put_u32(out, 1);
-	rpc_put_u32(out, 0);
+	bytes_put_u32(out, 1);
+	bytes_put_u32(out, 0);
 	rpc_put_bytes(out, &zero, 8);
 	board_ready(board);
 	assert_int_equal(mirror_open(map, true), 0);
@@ -233,8 +233,8 @@ static void test_last_counts(void **state)
 	link = board_object(board, BPF_ABI_LINK, HANDLE);
 	fd = give(link);
 	out = board_reply(board, RPC_MAP_SYNC, 8);
-	rpc_put_u32(out, 1);
-	rpc_put_u32(out, 0);
+	bytes_put_u32(out, 1);
+	bytes_put_u32(out, 0);
 	rpc_put_bytes(out, &counted, 8);
 	board_ready(board);
 	close(fd);
@@ -292,8 +292,8 @@ static void test_many(void **state)
 		close(fds[i]);
 	objects_reap(board->run.objects);
 	for (int i = 0; i < MANY; i += 2) {
-		struct rpc_in in = board_asked(board, RPC_CLOSE);
-		uint32_t handle = rpc_get_u32(&in);
+		struct bytes_in in = board_asked(board, RPC_CLOSE);
+		uint32_t handle = bytes_get_u32(&in);
 
 		assert_true(handle >= 1000 && handle < 1000 + MANY && handle % 2 == 0);
 		assert_false(closed[handle - 1000]);

@@ -56,12 +56,12 @@ static void start(struct rig *rig, unsigned int class)
 
 static void assert_opened(struct rig *rig)
 {
-	struct rpc_in in = board_asked(rig->board, RPC_RING_OPEN);
+	struct bytes_in in = board_asked(rig->board, RPC_RING_OPEN);
 
-	assert_int_equal(rpc_get_u32(&in), HANDLE);
-	assert_int_equal(rpc_get_u64(&in), rig->size);
-	assert_int_equal(rpc_get_u64(&in), rig->size);
-	assert_true(rpc_get_end(&in));
+	assert_int_equal(bytes_get_u32(&in), HANDLE);
+	assert_int_equal(bytes_get_u64(&in), rig->size);
+	assert_int_equal(bytes_get_u64(&in), rig->size);
+	assert_true(bytes_get_end(&in));
 }
 
 static void start_event(struct rig *rig)
@@ -194,7 +194,7 @@ static void test_map_is_there_twice(void **state)
 /* The credit that the board is told, 0: none. */
 static uint64_t credit(struct rig *rig)
 {
-	struct rpc_in in;
+	struct bytes_in in;
 
 	tool_rings_credit(rig->board->run.objects);
 	/* A request with a reply comes behind it. */
@@ -207,8 +207,8 @@ static uint64_t credit(struct rig *rig)
 	}
 	in = board_asked(rig->board, RPC_RING_CREDIT);
 	board_asked(rig->board, RPC_FILE_ACCESS);
-	assert_int_equal(rpc_get_u32(&in), HANDLE);
-	return rpc_get_u64(&in);
+	assert_int_equal(bytes_get_u32(&in), HANDLE);
+	return bytes_get_u64(&in);
 }
 
 static void test_credit(void **state)
@@ -426,7 +426,7 @@ static void test_pipe(void **state)
 	int ends[2];
 	ssize_t n;
 	enum rpc_op op;
-	struct rpc_in in;
+	struct bytes_in in;
 
 	rig.board = board_start(NULL);
 	rig.object = board_object(rig.board, OBJECT_STREAM, HANDLE);
@@ -458,7 +458,7 @@ static void test_pipe(void **state)
 		in = board_asked_any(rig.board, &op);
 	} while (op == RPC_RING_CREDIT);
 	assert_int_equal(op, RPC_CLOSE);
-	assert_int_equal(rpc_get_u32(&in), HANDLE);
+	assert_int_equal(bytes_get_u32(&in), HANDLE);
 	board_stop(rig.board);
 }
 

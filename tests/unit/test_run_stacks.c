@@ -155,7 +155,7 @@ static void test_errors(void **state)
 	asked(board);
 
 	stacks_changed(map);
-	rpc_put_u8(board_reply(board, RPC_MAP_WALK, 2), 1);
+	bytes_put_u8(board_reply(board, RPC_MAP_WALK, 2), 1);
 	rpc_put_bytes(&board->answers[board->prepared], NULL, 23);
 	board_ready(board);
 	assert_int_equal(stack_of(map, 2), 0);

@@ -90,18 +90,18 @@ static void test_empty_and_errors(void **state)
 
 	/* More or less than the number says. */
 	for (int i = -1; i <= 1; i += 2) {
-		struct rpc_out *out = board_reply(board, RPC_MAP_WALK, 2);
+		struct bytes_out *out = board_reply(board, RPC_MAP_WALK, 2);
 
-		rpc_put_u8(out, 1);
+		bytes_put_u8(out, 1);
 		rpc_put_bytes(out, NULL, (size_t)(24 + i));
 		board_ready(board);
 		assert_int_equal(next(map, -1), -EIO);
 	}
-	rpc_put_u8(board_reply(board, RPC_MAP_WALK, 0x10000000), 1);
+	bytes_put_u8(board_reply(board, RPC_MAP_WALK, 0x10000000), 1);
 	rpc_put_bytes(&board->answers[board->prepared], NULL, 24);
 	board_ready(board);
 	assert_int_equal(next(map, -1), -EIO);
-	rpc_put_u8(board_reply(board, RPC_MAP_WALK, 1), 1); /* ends early */
+	bytes_put_u8(board_reply(board, RPC_MAP_WALK, 1), 1); /* ends early */
 	board_ready(board);
 	assert_int_equal(next(map, -1), -EIO);
 	board_stop(board);

@@ -32,15 +32,15 @@ static struct object *new_map(struct board *board, uint32_t type)
 /* The board's next reply: n entries, keys from `first` on, values `values` higher. */
 static void says(struct board *board, uint32_t first, uint32_t n, uint64_t values, bool ended)
 {
-	struct rpc_out *out = board_reply(board, RPC_MAP_WALK, (int32_t)n);
+	struct bytes_out *out = board_reply(board, RPC_MAP_WALK, (int32_t)n);
 
-	rpc_put_u8(out, ended);
-	rpc_put_u32(out, n * 12);
+	bytes_put_u8(out, ended);
+	bytes_put_u32(out, n * 12);
 	for (uint32_t key = first; key < first + n; key++) {
 		uint64_t value = key + values;
 
-		memcpy(rpc_put_room(out, 4), &key, 4);
-		memcpy(rpc_put_room(out, 8), &value, 8);
+		memcpy(bytes_put_room(out, 4), &key, 4);
+		memcpy(bytes_put_room(out, 8), &value, 8);
 	}
 	board_ready(board);
 }
@@ -51,19 +51,19 @@ static uint32_t sent[RPC_WALK_KEYS];
 
 static int64_t asked(struct board *board)
 {
-	struct rpc_in in = board_asked(board, RPC_MAP_WALK);
+	struct bytes_in in = board_asked(board, RPC_MAP_WALK);
 	const void *keys;
 	size_t size;
 
-	assert_int_equal(rpc_get_u32(&in), HANDLE);
-	sent_count = rpc_get_u8(&in);
+	assert_int_equal(bytes_get_u32(&in), HANDLE);
+	sent_count = bytes_get_u8(&in);
 	assert_true(sent_count <= RPC_WALK_KEYS);
 	keys = rpc_get_bytes(&in, &size);
 	assert_int_equal(size, sent_count * 4);
 	if (size)
 		memcpy(sent, keys, size);
-	assert_true(rpc_get_u32(&in) >= 4096);
-	assert_true(rpc_get_end(&in));
+	assert_true(bytes_get_u32(&in) >= 4096);
+	assert_true(bytes_get_end(&in));
 	return sent_count ? (int64_t)sent[0] : -1;
 }
 

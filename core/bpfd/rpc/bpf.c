@@ -76,9 +76,9 @@ static bool is_log(const struct call *call, const struct bpf_abi_ptr *ptr)
 }
 
 /* Reads the message. What the parts must be is looked at later. */
-static int read_call(struct call *call, struct rpc_in *in)
+static int read_call(struct call *call, struct bytes_in *in)
 {
-	uint32_t number = rpc_get_u32(in);
+	uint32_t number = bytes_get_u32(in);
 	const void *attr = rpc_get_bytes(in, &call->attr_size);
 
 	call->command = bpf_abi_find(number);
@@ -94,13 +94,13 @@ static int read_call(struct call *call, struct rpc_in *in)
 		struct call_ptr *ptr = &call->ptrs[i];
 
 		ptr->abi = &call->command->ptrs[i];
-		ptr->present = rpc_get_u8(in);
-		ptr->room = rpc_get_u32(in);
+		ptr->present = bytes_get_u8(in);
+		ptr->room = bytes_get_u32(in);
 		ptr->in = rpc_get_bytes(in, &ptr->in_size);
 		if (ptr->present && ptr->abi->offset + sizeof(uint64_t) > call->attr_size)
 			return -EBADMSG;
 	}
-	return rpc_get_end(in) ? 0 : -EBADMSG;
+	return bytes_get_end(in) ? 0 : -EBADMSG;
 }
 
 /* What is beyond the fields that we know may be a pointer or a descriptor. */
@@ -367,10 +367,10 @@ static size_t reply_size(const struct call *call, const struct call_ptr *ptr)
 
 static void put_reply(struct call *call, long ret)
 {
-	struct rpc_out *out = &call->rpc->out;
+	struct bytes_out *out = &call->rpc->out;
 
 	clear_attr(call);
-	rpc_put_u32(out, (uint32_t)ret);
+	bytes_put_u32(out, (uint32_t)ret);
 	rpc_put_bytes(out, call->attr, call->attr_size);
 	for (unsigned int i = 0; i < call->ptr_count; i++) {
 		const struct call_ptr *ptr = &call->ptrs[i];
@@ -395,7 +395,7 @@ static long run_call(struct call *call)
 	return call->command->returns == BPF_ABI_NUMBER ? ret : call_own(call, (int)ret);
 }
 
-int rpc_bpf(struct rpc *rpc, struct rpc_in *in)
+int rpc_bpf(struct rpc *rpc, struct bytes_in *in)
 {
 	struct call call = {.rpc = rpc};
 	int err;

@@ -26,7 +26,7 @@ static int by_id(uint32_t command, uint32_t id, uint32_t *next)
 	return ret;
 }
 
-static int put_entry(int fd, uint32_t id, struct rpc_out *out)
+static int put_entry(int fd, uint32_t id, struct bytes_out *out)
 {
 	char name[NAME_ROOM] = "";
 	struct bpf_btf_info info;
@@ -39,21 +39,21 @@ static int put_entry(int fd, uint32_t id, struct rpc_out *out)
 	err = rpc_get_info(fd, &info, &size);
 	if (err)
 		return err;
-	rpc_put_u32(out, id);
-	rpc_put_u32(out, info.btf_size);
-	rpc_put_u8(out, info.kernel_btf != 0);
+	bytes_put_u32(out, id);
+	bytes_put_u32(out, info.btf_size);
+	bytes_put_u8(out, info.kernel_btf != 0);
 	rpc_put_string(out, name);
 	return 0;
 }
 
-int rpc_btf_list(struct rpc *rpc, struct rpc_in *in)
+int rpc_btf_list(struct rpc *rpc, struct bytes_in *in)
 {
 	uint32_t id = 0, count = 0, unused;
 	int err = 0, fd;
 
-	if (!rpc_get_end(in))
+	if (!bytes_get_end(in))
 		return -EBADMSG;
-	rpc_put_u32(&rpc->out, 0);
+	bytes_put_u32(&rpc->out, 0);
 	while (!err) {
 		err = by_id(BPF_BTF_GET_NEXT_ID, id, &id);
 		if (err)

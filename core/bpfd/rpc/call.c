@@ -130,15 +130,15 @@ void call_put_object(struct call *call, uint32_t number)
 {
 	const struct handle *handle = handle_any(call->rpc->bpfd->handles, number);
 	unsigned int class = object_classes(handle);
-	struct rpc_out *out = &call->rpc->out;
+	struct bytes_out *out = &call->rpc->out;
 	const struct map *map = handle->object;
 
-	rpc_put_u32(out, class);
+	bytes_put_u32(out, class);
 	if (class != BPF_ABI_MAP)
 		return;
-	rpc_put_u32(out, map_type(map));
-	rpc_put_u32(out, (uint32_t)map_key_size(map));
-	rpc_put_u32(out, (uint32_t)map_value_size(map));
-	rpc_put_u32(out, map_max_entries(map));
-	rpc_put_u32(out, map_flags(map));
+	bytes_put_u32(out, map_type(map));
+	bytes_put_u32(out, (uint32_t)map_key_size(map));
+	bytes_put_u32(out, (uint32_t)map_value_size(map));
+	bytes_put_u32(out, map_max_entries(map));
+	bytes_put_u32(out, map_flags(map));
 }

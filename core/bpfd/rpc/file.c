@@ -23,7 +23,7 @@ static const struct paths *paths_of(const struct rpc *rpc)
 	return &rpc->bpfd->config.paths;
 }
 
-static void put_stat(struct rpc_out *out, const struct stat *st)
+static void put_stat(struct bytes_out *out, const struct stat *st)
 {
 	const struct rpc_stat stat = {
 		.mode = st->st_mode,
@@ -49,7 +49,7 @@ static void put_stat(struct rpc_out *out, const struct stat *st)
 	rpc_put_stat(out, &stat);
 }
 
-int rpc_file_stat(struct rpc *rpc, struct rpc_in *in)
+int rpc_file_stat(struct rpc *rpc, struct bytes_in *in)
 {
 	char path[PATH_MAX];
 	uint32_t flags;
@@ -57,8 +57,8 @@ int rpc_file_stat(struct rpc *rpc, struct rpc_in *in)
 	int fd, err;
 
 	rpc_get_string(in, path, sizeof(path));
-	flags = rpc_get_u32(in);
-	if (!rpc_get_end(in))
+	flags = bytes_get_u32(in);
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	if (flags & ~(uint32_t)RPC_NOFOLLOW)
 		return -EINVAL;
@@ -69,20 +69,20 @@ int rpc_file_stat(struct rpc *rpc, struct rpc_in *in)
 	close(fd);
 	if (err)
 		return err;
-	rpc_put_u32(&rpc->out, 0);
+	bytes_put_u32(&rpc->out, 0);
 	put_stat(&rpc->out, &st);
 	return 0;
 }
 
-int rpc_file_access(struct rpc *rpc, struct rpc_in *in)
+int rpc_file_access(struct rpc *rpc, struct bytes_in *in)
 {
 	char path[PATH_MAX];
 	uint32_t mode;
 	int err;
 
 	rpc_get_string(in, path, sizeof(path));
-	mode = rpc_get_u32(in);
-	if (!rpc_get_end(in))
+	mode = bytes_get_u32(in);
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	if (mode & ~(uint32_t)(R_OK | W_OK | X_OK))
 		return -EINVAL;
@@ -90,11 +90,11 @@ int rpc_file_access(struct rpc *rpc, struct rpc_in *in)
 		return -EPERM;
 	err = tree_access(paths_of(rpc), path, (int)mode);
 	if (!err)
-		rpc_put_u32(&rpc->out, 0);
+		bytes_put_u32(&rpc->out, 0);
 	return err;
 }
 
-int rpc_file_link(struct rpc *rpc, struct rpc_in *in)
+int rpc_file_link(struct rpc *rpc, struct bytes_in *in)
 {
 	char path[PATH_MAX], target[PATH_MAX];
 	struct stat st;
@@ -102,7 +102,7 @@ int rpc_file_link(struct rpc *rpc, struct rpc_in *in)
 	int fd, err;
 
 	rpc_get_string(in, path, sizeof(path));
-	if (!rpc_get_end(in))
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	fd = tree_open(paths_of(rpc), path, TREE_LINK, false);
 	if (fd < 0)
@@ -117,21 +117,21 @@ int rpc_file_link(struct rpc *rpc, struct rpc_in *in)
 	if (err)
 		return err;
 	target[len] = '\0';
-	rpc_put_u32(&rpc->out, 0);
+	bytes_put_u32(&rpc->out, 0);
 	rpc_put_string(&rpc->out, target);
 	return 0;
 }
 
 /* Fills the part that is being written: files of /proc yield a page at a time. Returns how much it
  * has got, less than size at the end, or an errno. A file that has nothing now is at its end. */
-static ssize_t read_piece(struct rpc_out *out, int fd, size_t size)
+static ssize_t read_piece(struct bytes_out *out, int fd, size_t size)
 {
 	size_t start = out->size, have = 0;
 	ssize_t n = 1;
 	char *to;
 
-	rpc_put_u32(out, 0);
-	to = rpc_put_room(out, size);
+	bytes_put_u32(out, 0);
+	to = bytes_put_room(out, size);
 	if (!to)
 		return -ENOMEM;
 	while (n > 0 && have < size) {
@@ -143,7 +143,7 @@ static ssize_t read_piece(struct rpc_out *out, int fd, size_t size)
 		have += n > 0 ? (size_t)n : 0;
 	}
 	out->size = start;
-	rpc_put_u32(out, (uint32_t)have);
+	bytes_put_u32(out, (uint32_t)have);
 	out->size += have;
 	return (ssize_t)have;
 }
@@ -157,7 +157,7 @@ static int read_parts(struct rpc *rpc, int fd, uint64_t max)
 	for (;;) {
 		ssize_t n;
 
-		rpc_put_u32(&rpc->out, 0);
+		bytes_put_u32(&rpc->out, 0);
 		n = read_piece(&rpc->out, fd, left < READ_SIZE ? (size_t)left : READ_SIZE);
 		if (n <= 0) /* an error that came behind data is met again */
 			return (int)n;
@@ -173,15 +173,15 @@ static int read_parts(struct rpc *rpc, int fd, uint64_t max)
 	}
 }
 
-int rpc_file_read(struct rpc *rpc, struct rpc_in *in)
+int rpc_file_read(struct rpc *rpc, struct bytes_in *in)
 {
 	char path[PATH_MAX];
 	uint64_t max;
 	int fd, err;
 
 	rpc_get_string(in, path, sizeof(path));
-	max = rpc_get_u64(in);
-	if (!rpc_get_end(in))
+	max = bytes_get_u64(in);
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	fd = tree_open_read(paths_of(rpc), path);
 	if (fd < 0)
@@ -202,21 +202,21 @@ struct listing {
 
 static void part_begin(struct listing *listing)
 {
-	rpc_put_u32(&listing->rpc->out, 0);
+	bytes_put_u32(&listing->rpc->out, 0);
 	listing->counter = listing->rpc->out.size;
 	listing->count = 0;
-	rpc_put_u32(&listing->rpc->out, 0);
+	bytes_put_u32(&listing->rpc->out, 0);
 }
 
 static void part_end(struct listing *listing)
 {
-	struct rpc_out *out = &listing->rpc->out;
+	struct bytes_out *out = &listing->rpc->out;
 	size_t size = out->size;
 
 	if (out->failed)
 		return;
 	out->size = listing->counter;
-	rpc_put_u32(out, listing->count);
+	bytes_put_u32(out, listing->count);
 	out->size = size;
 }
 
@@ -265,14 +265,14 @@ static int list_names(struct listing *listing)
 	return err;
 }
 
-int rpc_file_list(struct rpc *rpc, struct rpc_in *in)
+int rpc_file_list(struct rpc *rpc, struct bytes_in *in)
 {
 	struct listing listing = {.rpc = rpc};
 	char path[PATH_MAX];
 	int err;
 
 	rpc_get_string(in, path, sizeof(path));
-	if (!rpc_get_end(in))
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	listing.fd = tree_open_directory(paths_of(rpc), path);
 	if (listing.fd < 0)
@@ -283,7 +283,7 @@ int rpc_file_list(struct rpc *rpc, struct rpc_in *in)
 	return err;
 }
 
-int rpc_file_write(struct rpc *rpc, struct rpc_in *in)
+int rpc_file_write(struct rpc *rpc, struct bytes_in *in)
 {
 	enum probe_event_kind kind;
 	char path[PATH_MAX];
@@ -294,9 +294,9 @@ int rpc_file_write(struct rpc *rpc, struct rpc_in *in)
 	int err;
 
 	rpc_get_string(in, path, sizeof(path));
-	flags = rpc_get_u32(in);
+	flags = bytes_get_u32(in);
 	data = rpc_get_bytes(in, &size);
-	if (!rpc_get_end(in))
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	if (flags & ~(uint32_t)RPC_APPEND)
 		return -EINVAL;
@@ -310,6 +310,6 @@ int rpc_file_write(struct rpc *rpc, struct rpc_in *in)
 	event_list_after(rpc->bpfd->events, kind, data, size);
 	if (n < 0)
 		return (int)n;
-	rpc_put_u32(&rpc->out, (uint32_t)n);
+	bytes_put_u32(&rpc->out, (uint32_t)n);
 	return 0;
 }

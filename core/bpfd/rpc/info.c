@@ -24,7 +24,7 @@ struct info {
 	} lists[BPF_ABI_NESTED];
 };
 
-static int read_info(struct info *info, struct rpc_in *in, char sent[BPF_ABI_INFO_MAX])
+static int read_info(struct info *info, struct bytes_in *in, char sent[BPF_ABI_INFO_MAX])
 {
 	const void *data = rpc_get_bytes(in, &info->size);
 
@@ -32,14 +32,14 @@ static int read_info(struct info *info, struct rpc_in *in, char sent[BPF_ABI_INF
 		return -E2BIG;
 	if (info->size)
 		memcpy(sent, data, info->size);
-	info->count = rpc_get_u8(in);
+	info->count = bytes_get_u8(in);
 	if (info->count > BPF_ABI_NESTED)
 		return -EBADMSG;
 	for (unsigned int i = 0; i < info->count; i++) {
-		info->lists[i].offset = rpc_get_u16(in);
-		info->lists[i].room = rpc_get_u32(in);
+		info->lists[i].offset = bytes_get_u16(in);
+		info->lists[i].room = bytes_get_u32(in);
 	}
-	return rpc_get_end(in) ? 0 : -EBADMSG;
+	return bytes_get_end(in) ? 0 : -EBADMSG;
 }
 
 int rpc_get_info(int fd, void *info, size_t *size)
@@ -130,13 +130,13 @@ static int make_lists(struct info *info, const struct bpf_abi_nested *nested, si
 	return err;
 }
 
-static void put_info(struct rpc_out *out, struct info *info, const struct bpf_abi_nested *nested,
+static void put_info(struct bytes_out *out, struct info *info, const struct bpf_abi_nested *nested,
 	size_t count, size_t size)
 {
 	for (size_t i = 0; i < count; i++)
 		if (nested[i].offset + sizeof(uint64_t) <= info->size)
 			memset(info->data + nested[i].offset, 0, sizeof(uint64_t));
-	rpc_put_u32(out, 0);
+	bytes_put_u32(out, 0);
 	rpc_put_bytes(out, info->data, size);
 	for (unsigned int i = 0; i < info->count; i++)
 		rpc_put_bytes(out, info->lists[i].data, info->lists[i].room);
@@ -161,9 +161,9 @@ static int answer_info(struct rpc *rpc, struct info *info, const struct handle *
 	return err;
 }
 
-int rpc_info(struct rpc *rpc, struct rpc_in *in)
+int rpc_info(struct rpc *rpc, struct bytes_in *in)
 {
-	uint32_t number = rpc_get_u32(in);
+	uint32_t number = bytes_get_u32(in);
 	const struct handle *handle = handle_any(rpc->bpfd->handles, number);
 	char sent[BPF_ABI_INFO_MAX];
 	struct info info = {.size = 0};

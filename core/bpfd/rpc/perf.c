@@ -44,18 +44,18 @@ static uint64_t get64(const struct open_request *request, size_t offset)
 	return bpf_abi_get64(request->attr, request->attr_size, offset);
 }
 
-static int read_open(struct rpc *rpc, struct rpc_in *in, struct open_request *request)
+static int read_open(struct rpc *rpc, struct bytes_in *in, struct open_request *request)
 {
 	const void *attr = rpc_get_bytes(in, &request->attr_size);
 	uint32_t group;
 
-	request->pid = (int)rpc_get_u32(in);
-	request->cpu = (int)rpc_get_u32(in);
-	group = rpc_get_u32(in);
-	request->flags = rpc_get_u64(in);
-	request->has_name = rpc_get_u8(in);
+	request->pid = (int)bytes_get_u32(in);
+	request->cpu = (int)bytes_get_u32(in);
+	group = bytes_get_u32(in);
+	request->flags = bytes_get_u64(in);
+	request->has_name = bytes_get_u8(in);
 	rpc_get_string(in, request->name, sizeof(request->name));
-	if (!rpc_get_end(in) || (!request->has_name && *request->name))
+	if (!bytes_get_end(in) || (!request->has_name && *request->name))
 		return -EBADMSG;
 	if (request->attr_size > ATTR_MAX)
 		return -E2BIG;
@@ -126,7 +126,7 @@ static int open_event(struct bpfd *bpfd, const struct open_request *request)
 	return number;
 }
 
-int rpc_perf_open(struct rpc *rpc, struct rpc_in *in)
+int rpc_perf_open(struct rpc *rpc, struct bytes_in *in)
 {
 	struct open_request *request = calloc(1, sizeof(*request));
 	int ret;
@@ -141,7 +141,7 @@ int rpc_perf_open(struct rpc *rpc, struct rpc_in *in)
 	free(request);
 	if (ret < 0)
 		return ret;
-	rpc_put_u32(&rpc->out, (uint32_t)ret);
+	bytes_put_u32(&rpc->out, (uint32_t)ret);
 	return 0;
 }
 
@@ -162,7 +162,7 @@ static int control_plain(const struct control *control, unsigned long request, u
 
 	if (ret < 0)
 		return -errno;
-	rpc_put_u32(&control->rpc->out, (uint32_t)ret);
+	bytes_put_u32(&control->rpc->out, (uint32_t)ret);
 	rpc_put_bytes(&control->rpc->out, NULL, 0);
 	return 0;
 }
@@ -174,7 +174,7 @@ static int control_data(const struct control *control, unsigned long request, vo
 
 	if (ret < 0)
 		return -errno;
-	rpc_put_u32(&control->rpc->out, (uint32_t)ret);
+	bytes_put_u32(&control->rpc->out, (uint32_t)ret);
 	rpc_put_bytes(&control->rpc->out, data, out ? control->size : 0);
 	return 0;
 }
@@ -275,13 +275,13 @@ static int control(const struct control *control)
 	}
 }
 
-int rpc_perf_ioctl(struct rpc *rpc, struct rpc_in *in)
+int rpc_perf_ioctl(struct rpc *rpc, struct bytes_in *in)
 {
-	uint32_t handle = rpc_get_u32(in), request = rpc_get_u32(in);
-	struct control what = {.rpc = rpc, .number = _IOC_NR(request), .arg = rpc_get_u64(in)};
+	uint32_t handle = bytes_get_u32(in), request = bytes_get_u32(in);
+	struct control what = {.rpc = rpc, .number = _IOC_NR(request), .arg = bytes_get_u64(in)};
 
 	what.data = rpc_get_bytes(in, &what.size);
-	if (!rpc_get_end(in))
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	what.fd = object_fd(rpc->bpfd->handles, handle, BPF_ABI_EVENT);
 	if (what.fd < 0)

@@ -112,11 +112,11 @@ static enum stream_state perf_look(struct stream *stream)
 	return found(stream, perf_tail(stream) != head);
 }
 
-static size_t perf_read(struct stream *stream, struct rpc_out *out)
+static size_t perf_read(struct stream *stream, struct bytes_out *out)
 {
 	uint64_t tail = perf_tail(stream), from = tail & (stream->size - 1);
 	size_t size = (size_t)stream->ready, straight = (size_t)(stream->size - from);
-	char *to = rpc_put_room(out, size);
+	char *to = bytes_put_room(out, size);
 
 	if (!to)
 		return 0;
@@ -191,10 +191,10 @@ static enum stream_state ringbuf_look(struct stream *stream)
 	return busy && !stream->ready ? STREAM_BUSY : found(stream, at != end);
 }
 
-static size_t ringbuf_read(struct stream *stream, struct rpc_out *out)
+static size_t ringbuf_read(struct stream *stream, struct bytes_out *out)
 {
 	unsigned long at = ringbuf_consumed(stream);
-	char *to = rpc_put_room(out, (size_t)stream->ready);
+	char *to = bytes_put_room(out, (size_t)stream->ready);
 
 	if (!to)
 		return 0;
@@ -215,9 +215,9 @@ static enum stream_state file_look(struct stream *stream)
 	return stream->ready ? STREAM_READY : STREAM_BLOCKED;
 }
 
-static size_t file_piece(struct stream *stream, struct rpc_out *out)
+static size_t file_piece(struct stream *stream, struct bytes_out *out)
 {
-	char *to = rpc_put_room(out, (size_t)stream->ready);
+	char *to = bytes_put_room(out, (size_t)stream->ready);
 	ssize_t n;
 
 	if (!to)
@@ -233,15 +233,15 @@ static size_t file_piece(struct stream *stream, struct rpc_out *out)
 
 const struct stream_kind stream_file = {NULL, NULL, file_look, file_piece};
 
-int rpc_ring_open(struct rpc *rpc, struct rpc_in *in)
+int rpc_ring_open(struct rpc *rpc, struct bytes_in *in)
 {
-	uint32_t number = rpc_get_u32(in);
-	uint64_t bytes = rpc_get_u64(in), credit = rpc_get_u64(in);
+	uint32_t number = bytes_get_u32(in);
+	uint64_t bytes = bytes_get_u64(in), credit = bytes_get_u64(in);
 	const struct handle *handle = handle_any(rpc->bpfd->handles, number);
 	const struct map *map;
 	int err = -EINVAL;
 
-	if (!rpc_get_end(in))
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	if (!handle)
 		return -EBADF;
@@ -255,22 +255,22 @@ int rpc_ring_open(struct rpc *rpc, struct rpc_in *in)
 			err = stream_open_ringbuf(rpc->streams, number, handle->fd, bytes, credit);
 	}
 	if (!err)
-		rpc_put_u32(&rpc->out, 0);
+		bytes_put_u32(&rpc->out, 0);
 	return err;
 }
 
-int rpc_ring_credit(struct rpc *rpc, struct rpc_in *in)
+int rpc_ring_credit(struct rpc *rpc, struct bytes_in *in)
 {
-	uint32_t number = rpc_get_u32(in);
-	uint64_t position = rpc_get_u64(in);
+	uint32_t number = bytes_get_u32(in);
+	uint64_t position = bytes_get_u64(in);
 
-	if (!rpc_get_end(in))
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	stream_credit(rpc->streams, number, position);
 	return 0;
 }
 
-int rpc_file_follow(struct rpc *rpc, struct rpc_in *in)
+int rpc_file_follow(struct rpc *rpc, struct bytes_in *in)
 {
 	struct bpfd *bpfd = rpc->bpfd;
 	struct object *object;
@@ -279,8 +279,8 @@ int rpc_file_follow(struct rpc *rpc, struct rpc_in *in)
 	uint64_t credit;
 
 	rpc_get_string(in, path, sizeof(path));
-	credit = rpc_get_u64(in);
-	if (!rpc_get_end(in))
+	credit = bytes_get_u64(in);
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	fd = tree_open_follow(&bpfd->config.paths, path);
 	if (fd < 0)
@@ -301,6 +301,6 @@ int rpc_file_follow(struct rpc *rpc, struct rpc_in *in)
 		handle_close(bpfd->handles, number, &follow_class);
 		return err;
 	}
-	rpc_put_u32(&rpc->out, (uint32_t)number);
+	bytes_put_u32(&rpc->out, (uint32_t)number);
 	return 0;
 }

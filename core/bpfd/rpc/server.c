@@ -92,26 +92,26 @@ static void describe_board(const struct paths *paths, struct rpc_hello *hello)
 	hello->boot_id[strcspn(hello->boot_id, "\n")] = '\0';
 }
 
-static int rpc_hello(struct rpc *rpc, struct rpc_in *in)
+static int rpc_hello(struct rpc *rpc, struct bytes_in *in)
 {
-	uint16_t major = rpc_get_u16(in);
+	uint16_t major = bytes_get_u16(in);
 	struct rpc_hello hello;
 
-	rpc_get_u16(in); /* another minor version has operations more or less, no others */
-	if (!rpc_get_end(in))
+	bytes_get_u16(in); /* another minor version has operations more or less, no others */
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	describe_board(&rpc->bpfd->config.paths, &hello);
-	rpc_put_u32(&rpc->out, major == RPC_MAJOR ? 0 : (uint32_t)-EPROTONOSUPPORT);
+	bytes_put_u32(&rpc->out, major == RPC_MAJOR ? 0 : (uint32_t)-EPROTONOSUPPORT);
 	rpc_put_hello(&rpc->out, &hello);
 	return 0;
 }
 
-static int rpc_close(struct rpc *rpc, struct rpc_in *in)
+static int rpc_close(struct rpc *rpc, struct bytes_in *in)
 {
-	uint32_t number = rpc_get_u32(in);
+	uint32_t number = bytes_get_u32(in);
 	const struct handle *handle;
 
-	if (!rpc_get_end(in))
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	handle = handle_any(rpc->bpfd->handles, number);
 	if (!handle)
@@ -126,7 +126,7 @@ void rpc_send(struct rpc *rpc)
 	reply_bytes(rpc->bpfd->reply, rpc->out.data, rpc->out.size);
 	rpc->out.size = 0;
 	if (rpc->out.room > OUT_KEEP)
-		rpc_out_free(&rpc->out);
+		bytes_out_free(&rpc->out);
 }
 
 int rpc_next_part(struct rpc *rpc)
@@ -146,9 +146,9 @@ int rpc_next_part(struct rpc *rpc)
 /* A reply, or the last part of one, that tells of a failure only. */
 static void reply_failure(struct rpc *rpc, int err)
 {
-	rpc_out_free(&rpc->out);
+	bytes_out_free(&rpc->out);
 	rpc_begin(&rpc->out, rpc->op, RPC_FLAG_REPLY, rpc->tag);
-	rpc_put_u32(&rpc->out, (uint32_t)err);
+	bytes_put_u32(&rpc->out, (uint32_t)err);
 	rpc_end(&rpc->out, 0);
 }
 
@@ -156,17 +156,17 @@ static void reply_failure(struct rpc *rpc, int err)
  * at its ring then finds it where there is no link between them. */
 static void send_streams_first(struct rpc *rpc)
 {
-	struct rpc_out answer = rpc->out;
+	struct bytes_out answer = rpc->out;
 
-	rpc->out = (struct rpc_out){.data = NULL};
+	rpc->out = (struct bytes_out){.data = NULL};
 	stream_set_send(rpc, rpc->streams);
-	rpc_out_free(&rpc->out);
+	bytes_out_free(&rpc->out);
 	rpc->out = answer;
 }
 
 static int answer(struct rpc *rpc, const struct rpc_header *header, const uint8_t *payload)
 {
-	struct rpc_in in = {.data = payload, .size = header->length};
+	struct bytes_in in = {.data = payload, .size = header->length};
 	bool known = header->op < sizeof(operations) / sizeof(operations[0]) &&
 		     operations[header->op].handler;
 	int err = -ENOSYS;
@@ -356,7 +356,7 @@ int rpc_serve(struct bpfd *bpfd)
 		reply_flush(bpfd->reply);
 	mirror_close_all(&rpc);
 	stream_set_free(rpc.streams);
-	rpc_out_free(&rpc.out);
+	bytes_out_free(&rpc.out);
 	free(input.data);
 	return err;
 }

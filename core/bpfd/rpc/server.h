@@ -14,14 +14,14 @@ struct rpc {
 	struct bpfd *bpfd;
 	struct stream_set *streams;
 	struct mirror *mirrors; /* a list */
-	struct rpc_out out;	/* the message that is being written, nothing else */
+	struct bytes_out out;	/* the message that is being written, nothing else */
 	uint16_t op;		/* that is being answered */
 	uint32_t tag;
 };
 
 /* Reads its request, which it must read whole, and writes the payload of its reply, beginning with
  * `ret`, into rpc->out. Or returns a negative errno: it is then the whole reply. */
-typedef int rpc_handler(struct rpc *rpc, struct rpc_in *in);
+typedef int rpc_handler(struct rpc *rpc, struct bytes_in *in);
 
 /* Sends what is in rpc->out as a part of the reply that is not the last one, and begins the next.
  * Returns 0; -ENOMEM; or why nothing can be sent any more. */

@@ -201,14 +201,14 @@ void stream_close(struct stream_set *set, uint32_t handle)
 /* A message with one piece of a stream. Returns whether there was any. */
 static bool stream_send(struct rpc *rpc, struct stream *stream)
 {
-	struct rpc_out *out = &rpc->out;
+	struct bytes_out *out = &rpc->out;
 	size_t start = rpc_begin(out, RPC_RING_DATA, 0, 0), size;
 
-	rpc_put_u32(out, stream->handle);
-	rpc_put_u64(out, stream->position);
+	bytes_put_u32(out, stream->handle);
+	bytes_put_u64(out, stream->position);
 	size = stream->kind->read(stream, out);
 	if (!size || out->failed) { /* without memory it stays in the ring, till there is some */
-		rpc_out_free(out);
+		bytes_out_free(out);
 		return false;
 	}
 	rpc_end(out, start);

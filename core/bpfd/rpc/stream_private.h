@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct rpc_out;
+struct bytes_out;
 struct stream;
 
 enum stream_state {
@@ -25,7 +25,7 @@ struct stream_kind {
 	enum stream_state (*look)(struct stream *stream);
 	/* Appends a piece, within the credit, of about RPC_PART_MAX bytes, and passes it. Returns
 	 * its size; 0: there was none. */
-	size_t (*read)(struct stream *stream, struct rpc_out *out);
+	size_t (*read)(struct stream *stream, struct bytes_out *out);
 };
 
 struct stream {

@@ -130,23 +130,23 @@ static int mirror_new(struct rpc *rpc, uint32_t handle, const struct map *map)
 }
 
 /* Adds what the host has added. All is checked before the first word is touched. */
-static int apply(struct mirror *mirror, struct rpc_in *in, uint32_t count)
+static int apply(struct mirror *mirror, struct bytes_in *in, uint32_t count)
 {
-	struct rpc_in check = *in;
+	struct bytes_in check = *in;
 
 	if (count && !mirror->writable)
 		return -EPERM;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t offset = rpc_get_u32(&check);
+		uint32_t offset = bytes_get_u32(&check);
 
-		rpc_get_u64(&check);
+		bytes_get_u64(&check);
 		if (offset % WORD || offset / WORD >= mirror->words)
 			return -EINVAL;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		size_t word = rpc_get_u32(in) / WORD;
+		size_t word = bytes_get_u32(in) / WORD;
 
-		__atomic_fetch_add(&mirror->memory[word], rpc_get_u64(in), __ATOMIC_RELAXED);
+		__atomic_fetch_add(&mirror->memory[word], bytes_get_u64(in), __ATOMIC_RELAXED);
 		mirror->changed[word] = true;
 	}
 	return 0;
@@ -163,18 +163,18 @@ static bool take_word(struct mirror *mirror, size_t word, bool whole)
 	return tell;
 }
 
-static void put_changes(struct rpc_out *out, struct mirror *mirror, bool whole)
+static void put_changes(struct bytes_out *out, struct mirror *mirror, bool whole)
 {
 	size_t counter = out->size, word = 0, run, size;
 	uint32_t count = 0;
 
-	rpc_put_u32(out, 0);
+	bytes_put_u32(out, 0);
 	while (word < mirror->words) {
 		for (run = 0; word + run < mirror->words; run++)
 			if (!take_word(mirror, word + run, whole))
 				break;
 		if (run) {
-			rpc_put_u32(out, (uint32_t)(word * WORD));
+			bytes_put_u32(out, (uint32_t)(word * WORD));
 			rpc_put_bytes(out, mirror->told + word, run * WORD);
 			count++;
 		}
@@ -184,19 +184,19 @@ static void put_changes(struct rpc_out *out, struct mirror *mirror, bool whole)
 	if (out->failed)
 		return;
 	out->size = counter;
-	rpc_put_u32(out, count);
+	bytes_put_u32(out, count);
 	out->size = size;
 }
 
-int rpc_map_sync(struct rpc *rpc, struct rpc_in *in)
+int rpc_map_sync(struct rpc *rpc, struct bytes_in *in)
 {
-	uint32_t number = rpc_get_u32(in), count;
-	bool whole = rpc_get_u8(in);
+	uint32_t number = bytes_get_u32(in), count;
+	bool whole = bytes_get_u8(in);
 	const struct handle *handle;
 	struct mirror *mirror;
 	int err = 0;
 
-	count = rpc_get_u32(in);
+	count = bytes_get_u32(in);
 	if (in->failed || in->size != (uint64_t)count * (sizeof(uint32_t) + WORD))
 		return -EBADMSG;
 	handle = handle_get(rpc->bpfd->handles, number, &map_class);
@@ -211,7 +211,7 @@ int rpc_map_sync(struct rpc *rpc, struct rpc_in *in)
 		err = apply(mirror, in, count);
 	if (err)
 		return err;
-	rpc_put_u32(&rpc->out, (uint32_t)(mirror->words * WORD));
+	bytes_put_u32(&rpc->out, (uint32_t)(mirror->words * WORD));
 	put_changes(&rpc->out, mirror, whole);
 	return 0;
 }

@@ -37,7 +37,7 @@ static void resume(struct walk *walk, const char *keys, unsigned int count)
 	memcpy(walk->key, found, walk->key_size);
 }
 
-static int add_entry(struct walk *walk, struct rpc_out *out)
+static int add_entry(struct walk *walk, struct bytes_out *out)
 {
 	const void *value;
 	int err = map_lookup(walk->map, walk->key, &value);
@@ -47,7 +47,7 @@ static int add_entry(struct walk *walk, struct rpc_out *out)
 		return 0;
 	if (err)
 		return err;
-	to = rpc_put_room(out, walk->key_size + walk->value_size);
+	to = bytes_put_room(out, walk->key_size + walk->value_size);
 	if (!to)
 		return -ENOMEM;
 	memcpy(to, walk->key, walk->key_size);
@@ -56,7 +56,7 @@ static int add_entry(struct walk *walk, struct rpc_out *out)
 	return 0;
 }
 
-static int add_entries(struct walk *walk, struct rpc_out *out)
+static int add_entries(struct walk *walk, struct bytes_out *out)
 {
 	uint64_t steps = 2 * (uint64_t)map_max_entries(walk->map) + WALK_SLACK;
 	size_t start = out->size;
@@ -75,30 +75,30 @@ static int add_entries(struct walk *walk, struct rpc_out *out)
 	return walk->ended ? 0 : err;
 }
 
-static void put32_at(struct rpc_out *out, size_t at, uint32_t value)
+static void put32_at(struct bytes_out *out, size_t at, uint32_t value)
 {
 	size_t size = out->size;
 
 	if (out->failed)
 		return;
 	out->size = at;
-	rpc_put_u32(out, value);
+	bytes_put_u32(out, value);
 	out->size = size;
 }
 
-int rpc_map_walk(struct rpc *rpc, struct rpc_in *in)
+int rpc_map_walk(struct rpc *rpc, struct bytes_in *in)
 {
-	const struct handle *handle = handle_get(rpc->bpfd->handles, rpc_get_u32(in), &map_class);
+	const struct handle *handle = handle_get(rpc->bpfd->handles, bytes_get_u32(in), &map_class);
 	struct walk walk = {.map = handle ? handle->object : NULL};
-	unsigned int keys = rpc_get_u8(in);
-	struct rpc_out *out = &rpc->out;
+	unsigned int keys = bytes_get_u8(in);
+	struct bytes_out *out = &rpc->out;
 	const char *sent;
 	size_t size, start;
 	int err;
 
 	sent = rpc_get_bytes(in, &size);
-	walk.max = rpc_get_u32(in);
-	if (!rpc_get_end(in))
+	walk.max = bytes_get_u32(in);
+	if (!bytes_get_end(in))
 		return -EBADMSG;
 	err = handle ? translate_key(map_type(walk.map)) : -EBADF;
 	if (err)
@@ -115,9 +115,9 @@ int rpc_map_walk(struct rpc *rpc, struct rpc_in *in)
 	if (keys)
 		resume(&walk, sent, keys);
 	start = out->size;
-	rpc_put_u32(out, 0); /* the three are known at the end */
-	rpc_put_u8(out, 0);
-	rpc_put_u32(out, 0);
+	bytes_put_u32(out, 0); /* the three are known at the end */
+	bytes_put_u8(out, 0);
+	bytes_put_u32(out, 0);
 	err = add_entries(&walk, out);
 	free(walk.memory);
 	if (err || out->failed)

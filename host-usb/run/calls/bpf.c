@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bpf(2): packs the call by the table of core/messages/bpf_abi.h, and unpacks what the board answers. */
+/* bpf(2): packs the call by the table of core/messages/bpf_abi.h, and unpacks what the board
+ * answers. */
 #include "core/base/log.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/bpf_info.h"
@@ -155,14 +156,14 @@ static int pack_program(struct bpf_call *b, char *at, size_t count)
 
 /* What the tool has behind a pointer, with handles in it. */
 static int pack_content(
-	struct bpf_call *b, const struct bpf_abi_ptr *ptr, struct rpc_out *out, uint64_t size)
+	struct bpf_call *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out, uint64_t size)
 {
 	uint64_t from = bpf_abi_get64(b->attr, b->size, ptr->offset);
 	char *content;
 	int err;
 
-	rpc_put_u32(out, (uint32_t)size);
-	content = rpc_put_room(out, size);
+	bytes_put_u32(out, (uint32_t)size);
+	content = bytes_put_room(out, size);
 	if (!content)
 		return -ENOMEM;
 	err = memory_read(b->call->tid, from, content, size);
@@ -180,7 +181,7 @@ static int pack_content(
 	return 0;
 }
 
-static int pack_string(struct bpf_call *b, const struct bpf_abi_ptr *ptr, struct rpc_out *out)
+static int pack_string(struct bpf_call *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out)
 {
 	uint64_t from = bpf_abi_get64(b->attr, b->size, ptr->offset);
 	char text[BPF_ABI_STRING_MAX];
@@ -200,7 +201,7 @@ static bool is_log(const struct bpf_call *b, const struct bpf_abi_ptr *ptr)
 }
 
 static int pack_ptr(
-	struct bpf_call *b, const struct bpf_abi_ptr *ptr, struct rpc_out *out, uint64_t *room)
+	struct bpf_call *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out, uint64_t *room)
 {
 	bool present = bpf_abi_get64(b->attr, b->size, ptr->offset) != 0;
 	uint64_t size = 0;
@@ -213,8 +214,8 @@ static int pack_ptr(
 	if (size > BEHIND_MAX)
 		size = BEHIND_MAX;
 	*room = present && ptr->direction == BPF_ABI_OUT ? size : 0;
-	rpc_put_u8(out, present);
-	rpc_put_u32(out, (uint32_t)*room);
+	bytes_put_u8(out, present);
+	bytes_put_u32(out, (uint32_t)*room);
 	if (!present || ptr->direction == BPF_ABI_OUT)
 		rpc_put_bytes(out, NULL, 0);
 	else if (ptr->size == BPF_ABI_STRING)
@@ -244,7 +245,7 @@ static void cut_log(struct bpf_call *b)
 			set32(b->packed, ptr->count, BEHIND_MAX);
 }
 
-static int pack(struct bpf_call *b, struct rpc_out *out)
+static int pack(struct bpf_call *b, struct bytes_out *out)
 {
 	const struct bpf_abi_ptr *ptr = b->command->ptrs;
 	int err = 0;
@@ -253,7 +254,7 @@ static int pack(struct bpf_call *b, struct rpc_out *out)
 	clear_pointers(b);
 	pack_fds(b);
 	cut_log(b);
-	rpc_put_u32(out, b->command->number);
+	bytes_put_u32(out, b->command->number);
 	rpc_put_bytes(out, b->packed, b->size);
 	for (size_t i = 0; !err && ptr[i].size; i++)
 		err = pack_ptr(b, &ptr[i], out, &b->room[i]);
@@ -280,7 +281,7 @@ static bool is_written(const struct bpf_call *b, const struct bpf_abi_ptr *ptr, 
 }
 
 /* Copies what the kernel has written into the tool. */
-static int unpack(struct bpf_call *b, struct rpc_in *reply, int64_t ret)
+static int unpack(struct bpf_call *b, struct bytes_in *reply, int64_t ret)
 {
 	const struct bpf_abi_ptr *ptr = b->command->ptrs;
 	size_t size, attr_size;
@@ -332,18 +333,18 @@ static bool is_map_asked_for(const struct bpf_call *b, const struct object *map)
 }
 
 /* Makes the object behind a new handle and gives its descriptor to the tool. */
-static int64_t give(struct bpf_call *b, uint32_t handle, struct rpc_in *reply)
+static int64_t give(struct bpf_call *b, uint32_t handle, struct bytes_in *reply)
 {
-	uint32_t class = rpc_get_u32(reply);
+	uint32_t class = bytes_get_u32(reply);
 	struct object map = {.run = b->call->run, .class = class}, *object;
 	int err;
 
 	if (class == BPF_ABI_MAP) {
-		map.map_type = rpc_get_u32(reply);
-		map.key_size = rpc_get_u32(reply);
-		map.value_size = rpc_get_u32(reply);
-		map.max_entries = rpc_get_u32(reply);
-		map.map_flags = rpc_get_u32(reply);
+		map.map_type = bytes_get_u32(reply);
+		map.key_size = bytes_get_u32(reply);
+		map.value_size = bytes_get_u32(reply);
+		map.max_entries = bytes_get_u32(reply);
+		map.map_flags = bytes_get_u32(reply);
 	}
 	if (reply->failed || !(class & b->command->returns) || class & (class - 1) ||
 		(class == BPF_ABI_MAP && !is_map_asked_for(b, &map))) {
@@ -405,8 +406,8 @@ static int need_handles(const struct bpf_call *b)
 static int64_t forward(struct bpf_call *b)
 {
 	struct client *client = b->call->run->client;
-	struct rpc_out *out = client_begin(client, RPC_BPF);
-	struct rpc_in reply;
+	struct bytes_out *out = client_begin(client, RPC_BPF);
+	struct bytes_in reply;
 	int64_t ret;
 	int err;
 

@@ -46,17 +46,17 @@ static void take_nested(struct info *info, const struct bpf_abi_nested *nested)
 	info->room[info->count++] = room;
 }
 
-static int64_t ask(struct info *info, struct rpc_in *reply)
+static int64_t ask(struct info *info, struct bytes_in *reply)
 {
 	struct client *client = info->object->run->client;
-	struct rpc_out *out = client_begin(client, RPC_INFO);
+	struct bytes_out *out = client_begin(client, RPC_INFO);
 
-	rpc_put_u32(out, info->object->handle);
+	bytes_put_u32(out, info->object->handle);
 	rpc_put_bytes(out, info->data, info->size);
-	rpc_put_u8(out, info->count);
+	bytes_put_u8(out, info->count);
 	for (size_t i = 0; i < info->count; i++) {
-		rpc_put_u16(out, info->nested[i]->offset);
-		rpc_put_u32(out, (uint32_t)info->room[i]);
+		bytes_put_u16(out, info->nested[i]->offset);
+		bytes_put_u32(out, (uint32_t)info->room[i]);
 	}
 	client_note(client, "%u", info->object->handle);
 	return client_call(client, reply);
@@ -66,7 +66,7 @@ static int64_t ask(struct info *info, struct rpc_in *reply)
 static int64_t learn_link_type(struct object *object)
 {
 	struct info info = {.object = object, .size = sizeof(struct bpf_link_info)};
-	struct rpc_in reply;
+	struct bytes_in reply;
 	const void *data;
 	int64_t ret;
 	size_t size;
@@ -96,7 +96,7 @@ static bool is_map_known(const struct info *info, const void *data, size_t size)
 }
 
 /* The tool's own pointers go back into it. */
-static int unpack(struct info *info, struct rpc_in *reply, uint64_t user_attr)
+static int unpack(struct info *info, struct bytes_in *reply, uint64_t user_attr)
 {
 	size_t size;
 	const void *data = rpc_get_bytes(reply, &size);
@@ -129,7 +129,7 @@ static int64_t learn_btf(struct object *object)
 	struct info info = {.object = object, .size = sizeof(struct bpf_btf_info)};
 	struct bpf_btf_info btf = {.name = 1, .name_len = BTF_NAME_SIZE}; /* any pointer */
 	const struct bpf_abi_nested *nested;
-	struct rpc_in reply;
+	struct bytes_in reply;
 	const char *data;
 	size_t count, size;
 	int64_t ret;
@@ -219,7 +219,7 @@ int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 {
 	struct info info = {.call = call};
 	const struct bpf_abi_nested *nested;
-	struct rpc_in reply;
+	struct bytes_in reply;
 	size_t count;
 	int64_t ret;
 
@@ -253,7 +253,7 @@ int64_t bpf_info_program(
 {
 	struct info info = {.object = object, .size = sizeof(*program)};
 	const struct bpf_abi_nested *nested;
-	struct rpc_in reply;
+	struct bytes_in reply;
 	const void *data;
 	size_t count, size;
 	int64_t ret;

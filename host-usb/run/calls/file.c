@@ -112,14 +112,14 @@ static bool is_pipe_file(const char *path)
 static int64_t give_stream(const struct call *call, const char *path, int flags)
 {
 	struct client *client = call->run->client;
-	struct rpc_out *out = client_begin(client, RPC_FILE_FOLLOW);
+	struct bytes_out *out = client_begin(client, RPC_FILE_FOLLOW);
 	struct object *object;
-	struct rpc_in reply;
+	struct bytes_in reply;
 	int64_t ret;
 	int ends[2], err;
 
 	rpc_put_string(out, path);
-	rpc_put_u64(out, STREAM_CREDIT);
+	bytes_put_u64(out, STREAM_CREDIT);
 	client_note(client, "%s", path);
 	ret = client_call(client, &reply);
 	if (ret < 0)

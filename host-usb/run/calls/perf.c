@@ -104,8 +104,8 @@ int64_t sys_perf_event_open(const struct call *call)
 	char name[PATH_MAX] = "";
 	const char *told = name;
 	struct object *leader = NULL;
-	struct rpc_in reply;
-	struct rpc_out *out;
+	struct bytes_in reply;
+	struct bytes_out *out;
 	int has_name, err;
 	bool is_path;
 	uint32_t size;
@@ -131,11 +131,11 @@ int64_t sys_perf_event_open(const struct call *call)
 	}
 	out = client_begin(client, RPC_PERF_OPEN);
 	rpc_put_bytes(out, u.bytes, size);
-	rpc_put_u32(out, (uint32_t)pid);
-	rpc_put_u32(out, (uint32_t)cpu);
-	rpc_put_u32(out, leader ? leader->handle : RPC_NO_HANDLE);
-	rpc_put_u64(out, call->args[4]);
-	rpc_put_u8(out, (uint8_t)has_name);
+	bytes_put_u32(out, (uint32_t)pid);
+	bytes_put_u32(out, (uint32_t)cpu);
+	bytes_put_u32(out, leader ? leader->handle : RPC_NO_HANDLE);
+	bytes_put_u64(out, call->args[4]);
+	bytes_put_u8(out, (uint8_t)has_name);
 	rpc_put_string(out, told);
 	client_note(client, "type %u, config %llu, pid %d, cpu %d%s%s", u.attr.type,
 		(unsigned long long)u.attr.config, pid, cpu, has_name ? ", " : "", told);
@@ -217,8 +217,8 @@ int64_t sys_ioctl(const struct call *call)
 	struct client *client = call->run->client;
 	struct object *object = object_of(call, (int)call->args[0], BPF_ABI_EVENT);
 	struct request request;
-	struct rpc_in reply;
-	struct rpc_out *out;
+	struct bytes_in reply;
+	struct bytes_out *out;
 	const void *data;
 	size_t size;
 	int64_t ret;
@@ -229,9 +229,9 @@ int64_t sys_ioctl(const struct call *call)
 	if (ret)
 		return ret;
 	out = client_begin(client, RPC_PERF_IOCTL);
-	rpc_put_u32(out, object->handle);
-	rpc_put_u32(out, (uint32_t)call->args[1]);
-	rpc_put_u64(out, request.arg);
+	bytes_put_u32(out, object->handle);
+	bytes_put_u32(out, (uint32_t)call->args[1]);
+	bytes_put_u64(out, request.arg);
 	rpc_put_bytes(out, request.data, request.in);
 	client_note(client, "%u request 0x%x, %lld", object->handle, (unsigned int)call->args[1],
 		(long long)request.arg);

@@ -95,9 +95,9 @@ void listing_put(struct listing *listing)
 	free(listing);
 }
 
-static struct rpc_out *begin(struct files *files, enum rpc_op op, const char *path)
+static struct bytes_out *begin(struct files *files, enum rpc_op op, const char *path)
 {
-	struct rpc_out *out = client_begin(files->run->client, op);
+	struct bytes_out *out = client_begin(files->run->client, op);
 
 	rpc_put_string(out, path);
 	client_note(files->run->client, "%s", path);
@@ -155,15 +155,15 @@ static int stat_remembered(
 
 int files_stat(struct files *files, const char *path, bool follow, struct rpc_stat *stat)
 {
-	struct rpc_in reply;
-	struct rpc_out *out;
+	struct bytes_in reply;
+	struct bytes_out *out;
 	int err = stat_remembered(files, path, follow, stat);
 	int64_t ret;
 
 	if (err != -EAGAIN)
 		return err;
 	out = begin(files, RPC_FILE_STAT, path);
-	rpc_put_u32(out, follow ? 0 : RPC_NOFOLLOW);
+	bytes_put_u32(out, follow ? 0 : RPC_NOFOLLOW);
 	ret = client_call(files->run->client, &reply);
 	if (ret < 0)
 		return (int)ret;
@@ -173,24 +173,24 @@ int files_stat(struct files *files, const char *path, bool follow, struct rpc_st
 
 int files_access(struct files *files, const char *path, uint32_t mode)
 {
-	struct rpc_in reply;
-	struct rpc_out *out = begin(files, RPC_FILE_ACCESS, path);
+	struct bytes_in reply;
+	struct bytes_out *out = begin(files, RPC_FILE_ACCESS, path);
 
 	int64_t ret;
 
-	rpc_put_u32(out, mode);
+	bytes_put_u32(out, mode);
 	ret = client_call(files->run->client, &reply);
 	return ret > 0 ? -EIO : (int)ret;
 }
 
 int64_t files_write(struct files *files, const char *path, const char *data, size_t size)
 {
-	struct rpc_in reply;
-	struct rpc_out *out = begin(files, RPC_FILE_WRITE, path);
+	struct bytes_in reply;
+	struct bytes_out *out = begin(files, RPC_FILE_WRITE, path);
 	int64_t ret;
 
 	forget_events(files); /* it may define one */
-	rpc_put_u32(out, RPC_APPEND);
+	bytes_put_u32(out, RPC_APPEND);
 	rpc_put_bytes(out, data, size);
 	client_note(files->run->client, "%s: %.*s", path, (int)strcspn(data, "\n"), data);
 	ret = client_call(files->run->client, &reply);
@@ -199,7 +199,7 @@ int64_t files_write(struct files *files, const char *path, const char *data, siz
 
 static int64_t link_of(struct files *files, const char *path, char *target, size_t size)
 {
-	struct rpc_in reply;
+	struct bytes_in reply;
 	int64_t ret;
 
 	begin(files, RPC_FILE_LINK, path);
@@ -256,9 +256,9 @@ int64_t files_link(
 }
 
 /* One part of a listing. */
-static int take_entries(struct listing *listing, struct rpc_in *reply)
+static int take_entries(struct listing *listing, struct bytes_in *reply)
 {
-	uint32_t n = rpc_get_u32(reply);
+	uint32_t n = bytes_get_u32(reply);
 	struct listing_entry *entries;
 	char name[NAME_MAX + 1];
 
@@ -295,7 +295,7 @@ int files_list(struct files *files, const char *path, struct listing **listing)
 {
 	struct client *client = files->run->client;
 	struct listing *l = remembered(files, path, strlen(path));
-	struct rpc_in reply;
+	struct bytes_in reply;
 	size_t had = 0;
 	int64_t ret;
 	int err;
@@ -367,7 +367,7 @@ static int write_all(int fd, const char *data, size_t size)
 }
 
 /* err: of an earlier part, after which nothing is written. */
-static int take_contents(struct rpc_in *reply, int fd, uint64_t max, uint64_t *bytes, int err)
+static int take_contents(struct bytes_in *reply, int fd, uint64_t max, uint64_t *bytes, int err)
 {
 	size_t size;
 	const char *data = rpc_get_bytes(reply, &size);
@@ -382,12 +382,12 @@ int files_fetch(struct files *files, const char *path, int fd, uint64_t max)
 {
 	uint64_t start = clock_ms(), told = 0, bytes = 0, had = 0;
 	struct client *client = files->run->client;
-	struct rpc_out *out = begin(files, RPC_FILE_READ, path);
-	struct rpc_in reply;
+	struct bytes_out *out = begin(files, RPC_FILE_READ, path);
+	struct bytes_in reply;
 	int64_t ret;
 	int err = 0;
 
-	rpc_put_u64(out, max);
+	bytes_put_u64(out, max);
 	max = max ? max : FETCH_MAX;
 	ret = client_call(client, &reply);
 	if (ret >= 0)

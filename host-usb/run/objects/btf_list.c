@@ -32,7 +32,7 @@ void btf_list_free(struct btf_list *list)
 	free(list);
 }
 
-static struct btf_list *unpack(struct rpc_in *reply)
+static struct btf_list *unpack(struct bytes_in *reply)
 {
 	size_t room = reply->size / ENTRY_MIN + 1; /* one that is cut */
 	struct btf_list *list = calloc(1, sizeof(*list) + room * sizeof(list->entries[0]));
@@ -40,9 +40,9 @@ static struct btf_list *unpack(struct rpc_in *reply)
 	while (list && reply->size && !reply->failed) {
 		struct entry *entry = &list->entries[list->count++];
 
-		entry->id = rpc_get_u32(reply);
-		entry->size = rpc_get_u32(reply);
-		entry->kernel = rpc_get_u8(reply);
+		entry->id = bytes_get_u32(reply);
+		entry->size = bytes_get_u32(reply);
+		entry->kernel = bytes_get_u8(reply);
 		if (!rpc_get_string(reply, entry->name, sizeof(entry->name)) ||
 			(list->count > 1 && entry->id <= entry[-1].id))
 			reply->failed = true;
@@ -57,7 +57,7 @@ static struct btf_list *unpack(struct rpc_in *reply)
 static const struct btf_list *get(struct run *run)
 {
 	struct client *client = run->client;
-	struct rpc_in reply;
+	struct bytes_in reply;
 
 	if (run->btf_list && clock_ms() - run->btf_list->time_ms <= AGE_MS)
 		return run->btf_list;
@@ -119,8 +119,8 @@ int btf_list_need_handle(struct object *object)
 {
 	struct client *client = object->run->client;
 	union bpf_attr attr;
-	struct rpc_in reply;
-	struct rpc_out *out;
+	struct bytes_in reply;
+	struct bytes_out *out;
 	int64_t ret;
 
 	if (object->handle != RPC_NO_HANDLE)
@@ -128,7 +128,7 @@ int btf_list_need_handle(struct object *object)
 	memset(&attr, 0, sizeof(attr));
 	attr.btf_id = object->btf_info->id;
 	out = client_begin(client, RPC_BPF);
-	rpc_put_u32(out, BPF_BTF_GET_FD_BY_ID);
+	bytes_put_u32(out, BPF_BTF_GET_FD_BY_ID);
 	rpc_put_bytes(out, &attr, offsetof(union bpf_attr, open_flags) + sizeof(attr.open_flags));
 	client_note(client, "BTF_GET_FD_BY_ID %u", attr.btf_id);
 	ret = client_call(client, &reply);

@@ -35,7 +35,7 @@ void mirror_free(struct mirror *mirror)
 }
 
 /* Writes the words that the tool has changed into the request. */
-static uint32_t put_changes(struct mirror *mirror, struct rpc_out *out)
+static uint32_t put_changes(struct mirror *mirror, struct bytes_out *out)
 {
 	uint32_t n = 0;
 
@@ -44,8 +44,8 @@ static uint32_t put_changes(struct mirror *mirror, struct rpc_out *out)
 
 		if (now == mirror->known[i])
 			continue;
-		rpc_put_u32(out, (uint32_t)(i * WORD));
-		rpc_put_u64(out, now - mirror->known[i]);
+		bytes_put_u32(out, (uint32_t)(i * WORD));
+		bytes_put_u64(out, now - mirror->known[i]);
 		mirror->known[i] = now;
 		n++;
 	}
@@ -72,16 +72,16 @@ static int64_t sync_one(struct object *object, bool whole)
 {
 	struct mirror *mirror = object->mirror;
 	struct client *client = object->run->client;
-	struct rpc_out *out = client_begin(client, RPC_MAP_SYNC);
-	struct rpc_in reply;
+	struct bytes_out *out = client_begin(client, RPC_MAP_SYNC);
+	struct bytes_in reply;
 	size_t count_at, size;
 	uint32_t n;
 	int64_t ret;
 
-	rpc_put_u32(out, object->handle);
-	rpc_put_u8(out, whole);
+	bytes_put_u32(out, object->handle);
+	bytes_put_u8(out, whole);
 	count_at = out->size;
-	rpc_put_u32(out, 0);
+	bytes_put_u32(out, 0);
 	n = whole ? 0 : put_changes(mirror, out);
 	for (size_t i = 0; !out->failed && i < sizeof(n); i++)
 		out->data[count_at + i] = (uint8_t)(n >> (8 * i));
@@ -89,8 +89,8 @@ static int64_t sync_one(struct object *object, bool whole)
 	ret = client_call(client, &reply);
 	if (ret < 0)
 		return ret;
-	for (n = rpc_get_u32(&reply); n && !reply.failed && !mirror->failed; n--) {
-		size_t offset = rpc_get_u32(&reply);
+	for (n = bytes_get_u32(&reply); n && !reply.failed && !mirror->failed; n--) {
+		size_t offset = bytes_get_u32(&reply);
 		const char *data = rpc_get_bytes(&reply, &size);
 
 		if (data)

@@ -80,13 +80,13 @@ static int map_memory(struct tool_ring *ring, int fd, size_t bytes)
 static int ask(struct object *object, const struct tool_ring *ring)
 {
 	struct client *client = object->run->client;
-	struct rpc_out *out = client_begin(client, RPC_RING_OPEN);
-	struct rpc_in reply;
+	struct bytes_out *out = client_begin(client, RPC_RING_OPEN);
+	struct bytes_in reply;
 	int64_t ret;
 
-	rpc_put_u32(out, object->handle);
-	rpc_put_u64(out, ring->size);
-	rpc_put_u64(out, ring->granted);
+	bytes_put_u32(out, object->handle);
+	bytes_put_u64(out, ring->size);
+	bytes_put_u64(out, ring->granted);
 	client_note(client, "%u %llu bytes", object->handle, (unsigned long long)ring->size);
 	ret = client_call(client, &reply);
 	return ret > 0 ? -EIO : (int)ret;
@@ -277,14 +277,14 @@ static bool tool_ring_credit(struct object *object)
 {
 	struct tool_ring *ring = object->ring;
 	uint64_t tail = read_so_far(ring), limit = tail + ring->size;
-	struct rpc_out *out;
+	struct bytes_out *out;
 
 	if (tail <= ring->received && limit - ring->granted >= ring->size / 4 &&
 		limit > ring->granted) {
 		ring->granted = limit;
 		out = client_begin(object->run->client, RPC_RING_CREDIT);
-		rpc_put_u32(out, object->handle);
-		rpc_put_u64(out, limit);
+		bytes_put_u32(out, object->handle);
+		bytes_put_u64(out, limit);
 		client_send(object->run->client);
 	}
 	/* Nor does a ring buffer's eventfd know by itself that all is read. */

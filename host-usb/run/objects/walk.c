@@ -85,21 +85,21 @@ int walk_fetch(struct object *object, const char *keys, unsigned int n, uint32_t
 	struct walk_page *page)
 {
 	struct client *client = object->run->client;
-	struct rpc_out *out = client_begin(client, RPC_MAP_WALK);
-	struct rpc_in reply;
+	struct bytes_out *out = client_begin(client, RPC_MAP_WALK);
+	struct bytes_in reply;
 	int64_t ret;
 	size_t size;
 
-	rpc_put_u32(out, object->handle);
-	rpc_put_u8(out, (uint8_t)n);
+	bytes_put_u32(out, object->handle);
+	bytes_put_u8(out, (uint8_t)n);
 	rpc_put_bytes(out, keys, (size_t)n * object->key_size);
-	rpc_put_u32(out, max_bytes);
+	bytes_put_u32(out, max_bytes);
 	client_note(client, "%u%s", object->handle, n ? "" : " from the start");
 	ret = client_call(client, &reply);
 	if (ret < 0)
 		return (int)ret;
 	page->entry = (size_t)object->key_size + object->value_size;
-	page->ended = rpc_get_u8(&reply);
+	page->ended = bytes_get_u8(&reply);
 	page->data = rpc_get_bytes(&reply, &size);
 	if (reply.failed || ret > UINT32_MAX || !page->entry || size != (uint64_t)ret * page->entry)
 		return -EIO;
