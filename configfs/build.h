@@ -3,7 +3,7 @@
 #ifndef CONFIGFS_BUILD_H
 #define CONFIGFS_BUILD_H
 
-#include "configfs/gadget.h"
+#include "configfs/options.h"
 
 #define BUILD_CONFIG "c.1" /* the configuration's directory */
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <mntent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -15,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOUNTS_MAX    64 /* leftovers looked at */
-#define BUSY_TRIES    20 /* a killed process closes its files a little later */
-#define BUSY_PAUSE_MS 50
+#define MOUNTS_MAX	 64 /* leftovers looked at */
+#define UNMOUNT_TRIES	 20 /* a killed process closes its files a little later */
+#define UNMOUNT_PAUSE_MS 50
 
 int functionfs_mount(const char *instance, const char *dir)
 {
@@ -39,9 +40,9 @@ int functionfs_mount(const char *instance, const char *dir)
 
 static int unmount(const char *dir)
 {
-	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+	const struct timespec pause = {.tv_nsec = UNMOUNT_PAUSE_MS * 1000000L};
 
-	for (int i = 0; i < BUSY_TRIES; i++) {
+	for (int i = 0; i < UNMOUNT_TRIES; i++) {
 		if (umount2(dir, UMOUNT_NOFOLLOW) == 0)
 			return 0;
 		if (errno != EBUSY)

@@ -3,7 +3,7 @@
 #ifndef CONFIGFS_FUNCTIONFS_H
 #define CONFIGFS_FUNCTIONFS_H
 
-#include "configfs/gadget.h"
+#include "configfs/options.h"
 
 /* Makes the directory and mounts the instance there. Returns 0 or a negative errno, logged, with
  * nothing left. */

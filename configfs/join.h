@@ -7,7 +7,7 @@
 #ifndef CONFIGFS_JOIN_H
 #define CONFIGFS_JOIN_H
 
-#include "configfs/gadget.h"
+#include "configfs/options.h"
 #include "configfs/udc.h"
 
 #include <limits.h>

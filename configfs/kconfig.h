@@ -3,7 +3,7 @@
 #ifndef CONFIGFS_KCONFIG_H
 #define CONFIGFS_KCONFIG_H
 
-#include "configfs/gadget.h"
+#include "configfs/options.h"
 
 #include <stddef.h>
 

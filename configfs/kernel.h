@@ -3,7 +3,7 @@
 #ifndef CONFIGFS_KERNEL_H
 #define CONFIGFS_KERNEL_H
 
-#include "configfs/gadget.h"
+#include "configfs/options.h"
 
 #include <stdbool.h>
 

@@ -3,7 +3,7 @@
 #ifndef CONFIGFS_LOCK_H
 #define CONFIGFS_LOCK_H
 
-#include "configfs/gadget.h"
+#include "configfs/options.h"
 
 /* Makes and locks ffs_dir; waits a second for a dying process. Returns a descriptor for
  * lock_release() or a negative errno, logged: -EBUSY if another daemon has it. */

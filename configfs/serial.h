@@ -3,7 +3,7 @@
 #ifndef CONFIGFS_SERIAL_H
 #define CONFIGFS_SERIAL_H
 
-#include "configfs/gadget.h"
+#include "configfs/options.h"
 
 #include <stdbool.h>
 
