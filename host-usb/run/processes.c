@@ -2,14 +2,15 @@
 /* The tool's processes, as the workstation's kernel tells of them. */
 #include "host-usb/run/processes.h"
 
-#include "host-usb/run/files/files.h"
-
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define ANCESTORS_MAX 64 /* no tool starts a deeper tree of processes */
 
 unsigned long long process_status(pid_t pid, const char *name, int base)
 {
@@ -37,6 +38,44 @@ bool process_ignores(pid_t pid, int number)
 	return process_status(pid, "SigIgn:", 16) >> (number - 1) & 1;
 }
 
+/* The parent of a process, 0 if there is none. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[512], *at;
+	int parent = 0, fd;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	line[n] = 0;
+	at = strrchr(line, ')'); /* the name may hold anything */
+	if (!at || sscanf(at + 1, " %*c %d", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+/* The tool's own processes are the workstation's; the board's numbers are the others. */
+static bool is_own_process(pid_t pid)
+{
+	for (int i = 0; pid > 1 && i < ANCESTORS_MAX; i++) {
+		if (pid == getpid())
+			return true;
+		pid = parent_of(pid);
+	}
+	return false;
+}
+
+bool process_is_board(pid_t pid)
+{
+	return pid > 0 && !is_own_process(pid);
+}
+
 /* The way to the board is below us as well, but not under the filter. */
 static unsigned long long filters_of(pid_t pid)
 {
@@ -52,7 +91,7 @@ void processes_kill(int number)
 	while (proc && (entry = readdir(proc))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (pid > 0 && !files_is_board_process(pid) && filters_of(pid) > own)
+		if (pid > 0 && !process_is_board(pid) && filters_of(pid) > own)
 			kill(pid, number);
 	}
 	if (proc)

@@ -13,6 +13,9 @@ unsigned long long process_status(pid_t pid, const char *name, int base);
 /* Whether a process ignores a signal. */
 bool process_ignores(pid_t pid, int number);
 
+/* Whether a process id of the tool names a process of the board: one that is not below us. */
+bool process_is_board(pid_t pid);
+
 /* Sends a signal to each process below us that is under the tool's filter. One that is just being
  * started may be missed. */
 void processes_kill(int number);

@@ -203,6 +203,17 @@ static void look_after(struct loop *loop)
 	}
 }
 
+static void serve_call(struct run *run)
+{
+	struct seccomp_notif *request;
+
+	if (notify_receive(run, &request))
+		return;
+	/* What the tool has closed before this call ends before the call is handled. */
+	objects_reap(run->objects);
+	notify_handle(run, request);
+}
+
 int supervisor_run(struct run *run)
 {
 	struct loop loop = {.run = run};
@@ -234,7 +245,7 @@ int supervisor_run(struct run *run)
 			return -125;
 		}
 		if (polled[LISTENER].revents & POLLIN)
-			notify_serve(run);
+			serve_call(run);
 		loop.alone = polled[LISTENER].revents & POLLHUP;
 		if (polled[CLOSED].revents || objects_wait(run->objects))
 			objects_reap(run->objects);

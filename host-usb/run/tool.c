@@ -4,7 +4,6 @@
 
 #include "core/base/log.h"
 #include "host-usb/run/calls/notify.h"
-#include "host-usb/run/objects/objects.h"
 #include "host-usb/run/timens.h"
 
 #include <errno.h>

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "host-usb/run/calls/writer.h"
 #include "host-usb/run/files/files.h"
 #include "tests/unit/run_test.h"
 
@@ -264,9 +265,9 @@ static void test_link(void **state)
 
 static struct object *open_writer(struct board *board)
 {
-	struct object *object = board_object(board, OBJECT_WRITER, RPC_NO_HANDLE);
+	struct object *object;
 
-	object->path = strdup("/sys/kernel/tracing/kprobe_events");
+	assert_int_equal(writer_new(&object, &board->run, "/sys/kernel/tracing/kprobe_events"), 0);
 	return object;
 }
 

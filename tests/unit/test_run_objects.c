@@ -231,6 +231,7 @@ static void test_last_counts(void **state)
 	memory = mmap(NULL, 8, PROT_READ, MAP_SHARED, map->fd, 0);
 
 	link = board_object(board, BPF_ABI_LINK, HANDLE);
+	mirrors_sync_at_end(link);
 	fd = give(link);
 	out = board_reply(board, RPC_MAP_SYNC, 8);
 	bytes_put_u32(out, 1);

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "host-usb/run/objects/stacks.h"
-#include "tests/unit/walk_test.h"
+#include "tests/unit/read_ahead_test.h"
 
 #define QUICK 8 /* lookups that go to the board before the map is fetched */
 

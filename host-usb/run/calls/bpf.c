@@ -8,9 +8,10 @@
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects/btf_list.h"
+#include "host-usb/run/objects/mirror.h"
 #include "host-usb/run/objects/objects.h"
+#include "host-usb/run/objects/read_ahead.h"
 #include "host-usb/run/objects/stacks.h"
-#include "host-usb/run/objects/walk.h"
 #include "host-usb/run/run.h"
 
 #include <errno.h>
@@ -359,6 +360,8 @@ static int64_t give(struct bpf_call *b, uint32_t handle, struct bytes_in *reply)
 	object->value_size = map.value_size;
 	object->max_entries = map.max_entries;
 	object->map_flags = map.map_flags;
+	if (class & (BPF_ABI_EVENT | BPF_ABI_LINK))
+		mirrors_sync_at_end(object);
 	return object_give(object, b->call, true);
 }
 
@@ -454,7 +457,7 @@ static int64_t read_ahead(struct bpf_call *b)
 	}
 	ret = CALL_CONTINUE;
 	if (b->command->number == BPF_MAP_GET_NEXT_KEY) {
-		ret = walk_next(b->map, key, &found);
+		ret = read_ahead_next(b->map, key, &found);
 		if (ret == 0)
 			ret = memory_write(b->call, to, found, b->map->key_size);
 		else if (ret == -EOPNOTSUPP)
@@ -462,7 +465,7 @@ static int64_t read_ahead(struct bpf_call *b)
 	} else if (key && stacks_none(b->map, key)) {
 		ret = -ENOENT;
 	} else if (key) {
-		found = walk_value(b->map, key);
+		found = read_ahead_value(b->map, key);
 		if (!found)
 			found = stacks_value(b->map, key);
 		if (found)
@@ -544,7 +547,7 @@ int64_t sys_bpf(const struct call *call)
 		break;
 	default:
 		if (b.map) {
-			walk_changed(b.map);
+			read_ahead_changed(b.map);
 			stacks_changed(b.map);
 		}
 		ret = need_handles(&b);

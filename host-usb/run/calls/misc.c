@@ -4,6 +4,7 @@
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/files/files.h"
+#include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
 
 #include <errno.h>
@@ -54,7 +55,7 @@ int64_t sys_kill(const struct call *call)
 {
 	int pid = (int)call->args[0];
 
-	return files_is_board_process(pid) ? find_process(call, pid) : CALL_CONTINUE;
+	return process_is_board(pid) ? find_process(call, pid) : CALL_CONTINUE;
 }
 
 /* pidfd_open(pid, flags): tools wait for the end of what they trace. That of the board's process is
@@ -64,7 +65,7 @@ int64_t sys_pidfd_open(const struct call *call)
 	int pid = (int)call->args[0], fd;
 	int64_t ret;
 
-	if (!files_is_board_process(pid))
+	if (!process_is_board(pid))
 		return CALL_CONTINUE;
 	ret = find_process(call, pid);
 	if (ret)

@@ -3,8 +3,6 @@
 #include "host-usb/run/calls/notify.h"
 
 #include "core/base/log.h"
-#include "host-usb/run/calls/memory.h"
-#include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 
 #include <errno.h>
@@ -244,7 +242,7 @@ bool notify_waiting(const struct run *run, uint64_t id)
 	return seccomp_notify_id_valid(run->listener, id) == 0;
 }
 
-static void respond(const struct run *run, uint64_t id, int64_t value)
+void notify_answer(const struct run *run, uint64_t id, int64_t value)
 {
 	struct seccomp_notif_resp response = {.id = id};
 
@@ -256,11 +254,6 @@ static void respond(const struct run *run, uint64_t id, int64_t value)
 		response.val = value;
 	/* Fails if the thread was interrupted or killed, and then needs no answer. */
 	seccomp_notify_respond(run->listener, &response);
-}
-
-void notify_answer(const struct run *run, uint64_t id, int64_t value)
-{
-	respond(run, id, value);
 }
 
 /* The highest descriptor that is free in the tool, so that tools which count upwards from 3 do not
@@ -305,35 +298,31 @@ int64_t notify_give_fd(const struct call *call, int fd, bool cloexec, bool seen)
 	return CALL_ANSWERED;
 }
 
-int notify_serve(struct run *run)
+int notify_receive(const struct run *run, struct seccomp_notif **request)
 {
-	const struct syscall_entry *entry;
-	struct seccomp_notif *request;
-	struct call call;
-	int64_t value;
-	int err;
+	int err = seccomp_notify_alloc(request, NULL);
 
-	err = seccomp_notify_alloc(&request, NULL);
 	if (err)
 		return err;
-	err = seccomp_notify_receive(run->listener, request);
-	if (err) {
-		seccomp_notify_free(request, NULL);
-		return -ENOENT;
-	}
-	call = (struct call){
+	if (seccomp_notify_receive(run->listener, *request) == 0)
+		return 0;
+	seccomp_notify_free(*request, NULL);
+	return -ENOENT;
+}
+
+void notify_handle(struct run *run, struct seccomp_notif *request)
+{
+	const struct syscall_entry *entry = entry_of(request->data.nr);
+	const struct call call = {
 		.run = run,
 		.id = request->id,
 		.tid = (pid_t)request->pid,
 		.number = request->data.nr,
 		.args = (const uint64_t *)request->data.args,
 	};
-	entry = entry_of(call.number);
-	/* What the tool has closed before this call is closed before it. */
-	objects_reap(run->objects);
-	value = entry ? entry->handler(&call) : CALL_CONTINUE;
+	int64_t value = entry ? entry->handler(&call) : CALL_CONTINUE;
+
 	if (value != CALL_ANSWERED && value != CALL_HELD)
-		respond(run, call.id, value);
+		notify_answer(run, call.id, value);
 	seccomp_notify_free(request, NULL);
-	return 0;
 }

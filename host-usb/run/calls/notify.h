@@ -8,6 +8,9 @@
 
 struct call;
 struct run;
+struct seccomp_notif;
+
+#define FD_SEEN_COUNT 64 /* directories and writers that the tool has open at a time, at most */
 
 /* In the child: sets the filter for itself and all it will start; descriptors from fd_base on are
  * those whose reads and writes are asked about; with as_root it believes to be root. Returns the
@@ -20,8 +23,10 @@ int notify_check(void);
 /* Makes the listener as fast as the kernel lets it be. */
 void notify_tune(const struct run *run);
 
-/* Takes the next system call and answers it. Returns 0; -ENOENT: there is none any more. */
-int notify_serve(struct run *run);
+/* Receives the tool's next system call, which notify_handle() then answers and frees. Returns 0;
+ * -ENOENT: its thread was interrupted or killed; -ENOMEM. */
+int notify_receive(const struct run *run, struct seccomp_notif **request);
+void notify_handle(struct run *run, struct seccomp_notif *request);
 
 /* Answers a call that was held; a call whose thread is gone needs none. */
 void notify_answer(const struct run *run, uint64_t id, int64_t value);

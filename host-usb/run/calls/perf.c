@@ -6,6 +6,7 @@
 #include "host-usb/run/calls/usdt.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/mirror.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 
@@ -89,7 +90,10 @@ static int64_t give(const struct call *call, uint32_t handle)
 	struct object *object;
 	int err = object_new(&object, call->run->objects, BPF_ABI_EVENT, handle);
 
-	return err ? err : object_give(object, call, call->args[4] & PERF_FLAG_FD_CLOEXEC);
+	if (err)
+		return err;
+	mirrors_sync_at_end(object);
+	return object_give(object, call, call->args[4] & PERF_FLAG_FD_CLOEXEC);
 }
 
 /* perf_event_open(attr, pid, cpu, group_fd, flags) */

@@ -35,9 +35,6 @@ void files_free(struct files *files);
  * path are as for openat(2). Returns 1 if so, 0 if it is the workstation's, or a negative errno. */
 int files_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX]);
 
-/* Whether a process id means one of the board. */
-bool files_is_board_process(int pid);
-
 /* stat(2) or lstat(2). Returns 0 or the board's errno. */
 int files_stat(struct files *files, const char *path, bool follow, struct rpc_stat *stat);
 

@@ -4,6 +4,7 @@
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/files/files.h"
 #include "host-usb/run/objects/objects.h"
+#include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
 
 #include <ctype.h>
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define ANCESTORS_MAX 64 /* a tool that starts deeper trees than that is no tool */
 
 /* Trees and files that are the board's; the rest of /proc and /sys is the workstation's. */
 static const char *const trees[] = {
@@ -80,44 +79,6 @@ static void normalize(char *path)
 	*to = 0;
 }
 
-/* The parent of a process, 0 if there is none. */
-static int parent_of(int pid)
-{
-	char path[64], line[512], *at;
-	int parent = 0, fd;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, line, sizeof(line) - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	line[n] = 0;
-	at = strrchr(line, ')'); /* the name may hold anything */
-	if (!at || sscanf(at + 1, " %*c %d", &parent) != 1)
-		return 0;
-	return parent;
-}
-
-/* The tool's own processes are the workstation's; the board's numbers are the others. */
-static bool is_own_process(int pid)
-{
-	for (int i = 0; pid > 1 && i < ANCESTORS_MAX; i++) {
-		if (pid == (int)getpid())
-			return true;
-		pid = parent_of(pid);
-	}
-	return false;
-}
-
-bool files_is_board_process(int pid)
-{
-	return pid > 0 && !is_own_process(pid);
-}
-
 static bool is_board_process(const char *path)
 {
 	char *end;
@@ -126,7 +87,7 @@ static bool is_board_process(const char *path)
 	if (!isdigit((unsigned char)path[0]))
 		return false;
 	pid = strtol(path, &end, 10);
-	return (*end == 0 || *end == '/') && pid <= INT_MAX && files_is_board_process((int)pid);
+	return (*end == 0 || *end == '/') && pid <= INT_MAX && process_is_board((int)pid);
 }
 
 static bool is_board(const char *path)

@@ -18,16 +18,17 @@
 #define MIRROR_MAX (16U << 20) /* bytes; the board has the same limit */
 
 struct mirror {
+	struct object_part part;
 	uint64_t *memory; /* what the tool sees */
 	uint64_t *known;  /* what it was when we looked last */
 	size_t size;	  /* bytes, a multiple of 8 */
 	bool writable, failed;
 };
 
-void mirror_free(struct mirror *mirror)
+static void mirror_free(struct object_part *part)
 {
-	if (!mirror)
-		return;
+	struct mirror *mirror = (struct mirror *)part;
+
 	if (mirror->memory)
 		munmap(mirror->memory, mirror->size);
 	free(mirror->known);
@@ -119,24 +120,25 @@ int mirror_open(struct object *object, bool writable)
 	mirror->size = size;
 	mirror->known = calloc(1, size);
 	if (!mirror->known || object_set_size(object->fd, size)) {
-		mirror_free(mirror);
+		mirror_free(&mirror->part);
 		return -ENOMEM;
 	}
 	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, object->fd, 0);
 	if (memory == MAP_FAILED) {
-		mirror_free(mirror);
+		mirror_free(&mirror->part);
 		return -ENOMEM;
 	}
 	mirror->memory = memory;
 	object->mirror = mirror;
 	ret = sync_one(object, true);
-	if (ret >= 0)
-		mirror->writable = writable;
-	else {
+	if (ret < 0) {
 		object->mirror = NULL;
-		mirror_free(mirror);
+		mirror_free(&mirror->part);
+		return (int)ret;
 	}
-	return ret < 0 ? (int)ret : 0;
+	object_add_part(object, &mirror->part, mirror_free);
+	mirror->writable = writable;
+	return 0;
 }
 
 bool mirrors_exist(const struct run *run)
@@ -166,4 +168,14 @@ void mirrors_sync(struct run *run)
 			log_warning("map %u: its memory cannot be kept up to date: %s",
 				object->handle, strerror((int)-ret));
 	}
+}
+
+static void sync_others(struct object *object)
+{
+	mirrors_sync(object->run);
+}
+
+void mirrors_sync_at_end(struct object *object)
+{
+	object->at_end = sync_others;
 }

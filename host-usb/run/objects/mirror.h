@@ -14,11 +14,14 @@ struct run;
 
 /* Fills the map's memory file; writable: the tool may change it. Returns 0 or a negative errno. */
 int mirror_open(struct object *object, bool writable);
-void mirror_free(struct mirror *mirror);
 
 /* Tells the board what the tool has changed, and takes over what has changed there. What both have
  * changed adds up, in words of 8 bytes: counters lose nothing. */
 void mirrors_sync(struct run *run);
+
+/* Lets the mirrors be brought up to date when an event or link ends: what a program has counted is
+ * complete when the program is detached. */
+void mirrors_sync_at_end(struct object *object);
 
 /* Whether there is any. */
 bool mirrors_exist(const struct run *run);

@@ -6,11 +6,6 @@
 #include "core/base/log.h"
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/client.h"
-#include "host-usb/run/files/files.h"
-#include "host-usb/run/objects/mirror.h"
-#include "host-usb/run/objects/stacks.h"
-#include "host-usb/run/objects/tool_ring.h"
-#include "host-usb/run/objects/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +21,6 @@
 #define BUCKETS	    1024
 #define EVENTS_SIZE 4096
 #define SUSPECT_MS  200 /* for so long an object that seems closed is looked at */
-#define LATE_MAX    (64 * 1024)
 
 struct objects {
 	struct run *run;
@@ -58,11 +52,12 @@ static struct object **bucket(struct objects *objects, ino_t ino)
 
 static void object_free(struct object *object)
 {
-	tool_ring_free(object->ring);
-	mirror_free(object->mirror);
-	stacks_free(object->stacks);
-	walk_free(object->walk);
-	listing_put(object->listing);
+	while (object->parts) {
+		struct object_part *part = object->parts;
+
+		object->parts = part->next;
+		part->free(part);
+	}
 	if (object->wake_fd >= 0)
 		close(object->wake_fd);
 	if (object->fd >= 0)
@@ -83,37 +78,17 @@ static void object_unlink(struct object *object)
 		*at = object->next;
 }
 
-/* What was written through a duplicate with a low number, as a shell does it, was not seen: it goes
- * to the board now. */
-static void write_late(struct object *object)
-{
-	char data[LATE_MAX + 1];
-	ssize_t n = pread(object->fd, data, LATE_MAX, 0);
-	int64_t ret;
-
-	if (n <= 0)
-		return;
-	data[n] = 0;
-	ret = files_write(object->run->files, object->path, data, (size_t)n);
-	if (ret < 0)
-		log_error("%s: the board refuses \"%.*s\": %s", object->path,
-			(int)strcspn(data, "\n"), data, strerror((int)-ret));
-}
-
 void object_end(struct object *object)
 {
 	struct run *run = object->run;
 
 	object_unlink(object);
-	if (object->class == OBJECT_WRITER && object->path)
-		write_late(object);
 	if (object->watch >= 0)
 		inotify_rm_watch(run->objects->inotify, object->watch);
 	if (object->handle != RPC_NO_HANDLE)
 		client_close_handle(run->client, object->handle);
-	/* What a program has counted is complete when it is detached. */
-	if (object->class & (BPF_ABI_EVENT | BPF_ABI_LINK))
-		mirrors_sync(run);
+	if (object->at_end)
+		object->at_end(object);
 	object_free(object);
 }
 
@@ -309,6 +284,14 @@ err_close:
 	if (handle != RPC_NO_HANDLE)
 		client_close_handle(objects->run->client, handle);
 	return err;
+}
+
+void object_add_part(
+	struct object *object, struct object_part *part, void (*free)(struct object_part *part))
+{
+	part->free = free;
+	part->next = object->parts;
+	object->parts = part;
 }
 
 bool object_is_map_of(const struct object *map, const struct bpf_map_info *told)

@@ -16,17 +16,22 @@
 
 struct bpf_btf_info;
 struct bpf_map_info;
-struct tool_ring;
+struct directory;
 struct mirror;
+struct read_ahead;
 struct stacks;
-struct walk;
+struct tool_ring;
 
 /* Classes of ours, beside those of bpf_abi.h, which are on the board. */
 #define OBJECT_DIRECTORY 256  /* path is a directory of the board */
 #define OBJECT_WRITER	 512  /* path is a file of the board; what is written goes there */
 #define OBJECT_STREAM	 1024 /* a pipe of what a file of the board yields */
 
-#define FD_SEEN_COUNT 64 /* directories and writers that the tool has open at a time, at most */
+/* What another module keeps for an object: the first member of its structure. */
+struct object_part {
+	struct object_part *next;
+	void (*free)(struct object_part *part);
+};
 
 struct object {
 	struct object *next; /* of its hash chain */
@@ -39,14 +44,19 @@ struct object {
 	int watch;	     /* of inotify */
 	uint64_t suspect_ms; /* until when we look whether it is closed; 0: it is open */
 	int wake_fd;	     /* eventfd that stands for it in epoll sets, -1: none */
+	struct object_part *parts;
+
+	/* Called when the tool has closed the object, after its handle was closed; NULL: nothing is
+	 * left to do then. */
+	void (*at_end)(struct object *object);
 
 	/* Maps. */
 	uint32_t map_type, key_size, max_entries, map_flags;
 	uint64_t value_size; /* as user space sees it */
 	bool frozen;
-	struct walk *walk;     /* entries that were read ahead; NULL: none */
-	struct stacks *stacks; /* of a stack trace map, the same for lookups; NULL: none */
-	struct mirror *mirror; /* of mapped memory */
+	struct read_ahead *read_ahead; /* entries that were read ahead; NULL: none */
+	struct stacks *stacks;	       /* of a stack trace map, the same for lookups; NULL: none */
+	struct mirror *mirror;	       /* of mapped memory */
 
 	uint32_t link_type;	       /* enum bpf_link_type, 0: not asked for yet */
 	struct bpf_btf_info *btf_info; /* of BTF, whose name is in path; NULL: not asked for yet */
@@ -54,8 +64,7 @@ struct object {
 
 	/* Files. */
 	char *path;
-	struct listing *listing;
-	size_t position; /* in the listing */
+	struct directory *directory; /* what the tool reads from it; NULL: nothing yet */
 };
 
 /* Makes an empty table. Returns 0 or a negative errno. */
@@ -85,6 +94,10 @@ int object_set_size(int fd, uint64_t size);
 /* Whether a map is of the type and sizes that are told, whose value_size is as the kernel sees it:
  * how much is written into the tool's memory follows from either. */
 bool object_is_map_of(const struct object *map, const struct bpf_map_info *told);
+
+/* Adds a part, which the object owns from then on: it calls `free` when it ends. */
+void object_add_part(
+	struct object *object, struct object_part *part, void (*free)(struct object_part *part));
 
 /* Gives the object's descriptor to the tool as the answer to the call. The object is gone if that
  * fails. Returns CALL_ANSWERED or a negative errno. */

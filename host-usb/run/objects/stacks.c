@@ -4,7 +4,7 @@
 
 #include "host-usb/clock.h"
 #include "host-usb/run/objects/objects.h"
-#include "host-usb/run/objects/walk.h"
+#include "host-usb/run/objects/read_ahead.h"
 
 #include <linux/bpf.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@
 #define STACKS_PAGES	(2 * STACKS_MAX / STACKS_PAGE)
 
 struct stacks {
+	struct object_part part;
 	char *data; /* ids and stacks, the ids ascending: so the kernel goes through them */
 	size_t count, entry;
 	unsigned int quick; /* lookups in a row */
@@ -25,10 +26,10 @@ struct stacks {
 	uint64_t fetched_ms, used_ms;
 };
 
-void stacks_free(struct stacks *stacks)
+static void stacks_free(struct object_part *part)
 {
-	if (!stacks)
-		return;
+	struct stacks *stacks = (struct stacks *)part;
+
 	free(stacks->data);
 	free(stacks);
 }
@@ -55,7 +56,7 @@ static uint32_t id_at(const struct stacks *stacks, size_t i)
 	return id;
 }
 
-static bool add_page(struct stacks *stacks, const struct walk_page *page)
+static bool add_page(struct stacks *stacks, const struct read_ahead_page *page)
 {
 	size_t size = stacks->count * page->entry, more = page->count * page->entry;
 	char *data;
@@ -79,14 +80,15 @@ static bool add_page(struct stacks *stacks, const struct walk_page *page)
 static void fetch(struct object *object)
 {
 	struct stacks *stacks = object->stacks;
-	struct walk_page page = {.ended = false};
+	struct read_ahead_page page = {.ended = false};
 	uint32_t last;
 
 	forget(stacks);
 	for (unsigned int i = 0; i < STACKS_PAGES && !page.ended; i++) {
 		if (stacks->count)
 			last = id_at(stacks, stacks->count - 1);
-		if (walk_fetch(object, (char *)&last, stacks->count > 0, STACKS_PAGE, &page) ||
+		if (read_ahead_fetch(
+			    object, (char *)&last, stacks->count > 0, STACKS_PAGE, &page) ||
 			!page.count || !add_page(stacks, &page))
 			break;
 	}
@@ -142,6 +144,7 @@ const void *stacks_value(struct object *object, const void *key)
 		if (!stacks)
 			return NULL;
 		object->stacks = stacks;
+		object_add_part(object, &stacks->part, stacks_free);
 	}
 	if (now - stacks->used_ms > STACKS_PAUSE_MS) {
 		forget(stacks);

@@ -7,7 +7,6 @@
 #include <stdbool.h>
 
 struct object;
-struct stacks;
 
 /* Whether no stack can have this id: what bpf_get_stackid() returns may be an errno, and tools look
  * it up all the same. The kernel answers ENOENT. */
@@ -20,7 +19,5 @@ const void *stacks_value(struct object *object, const void *key);
 
 /* The tool changes the map: nothing that was fetched is good any more. */
 void stacks_changed(struct object *object);
-
-void stacks_free(struct stacks *stacks);
 
 #endif

@@ -20,6 +20,7 @@
 enum ring_kind { RING_EVENT, RING_MAP, RING_PIPE };
 
 struct tool_ring {
+	struct object_part part;
 	enum ring_kind kind;
 	char *memory;
 	size_t bytes; /* mapped */
@@ -35,10 +36,10 @@ struct tool_ring {
 	bool failed; /* what came made no sense, or nobody reads any more */
 };
 
-void tool_ring_free(struct tool_ring *ring)
+static void tool_ring_free(struct object_part *part)
 {
-	if (!ring)
-		return;
+	struct tool_ring *ring = (struct tool_ring *)part;
+
 	if (ring->memory)
 		munmap(ring->memory, ring->bytes);
 	if (ring->pipe >= 0)
@@ -101,9 +102,11 @@ static int start(struct object *object, struct tool_ring *ring)
 	err = ask(object, ring);
 	if (err) {
 		object->ring = NULL;
-		tool_ring_free(ring);
+		tool_ring_free(&ring->part);
+		return err;
 	}
-	return err;
+	object_add_part(object, &ring->part, tool_ring_free);
+	return 0;
 }
 
 int tool_ring_open_event(struct object *object, uint64_t size)
@@ -117,7 +120,7 @@ int tool_ring_open_event(struct object *object, uint64_t size)
 		return -ENOMEM;
 	err = map_memory(ring, object->fd, page + size);
 	if (err) {
-		tool_ring_free(ring);
+		tool_ring_free(&ring->part);
 		return err;
 	}
 	header = (struct perf_event_mmap_page *)ring->memory;
@@ -141,7 +144,7 @@ int tool_ring_open_map(struct object *object)
 		return -ENOMEM;
 	err = map_memory(ring, object->fd, 2 * page + 2 * ring->size);
 	if (err) {
-		tool_ring_free(ring);
+		tool_ring_free(&ring->part);
 		return err;
 	}
 	ring->tail = (uint64_t *)ring->memory;
@@ -160,6 +163,7 @@ int tool_ring_open_pipe(struct object *object, int fd, uint64_t credit)
 	}
 	ring->pipe = fd;
 	object->ring = ring;
+	object_add_part(object, &ring->part, tool_ring_free);
 	return 0;
 }
 

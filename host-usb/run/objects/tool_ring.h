@@ -19,8 +19,6 @@ int tool_ring_open_map(struct object *object);
 /* A pipe into which a file of the board goes. Takes the descriptor. */
 int tool_ring_open_pipe(struct object *object, int fd, uint64_t credit);
 
-void tool_ring_free(struct tool_ring *ring);
-
 /* The size of an event's data, bytes. */
 uint64_t tool_ring_size(const struct tool_ring *ring);
 

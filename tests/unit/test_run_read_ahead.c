@@ -8,15 +8,15 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/objects/walk.h"
-#include "tests/unit/walk_test.h"
+#include "host-usb/run/objects/read_ahead.h"
+#include "tests/unit/read_ahead_test.h"
 
 /* The key behind that one, -1 for the first; or a negative errno. */
 static int64_t next(struct object *map, int64_t key)
 {
 	uint32_t number = (uint32_t)key;
 	const void *found;
-	int err = walk_next(map, key < 0 ? NULL : &number, &found);
+	int err = read_ahead_next(map, key < 0 ? NULL : &number, &found);
 
 	if (err)
 		return err;
@@ -27,7 +27,7 @@ static int64_t next(struct object *map, int64_t key)
 /* The value that is known of a key, 0: none. */
 static uint64_t value_of(struct object *map, uint32_t key)
 {
-	const void *found = walk_value(map, &key);
+	const void *found = read_ahead_value(map, &key);
 	uint64_t value = 0;
 
 	if (found)
@@ -113,16 +113,16 @@ static void test_deletes(void **state)
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 
-	walk_changed(map); /* of what was never read */
+	read_ahead_changed(map); /* of what was never read */
 	says(board, 1, 4, 50, true);
 	assert_int_equal(next(map, -1), 1);
 	assert_int_equal(value_of(map, 1), 51);
-	walk_changed(map);
+	read_ahead_changed(map);
 	assert_int_equal(value_of(map, 1), 0);
 	for (uint32_t key = 1; key < 4; key++) {
 		assert_int_equal(next(map, key), key + 1);
 		assert_int_equal(value_of(map, key + 1), 0);
-		walk_changed(map);
+		read_ahead_changed(map);
 	}
 	assert_int_equal(next(map, 4), -ENOENT);
 	assert_int_equal(asked(board), -1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of reading ahead share: a clock, a map and a board that sends entries of it. */
-#ifndef TESTS_UNIT_WALK_TEST_H
-#define TESTS_UNIT_WALK_TEST_H
+#ifndef TESTS_UNIT_READ_AHEAD_TEST_H
+#define TESTS_UNIT_READ_AHEAD_TEST_H
 
-#include "host-usb/run/objects/walk.h"
+#include "host-usb/run/objects/read_ahead.h"
 #include "tests/unit/run_test.h"
 
 #define HANDLE 9

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Directories of the board that the tool has open. Its descriptor is that of an empty one here. */
+#include "host-usb/run/calls/directory.h"
+
+#include "host-usb/run/calls/memory.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the tool reads of a directory. */
+struct directory {
+	struct object_part part;
+	struct listing *listing; /* NULL: nothing was read yet */
+	size_t position;	 /* in the listing */
+};
+
+/* What getdents64(2) writes for an entry. */
+struct dirent_record {
+	uint64_t ino;
+	int64_t next;
+	uint16_t size;
+	uint8_t type;
+	char name[NAME_MAX + 1 + 8]; /* and its padding */
+} __attribute__((packed));
+
+#define RECORD_NAME offsetof(struct dirent_record, name)
+
+static void directory_free(struct object_part *part)
+{
+	struct directory *directory = (struct directory *)part;
+
+	listing_put(directory->listing);
+	free(directory);
+}
+
+/* The state of a directory, which is made when the tool first reads from it; NULL: no memory. */
+static struct directory *directory_of(struct object *object)
+{
+	struct directory *directory = object->directory;
+
+	if (directory)
+		return directory;
+	directory = calloc(1, sizeof(*directory));
+	if (!directory)
+		return NULL;
+	object->directory = directory;
+	object_add_part(object, &directory->part, directory_free);
+	return directory;
+}
+
+int64_t directory_give(const struct call *call, const char *path, int flags)
+{
+	struct object *object;
+	int err = object_new(&object, call->run->objects, OBJECT_DIRECTORY, RPC_NO_HANDLE);
+
+	if (err)
+		return err;
+	object->path = strdup(path);
+	if (!object->path) {
+		object_end(object);
+		return -ENOMEM;
+	}
+	return object_give(object, call, flags & O_CLOEXEC);
+}
+
+/* Entry number n: the first two are the directory itself and its parent. */
+static size_t make_entry(const struct listing *listing, size_t n, struct dirent_record *entry)
+{
+	const char *name = n == 0 ? "." : n == 1 ? ".." : listing->entries[n - 2].name;
+	size_t length = strlen(name);
+
+	memset(entry, 0, sizeof(*entry));
+	entry->ino = n < 2 ? 1 : listing->entries[n - 2].stat.ino;
+	entry->type = n < 2 ? 4 /* DT_DIR */ : (uint8_t)(listing->entries[n - 2].stat.mode >> 12);
+	entry->next = (int64_t)n + 1;
+	entry->size = (uint16_t)((RECORD_NAME + length + 1 + 7) / 8 * 8);
+	memcpy(entry->name, name, length + 1);
+	return entry->size;
+}
+
+/* getdents64(fd, to, size) */
+int64_t sys_getdents64(const struct call *call)
+{
+	struct object *object = object_of(call, (int)call->args[0], OBJECT_DIRECTORY);
+	uint64_t room = (uint32_t)call->args[2], used = 0;
+	struct directory *directory;
+	struct dirent_record entry;
+	size_t size;
+	int err;
+
+	if (!object)
+		return CALL_CONTINUE;
+	directory = directory_of(object);
+	if (!directory)
+		return -ENOMEM;
+	if (!directory->listing) {
+		err = files_list(call->run->files, object->path, &directory->listing);
+		if (err)
+			return err;
+	}
+	for (; directory->position < directory->listing->count + 2; directory->position++) {
+		size = make_entry(directory->listing, directory->position, &entry);
+		if (used + size > room)
+			return used ? (int64_t)used : -EINVAL;
+		err = memory_write(call, call->args[1] + used, &entry, size);
+		if (err)
+			return err;
+		used += size;
+	}
+	return (int64_t)used;
+}
+
+/* rewinddir(3) and seekdir(3). lseek(fd, offset, whence) */
+int64_t sys_lseek(const struct call *call)
+{
+	struct object *object = object_of(call, (int)call->args[0], OBJECT_DIRECTORY);
+	int64_t to = (int64_t)call->args[1];
+	struct directory *directory;
+
+	if (!object)
+		return CALL_CONTINUE;
+	directory = directory_of(object);
+	if (!directory)
+		return -ENOMEM;
+	if (call->args[2] == SEEK_CUR && to == 0)
+		to = (int64_t)directory->position;
+	else if (call->args[2] != SEEK_SET)
+		return -EINVAL;
+	if (to < 0)
+		return -EINVAL;
+	if (to == 0) { /* a new look */
+		listing_put(directory->listing);
+		directory->listing = NULL;
+	}
+	directory->position = (size_t)to;
+	return to;
+}

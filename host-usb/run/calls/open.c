@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open(2) and its kin: files of the board are given to the tool here, all others are opened by the
+ * workstation's kernel. */
+#include "host-usb/run/calls/directory.h"
+#include "host-usb/run/calls/memory.h"
+#include "host-usb/run/calls/notify.h"
+#include "host-usb/run/calls/writer.h"
+#include "host-usb/run/client.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/objects/tool_ring.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STREAM_CREDIT (1U << 20) /* bytes of a followed file on their way, a power of 2 */
+
+/* Tools write the memory of a process to count up the semaphores of its USDT probes (usdt.h), each
+ * right before it attaches there. The board's kernel does that with the uprobe, and undoes it,
+ * whatever ends the tool: what is written is only taken. */
+static int64_t give_memory(const struct call *call, char *path, int flags)
+{
+	struct rpc_stat st;
+	int64_t ret;
+	int fd;
+
+	*strrchr(path, '/') = 0; /* the process */
+	ret = files_stat(call->run->files, path, true, &st);
+	if (ret)
+		return ret;
+	fd = memfd_create("bpfd:mem", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* All addresses can be read: nothing is counted there. */
+	ret = ftruncate(fd, INT64_MAX) ? -errno
+				       : notify_give_fd(call, fd, flags & O_CLOEXEC, false);
+	close(fd);
+	if (ret == CALL_ANSWERED)
+		call->run->semaphores = true;
+	return ret;
+}
+
+static bool is_pipe_file(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return name && strcmp(name, "/trace_pipe") == 0;
+}
+
+/* A file that yields what happens: the tool gets a pipe. When it has closed that, writing fails. */
+static int64_t give_stream(const struct call *call, const char *path, int flags)
+{
+	struct client *client = call->run->client;
+	struct bytes_out *out = client_begin(client, RPC_FILE_FOLLOW);
+	struct object *object;
+	struct bytes_in reply;
+	int64_t ret;
+	int ends[2], err;
+
+	rpc_put_string(out, path);
+	bytes_put_u64(out, STREAM_CREDIT);
+	client_note(client, "%s", path);
+	ret = client_call(client, &reply);
+	if (ret < 0)
+		return ret;
+	err = object_new(&object, call->run->objects, OBJECT_STREAM, (uint32_t)ret);
+	if (err)
+		return err;
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		err = -errno;
+		object_end(object);
+		return err;
+	}
+	if (flags & O_NONBLOCK)
+		fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	err = tool_ring_open_pipe(object, ends[1], STREAM_CREDIT);
+	ret = err ? err : notify_give_fd(call, ends[0], flags & O_CLOEXEC, false);
+	close(ends[0]);
+	if (ret != CALL_ANSWERED)
+		object_end(object);
+	return ret;
+}
+
+static int64_t give_contents(const struct call *call, const char *path, int flags)
+{
+	int fd = files_open(call->run->files, path);
+	int64_t ret;
+	char own[64];
+	int readable;
+
+	if (fd == -EISDIR)
+		return directory_give(call, path, flags);
+	if (fd < 0)
+		return fd;
+	/* A file of its own, from the start, that cannot be written. */
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
+	readable = open(own, O_RDONLY | O_CLOEXEC);
+	ret = readable < 0 ? -errno : notify_give_fd(call, readable, flags & O_CLOEXEC, false);
+	if (readable >= 0)
+		close(readable);
+	close(fd);
+	return ret;
+}
+
+/* The tool's own namespace stands for the board's first one, see files_link(). */
+static int64_t give_namespace(const struct call *call, const char *path, int flags)
+{
+	char target[256], own[64], link[256];
+	int64_t ret = files_link(call->run->files, call, path, target, sizeof(target));
+	ssize_t n;
+	int fd;
+
+	if (ret < 0)
+		return ret;
+	snprintf(own, sizeof(own), "/proc/%d/ns/mnt", (int)call->tid);
+	n = readlink(own, link, sizeof(link) - 1);
+	link[n > 0 ? n : 0] = 0;
+	if (strcmp(link, target) != 0)
+		return -EACCES;
+	fd = open(own, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = notify_give_fd(call, fd, flags & O_CLOEXEC, false);
+	close(fd);
+	return ret;
+}
+
+static int64_t open_at(const struct call *call, int dirfd, uint64_t path_at, int flags)
+{
+	struct files *files = call->run->files;
+	char path[PATH_MAX];
+	struct rpc_stat st;
+	int ours = files_resolve(call, dirfd, path_at, path), err;
+
+	if (ours <= 0)
+		return ours ? ours : CALL_CONTINUE;
+	if ((flags & O_ACCMODE) == O_RDWR && files_is_of_process(path, "/mem"))
+		return give_memory(call, path, flags);
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		return writer_give(call, path, flags);
+	if (files_is_of_process(path, "/ns/mnt"))
+		return give_namespace(call, path, flags);
+	if (is_pipe_file(path))
+		return give_stream(call, path, flags);
+	if (!(flags & (O_DIRECTORY | O_PATH)))
+		return give_contents(call, path, flags);
+	err = files_stat(files, path, true, &st);
+	if (err)
+		return err;
+	if (S_ISDIR(st.mode))
+		return directory_give(call, path, flags);
+	return flags & O_DIRECTORY ? -ENOTDIR : give_contents(call, path, flags);
+}
+
+int64_t sys_open(const struct call *call)
+{
+	return open_at(call, AT_FDCWD, call->args[0], (int)call->args[1]);
+}
+
+int64_t sys_openat(const struct call *call)
+{
+	return open_at(call, (int)call->args[0], call->args[1], (int)call->args[2]);
+}
+
+/* openat2(dirfd, path, how, size) */
+int64_t sys_openat2(const struct call *call)
+{
+	struct open_how how;
+
+	if (memory_read(call->tid, call->args[2], &how, sizeof(how)))
+		return CALL_CONTINUE; /* the kernel says what is wrong with it */
+	return open_at(call, (int)call->args[0], call->args[1], (int)how.flags);
+}

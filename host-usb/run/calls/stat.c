@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls that look at a file by its name: stat(2) and its kin, access(2), readlink(2). */
+#include "host-usb/run/calls/memory.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+
+#ifndef TRACEFS_MAGIC
+#define TRACEFS_MAGIC 0x74726163
+#endif
+
+static void fill_stat(struct stat *to, const struct rpc_stat *from)
+{
+	*to = (struct stat){
+		.st_dev = makedev(from->dev_major, from->dev_minor),
+		.st_ino = from->ino,
+		.st_mode = from->mode,
+		.st_nlink = from->nlink,
+		.st_uid = from->uid,
+		.st_gid = from->gid,
+		.st_rdev = makedev(from->rdev_major, from->rdev_minor),
+		.st_size = (off_t)from->size,
+		.st_blksize = from->block_size,
+		.st_blocks = (blkcnt_t)from->blocks,
+		.st_atim = {from->atime_s, from->atime_ns},
+		.st_mtim = {from->mtime_s, from->mtime_ns},
+		.st_ctim = {from->ctime_s, from->ctime_ns},
+	};
+}
+
+/* Finds out what is at a path. Returns 0, CALL_CONTINUE, or a negative errno. */
+static int64_t look_at(
+	const struct call *call, int dirfd, uint64_t path_at, int flags, struct rpc_stat *st)
+{
+	const struct object *object;
+	char path[PATH_MAX], first;
+	int ours;
+
+	/* fstat(2) is this with an empty path. */
+	if (flags & AT_EMPTY_PATH && !memory_read(call->tid, path_at, &first, 1) && !first) {
+		object = object_of(call, dirfd, OBJECT_DIRECTORY);
+		return object ? files_stat(call->run->files, object->path, true, st)
+			      : CALL_CONTINUE;
+	}
+	ours = files_resolve(call, dirfd, path_at, path);
+	if (ours <= 0)
+		return ours ? ours : CALL_CONTINUE;
+	return files_stat(call->run->files, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
+}
+
+static int64_t stat_at(const struct call *call, int dirfd, uint64_t path, uint64_t to, int flags)
+{
+	struct rpc_stat from;
+	struct stat st;
+	int64_t ret = look_at(call, dirfd, path, flags, &from);
+
+	if (ret)
+		return ret;
+	fill_stat(&st, &from);
+	return memory_write(call, to, &st, sizeof(st));
+}
+
+int64_t sys_stat(const struct call *call)
+{
+	return stat_at(call, AT_FDCWD, call->args[0], call->args[1], 0);
+}
+
+int64_t sys_lstat(const struct call *call)
+{
+	return stat_at(call, AT_FDCWD, call->args[0], call->args[1], AT_SYMLINK_NOFOLLOW);
+}
+
+/* fstat(fd, to) */
+int64_t sys_fstat(const struct call *call)
+{
+	const struct object *object = object_of(call, (int)call->args[0], OBJECT_DIRECTORY);
+	struct rpc_stat from;
+	struct stat st;
+	int err;
+
+	if (!object)
+		return CALL_CONTINUE;
+	err = files_stat(call->run->files, object->path, true, &from);
+	if (err)
+		return err;
+	fill_stat(&st, &from);
+	return memory_write(call, call->args[1], &st, sizeof(st));
+}
+
+/* newfstatat(dirfd, path, to, flags) */
+int64_t sys_newfstatat(const struct call *call)
+{
+	return stat_at(call, (int)call->args[0], call->args[1], call->args[2], (int)call->args[3]);
+}
+
+/* statx(dirfd, path, flags, mask, to) */
+int64_t sys_statx(const struct call *call)
+{
+	struct rpc_stat from;
+	struct statx st;
+	int64_t ret = look_at(call, (int)call->args[0], call->args[1], (int)call->args[2], &from);
+
+	if (ret)
+		return ret;
+	memset(&st, 0, sizeof(st));
+	st.stx_mask = STATX_BASIC_STATS;
+	st.stx_blksize = from.block_size;
+	st.stx_nlink = from.nlink;
+	st.stx_uid = from.uid;
+	st.stx_gid = from.gid;
+	st.stx_mode = (uint16_t)from.mode;
+	st.stx_ino = from.ino;
+	st.stx_size = from.size;
+	st.stx_blocks = from.blocks;
+	st.stx_atime = (struct statx_timestamp){.tv_sec = from.atime_s, .tv_nsec = from.atime_ns};
+	st.stx_mtime = (struct statx_timestamp){.tv_sec = from.mtime_s, .tv_nsec = from.mtime_ns};
+	st.stx_ctime = (struct statx_timestamp){.tv_sec = from.ctime_s, .tv_nsec = from.ctime_ns};
+	st.stx_rdev_major = from.rdev_major;
+	st.stx_rdev_minor = from.rdev_minor;
+	st.stx_dev_major = from.dev_major;
+	st.stx_dev_minor = from.dev_minor;
+	return memory_write(call, call->args[4], &st, sizeof(st));
+}
+
+/* Which file system a path is in: tools look for bpffs and tracefs so. */
+static const struct file_system {
+	const char *prefix;
+	long type;
+} file_systems[] = {
+	{"/sys/kernel/debug/tracing", TRACEFS_MAGIC},
+	{"/sys/kernel/debug", DEBUGFS_MAGIC},
+	{"/sys/kernel/tracing", TRACEFS_MAGIC},
+	{"/sys/fs/bpf", BPF_FS_MAGIC},
+	{"/sys", SYSFS_MAGIC},
+	{"/proc", PROC_SUPER_MAGIC},
+};
+
+/* statfs(path, to) */
+int64_t sys_statfs(const struct call *call)
+{
+	struct statfs fs = {.f_bsize = 4096, .f_namelen = 255, .f_frsize = 4096};
+	char path[PATH_MAX];
+	struct rpc_stat st;
+	int ours = files_resolve(call, AT_FDCWD, call->args[0], path), err;
+
+	if (ours <= 0)
+		return ours ? ours : CALL_CONTINUE;
+	err = files_stat(call->run->files, path, true, &st);
+	if (err)
+		return err;
+	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++) {
+		fs.f_type = file_systems[i].type;
+		if (strncmp(path, file_systems[i].prefix, strlen(file_systems[i].prefix)) == 0)
+			break;
+	}
+	return memory_write(call, call->args[1], &fs, sizeof(fs));
+}
+
+static int64_t access_at(const struct call *call, int dirfd, uint64_t path_at, uint32_t mode)
+{
+	char path[PATH_MAX];
+	int ours = files_resolve(call, dirfd, path_at, path);
+
+	if (ours <= 0)
+		return ours ? ours : CALL_CONTINUE;
+	return files_access(call->run->files, path, mode);
+}
+
+int64_t sys_access(const struct call *call)
+{
+	return access_at(call, AT_FDCWD, call->args[0], (uint32_t)call->args[1]);
+}
+
+/* faccessat(dirfd, path, mode), and faccessat2 with flags */
+int64_t sys_faccessat(const struct call *call)
+{
+	return access_at(call, (int)call->args[0], call->args[1], (uint32_t)call->args[2]);
+}
+
+static int64_t link_at(
+	const struct call *call, int dirfd, uint64_t path_at, uint64_t to, uint64_t size)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	int ours = files_resolve(call, dirfd, path_at, path), err;
+	int64_t length;
+
+	if (ours <= 0)
+		return ours ? ours : CALL_CONTINUE;
+	if (size == 0 || size > INT_MAX)
+		return -EINVAL;
+	length = files_link(call->run->files, call, path, target, sizeof(target));
+	if (length < 0)
+		return length;
+	if ((uint64_t)length > size)
+		length = (int64_t)size;
+	err = memory_write(call, to, target, (size_t)length);
+	return err ? err : length;
+}
+
+int64_t sys_readlink(const struct call *call)
+{
+	return link_at(call, AT_FDCWD, call->args[0], call->args[1], (uint32_t)call->args[2]);
+}
+
+int64_t sys_readlinkat(const struct call *call)
+{
+	return link_at(
+		call, (int)call->args[0], call->args[1], call->args[2], (uint32_t)call->args[3]);
+}

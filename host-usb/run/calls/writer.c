@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of the board that the tool writes. Each write is one on the board, so that an error is that
+ * of the same write. */
+#include "host-usb/run/calls/writer.h"
+
+#include "core/base/log.h"
+#include "host-usb/run/calls/memory.h"
+#include "host-usb/run/files/files.h"
+#include "host-usb/run/objects/objects.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define WRITE_MAX  (64U << 10) /* bytes; one line of kprobe_events is far shorter */
+#define LATE_MAX   (64 * 1024) /* bytes */
+#define VECTOR_MAX 64
+
+/* A shell moves the descriptor to a low number, whose writes are not notified: what was written
+ * there is sent to the board when the tool closes the file. */
+static void write_late(struct object *object)
+{
+	char data[LATE_MAX + 1];
+	ssize_t n = pread(object->fd, data, LATE_MAX, 0);
+	int64_t ret;
+
+	if (n <= 0)
+		return;
+	data[n] = 0;
+	ret = files_write(object->run->files, object->path, data, (size_t)n);
+	if (ret < 0)
+		log_error("%s: the board refuses \"%.*s\": %s", object->path,
+			(int)strcspn(data, "\n"), data, strerror((int)-ret));
+}
+
+int writer_new(struct object **object, struct run *run, const char *path)
+{
+	int err = object_new(object, run->objects, OBJECT_WRITER, RPC_NO_HANDLE);
+
+	if (err)
+		return err;
+	(*object)->path = strdup(path);
+	if (!(*object)->path) {
+		object_end(*object);
+		return -ENOMEM;
+	}
+	(*object)->at_end = write_late;
+	return 0;
+}
+
+int64_t writer_give(const struct call *call, const char *path, int flags)
+{
+	struct object *object;
+	int err;
+
+	if (flags & O_TRUNC) {
+		/* It would remove the events of all who trace there. */
+		log_warning("%s: it is not emptied on the board", path);
+		return -EACCES;
+	}
+	err = files_access(call->run->files, path, W_OK);
+	if (err) {
+		if (err == -EACCES)
+			log_warning("%s: it is not written on the board", path);
+		return err;
+	}
+	err = writer_new(&object, call->run, path);
+	return err ? err : object_give(object, call, flags & O_CLOEXEC);
+}
+
+static int64_t write_from(const struct call *call, const struct iovec *vector, size_t count)
+{
+	const struct object *object = object_of(call, (int)call->args[0], OBJECT_WRITER);
+	size_t size = 0;
+	int64_t ret = 0;
+	char *data;
+
+	if (!object)
+		return CALL_CONTINUE;
+	for (size_t i = 0; i < count; i++) {
+		if (vector[i].iov_len > WRITE_MAX - size)
+			return -EFBIG;
+		size += vector[i].iov_len;
+	}
+	data = calloc(1, size + 1);
+	if (!data)
+		return -ENOMEM;
+	size = 0;
+	for (size_t i = 0; !ret && i < count; i++) {
+		ret = memory_read(
+			call->tid, (uintptr_t)vector[i].iov_base, data + size, vector[i].iov_len);
+		size += vector[i].iov_len;
+	}
+	if (!ret)
+		ret = files_write(call->run->files, object->path, data, size);
+	free(data);
+	return ret;
+}
+
+/* write(fd, from, size), and pwrite64 with an offset, which these files have none of */
+int64_t sys_write(const struct call *call)
+{
+	const struct iovec vector = {(void *)(uintptr_t)call->args[1], call->args[2]};
+
+	return write_from(call, &vector, 1);
+}
+
+int64_t sys_pwrite64(const struct call *call)
+{
+	return sys_write(call);
+}
+
+/* writev(fd, vector, count) */
+int64_t sys_writev(const struct call *call)
+{
+	struct iovec vector[VECTOR_MAX];
+	size_t count = call->args[2];
+	int err;
+
+	if (!object_of(call, (int)call->args[0], OBJECT_WRITER))
+		return CALL_CONTINUE;
+	if (count > VECTOR_MAX)
+		return -EINVAL;
+	err = memory_read(call->tid, call->args[1], vector, count * sizeof(vector[0]));
+	return err ? err : write_from(call, vector, count);
+}
