@@ -1,10 +1,12 @@
-# shellcheck shell=sh disable=SC2154 # sourced; $arch, $cache and say() are its user's
+# shellcheck shell=sh disable=SC2154 # sourced; the caller defines $arch, $cache and say()
 # SPDX-License-Identifier: Apache-2.0
-# Packages of Debian for another architecture: fetched and unpacked in $work, nothing is installed, no
-# root is needed. Sourced by scripts that run in $work and define $arch, $cache and say(), and $suite for
-# another release of Debian than this machine's.
+# Functions that fetch and unpack Debian packages of another architecture.
+#
+# Sourced by scripts that define $arch, $cache and say(), and $suite for another release of Debian
+# than this machine's. The functions work in the current directory $work, which cached() makes.
+# Nothing is installed, and root is not needed.
 
-# A root of apt's own: this machine does not become a multi-architecture one.
+# Runs an apt tool with state of its own, so that this machine stays single-architecture.
 foreign() { # foreign TOOL ARGUMENT...
 	tool=$1
 	shift
@@ -13,8 +15,11 @@ foreign() { # foreign TOOL ARGUMENT...
 		-o Dir::Etc::sourceparts=- -o "APT::Architecture=$arch" -o "APT::Architectures=$arch" \
 		-o Acquire::Languages=none -o APT::Sandbox::User=root -o APT::Install-Recommends=0 "$@"
 }
+
 codename() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
-retry() { # retry COMMAND...: a mirror may be in the middle of a change
+
+# Tries the command three times, because a mirror may be in the middle of an update.
+retry() { # retry COMMAND...
 	for try in 1 2 3; do
 		"$@" >command.log 2>&1 && return 0
 		say "$* failed (try $try)"
@@ -23,8 +28,10 @@ retry() { # retry COMMAND...: a mirror may be in the middle of a change
 	cat command.log >&2
 	return 1
 }
-# The main suite alone: packages of its updates for other architectures come later than for ours,
-# and then do not fit together. A release has the same mirror as the one that this machine has.
+
+# Writes apt's state and fetches the package lists. Uses the main suite only: updates appear later
+# for other architectures than for ours, so their packages may not fit together. Another release
+# comes from the mirror that this machine uses.
 prepare() {
 	mkdir -p state/lists/partial cache/archives/partial
 	: >status
@@ -40,6 +47,7 @@ prepare() {
 	}
 	retry foreign apt-get -q update
 }
+
 unpack() { # unpack DIR PACKAGE...
 	mkdir -p "$1" debs
 	target=$1
@@ -50,8 +58,9 @@ unpack() { # unpack DIR PACKAGE...
 	done
 	rm -r debs
 }
-# Prints $cache/$arch, which is made once, and again when the list of packages is another: by the
-# command, as the directory out in an empty $work.
+
+# Prints $cache/$arch. If it does not exist yet, or was made of another list of packages, runs the
+# command in a new, empty $work; the command fills the directory out, which becomes $cache/$arch.
 cached() { # cached PACKAGES COMMAND
 	mkdir -p "$cache"
 	exec 9>"$cache/lock"

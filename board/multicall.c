@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Both of the board's programs in one file. */
+/* Both programs of the board in one executable: runs the one that argv[0] names. */
 #include "board/multicall.h"
 
 #include <string.h>

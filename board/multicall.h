@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Both of the board's programs in one file, which the C library and libbpf are in once. Which one
- * it is, it takes from its name. */
+/* Both programs of the board in one executable, which contains the C library and libbpf once. The
+ * name that it is started with selects the program. */
 #ifndef BOARD_MULTICALL_H
 #define BOARD_MULTICALL_H
 
-/* The main() of core/bpfd/main.c and of gadget/main.c, renamed by the makefile. */
+/* main() of core/bpfd/main.c and of gadget/main.c, renamed by the Makefile. */
 int bpfd_main(int argc, char **argv);
 int bpfd_gadget_main(int argc, char **argv);
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""labgrid: a board that runs bpfd-gadget as a resource, and bpfd-usb as its driver.
+"""labgrid: a resource for boards that run bpfd-gadget, and a driver that runs bpfd-usb.
 
 In an environment: "imports: [bpfd_labgrid.py]". On an exporter: run this file instead of
-labgrid-exporter, with the same arguments; it exports BpfdBoard besides labgrid's own classes.
+labgrid-exporter, with the same arguments; it exports BpfdBoard and labgrid's own classes.
 """
 import contextlib
 import os
@@ -20,20 +20,21 @@ from labgrid.resource.remote import RemoteUSBResource
 from labgrid.resource.udev import USBResource
 from labgrid.step import step
 
-LANE = ":ffb701:"  # class, subclass and protocol of a lane, as udev's ID_USB_INTERFACES has them
+LANE = ":ffb701:"  # class, subclass and protocol of a lane, in udev's ID_USB_INTERFACES
 
 
 @target_factory.reg_resource
 @attr.s(eq=False)
 class BpfdBoard(USBResource):
-    """A board at a USB port of this machine; match chooses one, as by its ID_SERIAL_SHORT."""
+    """A board at a USB port of this machine. `match` chooses it, for example by ID_SERIAL_SHORT."""
 
     def __attrs_post_init__(self):
         self.match.setdefault("DEVTYPE", "usb_device")
         super().__attrs_post_init__()
 
     def filter_match(self, device):
-        return LANE in device.properties.get("ID_USB_INTERFACES", "") and super().filter_match(device)
+        interfaces = device.properties.get("ID_USB_INTERFACES", "")
+        return LANE in interfaces and super().filter_match(device)
 
 
 @target_factory.reg_resource
@@ -47,7 +48,7 @@ class NetworkBpfdBoard(RemoteUSBResource):
 
 
 class BpfdSession:
-    """A session with the board's bpfd. Its maps, programs and probes are gone when it ends."""
+    """A session with the board's bpfd. Its maps, programs and probes end with it."""
 
     def __init__(self, argv, timeout):
         self._timeout = timeout
@@ -63,7 +64,7 @@ class BpfdSession:
             raise
 
     def command(self, line, timeout=None):
-        """Sends a command line. Returns the lines of the reply."""
+        """Sends a command line and returns the lines of the reply."""
         deadline = time.monotonic() + (timeout or self._timeout)
         try:
             self._process.stdin.write(line.encode() + b"\n")
@@ -76,13 +77,13 @@ class BpfdSession:
         return reply
 
     def close(self):
-        """Ends the session. Raises ExecutionError unless all has arrived and bpfd ended well."""
+        """Ends the session. Raises ExecutionError if output is missing or bpfd failed."""
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         try:
             status = self._process.wait(self._timeout)
         except subprocess.TimeoutExpired:
-            self._fail("the session does not end")
+            self._fail("the session did not end in time")
         if status:
             self._fail(f"the session ended with status {status}")
         self._end()
@@ -90,7 +91,7 @@ class BpfdSession:
     def _expect(self, text, deadline):
         line = self._line(deadline)
         if line != text:
-            self._fail(f"{text} expected, got {line[:200]}")
+            self._fail(f"expected {text}, got {line[:200]}")
 
     def _line(self, deadline):
         out = self._process.stdout
@@ -124,10 +125,10 @@ class BpfdSession:
 @target_factory.reg_driver
 @attr.s(eq=False)
 class BpfdUSBDriver(Driver):
-    """Runs bpfd-usb where the board is: here, or on its exporter over ssh."""
+    """Runs bpfd-usb where the board is plugged in: here, or over ssh on its exporter."""
 
     bindings = {"board": {BpfdBoard, NetworkBpfdBoard}}
-    timeout = attr.ib(default=30.0, converter=float)  # seconds, for a reply
+    timeout = attr.ib(default=30.0, converter=float)  # seconds until a reply must be complete
 
     def __attrs_post_init__(self):
         super().__attrs_post_init__()
@@ -137,25 +138,25 @@ class BpfdUSBDriver(Driver):
 
     @Driver.check_active
     def get_command(self, *options):
-        """The command line of the bridge, a list. Its standard input and output are the board's."""
+        """Returns the argv of bpfd-usb, whose stdin and stdout are those of the board's bpfd."""
         self.target.update_resources()
         if not self.board.avail or not self.board.path:
-            raise ExecutionError(f"{self.board}: the board is not there")
-        # The port path, not the serial: it is unique even where boards were made from one image.
+            raise ExecutionError(f"{self.board}: the board is not plugged in")
+        # The port path is unique, even if boards from one image have the same serial number.
         command = [self.bridge, "-s", self.board.path, *options]
-        if self.board.command_prefix:  # ssh: a shell takes it apart again
+        if self.board.command_prefix:  # ssh: the remote shell splits the line into words
             command = [shlex.quote(word) for word in command]
         return self.board.command_prefix + command
 
     @Driver.check_active
     def get_via(self):
-        """The same as one text, for `bpfd-run --via`."""
+        """Returns the same command line as text, for `bpfd-run --via`."""
         return shlex.join(self.get_command())
 
     @Driver.check_active
     @contextlib.contextmanager
     def session(self):
-        """A BpfdSession, as a context."""
+        """A context manager for a BpfdSession."""
         session = BpfdSession(self.get_command(), self.timeout)
         try:
             yield session
@@ -174,12 +175,12 @@ class BpfdUSBDriver(Driver):
     @step(args=["tool"], result=True)
     def run_tool(self, tool, options=(), timeout=None):
         """Runs a BPF tool on this machine that traces the board. Returns the lines of its standard
-        output and standard error, and its status.
+        output and standard error, and its exit status.
 
         Args:
             tool (list): the tool and its arguments
-            options (list): options of bpfd-run, as ["--headers", DIRECTORY]
-            timeout (float): seconds; then it is interrupted, as tools without a duration have to be
+            options (list): options of bpfd-run, for example ["--headers", DIRECTORY]
+            timeout (float): seconds until the tool gets SIGINT; most tools need one to end
         """
         command = [self.supervisor, "--via", self.get_via(), *options, *tool]
         with subprocess.Popen(
@@ -195,11 +196,11 @@ class BpfdUSBDriver(Driver):
 
 
 def add_export():
-    """Lets labgrid's exporter export BpfdBoard."""
+    """Adds BpfdBoard to the classes of labgrid's exporter, and returns the exporter's module."""
     from labgrid.remote import exporter
     from labgrid.resource import udev
 
-    udev.BpfdBoard = BpfdBoard  # where USBGenericExport looks for the class
+    udev.BpfdBoard = BpfdBoard  # USBGenericExport looks for the class in this module
     exporter.exports["BpfdBoard"] = exporter.USBGenericExport
     return exporter
 

@@ -156,7 +156,7 @@ class Tests:
         self.export_poll("board-8", False)
         time.sleep(0.2)  # labgrid looks no more often than ten times a second
         driver = self.remote["board-8"]
-        assert "not there" in refused(lambda: driver.run_commands([]))
+        assert "not plugged in" in refused(lambda: driver.run_commands([]))
         assert self.remote["board-7"].run_commands([MAP]) == [["bpf_create_map: ret=3"]]
         plug("plug", 1)
         self.export_poll("board-8", True)

@@ -89,31 +89,31 @@ check "the sample is one" status_of 0 bpfd-gadget --config "$top/board/gadget.co
 
 # The init script.
 printf 'serial = a service\nbpfd = /run/sbin/bpfd\n' >$conf
-check "it does not run" refused 3 "does not run" "$init" status
+check "it does not run" refused 3 "is not running" "$init" status
 check "stop does nothing" status_of 0 "$init" stop
 check "start" status_of 0 "$init" start
 check "makes the gadget" until_true 20 listed 'a service'
 check "which works" working -s 'a service'
 pid=$(cat $BPFD_GADGET_PID_FILE)
-check "status" refused 0 "runs (pid $pid)" "$init" status
+check "status" refused 0 "is running (pid $pid)" "$init" status
 check "the number is the daemon's" test "$(cat "/proc/$pid/comm")" = bpfd-gadget
-check "start again" refused 0 "runs already" "$init" start
+check "start again" refused 0 "is already running" "$init" start
 check "is the same daemon" test "$(pgrep -x bpfd-gadget)" = "$pid"
 check "restart" status_of 0 "$init" restart
 check "is another daemon" test "$(cat $BPFD_GADGET_PID_FILE)" != "$pid"
 check "which works as well" until_true 20 working -s 'a service'
 kill -9 "$(cat $BPFD_GADGET_PID_FILE)"
-check "a killed one" until_true 5 refused 3 "does not run" "$init" status
+check "a killed one" until_true 5 refused 3 "is not running" "$init" status
 check "is started" status_of 0 "$init" start
 check "and works" until_true 20 working -s 'a service'
 check "stop" status_of 0 "$init" stop
 check "ends it" sh -c '! pgrep -x bpfd-gadget'
 check "and leaves nothing" no_gadget
 printf 'lanes = 0\n' >$conf
-check "a wrong setting" refused 1 "has ended" "$init" start
+check "a wrong setting" refused 1 "exited; see syslog" "$init" start
 check "leaves nothing either" test ! -e $BPFD_GADGET_PID_FILE
 rm $conf
-check "no daemon" refused 1 "/no/such is not there" env BPFD_GADGET=/no/such "$init" start
+check "no daemon" refused 1 "/no/such: not found" env BPFD_GADGET=/no/such "$init" start
 check "no command" refused 2 "Usage" "$init"
 
 # The unit. Its programs have to be where it says.

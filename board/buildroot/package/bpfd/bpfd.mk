@@ -4,7 +4,7 @@
 #
 ################################################################################
 
-# The source tree that this folder is part of.
+# The source tree that contains this folder.
 BPFD_VERSION = 0.1.0
 BPFD_SITE = $(BR2_EXTERNAL_BPFD_PATH)/../..
 BPFD_SITE_METHOD = local
@@ -23,7 +23,7 @@ define BPFD_BUILD_CMDS
 	$(TARGET_MAKE_ENV) $(MAKE) $(BPFD_MAKE_OPTS) -C $(@D) board-programs
 endef
 
-# Manual pages and documents go from the image later, as those of every package.
+# Buildroot itself removes manual pages and documents from the image later, as for every package.
 define BPFD_INSTALL_TARGET_CMDS
 	$(TARGET_MAKE_ENV) $(MAKE) $(BPFD_MAKE_OPTS) -C $(@D) \
 		DESTDIR=$(TARGET_DIR) install-board
@@ -31,7 +31,7 @@ define BPFD_INSTALL_TARGET_CMDS
 		$(TARGET_DIR)/etc/bpfd/gadget.conf
 endef
 
-# The unit comes with install-board.
+# install-board installs the systemd unit.
 define BPFD_INSTALL_INIT_SYSV
 	$(INSTALL) -D -m 0755 $(@D)/board/bpfd-gadget.init \
 		$(TARGET_DIR)/etc/init.d/S60bpfd-gadget

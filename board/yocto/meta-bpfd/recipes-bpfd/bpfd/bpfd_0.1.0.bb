@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 SUMMARY = "BPF tracing of this board over its USB device port"
 DESCRIPTION = "bpfd answers commands that load BPF programs, read maps and attach probes; \
-bpfd-gadget puts it behind a USB interface. Both are in one file. Unless it has a list of keys, whoever \
-holds the other end of the cable can trace the whole board."
+bpfd-gadget runs it for each session of a USB host. Both are in one file. Unless the board has a \
+list of keys, whoever holds the other end of the cable can trace the whole board."
 SECTION = "devel"
 LICENSE = "Apache-2.0"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
@@ -12,7 +12,7 @@ DEPENDS = "elfutils libbpf libsodium libusbgx zlib"
 inherit externalsrc pkgconfig systemd update-rc.d
 
 EXTERNALSRC = "${BPFD_SOURCE}"
-# Nothing is written into the source tree.
+# Keeps bitbake from writing links into the source tree.
 EXTERNALSRC_SYMLINKS = ""
 
 EXTRA_OEMAKE = "\
@@ -38,7 +38,7 @@ do_install() {
     fi
 }
 
-# An image that has this package starts the service: SYSTEMD_AUTO_ENABLE = "disable" in a .bbappend
+# An image with this package starts the service. SYSTEMD_AUTO_ENABLE = "disable" in a .bbappend
 # leaves that to the board's user.
 SYSTEMD_SERVICE:${PN} = "bpfd-gadget.service"
 INITSCRIPT_NAME = "bpfd-gadget"
