@@ -160,6 +160,8 @@ $(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx li
 $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRUN) $(LIBHOST) $(LIBGADGET) \
 		$(LIBCONFIGFS) $(LIBBPFD) $(LIBSHARED)
 	$(link)
+# Fails each allocation of the code under test, one after another.
+$(BUILD)/unit/test_lane_open: ALL_LDFLAGS += -Wl,--wrap=malloc -Wl,--wrap=calloc
 unit-programs: $(UNIT_PROGRAMS)
 
 # The manual pages go by their section: 8 is the board's, 1 the workstation's.

@@ -47,8 +47,11 @@ int admission_start(struct admission *admission)
 	size_t count;
 	int err;
 
-	if (seen == MAP_FAILED)
-		return -errno;
+	if (seen == MAP_FAILED) {
+		err = -errno;
+		log_error("%s: %s", admission->path, strerror(-err));
+		return err;
+	}
 	admission->seen = seen;
 	err = read_keys(admission, &list);
 	count = list.count;

@@ -207,8 +207,11 @@ static int daemon_wait(struct daemon *d)
 	uint64_t next = d->bind_ms < d->worker_ms ? d->bind_ms : d->worker_ms, now_ms;
 	int status;
 
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), clock_timeout(next)) < 0 && errno != EINTR)
-		return -errno;
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), clock_timeout(next)) < 0 && errno != EINTR) {
+		status = -errno;
+		log_error("poll: %s", strerror(-status));
+		return status;
+	}
 	take_signals(d);
 	now_ms = clock_ms();
 	if (worker_unbound(&d->worker))
@@ -241,8 +244,10 @@ static int daemon_start(struct daemon *d)
 	int err;
 
 	d->signals = signal_fd_open((const int[]){SIGTERM, SIGINT, SIGHUP, SIGCHLD, 0});
-	if (d->signals < 0)
+	if (d->signals < 0) {
+		log_error("signals: %s", strerror(-d->signals));
 		return d->signals;
+	}
 	if (d->options->ffs_dir_count == 0) {
 		err = gadget_create(&d->options->gadget, &d->gadget);
 		if (err < 0)
@@ -284,7 +289,7 @@ int daemon_run(const struct daemon_options *options)
 	}
 	notify("STOPPING=1");
 	if (err < 0)
-		log_error("ending: %s", strerror(-err));
+		log_info("ending because of the failure above");
 	worker_stop(&d.worker);
 	if (d.gadget)
 		gadget_unbind(d.gadget);

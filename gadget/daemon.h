@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon: makes or joins the gadget, keeps it while a worker serves its lanes, takes it away.
- */
+/* The daemon: makes or joins the gadget, starts the worker that serves it, removes it.
+ *
+ * Who logs a failure in gadget/: the function that knows the name of what failed (a path, a lane,
+ * an option, a line of a file) logs it, once, and its header says so. Its callers do not log the
+ * error again. Below these functions nobody logs: descriptors, child_start() and worker_start()
+ * return a negative errno, and their caller adds the name. A function that returns no error logs
+ * itself what fails in it. */
 #ifndef GADGET_DAEMON_H
 #define GADGET_DAEMON_H
 

@@ -23,7 +23,7 @@
 
 enum slot_state { SLOT_IDLE, SLOT_IN_FLIGHT, SLOT_DONE };
 
-struct slot {
+struct ffs_slot {
 	struct iocb iocb;
 	uint8_t *buffer;
 	enum slot_state state;
@@ -36,7 +36,7 @@ struct slot {
 struct endpoint {
 	int fd;
 	size_t size; /* of a buffer, bytes */
-	struct slot slots[FFS_DEPTH];
+	struct ffs_slot slots[FFS_DEPTH];
 	unsigned int head; /* the oldest slot that is in flight or done */
 	unsigned int used; /* slots from head on that are in flight or done */
 	unsigned int errors;
@@ -77,8 +77,10 @@ static int open_endpoint(struct endpoint *ep, const char *dir, const char *name)
 		return ep->fd;
 	for (unsigned int i = 0; i < FFS_DEPTH; i++) {
 		ep->slots[i].buffer = malloc(ep->size);
-		if (!ep->slots[i].buffer)
+		if (!ep->slots[i].buffer) {
+			log_error("%s/%s: %s", dir, name, strerror(ENOMEM));
 			return -ENOMEM;
+		}
 	}
 	return 0;
 }
@@ -125,7 +127,8 @@ unsigned int ffs_generation(const struct ffs *ffs)
 	return ffs->generation;
 }
 
-static int slot_submit(struct ffs *ffs, struct endpoint *ep, struct slot *slot, int op, size_t len)
+static int slot_submit(
+	struct ffs *ffs, struct endpoint *ep, struct ffs_slot *slot, int op, size_t len)
 {
 	int err;
 
@@ -226,7 +229,7 @@ int ffs_next_event(struct ffs *ffs)
 void ffs_complete(struct ffs *ffs)
 {
 	struct io_event events[2 * FFS_DEPTH];
-	struct slot *slot;
+	struct ffs_slot *slot;
 	uint64_t count;
 	long n;
 
@@ -234,7 +237,7 @@ void ffs_complete(struct ffs *ffs)
 		log_debug("eventfd: %s", strerror(errno));
 	n = aio_take(ffs->aio, events, 2 * FFS_DEPTH);
 	for (long i = 0; i < n; i++) {
-		slot = (struct slot *)(uintptr_t)events[i].data;
+		slot = (struct ffs_slot *)(uintptr_t)events[i].data;
 		slot->state = SLOT_DONE;
 		slot->result = events[i].res;
 	}
@@ -260,7 +263,7 @@ static void note_failure(struct ffs *ffs, struct endpoint *ep, const char *name,
 int ffs_receive(struct ffs *ffs, struct ffs_transfer *t)
 {
 	struct endpoint *ep = &ffs->out;
-	struct slot *slot;
+	struct ffs_slot *slot;
 
 	for (; ep->used; ffs_release(ffs)) {
 		slot = &ep->slots[ep->head];
@@ -291,7 +294,7 @@ void ffs_release(struct ffs *ffs)
 static void collect_sent(struct ffs *ffs)
 {
 	struct endpoint *ep = &ffs->in;
-	struct slot *slot;
+	struct ffs_slot *slot;
 
 	for (; ep->used; pop(ep)) {
 		slot = &ep->slots[ep->head];
@@ -374,39 +377,49 @@ static void take_over(struct ffs *ffs)
 	start_reads(ffs);
 }
 
+/* What completions are reported through. */
+static int open_completion(struct ffs *ffs, const char *dir)
+{
+	int err = aio_setup(2 * FFS_DEPTH, &ffs->aio);
+
+	if (err < 0) {
+		log_error("AIO: %s (%s)", strerror(-err),
+			err == -EAGAIN ? "see the sysctl fs.aio-max-nr"
+				       : "the kernel needs CONFIG_AIO");
+		return err;
+	}
+	ffs->completion = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (ffs->completion < 0) {
+		err = -errno;
+		log_error("%s: eventfd: %s", dir, strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
 int ffs_open(int ep0, const char *dir, size_t receive_size, size_t send_size, struct ffs **result)
 {
 	struct ffs *ffs = calloc(1, sizeof(*ffs));
 	int err;
 
-	if (!ffs)
+	if (!ffs) {
+		log_error("%s: %s", dir, strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	ffs->ep0 = ep0;
 	ffs->out.size = receive_size;
 	ffs->in.size = send_size;
 	ffs->completion = ffs->out.fd = ffs->in.fd = -1;
-	err = aio_setup(2 * FFS_DEPTH, &ffs->aio);
-	if (err < 0) {
-		log_error("AIO: %s (%s)", strerror(-err),
-			err == -EAGAIN ? "see the sysctl fs.aio-max-nr"
-				       : "the kernel needs CONFIG_AIO");
-		goto err_close;
-	}
-	ffs->completion = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (ffs->completion < 0) {
-		err = -errno;
-		goto err_close;
-	}
-	err = open_endpoint(&ffs->out, dir, "ep1");
+	err = open_completion(ffs, dir);
+	if (err == 0)
+		err = open_endpoint(&ffs->out, dir, "ep1");
 	if (err == 0)
 		err = open_endpoint(&ffs->in, dir, "ep2");
-	if (err < 0)
-		goto err_close;
+	if (err < 0) {
+		ffs_close(ffs);
+		return err;
+	}
 	take_over(ffs);
 	*result = ffs;
 	return 0;
-
-err_close:
-	ffs_close(ffs);
-	return err;
 }

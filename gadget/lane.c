@@ -53,15 +53,19 @@ int lane_open(const struct lane_source *source, unsigned int index, struct child
 	struct lane *lane = calloc(1, sizeof(*lane));
 	int err = -ENOMEM;
 
-	if (!lane)
+	if (!lane) {
+		log_error("lane %u: %s", index, strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	lane->index = index;
 	lane->bound = true;
 	lane->children = children;
 	admission_lane_init(&lane->admission, admission, (uint8_t)index);
 	config.gate = &lane->admission.gate;
 	lane->session = board_session_new(&config);
-	if (lane->session)
+	if (!lane->session)
+		log_error("lane %u: %s", index, strerror(ENOMEM));
+	else
 		err = ffs_open(source->ep0, source->dir, LANE_RECEIVE, LANE_SEND, &lane->ffs);
 	if (err < 0) {
 		lane_close(lane);

@@ -322,6 +322,8 @@ static int run_daemon(struct command_line *line, int argc, char **argv)
 	line->admission.command = line->admission.read_only ? read_only : command;
 	line->admission.read_only_command = read_only;
 	err = command && read_only ? daemon_run(&line->daemon) : -ENOMEM;
+	if (!command || !read_only)
+		log_error("--bpfd: %s: %s", line->bpfd, strerror(ENOMEM));
 	free(command);
 	free(read_only);
 	free(text);

@@ -112,7 +112,7 @@ static uint64_t next_deadline(const struct serve *s)
 	return next;
 }
 
-/* Waits until something can be done or the deadline, and does it. */
+/* Waits until something can be done or the deadline, and does it. Failures are logged. */
 static int serve_step(struct serve *s, uint64_t deadline_ms)
 {
 	struct pollfd fds[1 + SERVE_LANES_MAX * LANE_POLLFDS];
@@ -124,8 +124,11 @@ static int serve_step(struct serve *s, uint64_t deadline_ms)
 	for (unsigned int i = 0; i < s->lane_count; i++)
 		lane_poll(s->lanes[i], &fds[1 + i * LANE_POLLFDS]);
 	if (poll(fds, 1 + s->lane_count * LANE_POLLFDS, clock_timeout(deadline_ms)) < 0 &&
-		errno != EINTR)
-		return -errno;
+		errno != EINTR) {
+		err = -errno;
+		log_error("poll: %s", strerror(-err));
+		return err;
+	}
 	if (fds[0].revents)
 		ended = take_signals(s);
 	now_ms = clock_ms();
@@ -142,14 +145,10 @@ static int serve_step(struct serve *s, uint64_t deadline_ms)
 static int serve_loop(struct serve *s)
 {
 	unsigned int usable;
-	int err;
 
 	while (!s->ending) {
-		err = serve_step(s, next_deadline(s));
-		if (err < 0) {
-			log_error("serving the lanes: %s", strerror(-err));
+		if (serve_step(s, next_deadline(s)) < 0)
 			return SERVE_FAILED;
-		}
 		tell_unbound(s);
 		usable = usable_lanes(s);
 		if (usable < s->lane_count)

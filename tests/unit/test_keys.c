@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests the board's list of keys and who is let in by it.
 #include "tests/unit/link_test.h"
+#include "tests/unit/log_capture.h"
 
 #include "core/base/log.h"
 #include "core/link/ssh_key.h"
@@ -48,31 +49,8 @@ static void put_text(const char *text)
 	put(text, strlen(text));
 }
 
-/* What is logged meanwhile. */
-static char *logged;
-static int log_pipe[2], log_before;
-
-static void log_begin(void)
-{
-	assert_int_equal(pipe(log_pipe), 0);
-	log_before = dup(STDERR_FILENO);
-	dup2(log_pipe[1], STDERR_FILENO);
-}
-
-static const char *log_end(void)
-{
-	static char text[4096];
-	ssize_t n;
-
-	dup2(log_before, STDERR_FILENO);
-	close(log_before);
-	close(log_pipe[1]);
-	n = read(log_pipe[0], text, sizeof(text) - 1);
-	close(log_pipe[0]);
-	text[n > 0 ? n : 0] = '\0';
-	logged = text;
-	return text;
-}
+/* The text of the last log_end() of a helper. */
+static const char *logged;
 
 static struct key_list read_list(const char *text)
 {
@@ -80,7 +58,7 @@ static struct key_list read_list(const char *text)
 
 	log_begin();
 	assert_int_equal(keys_parse("list", text, strlen(text), true, &list), 0);
-	log_end();
+	logged = log_end();
 	return list;
 }
 
@@ -292,7 +270,7 @@ static int ask(struct reset_info *refusal)
 
 	log_begin();
 	asked = lane.gate.ask(lane.gate.context, nonce, refusal);
-	log_end();
+	logged = log_end();
 	if (asked == 1)
 		assert_memory_equal(nonce, "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr", AUTH_NONCE_SIZE);
 	return asked;
@@ -304,7 +282,7 @@ static int start(struct admission *admission)
 
 	log_begin();
 	err = admission_start(admission);
-	log_end();
+	logged = log_end();
 	return err;
 }
 
@@ -367,7 +345,7 @@ static int ask_without_descriptors(struct reset_info *refusal)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	asked = lane.gate.ask(lane.gate.context, nonce, refusal);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	log_end();
+	logged = log_end();
 	return asked;
 }
 
@@ -421,7 +399,7 @@ static bool check(const struct auth_response *response, const uint8_t *message)
 
 	log_begin();
 	admitted = lane.gate.check(lane.gate.context, response, message, 5);
-	log_end();
+	logged = log_end();
 	return admitted;
 }
 
