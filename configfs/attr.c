@@ -55,7 +55,7 @@ int attr_write(const char *path, const char *value)
 
 	if (fd < 0)
 		return -errno;
-	/* The store function of an attribute takes all or fails. */
+	/* An attribute's store function accepts the whole text or fails. */
 	if (write(fd, value, strlen(value)) < 0)
 		err = -errno;
 	close(fd);
@@ -67,9 +67,9 @@ const char *attr_hint(int err)
 	switch (err) {
 	case -EPERM:
 	case -EACCES:
-		return "; this needs root";
+		return "; run it as root";
 	case -EROFS:
-		return "; it is mounted read-only, as in containers";
+		return "; the file system is mounted read-only, as in containers";
 	default:
 		return "";
 	}

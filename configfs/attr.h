@@ -11,18 +11,19 @@
 int attr_path(char path[static PATH_MAX], const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Whether the text is one component of a path: no '/', not empty, not "." or "..", and no longer
- * than a file name may be. */
+/* Returns true if the text is a single component of a path: not empty, without '/', not "." or
+ * "..", and at most NAME_MAX bytes. */
 bool attr_is_name(const char *text);
 
-/* Reads the first line, without its newline; what follows a NUL or does not fit is dropped. Returns
- * its length, or a negative errno; the value is then "". */
+/* Reads the first line without its newline. Ignores everything after a NUL, and what does not fit
+ * into `size` bytes. Returns the length, or a negative errno with an empty value. */
 int attr_read(const char *path, char *value, size_t size);
 
 /* Writes a text in one write(2) to an existing file. Returns 0 or a negative errno. */
 int attr_write(const char *path, const char *value);
 
-/* What the user can do about an errno of these trees, to be put behind its text; "" for most. */
+/* Returns advice about a negative errno of these trees, to be appended to the error's text; "" for
+ * most errors. */
 const char *attr_hint(int err);
 
 #endif

@@ -10,14 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KERNEL_ENOTSUPP 524 /* what FunctionFS says to too few endpoints, not for user space */
+#define KERNEL_ENOTSUPP 524 /* of FunctionFS with too few endpoints; errno.h does not have it */
 
 const char *gadget_udc(const struct gadget *g)
 {
 	return g->udc;
 }
 
-/* Whether the gadget drives the controller that the UDC file names. */
+/* Returns true if the gadget drives the controller that its UDC file names. `udc` gets the name. */
 static bool driven(const struct gadget *g, char udc[static UDC_NAME_SIZE])
 {
 	return attr_read(g->udc_file, udc, UDC_NAME_SIZE) > 0 &&
@@ -31,8 +31,9 @@ bool gadget_bound(const struct gadget *g)
 	return driven(g, udc);
 }
 
-/* What the kernel's refusal means. EBUSY, ENODEV and ENOTSUPP have stood for too few endpoints, in
- * different versions, and EBUSY also for a controller that was taken meanwhile. */
+/* Returns the errno of gadget_bind() for an error of the kernel. Kernel versions differ in the
+ * errno for too few endpoints: EBUSY, ENODEV, ENOTSUPP or ENOSPC. EBUSY can also mean that the
+ * controller was taken meanwhile. */
 static int bind_error(const struct gadget *g, const char *udc, int err)
 {
 	const struct gadget_options *o = &g->options;
@@ -51,7 +52,8 @@ static int bind_error(const struct gadget *g, const char *udc, int err)
 		return err;
 	}
 	log_write(g->lanes > 1 ? LOG_DEBUG : LOG_ERROR,
-		"%s: refuses gadget %s with %u lane%s: too few endpoints, or see the kernel's log",
+		"%s: refuses gadget %s with %u lane%s: too few endpoints; for other causes see the "
+		"kernel log",
 		udc, name, g->lanes, g->lanes > 1 ? "s" : "");
 	return -ENOSPC;
 }
@@ -62,7 +64,8 @@ static void announce(const struct gadget *g)
 
 	if (!g->options.join || attr_read(g->udc_file, udc, sizeof(udc)) <= 0)
 		return;
-	snprintf(what, sizeof(what), g->linked ? "taking lanes out" : "adding %u lanes", g->lanes);
+	snprintf(
+		what, sizeof(what), g->linked ? "removing the lanes" : "adding %u lanes", g->lanes);
 	join_announce(&g->options, &g->join, what);
 }
 
@@ -74,7 +77,7 @@ static int unbind(struct gadget *g)
 	err = attr_write(g->udc_file, "\n");
 	if (err == 0)
 		g->unbound = true;
-	/* ENODEV: it was not bound. ENOENT: somebody has removed the gadget. */
+	/* ENODEV: it was not bound. ENOENT: the gadget has been removed. */
 	if (err == 0 || err == -ENODEV || err == -ENOENT)
 		return 0;
 	log_error("%s: cannot unbind: %s", g->udc_file, strerror(-err));
@@ -86,23 +89,24 @@ int gadget_unbind(struct gadget *g)
 	return g->linked ? unbind(g) : 0;
 }
 
-/* Which controller one that is joined goes to: the one that it is bound to, as long as it is as it
- * was found; that may have changed since. Returns 0 or a negative errno, logged: -EINVAL if another
- * one is wanted. */
+/* Picks the controller for a joined gadget. Until we have changed the gadget, this is the one it is
+ * bound to now, because its owner may have rebound it. Returns 0 or a negative errno, logged:
+ * -EINVAL if *udc names a different controller. */
 static int joined_udc(struct gadget *g, const char **udc)
 {
 	char now[UDC_NAME_SIZE];
 
 	if (!g->linked && driven(g, now) && strcmp(now, g->join.udc) != 0) {
 		memcpy(g->join.udc, now, sizeof(now));
-		/* Not the cause: gadget_bind() means something else by some of them. */
+		/* -EIO for all causes: other errnos could have a meaning in gadget_bind(). */
 		if (join_note(&g->options, &g->join) < 0)
 			return -EIO;
 	}
 	if (!g->join.udc[0])
 		return 0;
 	if (*udc && strcmp(*udc, g->join.udc) != 0) {
-		log_error("gadget %s: bound to %s, not to %s", gadget_name(g), g->join.udc, *udc);
+		log_error("gadget %s: bound to %s, not to %s; leave out --udc", gadget_name(g),
+			g->join.udc, *udc);
 		return -EINVAL;
 	}
 	*udc = g->join.udc;
@@ -123,9 +127,9 @@ int gadget_bind(struct gadget *g, const char *udc)
 	}
 	err = udc_choose(o->configfs, o->sysfs, udc, gadget_name(g), name);
 	if (err == 0)
-		err = unbind(g); /* also from a controller that has vanished */
+		err = unbind(g); /* also clears the name of a controller that has vanished */
 	if (err == 0 && !g->linked) {
-		g->linked = true; /* from here on it is not as it was found */
+		g->linked = true; /* from here on we have changed the gadget */
 		err = join_link(o, &g->join, g->lanes);
 	}
 	if (err < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builds a gadget with libusbgx, which gets to see this gadget alone.
+/* Builds a gadget with libusbgx, which sees only this gadget.
  *
- * usbg_init() reads in all gadgets of the system, and libusbgx 0.2.0 fails as soon as one of them,
- * nobody of ours, has a function that it does not know (uvc, printer, ...) or is being removed
- * meanwhile. So it is given a directory with a link to the one gadget in the place of configfs. */
+ * usbg_init() reads all gadgets of the system. libusbgx 0.2.0 fails if any of them has a function
+ * that it does not know (uvc, printer, ...) or is removed meanwhile. So libusbgx reads a directory
+ * of ours instead of configfs, with a link to the one gadget. */
 #include "configfs/build.h"
 
 #include "configfs/attr.h"
@@ -18,19 +18,19 @@
 #include <usbg/function/ffs.h>
 #include <usbg/usbg.h>
 
-#define CONFIG_ID      1 /* with the label: BUILD_CONFIG */
+#define CONFIG_ID      1 /* together with the label: BUILD_CONFIG */
 #define CONFIG_LABEL   "c"
-#define CONFIG_NAME    "bpfd" /* what a host shows as the configuration's name */
+#define CONFIG_NAME    "bpfd" /* the configuration's name on the host */
 #define BUS_POWERED    0x80
-#define MAX_POWER_MA   500    /* what a high speed port has: a board fed by the cable needs it */
-#define BCD_USB_2_0    0x0200 /* the kernel raises it when the link is faster */
+#define MAX_POWER_MA   500    /* all of a high-speed port, for boards powered by the cable */
+#define BCD_USB_2_0    0x0200 /* the kernel raises it on a faster link */
 #define EP0_PACKET     64
 #define OS_VENDOR_CODE 0xb7 /* bRequest by which Windows asks for the OS descriptors */
 #define INSTANCE_SIZE  64
 
 struct view {
-	char dir[PATH_MAX];  /* <ffs_dir>/usb_gadget, the place of configfs's */
-	char link[PATH_MAX]; /* to the gadget, in it */
+	char dir[PATH_MAX];  /* <ffs_dir>/usb_gadget, which libusbgx reads */
+	char link[PATH_MAX]; /* in `dir`, to the gadget in configfs */
 };
 
 static int view_paths(const struct gadget_options *options, struct view *view)
@@ -74,7 +74,8 @@ void build_clean(const struct gadget_options *options)
 		view_remove(&view);
 }
 
-/* libusbgx has one code for several causes; errno, where it is still set, is more exact. */
+/* Converts a code of libusbgx, which has one code for several causes. errno is more exact where
+ * libusbgx leaves it set. */
 static int usbg_errno(int code)
 {
 	switch (code) {
@@ -108,13 +109,13 @@ static int usbg_errno(int code)
 	}
 }
 
-/* Returns the code as an errno; logs the step if it failed. */
+/* Returns a step's code as an errno. If the step failed, logs that we cannot do `what`. */
 static int step(const struct gadget_options *options, const char *what, int code)
 {
 	int err = usbg_errno(code);
 
 	if (err < 0)
-		log_error("gadget %s: cannot set %s: %s", options->name, what, strerror(-err));
+		log_error("gadget %s: cannot %s: %s", options->name, what, strerror(-err));
 	return err;
 }
 
@@ -137,28 +138,32 @@ static int set_identity(const struct gadget_options *options, usbg_gadget *g)
 		.b_vendor_code = OS_VENDOR_CODE,
 		.qw_sign = (char *)"MSFT100",
 	};
-	int err = step(options, "the ids", usbg_set_gadget_attrs(g, &attrs));
+	int err = step(options, "set the ids", usbg_set_gadget_attrs(g, &attrs));
 
 	if (err == 0)
-		err = step(options, "the strings", usbg_set_gadget_strs(g, LANG_US_ENG, &strings));
+		err = step(
+			options, "set the strings", usbg_set_gadget_strs(g, LANG_US_ENG, &strings));
 	if (err == 0)
-		err = step(options, "Microsoft OS descriptors", usbg_set_gadget_os_descs(g, &os));
+		err = step(options, "set the Microsoft OS descriptors",
+			usbg_set_gadget_os_descs(g, &os));
 	return err;
 }
 
 static int make_config(const struct gadget_options *options, usbg_gadget *g, usbg_config **config)
 {
 	const struct usbg_config_strs strings = {.configuration = (char *)CONFIG_NAME};
-	int err = step(options, "a configuration",
+	int err = step(options, "make the configuration",
 		usbg_create_config(g, CONFIG_ID, CONFIG_LABEL, NULL, &strings, config));
 
-	/* Not by usbg_create_config(): its attributes have 8 bits for MaxPower. */
+	/* usbg_create_config() cannot set MaxPower: its attributes have only 8 bits for it. */
 	if (err == 0)
-		err = step(options, "MaxPower", usbg_set_config_max_power(*config, MAX_POWER_MA));
+		err = step(
+			options, "set MaxPower", usbg_set_config_max_power(*config, MAX_POWER_MA));
 	if (err == 0)
-		err = step(options, "bmAttributes", usbg_set_config_bm_attrs(*config, BUS_POWERED));
+		err = step(options, "set bmAttributes",
+			usbg_set_config_bm_attrs(*config, BUS_POWERED));
 	if (err == 0)
-		err = step(options, "the OS descriptors' configuration",
+		err = step(options, "add the OS descriptors to the configuration",
 			usbg_set_os_desc_config(g, *config));
 	return err;
 }
@@ -172,8 +177,8 @@ static int make_lane(const struct gadget_options *options, usbg_gadget *g, usbg_
 	errno = 0;
 	err = usbg_errno(usbg_create_function(g, USBG_F_FFS, instance, NULL, &function));
 	if (err == -ENOENT)
-		log_error("gadget %s: the kernel has no function ffs: module usb_f_fs, "
-			  "CONFIG_USB_CONFIGFS_F_FS",
+		log_error("gadget %s: the kernel has no function ffs; install module usb_f_fs "
+			  "(CONFIG_USB_CONFIGFS_F_FS)",
 			options->name);
 	else if (err == -EEXIST || err == -EBUSY)
 		log_error("gadget %s: another gadget has a FunctionFS instance %s already",
@@ -183,7 +188,7 @@ static int make_lane(const struct gadget_options *options, usbg_gadget *g, usbg_
 			strerror(-err));
 	if (err < 0)
 		return err;
-	return step(options, "a lane's function into the configuration",
+	return step(options, "add a lane to the configuration",
 		usbg_add_config_function(config, NULL, function));
 }
 
@@ -194,7 +199,7 @@ static int build(const struct gadget_options *options, usbg_state *state)
 	usbg_config *config;
 	int err;
 
-	if (!g) /* removed by somebody else meanwhile */
+	if (!g) /* another process has removed it meanwhile */
 		return -ENOENT;
 	err = set_identity(options, g);
 	if (err == 0)

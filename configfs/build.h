@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fills a new gadget directory by means of libusbgx. */
+/* Fills a new gadget directory in configfs with libusbgx. */
 #ifndef CONFIGFS_BUILD_H
 #define CONFIGFS_BUILD_H
 
 #include "configfs/options.h"
 
-#define BUILD_CONFIG "c.1" /* the configuration's directory */
+#define BUILD_CONFIG "c.1" /* directory of the configuration */
 
-/* Gives the empty gadget directory `dir` its attributes, strings, one FunctionFS function a lane,
- * the configuration and Microsoft's OS descriptors. Returns 0, or a negative errno, logged with the
- * step that failed; what has been made is left to tree_remove(). */
+/* Fills the empty gadget directory `dir`: attributes, strings, one FunctionFS function for each
+ * lane, the configuration and Microsoft OS descriptors. Returns 0, or a negative errno after
+ * logging the step that failed. After an error the caller removes the gadget with tree_remove(). */
 int build_gadget(const struct gadget_options *options, const char *dir);
 
-/* Removes what a build_gadget() that was killed left in ffs_dir. */
+/* Removes what a build_gadget() left in ffs_dir when it was killed. */
 void build_clean(const struct gadget_options *options);
 
 #endif

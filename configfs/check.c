@@ -17,8 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What a kernel may be built without. The first ones are looked for by what they do, see
- * check_kernel(); of the others a lack is only told. */
+/* Options of the kernel, and what is lost without each. None decides the verdict: check_kernel()
+ * tests the parts that a gadget needs. */
 static const struct kconfig_option config_table[] = {
 	{"CONFIG_CONFIGFS_FS", "no gadget", 0},
 	{"CONFIG_USB_GADGET", "no gadget", 0},
@@ -35,7 +35,7 @@ static const struct kconfig_option config_table[] = {
 	{"CONFIG_FTRACE_SYSCALLS", "no tracepoints of system calls", 0},
 	{"CONFIG_KALLSYMS", "no kernel symbols", 0},
 	{"CONFIG_SECCOMP_FILTER", "sessions may make any system call", 0},
-	{"CONFIG_DEBUG_INFO_BTF", "no types of the kernel (CO-RE)", 0},
+	{"CONFIG_DEBUG_INFO_BTF", "no kernel types for CO-RE", 0},
 };
 
 #define CONFIG_COUNT (sizeof(config_table) / sizeof(config_table[0]))
@@ -55,7 +55,7 @@ static void line(struct report *r, const char *word, const char *format, va_list
 	fputc('\n', r->out);
 }
 
-/* What is there. */
+/* Reports what is present, or will be. */
 static void __attribute__((format(printf, 2, 3))) ok(struct report *r, const char *format, ...)
 {
 	va_list ap;
@@ -65,7 +65,7 @@ static void __attribute__((format(printf, 2, 3))) ok(struct report *r, const cha
 	va_end(ap);
 }
 
-/* What a gadget cannot do without. */
+/* Reports that a gadget cannot work, and why. */
 static void __attribute__((format(printf, 2, 3))) missing(struct report *r, const char *format, ...)
 {
 	va_list ap;
@@ -76,6 +76,7 @@ static void __attribute__((format(printf, 2, 3))) missing(struct report *r, cons
 	r->works = false;
 }
 
+/* Reports what does not decide the verdict. */
 static void __attribute__((format(printf, 2, 3))) note(struct report *r, const char *format, ...)
 {
 	va_list ap;
@@ -85,7 +86,7 @@ static void __attribute__((format(printf, 2, 3))) note(struct report *r, const c
 	va_end(ap);
 }
 
-/* 'y', 'm', 'n', or 0 if it cannot be told. */
+/* Returns 'y', 'm' or 'n', or 0 if the configuration could not be read. */
 static char config_value(const struct report *r, const char *name)
 {
 	for (size_t i = 0; i < CONFIG_COUNT; i++) {
@@ -95,24 +96,25 @@ static char config_value(const struct report *r, const char *name)
 	return 0;
 }
 
-/* A part of the kernel that is there, or will be. */
+/* Reports whether a part of the kernel is present, will be loaded, or is missing. */
 static void check_part(
 	struct report *r, const char *what, bool there, const char *module, const char *config)
 {
 	char value = config_value(r, config);
 
 	if (there)
-		ok(r, "%s: there", what);
+		ok(r, "%s: present", what);
 	else if (kernel_has_module(r->options, module))
 		ok(r, "%s: will be loaded (module %s)", what, module);
 	else if (value == 'y')
 		ok(r, "%s: built in", what);
 	else if (value == 'm')
-		missing(r, "%s: module %s is not installed", what, module);
+		missing(r, "%s: not installed; install module %s", what, module);
 	else if (value == 'n' || kernel_has_module_list(r->options))
-		missing(r, "%s: not in the kernel, %s, module %s", what, config, module);
+		missing(r, "%s: not in the kernel; set %s or install module %s", what, config,
+			module);
 	else
-		note(r, "%s: cannot be told (%s, module %s)", what, config, module);
+		note(r, "%s: unknown; it needs %s or module %s", what, config, module);
 }
 
 static void check_kernel(struct report *r)
@@ -131,19 +133,19 @@ static void check_kernel(struct report *r)
 		"CONFIG_USB_CONFIGFS_F_FS");
 	if (syscall(SYS_io_setup, 1, &aio) == 0) {
 		syscall(SYS_io_destroy, aio);
-		ok(r, "asynchronous I/O: there");
+		ok(r, "asynchronous I/O: present");
 	} else if (errno == ENOSYS) {
-		missing(r, "asynchronous I/O: not in the kernel (CONFIG_AIO)");
+		missing(r, "asynchronous I/O: not in the kernel; set CONFIG_AIO");
 	} else {
-		missing(r, "asynchronous I/O: %s; see fs.aio-max-nr", strerror(errno));
+		missing(r, "asynchronous I/O: %s; raise sysctl fs.aio-max-nr", strerror(errno));
 	}
 }
 
-/* No verdict: what counts is what check_kernel() found. This says why it did not. */
+/* The verdict depends on check_kernel() alone. These lines show why it did not find something. */
 static void check_config(struct report *r)
 {
 	if (!r->has_config)
-		note(r, "kernel configuration: not to be read (CONFIG_IKCONFIG_PROC)");
+		note(r, "kernel configuration: not found; CONFIG_IKCONFIG_PROC would provide it");
 	for (size_t i = 0; r->has_config && i < CONFIG_COUNT; i++) {
 		const struct kconfig_option *option = &r->config[i];
 
@@ -154,7 +156,7 @@ static void check_config(struct report *r)
 	}
 }
 
-/* Returns whether the gadget can have the controller. */
+/* Returns true if the gadget can use the controller. */
 static bool check_udc(struct report *r, const char *name)
 {
 	const struct gadget_options *o = r->options;
@@ -187,13 +189,13 @@ static void check_udcs(struct report *r)
 	for (int i = 0; i < count; i++)
 		found = check_udc(r, names[i]) || found;
 	if (count == 0)
-		missing(r, "controller: none; is its driver loaded, and the port in device mode? "
+		missing(r, "controller: none; load its driver and set the port to device mode "
 			   "(on machines without one: module dummy_hcd, CONFIG_USB_DUMMY_HCD)");
 	else if (!found)
-		missing(r, "controller: none is free");
+		missing(r, "controller: none is free; share one with --join or unbind its gadget");
 }
 
-/* join_find() logs what is missing. */
+/* join_find() logs the cause if the gadget cannot be joined. */
 static void check_joined(struct report *r)
 {
 	struct join join = {.udc = ""};
@@ -201,7 +203,7 @@ static void check_joined(struct report *r)
 	if (join_find(r->options, &join) < 0)
 		missing(r, "gadget %s: cannot be joined", r->options->join);
 	else
-		ok(r, "gadget %s: there, configuration %s, %s%s", r->options->join,
+		ok(r, "gadget %s: present, configuration %s, %s%s", r->options->join,
 			strrchr(join.config, '/') + 1, join.udc[0] ? "bound to " : "not bound",
 			join.udc);
 }
@@ -219,10 +221,11 @@ static void check_gadget(struct report *r)
 	if (attr_path(dir, "%s/usb_gadget/%s", o->configfs, o->name) < 0 || stat(dir, &st) < 0)
 		return;
 	if (tree_foreign_function(dir, o->name, function, sizeof(function)) > 0)
-		missing(r, "gadget %s: the name is taken, by one with function %s", o->name,
+		missing(r, "gadget %s: has function %s, so it is not ours; remove it", o->name,
 			function);
 	else
-		note(r, "gadget %s: is there: a daemon runs, or --remove takes it away", o->name);
+		note(r, "gadget %s: exists already; if no daemon is running, use --remove",
+			o->name);
 }
 
 static void check_serial(struct report *r)
@@ -236,7 +239,7 @@ static void check_serial(struct report *r)
 	else if (err == -EINVAL)
 		missing(r, "serial number: not 1 to %d printable ASCII characters", SERIAL_MAX);
 	else
-		missing(r, "serial number: the board has none: give one with --serial");
+		missing(r, "serial number: the board has none; give one with --serial");
 }
 
 bool gadget_check(const struct gadget_options *options, FILE *out)
@@ -248,7 +251,7 @@ bool gadget_check(const struct gadget_options *options, FILE *out)
 	if (geteuid() == 0)
 		ok(&r, "user: root");
 	else
-		missing(&r, "user: not root, who alone may make a gadget");
+		missing(&r, "user: not root; only root can make a gadget");
 	check_kernel(&r);
 	check_udcs(&r);
 	check_gadget(&r);

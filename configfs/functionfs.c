@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOUNTS_MAX	 64 /* leftovers looked at */
+#define MOUNTS_MAX	 64 /* leftovers of one call */
 #define UNMOUNT_TRIES	 20 /* a killed process closes its files a little later */
 #define UNMOUNT_PAUSE_MS 50
 
@@ -29,7 +29,7 @@ int functionfs_mount(const char *instance, const char *dir)
 		log_error("%s: cannot make the directory: %s", dir, strerror(-err));
 		return err;
 	}
-	/* Never with no_disconnect: an ep0 that is opened again deadlocks in the kernel. */
+	/* Never use no_disconnect: with it the kernel deadlocks when ep0 is opened again. */
 	if (mount(instance, dir, "functionfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
 		return 0;
 	err = -errno;
@@ -58,8 +58,7 @@ int functionfs_unmount(const char *dir)
 
 	if (err == -EBUSY) {
 		log_error(
-			"%s: a process has its files open: a daemon that runs, or what it started",
-			dir);
+			"%s: a process has its files open; stop the daemon and its processes", dir);
 		return err;
 	}
 	if (err == 0 && rmdir(dir) < 0 && errno != ENOENT)
@@ -93,7 +92,7 @@ static bool is_ours(
 	       tree_is_lane(strrchr(path, '/') + 1, options->name) && stat(path, &st) == 0;
 }
 
-/* Returns the number of mounts found, or a negative errno; dirs[] are owned by the caller. */
+/* Returns the number of mounts found, or a negative errno. The caller frees dirs[]. */
 static int find_leftovers(
 	const struct gadget_options *options, const char *gadget, char *dirs[MOUNTS_MAX])
 {
@@ -137,7 +136,7 @@ int functionfs_unmount_leftovers(const struct gadget_options *options, const cha
 		}
 		free(dir);
 	}
-	/* Killed between making a directory and mounting. */
+	/* Directories of a daemon that was killed before it mounted the instance. */
 	for (unsigned int i = 0; err == 0 && i < GADGET_LANES_MAX; i++) {
 		if (attr_path(path, "%s/%s%u", options->ffs_dir, options->name, i) == 0)
 			rmdir(path);

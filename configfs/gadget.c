@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of the gadget: what a killed daemon left goes; made or joined, and taken down. */
+/* Makes or joins a gadget and removes it, also after a killed daemon. */
 #include "configfs/gadget_private.h"
 
 #include "configfs/attr.h"
@@ -20,22 +20,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_LENGTH_MAX 30 /* FunctionFS takes instance names of up to 40 characters */
+#define NAME_LENGTH_MAX 30 /* FunctionFS accepts instance names of up to 40 characters */
 
 static int check_options(const struct gadget_options *options)
 {
 	if (!attr_is_name(options->name) || strlen(options->name) > NAME_LENGTH_MAX ||
 		options->name[0] == '.') {
-		log_error("%s: not a gadget's name of 1 to %d characters", options->name,
+		log_error("%s: not a gadget name of 1 to %d characters", options->name,
 			NAME_LENGTH_MAX);
 		return -EINVAL;
 	}
 	if (options->lanes < 1 || options->lanes > GADGET_LANES_MAX) {
-		log_error("%u lanes: not from 1 to %d", options->lanes, GADGET_LANES_MAX);
+		log_error("lanes: %u: not a number from 1 to %d", options->lanes, GADGET_LANES_MAX);
 		return -EINVAL;
 	}
 	if (options->join && !attr_is_name(options->join)) {
-		log_error("%s: not a gadget's name", options->join);
+		log_error("%s: not a gadget name", options->join);
 		return -EINVAL;
 	}
 	if (!options->join && (!options->serial || !serial_valid(options->serial))) {
@@ -45,7 +45,7 @@ static int check_options(const struct gadget_options *options)
 	return 0;
 }
 
-/* With ffs_dir locked: removes what a killed daemon left of a gadget of our own. */
+/* Removes a gadget of our own that a killed daemon left. The caller has locked ffs_dir. */
 static int remove_own(const struct gadget_options *options, const char *dir)
 {
 	char path[PATH_MAX], text[NAME_MAX + 1];
@@ -56,22 +56,23 @@ static int remove_own(const struct gadget_options *options, const char *dir)
 	if (err < 0)
 		log_error("%s: cannot be read: %s%s", dir, strerror(-err), attr_hint(err));
 	if (err > 0) {
-		log_error("%s: has function %s, so it is not ours: remove it", dir, text);
+		log_error("%s: has function %s, so it is not ours; remove it", dir, text);
 		return -EEXIST;
 	}
-	/* Files of a living daemon stop this before anything has been touched. */
+	/* The open files of a daemon that is alive make this fail before anything is changed. */
 	if (err == 0)
 		err = functionfs_unmount_leftovers(options, options->name);
 	build_clean(options);
 	if (err < 0 || stat(dir, &st) < 0)
 		return err;
-	/* The kernel unbinds when the last file of a lane is closed, so somebody lives. A name that
-	 * a vanished controller has left goes with the links. */
+	/* The kernel unbinds the gadget when the last file of a lane is closed. So if it is still
+	 * bound, a daemon is alive. The name of a controller that vanished may also be left there:
+	 * removing the links clears it. */
 	err = attr_path(path, "%s/UDC", dir);
 	if (err == 0 && attr_read(path, text, sizeof(text)) > 0 &&
 		udc_driven(options->sysfs, text, options->name) != 0) {
-		log_error(
-			"%s: bound to %s by a daemon whose FunctionFS is not seen here", dir, text);
+		log_error("%s: bound to %s by a daemon whose mounts are not visible here; stop it",
+			dir, text);
 		return -EBUSY;
 	}
 	log_info("%s: removing what a killed daemon left", dir);
@@ -100,7 +101,7 @@ static void forget_last(struct gadget *g)
 	g->ffs_paths[g->lanes] = NULL;
 }
 
-/* Unmounts all lanes. Returns 0 or the first error, having gone on. */
+/* Unmounts all lanes. Continues after an error. Returns 0 or the first error. */
 static int unmount_lanes(struct gadget *g)
 {
 	int first = 0, err;
@@ -140,7 +141,8 @@ err_unmount:
 	return err;
 }
 
-/* The same of one that was joined as well; `udc` is of join_recover(). */
+/* Removes all that a killed daemon left: its lanes in a joined gadget, and its own gadget. For
+ * `udc` see join_recover(). */
 static int remove_leftover(const struct gadget_options *options, char *udc)
 {
 	char dir[PATH_MAX], function[NAME_MAX + 1];
@@ -150,14 +152,14 @@ static int remove_leftover(const struct gadget_options *options, char *udc)
 		err = attr_path(dir, "%s/usb_gadget/%s", options->configfs, options->name);
 	if (err < 0)
 		return err;
-	/* Whose the gadget of that name is does not matter to one that joins another. */
+	/* If we join another gadget, a foreign gadget with our name is not in the way. */
 	if (options->join &&
 		tree_foreign_function(dir, options->name, function, sizeof(function)) > 0)
 		return functionfs_unmount_leftovers(options, options->join);
 	return remove_own(options, dir);
 }
 
-/* `udc`: what the gadget was bound to until a daemon was killed, and the kernel unbound it. */
+/* `udc`: the controller of the gadget before a daemon was killed and the kernel unbound it. */
 static int make_joined(struct gadget *g, const char *udc)
 {
 	int err = join_find(&g->options, &g->join);
@@ -189,17 +191,18 @@ static int make(struct gadget *g)
 	return err;
 }
 
-/* Removes the functions, and all else that is ours of the unbound gadget. */
+/* Removes what is ours from the unbound gadget. `unmounted`: all instances are unmounted, so that
+ * the functions can be removed. */
 static int take_down(struct gadget *g, bool unmounted)
 {
 	int err;
 
 	if (!g->options.join) {
-		/* Not under a process that still has files of a lane open: the next start does. */
+		/* While a process has files of a lane open, leave it to the next start. */
 		return unmounted ? tree_remove(g->dir) : 0;
 	}
 	err = join_leave(&g->options, &g->join, unmounted);
-	/* Old kernels have unbound it when the files of a lane were closed that it did not have. */
+	/* Old kernels unbind it even when the files of a lane that was not linked are closed. */
 	if (err == 0 && (g->unbound || !g->linked))
 		join_bind_again(&g->join);
 	return err;
@@ -270,7 +273,7 @@ const char *gadget_ffs_path(const struct gadget *g, unsigned int lane)
 	return lane < g->lanes ? g->ffs_paths[lane] : NULL;
 }
 
-/* Takes the lane's function out of the configuration. */
+/* Removes the lane's function from the configuration. */
 static int unlink_function(const struct gadget *g, unsigned int lane)
 {
 	char path[PATH_MAX];

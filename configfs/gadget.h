@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gadget in configfs: one FunctionFS function a lane, made, bound and removed as a whole, or
- * added to a gadget of somebody else, which in the end is as it was found.
+/* A USB gadget in configfs with one FunctionFS function for each lane.
  *
- * Single threaded. Every failure has been logged when a function returns it. */
+ * We either make a gadget of our own and remove it at the end, or join the gadget of another owner:
+ * add our functions to it and restore it at the end.
+ *
+ * Single threaded. A function that returns an error has logged it, unless stated otherwise. */
 #ifndef CONFIGFS_GADGET_H
 #define CONFIGFS_GADGET_H
 
@@ -13,56 +15,61 @@
 
 struct gadget;
 
-/* Makes the gadget, not bound yet, and mounts its FunctionFS instances, after removing what a
- * killed daemon left; loads and mounts what is missing. One that is joined does not notice this
- * yet. Needs a serial unless it joins. May wait a second for a dying process. The options' texts
- * must outlive the gadget. Returns 0 and *gadget, owned by the caller, or a negative errno (-EBUSY:
- * another daemon runs), with nothing left behind. */
+/* Makes the gadget and mounts its FunctionFS instances, but does not bind it. First removes what a
+ * killed daemon left, and loads and mounts what the kernel needs. A joined gadget stays bound and
+ * undisturbed. The options must have a serial number, except to join. May wait a second for a
+ * process that is exiting. The options' strings must outlive the gadget. Returns 0 and *gadget,
+ * which the caller owns, or a negative errno (-EBUSY: another daemon is running) after undoing
+ * everything. */
 int gadget_create(const struct gadget_options *options, struct gadget **gadget);
 
-/* The name of the directory in configfs. */
+/* Returns the name of the gadget's directory in configfs. */
 const char *gadget_name(const struct gadget *g);
 
-/* Where the FunctionFS instance of a lane is mounted; NULL if there is no such lane. Lives as long
- * as the gadget. */
+/* Returns the directory where the lane's FunctionFS instance is mounted; NULL if there is no such
+ * lane. The string is valid until the lane is dropped or the gadget is freed. */
 const char *gadget_ffs_path(const struct gadget *g, unsigned int lane);
 
-/* Binds to the controller `udc`; NULL: the only one, or the first that is free. The descriptors of
- * all lanes must have been written. One that is joined is unbound and bound to the controller that
- * it was found with; `udc` is for one that had none. Returns 0, also if it is bound already;
- * -ENODEV: no such controller, it may come later (not logged); -EBUSY: taken by another gadget;
- * -ENOSPC: refused by a free controller, so too few endpoints; or another negative errno. */
+/* Binds the gadget to the controller `udc`; NULL: the only controller, or the first free one. The
+ * descriptors of all lanes must have been written. A joined gadget is unbound and bound again to
+ * its own controller; `udc` is for a joined gadget that has none. Returns 0, also if the gadget is
+ * bound already, or a negative errno:
+ * -ENODEV: no such controller; it may appear later (not logged);
+ * -EBUSY: another gadget has it;
+ * -ENOSPC: a free controller refused the gadget, so it has too few endpoints (logged as an error
+ * only with one lane, as a debug message with more). */
 int gadget_bind(struct gadget *g, const char *udc);
 
-/* Unbinds. Returns 0, also if it was not bound, or a negative errno. */
+/* Unbinds the gadget. Returns 0, also if it was not bound, or a negative errno. */
 int gadget_unbind(struct gadget *g);
 
-/* Whether a controller drives the gadget now. */
+/* Returns true if a controller drives the gadget now. */
 bool gadget_bound(const struct gadget *g);
 
-/* The controller of the last successful gadget_bind(), "" before. */
+/* Returns the controller of the last successful gadget_bind(), "" if there was none. */
 const char *gadget_udc(const struct gadget *g);
 
-/* Removes the last lane of the unbound gadget, whose files must have been closed. Returns 0,
- * -EINVAL if it is the only one, or a negative errno: -EBUSY if files are open, and it is still a
- * lane then, out of the configuration. */
+/* Removes the last lane of the unbound gadget. The lane's files must have been closed. Returns 0,
+ * -EINVAL if it is the only lane (not logged), or a negative errno: -EBUSY if files are open; the
+ * lane then stays mounted, but is no longer in the configuration. */
 int gadget_drop_last_lane(struct gadget *g);
 
-/* Unbinds and removes the gadget, its mounts and directories, and frees it; of one that is joined
- * the lanes alone, and binds it again if it was found bound. The files of all lanes must have been
- * closed. Returns 0, or the first negative errno, having gone on. */
+/* Unbinds and removes the gadget, its mounts and directories, and frees it. From a joined gadget
+ * only the lanes are removed, and it is bound again if it was found bound. The files of all lanes
+ * must have been closed. Continues after an error. Returns 0 or the first negative errno. */
 int gadget_destroy(struct gadget *g);
 
-/* Frees it and touches nothing: for a process that has forked. */
+/* Frees the memory and closes the lock's descriptor, but leaves configfs and the mounts alone: for
+ * a child after fork(). */
 void gadget_forget(struct gadget *g);
 
-/* Removes what a killed daemon left under that name, or in the gadget that it had joined; of other
- * gadgets nothing is touched. Returns 0, also if there was nothing, -EBUSY if a daemon lives, or a
- * negative errno. */
+/* Removes what a killed daemon left in the gadget of the options' name, or in the gadget that it
+ * had joined. Other gadgets are not changed. Returns 0, also if nothing was left, -EBUSY if a
+ * daemon is alive, or another negative errno. */
 int gadget_remove_leftover(const struct gadget_options *options);
 
-/* Writes to `out` what the kernel and the board offer or lack, one line each, changing nothing.
- * Returns whether gadget_create() and gadget_bind() can work. */
+/* Writes to `out` what the kernel and the board offer or lack, one line each. Changes nothing.
+ * Returns true if gadget_create() and gadget_bind() can work. */
 bool gadget_check(const struct gadget_options *options, FILE *out);
 
 #endif

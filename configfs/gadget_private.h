@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the gadget share: gadget.c makes and removes it, bind.c binds it. */
+/* The state of a gadget, which gadget.c makes and removes and bind.c binds. */
 #ifndef CONFIGFS_GADGET_PRIVATE_H
 #define CONFIGFS_GADGET_PRIVATE_H
 
@@ -11,12 +11,12 @@ struct gadget {
 	char dir[PATH_MAX];
 	char udc_file[PATH_MAX];
 	char udc[UDC_NAME_SIZE];
-	struct join join; /* of a gadget that is joined; `config` of any */
+	struct join join; /* of a joined gadget; only `config` is set for a gadget of our own */
 	bool linked;	  /* the lanes are in the configuration */
-	bool unbound;	  /* it was bound, and has been unbound here, not by somebody else */
+	bool unbound;	  /* by us, or when the previous daemon was killed; not by the owner */
 	char *ffs_paths[GADGET_LANES_MAX];
-	unsigned int lanes; /* with a path, mounted */
-	int lock;
+	unsigned int lanes; /* that are mounted and have a path */
+	int lock;	    /* of lock_take() */
 };
 
 #endif

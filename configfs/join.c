@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Adds lanes to a gadget of somebody else and puts it back as it was. */
+/* Adds lanes to the gadget of another owner and restores it. */
 #include "configfs/join.h"
 
 #include "configfs/attr.h"
@@ -15,12 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTE	     "joined" /* in ffs_dir */
-#define NOTE_PART    "joined.part"
-#define LIST_SIZE    512    /* of names in a line of the log; what is longer is cut */
-#define VENDOR_CODE  "0xb7" /* bRequest by which Windows asks for the OS descriptors */
-#define SIGN	     "MSFT100"
-#define CONFIG_BYTES 0xff /* the highest number of a configuration */
+#define NOTE		  "joined" /* in ffs_dir */
+#define NOTE_PART	  "joined.part"
+#define LIST_SIZE	  512	 /* bytes of names in one log message; a longer list is cut */
+#define VENDOR_CODE	  "0xb7" /* bRequest by which Windows asks for the OS descriptors */
+#define SIGN		  "MSFT100"
+#define CONFIG_NUMBER_MAX 0xff /* bConfigurationValue has one byte */
 
 struct note {
 	char gadget[NAME_MAX + 1];
@@ -46,7 +46,7 @@ static bool read_line(FILE *file, char *line, size_t size)
 	return end != NULL;
 }
 
-/* Returns whether there is a note. What is none is removed, as is one that a kill has cut short. */
+/* Returns true if there is a note. Removes an invalid note, and one that a kill has cut short. */
 static bool note_read(const struct gadget_options *options, struct note *note)
 {
 	char path[PATH_MAX];
@@ -90,7 +90,7 @@ static int note_write(const struct gadget_options *options, const struct join *j
 	if (!file)
 		return -errno;
 	fprintf(file, "%s\n%s\n%s\n", options->join, join->udc, join->vendor_code);
-	/* One that is there stays whole until this one is. */
+	/* The previous note stays until the new one is complete. */
 	if (fclose(file) < 0 || rename(part, path) < 0) {
 		err = -errno;
 		unlink(part);
@@ -115,7 +115,7 @@ static int os_write(const char *dir, const char *attribute, const char *value)
 	return err < 0 ? err : attr_write(path, value);
 }
 
-/* The link that says which configuration has OS descriptors. */
+/* Writes the path of the link that gives OS descriptors to the configuration. */
 static int os_link(const struct join *join, char path[static PATH_MAX])
 {
 	return attr_path(path, "%s/os_desc/%s", join->dir, strrchr(join->config, '/') + 1);
@@ -132,8 +132,9 @@ static int count_config(void *arg, const char *path, const char *name)
 	return 0;
 }
 
-/* Keeps the vendor code if the gadget makes no use of OS descriptors. Of several configurations the
- * one that has them comes first for hosts: then it is not for us to give them to one. */
+/* Reads the vendor code if the gadget does not use OS descriptors, so that we may set them. Hosts
+ * see the configuration with OS descriptors first. If there are several configurations, leave that
+ * order alone and set none. */
 static void os_find(struct join *join)
 {
 	unsigned int configs = 0;
@@ -146,14 +147,14 @@ static void os_find(struct join *join)
 	if (attr_path(path, "%s/os_desc/use", join->dir) < 0 ||
 		attr_read(path, value, sizeof(value)) <= 0 || strcmp(value, "0") != 0)
 		return;
-	/* The kernel shows 0xb7 as 0xffffffb7, and does not take that. */
+	/* The kernel shows 0xb7 as 0xffffffb7, but does not accept that value. */
 	if (attr_path(path, "%s/os_desc/b_vendor_code", join->dir) == 0 &&
 		attr_read(path, value, sizeof(value)) > 0)
 		snprintf(join->vendor_code, sizeof(join->vendor_code), "0x%02lx",
 			strtoul(value, NULL, 0) & 0xff);
 }
 
-/* The signature stays, which the kernel does not let go: without `use` it is not looked at. */
+/* The signature stays, as the kernel cannot clear it. It ignores the signature without `use`. */
 static void os_restore(const struct join *join)
 {
 	char path[PATH_MAX];
@@ -166,7 +167,7 @@ static void os_restore(const struct join *join)
 		unlink(path);
 }
 
-/* Without them the lanes still work everywhere but on Windows. */
+/* An error is only logged: without OS descriptors the lanes work everywhere except on Windows. */
 static void os_set(const struct join *join)
 {
 	char path[PATH_MAX];
@@ -185,12 +186,13 @@ static void os_set(const struct join *join)
 		err = os_write(join->dir, "use", "1");
 	if (err == 0)
 		return;
-	log_warning("%s/os_desc: no Microsoft OS descriptors: %s", join->dir, strerror(-err));
+	log_warning("%s/os_desc: cannot set Microsoft OS descriptors: %s; Windows needs them",
+		join->dir, strerror(-err));
 	os_restore(join);
 }
 
 struct list {
-	const char *lanes; /* the name of those to be left out, NULL: none */
+	const char *lanes; /* lanes of this name are left out; NULL: none are */
 	char text[LIST_SIZE];
 };
 
@@ -209,8 +211,9 @@ static int find_lane(void *arg, const char *path, const char *name)
 	return tree_is_lane(name, arg);
 }
 
-/* With no file of a lane open the kernel has unbound the gadget: one that is bound with lanes is
- * served by somebody that is not seen here. */
+/* Returns 0 if no daemon serves lanes in the gadget, else -EBUSY, logged. The kernel unbinds a
+ * gadget when the files of its lanes are closed. So if it is bound with lanes, a daemon is alive,
+ * for example in another mount namespace. */
 static int check_dead(const struct gadget_options *options, const char *dir)
 {
 	char path[PATH_MAX], udc[UDC_NAME_SIZE];
@@ -219,8 +222,9 @@ static int check_dead(const struct gadget_options *options, const char *dir)
 		attr_path(path, "%s/UDC", dir) < 0 || attr_read(path, udc, sizeof(udc)) <= 0 ||
 		udc_driven(options->sysfs, udc, strrchr(dir, '/') + 1) == 0)
 		return 0;
-	log_error("%s: bound to %s with lanes of a daemon whose FunctionFS is not seen here", dir,
-		udc);
+	log_error("%s: bound to %s with lanes of a daemon whose mounts are not visible here; "
+		  "stop it",
+		dir, udc);
 	return -EBUSY;
 }
 
@@ -239,7 +243,7 @@ void join_bind_again(const struct join *join)
 		log_error("gadget %s: cannot bind it to %s again: %s", gadget, udc, strerror(-err));
 }
 
-/* The configuration is the one that has the link. */
+/* The name of the link in os_desc is the name of the configuration. */
 static int find_os_config(void *arg, const char *path, const char *name)
 {
 	struct join *join = arg;
@@ -258,14 +262,14 @@ int join_recover(const struct gadget_options *options, char *udc)
 	if (!note_read(options, &note))
 		return 0;
 	err = attr_path(join.dir, "%s/usb_gadget/%s", options->configfs, note.gadget);
-	/* Files of a living daemon stop this before anything has been touched. */
+	/* The open files of a daemon that is alive make this fail before anything is changed. */
 	if (err == 0)
 		err = functionfs_unmount_leftovers(options, note.gadget);
 	if (err == 0)
 		err = check_dead(options, join.dir);
 	if (err < 0)
 		return err;
-	log_info("gadget %s: taking out the lanes that a killed daemon left", note.gadget);
+	log_info("gadget %s: removing the lanes that a killed daemon left", note.gadget);
 	memcpy(join.vendor_code, note.vendor_code, sizeof(join.vendor_code));
 	if (tree_os_configs(join.dir, find_os_config, &join) != 1)
 		join.vendor_code[0] = '\0';
@@ -280,9 +284,9 @@ int join_recover(const struct gadget_options *options, char *udc)
 	return 0;
 }
 
-/* Of several configurations the one that hosts take: the one with OS descriptors, as the kernel
- * shows that first, else most probably the one with the lowest number, which is behind the last
- * dot. */
+/* Looks for the configuration that is wanted, or else the one with the lowest number, which follows
+ * the last dot. Hosts use the first configuration. The kernel shows the one with OS descriptors
+ * first; without any, the one with the lowest number is most probably first. */
 struct config_search {
 	const char *wanted;
 	char name[NAME_MAX + 1];
@@ -293,7 +297,7 @@ static int look_at_config(void *arg, const char *path, const char *name)
 {
 	struct config_search *search = arg;
 	const char *dot = strrchr(name, '.');
-	long number = dot ? strtol(dot + 1, NULL, 10) : CONFIG_BYTES;
+	long number = dot ? strtol(dot + 1, NULL, 10) : CONFIG_NUMBER_MAX;
 
 	if (search->wanted ? strcmp(search->wanted, name) != 0 : number >= search->number)
 		return 0;
@@ -304,7 +308,7 @@ static int look_at_config(void *arg, const char *path, const char *name)
 
 static int find_config(const struct gadget_options *options, struct join *join)
 {
-	struct config_search search = {options->join_config, "", CONFIG_BYTES + 1};
+	struct config_search search = {options->join_config, "", CONFIG_NUMBER_MAX + 1};
 	int err = search.wanted ? 0 : tree_os_configs(join->dir, find_os_config, join);
 
 	if (err == 1)
@@ -362,8 +366,8 @@ static int make_function(
 		return err;
 	err = -errno;
 	if (err == -ENOENT)
-		log_error("gadget %s: the kernel has no function ffs: module usb_f_fs, "
-			  "CONFIG_USB_CONFIGFS_F_FS",
+		log_error("gadget %s: the kernel has no function ffs; install module usb_f_fs "
+			  "(CONFIG_USB_CONFIGFS_F_FS)",
 			options->join);
 	else if (err == -EEXIST || err == -EBUSY)
 		log_error("gadget %s: another gadget has a FunctionFS instance %s%u already",
@@ -378,7 +382,7 @@ int join_make(const struct gadget_options *options, const struct join *join)
 {
 	int err = check_dead(options, join->dir);
 
-	/* Of a killed daemon whose note has gone. */
+	/* Lanes of a killed daemon whose note is lost. */
 	if (err == 0)
 		err = tree_unlink_lanes(join->dir, options->name);
 	if (err == 0)
@@ -400,7 +404,7 @@ void join_announce(const struct gadget_options *options, const struct join *join
 	struct list list = {.lanes = options->name, .text = ""};
 
 	tree_links(join->dir, list_add, &list);
-	log_info("gadget %s: %s: unbinding and binding it interrupts %s", options->join, what,
+	log_info("gadget %s: %s: rebinding it interrupts %s", options->join, what,
 		list.text[0] ? list.text : "no other function");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The running kernel's configuration, where the kernel or the distribution shows it. */
+/* Reads the running kernel's configuration, if the kernel or the distribution provides it. */
 #ifndef CONFIGFS_KCONFIG_H
 #define CONFIGFS_KCONFIG_H
 
@@ -8,13 +8,14 @@
 #include <stddef.h>
 
 struct kconfig_option {
-	const char *name;    /* with CONFIG_ */
+	const char *name;    /* including CONFIG_ */
 	const char *without; /* what a board cannot do without it */
-	char value;	     /* by kconfig_read(): 'y', 'm' or 'n' */
+	char value;	     /* 'y', 'm' or 'n', set by kconfig_read() */
 };
 
-/* Looks the options up in <proc>/config.gz, <modules>/<release>/config or <boot>/config-<release>.
- * Returns 0, or -ENOENT when none of them can be read. */
+/* Sets the value of each option in the list, from the first of these files that can be opened:
+ * <proc>/config.gz, <modules>/<release>/config, <boot>/config-<release>. Returns 0, or -ENOENT if
+ * none can be opened; the list is then unchanged. */
 int kconfig_read(const struct gadget_options *options, struct kconfig_option *list, size_t count);
 
 #endif

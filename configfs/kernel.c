@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks for configfs, libcomposite and FunctionFS, and gets them. */
+/* Finds configfs, libcomposite and FunctionFS, and loads what is missing. */
 #include "configfs/kernel.h"
 
 #include "configfs/attr.h"
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CONFIGFS_MAGIC 0x62656570 /* of statfs(2); linux/magic.h does not have it */
+#define CONFIGFS_MAGIC 0x62656570 /* f_type of statfs(2); linux/magic.h does not have it */
 #define MODPROBE       "/sbin/modprobe"
 
 extern char **environ;
@@ -34,7 +34,7 @@ bool kernel_has_filesystem(const struct gadget_options *options, const char *nam
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	/* "nodev\tNAME", or "\tNAME" for those with a block device. */
+	/* "nodev\tNAME", or "\tNAME" for a file system on a block device. */
 	while (!found && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = '\0';
 		word = strrchr(line, '\t');
@@ -44,7 +44,7 @@ bool kernel_has_filesystem(const struct gadget_options *options, const char *nam
 	return found;
 }
 
-/* Whether a line of modules.dep or modules.builtin starts with the path of the module. */
+/* Returns true if a line of modules.dep or modules.builtin starts with the path of the module. */
 static bool names_module(const char *line, const char *name)
 {
 	const char *end = line + strcspn(line, ":\n"), *at = end;
@@ -111,7 +111,8 @@ bool kernel_has_gadgets(const struct gadget_options *options)
 	       S_ISDIR(st.st_mode);
 }
 
-/* The caller looks whether the module has come: it may be built in, or modprobe may be missing. */
+/* Returns no error: the module may be built in, or modprobe may be missing. The caller checks
+ * whether the module is present. */
 static void load_module(const struct gadget_options *options, const char *name)
 {
 	char *argv[] = {(char *)MODPROBE, (char *)"-q", (char *)name, NULL};
@@ -125,7 +126,8 @@ static void load_module(const struct gadget_options *options, const char *name)
 	sigemptyset(&none);
 	if (posix_spawnattr_init(&attr) != 0)
 		return;
-	posix_spawnattr_setsigmask(&attr, &none); /* the daemon blocks what it reads by signalfd */
+	/* The daemon blocks the signals that it reads from a signalfd. */
+	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	err = posix_spawn(&pid, MODPROBE, NULL, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
@@ -146,7 +148,7 @@ static int mount_configfs(const struct gadget_options *options)
 		return 0;
 	load_module(options, "configfs");
 	if (!options->may_load) {
-		log_error("%s: configfs is not mounted here", options->configfs);
+		log_error("%s: configfs is not mounted here; mount it", options->configfs);
 		return -ENOENT;
 	}
 	if (mount("configfs", options->configfs, "configfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -156,10 +158,12 @@ static int mount_configfs(const struct gadget_options *options)
 	}
 	err = -errno;
 	if (err == -EPERM || err == -EACCES)
-		log_error("%s: cannot mount configfs: not permitted, this needs root",
+		log_error("%s: cannot mount configfs: not permitted; run it as root",
 			options->configfs);
 	else if (!kernel_has_filesystem(options, "configfs"))
-		log_error("the kernel has no configfs: module configfs, CONFIG_CONFIGFS_FS");
+		log_error("%s: the kernel has no configfs; install module configfs "
+			  "(CONFIG_CONFIGFS_FS)",
+			options->configfs);
 	else
 		log_error("%s: cannot mount configfs: %s", options->configfs, strerror(-err));
 	return err;
@@ -177,13 +181,13 @@ int kernel_prepare(const struct gadget_options *options)
 			load_module(options, "libcomposite");
 	}
 	if (!kernel_has_gadgets(options)) {
-		log_error("the kernel has no USB gadgets in configfs: module libcomposite, "
-			  "CONFIG_USB_CONFIGFS (%s/usb_gadget is missing)",
+		log_error("%s/usb_gadget: not in the kernel; install module libcomposite "
+			  "(CONFIG_USB_CONFIGFS)",
 			options->configfs);
 		return -ENOENT;
 	}
-	/* The file system appears with the first function ffs, so that its absence says nothing
-	 * yet. */
+	/* No error if it is still missing: the kernel may register the file system only with the
+	 * first function ffs. */
 	if (!kernel_has_filesystem(options, "functionfs"))
 		load_module(options, "usb_f_fs");
 	return 0;

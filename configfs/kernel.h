@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel needs to have for a gadget: file systems and modules, looked for and loaded. */
+/* Finds and loads the file systems and modules that a gadget needs. */
 #ifndef CONFIGFS_KERNEL_H
 #define CONFIGFS_KERNEL_H
 
@@ -7,24 +7,25 @@
 
 #include <stdbool.h>
 
-/* Whether the kernel has the file system now. */
+/* Returns true if the kernel has the file system now. */
 bool kernel_has_filesystem(const struct gadget_options *options, const char *name);
 
-/* Whether the module is installed for the running kernel, or built in, by the list of modules. */
+/* Returns true if the lists of modules say that the module is installed for the running kernel or
+ * built in. */
 bool kernel_has_module(const struct gadget_options *options, const char *name);
 
-/* Whether there is a list of the running kernel's modules. */
+/* Returns true if a list of the running kernel's modules is present. */
 bool kernel_has_module_list(const struct gadget_options *options);
 
-/* Whether configfs is mounted where the options say. */
+/* Returns true if configfs is mounted where the options say. */
 bool kernel_configfs_mounted(const struct gadget_options *options);
 
-/* Whether libcomposite is there: configfs has its directory usb_gadget. */
+/* Returns true if libcomposite is present: configfs has its directory usb_gadget. */
 bool kernel_has_gadgets(const struct gadget_options *options);
 
-/* Makes sure of configfs and libcomposite; loads them and FunctionFS, and mounts, if the options
- * allow it. Returns 0, or a negative errno, logged with the module and the kernel option that is
- * missing. */
+/* Ensures that configfs is mounted and libcomposite is present, and loads FunctionFS. Mounts and
+ * loads only if the options allow it. Returns 0, or a negative errno after logging which module and
+ * kernel option are missing. */
 int kernel_prepare(const struct gadget_options *options);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps daemons from having the same mounts and gadgets. */
+/* Keeps two daemons from using the same mounts and gadgets. */
 #include "configfs/lock.h"
 
 #include "configfs/attr.h"
@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES    20 /* a killed daemon lets go a little later */
+#define LOCK_TRIES    20 /* a killed daemon releases it a little later */
 #define LOCK_PAUSE_MS 50
 
-/* Opens and locks ffs_dir. Returns the descriptor, -EAGAIN if the directory was removed by who had
- * it locked before, or another negative errno. */
+/* Opens and locks ffs_dir. Returns the descriptor, -EAGAIN if the previous holder of the lock has
+ * removed the directory meanwhile, or another negative errno. */
 static int lock_once(const char *dir)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};

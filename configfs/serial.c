@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Derives the serial number from what identifies the board. */
+/* Finds the serial number of the options or of the board. */
 #include "configfs/serial.h"
 
 #include "configfs/attr.h"
@@ -28,7 +28,7 @@ bool serial_valid(const char *text)
 	return visible;
 }
 
-/* Boards without a serial have zeros, or what their maker forgot to replace. */
+/* Boards without a serial number have zeros, or a placeholder that their maker did not replace. */
 static bool identifies(const char *serial)
 {
 	static const char *const placeholders[] = {"to be filled by o.e.m.", "default string",
@@ -47,8 +47,9 @@ static bool identifies(const char *serial)
 	return true;
 }
 
-/* machine-id(5) asks not to show the id itself: hash it with a text of our own. The serial is a
- * name, not a secret, so that FNV-1a, 64 bits, does: it only has to differ from board to board. */
+/* machine-id(5) asks programs not to expose the id itself, so it is hashed with a text of our own.
+ * The serial number is a name, not a secret. It must only differ between boards, for which FNV-1a
+ * with 64 bits is enough. */
 static uint64_t hash_machine_id(const char *id)
 {
 	static const char salt[] = "bpfd-usb serial number:";
@@ -79,7 +80,7 @@ int serial_find_source(const struct gadget_options *options, char serial[static 
 		{options->sysfs, "class/dmi/id/product_serial", "firmware (DMI)"},
 		{options->sysfs, "class/dmi/id/board_serial", "mainboard (DMI)"},
 	};
-	/* One more than fits, so that a longer one is seen to be invalid and not cut. */
+	/* One byte more than fits: a serial number that is too long is invalid, not cut. */
 	char path[PATH_MAX], value[SERIAL_MAX + 2], id[MACHINE_ID_SIZE + 2];
 
 	if (options->serial) {
@@ -116,7 +117,7 @@ int serial_find(const struct gadget_options *options, char serial[static SERIAL_
 			  "--serial",
 			options->machine_id);
 	else
-		log_debug("serial number: %s, of the %s", serial, source);
+		log_debug("serial number: %s, from the %s", serial, source);
 	return err;
 }
 

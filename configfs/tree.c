@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes gadgets down by walking over what is there.
+/* Removes gadgets by walking over their directories.
  *
- * libusbgx could remove what it has made, but of a leftover it reads in everything first, and gives
- * up on one that was made half. */
+ * libusbgx can remove the gadgets that it has made. But it reads a whole gadget first, and fails if
+ * the gadget is half-made. */
 #include "configfs/tree.h"
 
 #include "configfs/attr.h"
@@ -56,9 +56,9 @@ static int walk(const char *dir, int (*select)(const struct dirent *), tree_visi
 }
 
 struct removal {
-	const char *lanes; /* only these are removed, NULL: all */
+	const char *lanes; /* only lanes of this name are removed; NULL: all entries */
 	int (*remove_entry)(const char *path);
-	int first; /* error */
+	int first_error;
 };
 
 static int remove_visited(void *arg, const char *path, const char *name)
@@ -69,21 +69,22 @@ static int remove_visited(void *arg, const char *path, const char *name)
 	if (removal->lanes && !tree_is_lane(name, removal->lanes))
 		return 0;
 	err = removal->remove_entry(path);
-	if (err == 0 || err == -ENOENT) /* somebody was faster */
+	if (err == 0 || err == -ENOENT) /* another process has removed it */
 		return 0;
 	log_error("%s: cannot remove: %s", path, strerror(-err));
-	removal->first = removal->first ? removal->first : err;
+	removal->first_error = removal->first_error ? removal->first_error : err;
 	return 0;
 }
 
-/* Removes all entries that `select` takes. Returns 0 or the first error, having gone on. */
+/* Removes all entries that `select` accepts. Continues after an error. Returns 0 or the first
+ * error. */
 static int remove_each(const char *dir, int (*select)(const struct dirent *),
 	int (*remove_entry)(const char *path))
 {
 	struct removal removal = {NULL, remove_entry, 0};
 	int err = walk(dir, select, remove_visited, &removal);
 
-	return removal.first ? removal.first : err;
+	return removal.first_error ? removal.first_error : err;
 }
 
 static int remove_each_in(const char *dir, const char *sub, int (*select)(const struct dirent *),
@@ -207,7 +208,7 @@ int tree_unlink_lanes(const char *dir, const char *name)
 	struct removal removal = {name, remove_link, 0};
 	int err = tree_links(dir, remove_visited, &removal);
 
-	return removal.first ? removal.first : err;
+	return removal.first_error ? removal.first_error : err;
 }
 
 int tree_remove_lanes(const char *dir, const char *name)
@@ -215,5 +216,5 @@ int tree_remove_lanes(const char *dir, const char *name)
 	struct removal removal = {name, remove_directory, 0};
 	int err = tree_functions(dir, remove_visited, &removal);
 
-	return removal.first ? removal.first : err;
+	return removal.first_error ? removal.first_error : err;
 }

@@ -68,7 +68,7 @@ int udc_driven(const char *sysfs, const char *name, const char *gadget)
 	return err < 0 ? err : strcmp(function, gadget) == 0;
 }
 
-/* Whether the gadget's UDC file names the controller. */
+/* Returns true if the gadget's UDC file names the controller. */
 static bool gadget_holds(const char *configfs, const char *gadget, const char *name)
 {
 	char path[PATH_MAX], udc[UDC_NAME_SIZE];
@@ -77,7 +77,7 @@ static bool gadget_holds(const char *configfs, const char *gadget, const char *n
 	       attr_read(path, udc, sizeof(udc)) > 0 && strcmp(udc, name) == 0;
 }
 
-/* Returns 1 with the gadget that holds the controller, 2 if `except` does, else 0. */
+/* Returns 1 and the name of the gadget that holds the controller; 2 if `except` holds it; or 0. */
 static int gadget_holder(
 	const char *configfs, const char *name, const char *except, char *holder, size_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* USB device controllers: which there are, who holds them, which to take. Nothing here waits. */
+/* USB device controllers: lists them, finds who holds them, chooses one. Nothing here waits. */
 #ifndef CONFIGFS_UDC_H
 #define CONFIGFS_UDC_H
 
@@ -9,31 +9,32 @@
 #define UDC_NAME_SIZE 256
 #define UDC_LIST_MAX  16
 
-/* Lists the controllers of <sysfs>/class/udc, sorted. Returns their number, at most UDC_LIST_MAX,
- * 0 also if the kernel has no such class, or a negative errno. */
+/* Lists the controllers of <sysfs>/class/udc, sorted by name. Returns their number, at most
+ * UDC_LIST_MAX; 0 also if the kernel has no such class; or a negative errno. */
 int udc_list(const char *sysfs, char names[UDC_LIST_MAX][UDC_NAME_SIZE]);
 
-/* Whether there is a controller of that name; false for "", NULL and what is no name. */
+/* Returns true if there is a controller of that name; false also for NULL and an invalid name. */
 bool udc_exists(const char *sysfs, const char *name);
 
-/* Reads an attribute, such as "state", "current_speed" or "function". Returns its length, 0 if it
- * is empty, or a negative errno; then it is "". */
+/* Reads an attribute, such as "state", "current_speed" or "function". Returns the length, 0 if it
+ * is empty, or a negative errno with an empty value. */
 int udc_read(const char *sysfs, const char *name, const char *attribute, char *value, size_t size);
 
-/* Whether the gadget drives the controller that its UDC file names: the kernel lets the name stand
- * when the controller vanishes, also once it is back. Returns 1, 0, or a negative errno if a
- * controller that is there does not tell, as on old kernels. */
+/* Checks whether the gadget drives the controller `name` that its UDC file names. It may not: when
+ * a controller vanishes, the kernel keeps the name in the UDC file, even after the controller is
+ * back. Returns 1 or 0, or a negative errno if the controller exists but does not report its
+ * gadget, as on old kernels. */
 int udc_driven(const char *sysfs, const char *name, const char *gadget);
 
-/* Who drives the controller: the gadget in <configfs>/usb_gadget, or a gadget driver such as
- * g_ether. Returns 1 and its name, or 0 and "". `except`: a gadget that does not count, NULL: none.
- */
+/* Finds who drives the controller: a gadget in <configfs>/usb_gadget, or a gadget driver such as
+ * g_ether. Returns 1 and the name in `holder`, or 0 and "". The gadget `except` is not counted as a
+ * holder; it may be NULL. */
 int udc_holder(const char *configfs, const char *sysfs, const char *name, const char *except,
 	char *holder, size_t size);
 
-/* Chooses the controller `wanted`; NULL: the only one, or the first that nobody but the gadget
- * `except` holds. Returns 0 and its name; -ENODEV: there is none (yet), not logged; -EBUSY: taken,
- * logged with the holder. */
+/* Chooses the controller `wanted`; NULL: the first one that is free or held by the gadget `except`.
+ * Returns 0 and its name; -ENODEV if there is no such controller yet (not logged); -EBUSY if it is
+ * taken, logged with the holder; or another negative errno, logged. */
 int udc_choose(const char *configfs, const char *sysfs, const char *wanted, const char *except,
 	char name[UDC_NAME_SIZE]);
 

@@ -173,7 +173,7 @@ beside()
 {
 	local compatible
 	bpfd-gadget --check --join g1 >"$work/check" 2>&1
-	check "the check sees it" grep -q '^ok *gadget g1: there, configuration c.1, bound to dummy' "$work/check"
+	check "the check sees it" grep -q '^ok *gadget g1: present, configuration c.1, bound to dummy' "$work/check"
 	check "joined" join --serial mine
 	check "joined: the other function is named" log_has 'adding 2 lanes: .* interrupts acm.g1$'
 	check "joined: a serial number is not taken" log_has '--serial.*: not used'

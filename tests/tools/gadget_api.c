@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests configfs/gadget.h against a real kernel with one free controller, dummy_udc.0; the
- * end-to-end suite runs it in the VM. */
+/* Tests configfs/gadget.h on a real kernel with one free controller, dummy_udc.0.
+ *
+ * tests/e2e/configfs.sh runs it in the VM. */
 #include "configfs/gadget.h"
 #include "gadget/descriptors.h"
 
@@ -38,7 +39,7 @@ static void assert_nothing_left(void)
 	assert_int_equal(access(RUN, F_OK), -1);
 }
 
-/* Writes the descriptors of a lane. Returns its ep0. */
+/* Opens the lane's ep0 and writes the descriptors. Returns ep0. */
 static int open_lane(const struct gadget *g, unsigned int lane)
 {
 	uint8_t data[DESCRIPTORS_MAX];
@@ -71,7 +72,7 @@ static void test_bind(void **state)
 	assert_int_equal(gadget_bind(g, NULL), 0);
 	assert_true(gadget_bound(g));
 	assert_string_equal(gadget_udc(g), UDC);
-	assert_int_equal(gadget_bind(g, UDC), 0); /* is bound */
+	assert_int_equal(gadget_bind(g, UDC), 0); /* bound already */
 	assert_int_equal(gadget_bind(g, NULL), 0);
 	assert_int_equal(gadget_unbind(g), 0);
 	assert_false(gadget_bound(g));
@@ -88,7 +89,7 @@ static void test_refused(void **state)
 	struct gadget *g = create(3);
 	int ep0;
 
-	/* Without descriptors the kernel refuses as it does with too few endpoints. */
+	/* Without descriptors the kernel refuses to bind, with the errno of too few endpoints. */
 	assert_int_equal(gadget_bind(g, NULL), -ENOSPC);
 	assert_false(gadget_bound(g));
 	assert_int_equal(gadget_drop_last_lane(g), 0);
@@ -105,7 +106,7 @@ static void test_refused(void **state)
 	assert_nothing_left();
 }
 
-/* A file that is still open keeps the gadget; the next one takes it over. */
+/* A file that is still open keeps the gadget alive; the next gadget_create() replaces it. */
 static void test_open_file(void **state)
 {
 	struct gadget *g = create(2);
@@ -119,14 +120,14 @@ static void test_open_file(void **state)
 	assert_int_equal(gadget_drop_last_lane(g), -EBUSY);
 	assert_string_equal(gadget_ffs_path(g, 1), RUN "/bpfd1");
 	close(ep0);
-	assert_int_equal(gadget_destroy(g), 0); /* with the mount of that lane */
+	assert_int_equal(gadget_destroy(g), 0); /* also unmounts that lane */
 	assert_nothing_left();
 	g = create(1);
 	assert_int_equal(gadget_destroy(g), 0);
 	assert_nothing_left();
 }
 
-/* Somebody removes the gadget under the daemon. */
+/* Another process removes the gadget while the daemon has it. */
 static void test_removed(void **state)
 {
 	struct gadget *g = create(1);

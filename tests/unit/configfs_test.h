@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A made-up board for the tests of configfs/: its file trees in a temporary directory. */
+/* A made-up board for the tests of configfs/, with its file trees in a temporary directory. */
 #ifndef TESTS_UNIT_CONFIGFS_TEST_H
 #define TESTS_UNIT_CONFIGFS_TEST_H
 
@@ -35,7 +35,7 @@ static inline const char *board_path(const struct board *b, const char *name)
 	return path;
 }
 
-/* Makes the directory and those above it. */
+/* Makes the directory and its parents. */
 static inline void board_mkdir(const struct board *b, const char *name)
 {
 	char path[PATH_MAX];
@@ -76,7 +76,7 @@ static inline bool board_has(const struct board *b, const char *name)
 	return lstat(board_path(b, name), &st) == 0;
 }
 
-/* "<modules>/<release of the running kernel>/<name>" */
+/* Returns "modules/<release of the running kernel>/<name>". */
 static inline const char *board_module_file(const char *name)
 {
 	static char path[512];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gadget in configfs, as far as plain directories can stand for it: what is refused, what is
- * cleaned up, what --check says. The rest is tested in the VM, tests/e2e/configfs.sh. */
+/* Tests configfs/ on plain directories: refusals, cleanup and --check.
+ *
+ * What needs a real configfs is tested in the VM by tests/e2e/configfs.sh. */
 #include "configfs/attr.h"
 #include "configfs/kconfig.h"
 #include "configfs/kernel.h"
@@ -46,7 +47,7 @@ static void test_attr(void **state)
 	assert_int_equal(attr_read(board_path(b, "none"), text, sizeof(text)), -ENOENT);
 	assert_string_equal(text, "");
 
-	assert_int_equal(attr_write(board_path(b, "none"), "x"), -ENOENT); /* makes nothing */
+	assert_int_equal(attr_write(board_path(b, "none"), "x"), -ENOENT); /* makes no file */
 	assert_int_equal(attr_write(board_path(b, "dir/a"), "x"), 0);
 }
 
@@ -120,9 +121,9 @@ static void test_tree(void **state)
 	struct board *b = *state;
 	char function[32];
 
-	assert_int_equal(tree_remove(board_path(b, GADGET)), 0); /* none */
+	assert_int_equal(tree_remove(board_path(b, GADGET)), 0); /* no such directory */
 	make_leftover(b);
-	/* In configfs the last rmdir takes the four directories of the kernel's along. */
+	/* Only in configfs does rmdir() remove a gadget together with its four directories. */
 	assert_int_equal(tree_remove(board_path(b, GADGET)), -ENOTEMPTY);
 	assert_false(board_has(b, GADGET "/functions/ffs.bpfd0"));
 	assert_false(board_has(b, GADGET "/os_desc/c.1"));
@@ -175,14 +176,14 @@ static void test_create_fails(void **state)
 	b->options.serial = "s";
 	assert_int_equal(gadget_create(&b->options, &g), -ENOENT); /* no configfs */
 	board_mkdir(b, "configfs/usb_gadget");
-	/* A directory that is not configfs stays without attributes: the second step fails. */
+	/* Outside configfs a new directory has no attributes, so the step after mkdir() fails. */
 	assert_int_equal(gadget_create(&b->options, &g), -ENOENT);
 	assert_null(g);
 	assert_false(board_has(b, GADGET));
 	assert_false(board_has(b, "run"));
-	board_put(b, "run/of-somebody-else", "");
+	board_put(b, "run/foreign", "");
 	assert_int_equal(gadget_create(&b->options, &g), -ENOENT);
-	assert_true(board_has(b, "run/of-somebody-else"));
+	assert_true(board_has(b, "run/foreign"));
 	assert_false(board_has(b, "run/usb_gadget"));
 }
 
@@ -204,12 +205,12 @@ static void test_remove_leftover(void **state)
 {
 	struct board *b = *state;
 
-	assert_int_equal(gadget_remove_leftover(&b->options), 0); /* nothing there */
+	assert_int_equal(gadget_remove_leftover(&b->options), 0); /* nothing is left */
 	board_mkdir(b, "configfs/usb_gadget/other/functions/ffs.bpfd0");
 	make_leftover(b);
 	board_mkdir(b, "run/bpfd0");
 	board_mkdir(b, "run/bpfd15");
-	board_mkdir(b, "run/bpfd99"); /* not one of ours */
+	board_mkdir(b, "run/bpfd99"); /* no lane of ours: its number is too high */
 	board_mkdir(b, "run/usb_gadget");
 	assert_int_equal(symlink("x", board_path(b, "run/usb_gadget/bpfd")), 0);
 	assert_int_equal(gadget_remove_leftover(&b->options), -ENOTEMPTY); /* see test_tree */
@@ -219,19 +220,19 @@ static void test_remove_leftover(void **state)
 	assert_false(board_has(b, "run/bpfd15"));
 	assert_true(board_has(b, "run/bpfd99"));
 	assert_false(board_has(b, "run/usb_gadget"));
-	/* Bound after all is unmounted: by somebody in another mount namespace. */
+	/* Still bound after everything is unmounted: a daemon in another mount namespace lives. */
 	board_mkdir(b, GADGET "/functions/ffs.bpfd0");
 	board_put(b, GADGET "/UDC", "u0\n");
 	board_put(b, "sys/class/udc/u0/function", "bpfd");
 	assert_int_equal(gadget_remove_leftover(&b->options), -EBUSY);
 	assert_true(board_has(b, GADGET "/functions/ffs.bpfd0"));
 	assert_int_equal(unlink(board_path(b, "sys/class/udc/u0/function")), 0);
-	assert_int_equal(gadget_remove_leftover(&b->options), -EBUSY); /* an old kernel */
+	assert_int_equal(gadget_remove_leftover(&b->options), -EBUSY); /* as on old kernels */
 	assert_true(board_has(b, GADGET "/functions/ffs.bpfd0"));
 }
 
-/* Killed while its controller was away: the name of that stays in the UDC file, also once the
- * controller is back, or another gadget has it. */
+/* A daemon was killed while its controller was away. The kernel keeps the controller's name in the
+ * UDC file, also when the controller is back or another gadget uses it. */
 static void test_remove_stale(void **state)
 {
 	static const char *const functions[] = {NULL, "", "other"};
@@ -254,7 +255,7 @@ static void test_mounts(void **state)
 	char mounts[1024];
 
 	if (umount2(b->root, 0) < 0 && errno == EPERM)
-		skip_because("umount(2) is refused even for what is not mounted");
+		skip_because("umount(2) is not permitted here");
 	make_leftover(b);
 	board_mkdir(b, "run/bpfd0");
 	board_mkdir(b, "elsewhere of mine");
@@ -270,11 +271,11 @@ static void test_mounts(void **state)
 	gadget_remove_leftover(&b->options);
 	assert_false(board_has(b, "run/bpfd0"));
 	assert_false(board_has(b, "elsewhere of mine"));
-	assert_true(board_has(b, "running/bpfd0")); /* instance of no function of ours */
+	assert_true(board_has(b, "running/bpfd0")); /* an instance of no lane of ours */
 	assert_true(board_has(b, "theirs"));
 }
 
-/* A daemon that holds the lock until its pipe is closed. */
+/* Starts a process that holds a daemon's lock until *pipe_end is closed. */
 static pid_t hold_lock(const struct board *b, int *pipe_end)
 {
 	int ready[2], done[2];
@@ -320,7 +321,7 @@ static void test_lock(void **state)
 	assert_false(board_has(b, GADGET "/functions/ffs.bpfd0"));
 }
 
-/* Runs the check and returns its verdict; the lines go to `text`. */
+/* Runs gadget_check() and returns its verdict; writes the lines to `text`. */
 static bool check(const struct board *b, char text[4096])
 {
 	FILE *out = fmemopen(text, 4096, "w");
@@ -333,27 +334,27 @@ static bool check(const struct board *b, char text[4096])
 static void assert_line(const char *text, const char *line)
 {
 	if (!strstr(text, line))
-		fail_msg("no \"%s\" in:\n%s", line, text);
+		fail_msg("line \"%s\" is missing in:\n%s", line, text);
 }
 
-static void test_check_lacks(void **state)
+static void test_check_missing(void **state)
 {
 	struct board *b = *state;
 	char text[4096];
 
 	assert_false(check(b, text));
-	assert_line(
-		text, "note    configfs: cannot be told (CONFIG_CONFIGFS_FS, module configfs)\n");
+	assert_line(text,
+		"note    configfs: unknown; it needs CONFIG_CONFIGFS_FS or module configfs\n");
 	assert_line(text, "missing controller: none");
 	assert_line(text, "missing serial number: the board has none");
-	assert_line(text, "note    kernel configuration: not to be read");
+	assert_line(text, "note    kernel configuration: not found");
 	board_put(b, board_module_file("modules.dep"), "kernel/configfs.ko:\n");
 	board_put(b, board_module_file("config"), "CONFIG_USB_CONFIGFS=m\n");
 	assert_false(check(b, text));
 	assert_line(text, "ok      configfs: will be loaded (module configfs)\n");
-	assert_line(text, "missing libcomposite: module libcomposite is not installed\n");
-	assert_line(text, "missing FunctionFS: not in the kernel, CONFIG_USB_CONFIGFS_F_FS, "
-			  "module usb_f_fs\n");
+	assert_line(text, "missing libcomposite: not installed; install module libcomposite\n");
+	assert_line(text, "missing FunctionFS: not in the kernel; set CONFIG_USB_CONFIGFS_F_FS or "
+			  "install module usb_f_fs\n");
 	assert_line(text, "note    CONFIG_BPF_SYSCALL: not set: no BPF\n");
 	assert_line(text, "ok      CONFIG_USB_CONFIGFS: m\n");
 	assert_false(board_has(b, "run"));
@@ -373,8 +374,8 @@ static void test_check_works(void **state)
 	b->options.serial = "mine";
 	assert_int_equal(check(b, text), root);
 	assert_line(text, root ? "ok      user: root\n" : "missing user: not root");
-	assert_line(text, "ok      libcomposite: there\n");
-	assert_line(text, "ok      FunctionFS: there\n");
+	assert_line(text, "ok      libcomposite: present\n");
+	assert_line(text, "ok      FunctionFS: present\n");
 	assert_line(text, "note    controller u0: taken by gadget g1\n");
 	assert_line(text, "ok      controller u1: free (not attached, high-speed)\n");
 	assert_line(text, "ok      serial number: mine (option)\n");
@@ -382,18 +383,21 @@ static void test_check_works(void **state)
 	board_put(b, "configfs/usb_gadget/bpfd/UDC", "u1\n");
 	assert_int_equal(check(b, text), root);
 	assert_line(text, "ok      controller u1: serves gadget bpfd");
-	assert_line(text, "note    gadget bpfd: is there");
+	assert_line(text, "note    gadget bpfd: exists already");
 	board_mkdir(b, GADGET "/functions/acm.0");
 	assert_false(check(b, text));
-	assert_line(text, "missing gadget bpfd: the name is taken, by one with function acm.0\n");
+	assert_line(
+		text, "missing gadget bpfd: has function acm.0, so it is not ours; remove it\n");
 	board_put(b, "configfs/usb_gadget/g2/UDC", "u1\n");
 	board_put(b, "configfs/usb_gadget/bpfd/UDC", "\n");
 	assert_false(check(b, text));
-	assert_line(text, "missing controller: none is free\n");
+	assert_line(text, "missing controller: none is free; share one with --join or unbind its "
+			  "gadget\n");
 }
 
-/* board/kernel.config is what --check looks for. Only the types of the kernel are left to the user,
- * who pays for them with memory. Run from the top of the sources, as tests/test does. */
+/* board/kernel.config sets all options that --check looks for, except the one for BTF: the kernel's
+ * types cost memory, so the user decides. The test runs from the top of the sources, like
+ * tests/test. */
 static void test_check_fragment(void **state)
 {
 	struct board *b = *state;
@@ -409,7 +413,7 @@ static void test_check_fragment(void **state)
 	assert_line(text, "note    CONFIG_DEBUG_INFO_BTF: not set");
 	while ((line = strsep(&rest, "\n"))) {
 		if (strstr(line, ": not set") && !strstr(line, "CONFIG_DEBUG_INFO_BTF"))
-			fail_msg("board/kernel.config lacks it: %s", line);
+			fail_msg("board/kernel.config lacks an option: %s", line);
 	}
 }
 
@@ -427,7 +431,7 @@ int main(void)
 		board_test(test_remove_stale),
 		board_test(test_mounts),
 		board_test(test_lock),
-		board_test(test_check_lacks),
+		board_test(test_check_missing),
 		board_test(test_check_works),
 		board_test(test_check_fragment),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lanes in a gadget of somebody else, as far as plain directories can stand for configfs: which
- * configuration is taken, what is added and taken out, what is put back after a kill. The rest is
- * tested in the VM, tests/e2e/join.sh. */
+/* Tests joining a gadget on plain directories: choice of the configuration, lanes, recovery.
+ *
+ * What needs a real configfs is tested in the VM by tests/e2e/join.sh. */
 #include "configfs/join.h"
 #include "tests/unit/configfs_test.h"
 
@@ -67,13 +67,13 @@ static void test_find(void **state)
 	board_put(b, G1 "/os_desc/b_vendor_code", "0xffffffb7\n"); /* as the kernel shows it */
 	assert_int_equal(join_find(&b->options, &join), 0);
 	assert_string_equal(join.vendor_code, "0xb7");
-	/* The lowest number, not the first name. */
+	/* The configuration with the lowest number, not with the first name. */
 	board_mkdir(b, G1 "/configs/a.10");
 	board_mkdir(b, G1 "/configs/b.2");
 	assert_int_equal(join_find(&b->options, &join), 0);
 	assert_config(&join, "c.1");
-	assert_string_equal(join.vendor_code, ""); /* which one comes first is not changed */
-	/* The one that hosts see first. */
+	assert_string_equal(join.vendor_code, ""); /* OS descriptors could change the order */
+	/* The configuration with OS descriptors, which hosts see first. */
 	assert_int_equal(symlink("x", board_path(b, G1 "/os_desc/b.2")), 0);
 	assert_int_equal(join_find(&b->options, &join), 0);
 	assert_config(&join, "b.2");
@@ -92,7 +92,7 @@ static void test_find(void **state)
 	assert_int_equal(join_find(&b->options, &join), 0);
 	assert_config(&join, "b.2");
 	assert_string_equal(join.udc, "");
-	assert_string_equal(join.vendor_code, ""); /* a kernel without OS descriptors */
+	assert_string_equal(join.vendor_code, ""); /* the kernel has no OS descriptors */
 }
 
 static void test_own_descriptors(void **state)
@@ -122,7 +122,7 @@ static void test_lanes(void **state)
 	assert_int_equal(join_find(&b->options, &join), 0);
 	assert_int_equal(join_make(&b->options, &join), 0);
 	assert_true(board_has(b, G1 "/functions/ffs.bpfd1"));
-	assert_false(board_has(b, G1 "/configs/c.1/ffs.bpfd0")); /* the gadget is bound yet */
+	assert_false(board_has(b, G1 "/configs/c.1/ffs.bpfd0")); /* the gadget is still bound */
 	assert_true(board_has(b, "run/joined"));
 	assert_int_equal(join_link(&b->options, &join, 1), 0);
 	assert_true(board_has(b, G1 "/configs/c.1/ffs.bpfd0"));
@@ -132,7 +132,7 @@ static void test_lanes(void **state)
 	assert_attribute(b, G1 "/os_desc/b_vendor_code", "0xb7");
 	assert_attribute(b, G1 "/os_desc/qw_sign", "MSFT100");
 
-	/* A lane's files are still open: the functions and the note stay, the gadget is whole. */
+	/* A lane's files are still open: only the functions and the note stay. */
 	assert_int_equal(join_leave(&b->options, &join, false), 0);
 	assert_false(board_has(b, G1 "/configs/c.1/ffs.bpfd0"));
 	assert_true(board_has(b, G1 "/functions/ffs.bpfd0"));
@@ -151,13 +151,13 @@ static void test_make_fails(void **state)
 	struct board *b = *state;
 
 	assert_int_equal(join_find(&b->options, &join), 0);
-	board_put(b, G1 "/functions/ffs.bpfd1", ""); /* as an instance that another gadget has */
+	board_put(b, G1 "/functions/ffs.bpfd1", ""); /* like an instance of another gadget */
 	assert_int_equal(join_make(&b->options, &join), -EEXIST);
 	assert_false(board_has(b, G1 "/functions/ffs.bpfd0"));
 	assert_false(board_has(b, "run/joined"));
 }
 
-/* Lanes without a note: of a killed daemon if the gadget is not bound. */
+/* Lanes without a note were left by a killed daemon if the gadget is not bound. */
 static void test_no_note(void **state)
 {
 	struct join join = {.udc = ""};
@@ -175,7 +175,7 @@ static void test_no_note(void **state)
 	assert_true(board_has(b, G1 "/functions/ffs.bpfd1"));
 }
 
-/* A daemon that was killed after it had joined; the kernel has unbound the gadget. */
+/* Leaves what a daemon leaves if it is killed after joining; the kernel unbinds the gadget. */
 static void make_killed(const struct board *b)
 {
 	struct join join = {.udc = ""};
@@ -191,10 +191,10 @@ static void test_recover(void **state)
 	char udc[UDC_NAME_SIZE] = "x";
 	struct board *b = *state;
 
-	assert_int_equal(join_recover(&b->options, udc), 0); /* nothing there */
+	assert_int_equal(join_recover(&b->options, udc), 0); /* nothing is left */
 	assert_string_equal(udc, "");
 	make_killed(b);
-	/* It is joined again: bound once, later. */
+	/* The same gadget is joined again: it stays unbound until then. */
 	assert_int_equal(join_recover(&b->options, udc), 0);
 	assert_string_equal(udc, "u0");
 	assert_attribute(b, G1 "/UDC", "");
@@ -217,7 +217,7 @@ static void test_recover(void **state)
 	assert_attribute(b, G1 "/UDC", "u0");
 	assert_no_lanes(b);
 
-	/* One that was not bound stays so. */
+	/* A gadget that was not bound stays unbound. */
 	b->options.join = "g1";
 	board_put(b, G1 "/UDC", "\n");
 	make_killed(b);
@@ -226,7 +226,7 @@ static void test_recover(void **state)
 	assert_no_lanes(b);
 }
 
-/* Its script has bound the gadget between join_make() and join_link(). */
+/* The owner binds the gadget between join_make() and join_link(). */
 static void test_note_again(void **state)
 {
 	struct join join = {.udc = ""};
@@ -237,7 +237,7 @@ static void test_note_again(void **state)
 	assert_int_equal(join_find(&b->options, &join), 0);
 	assert_int_equal(join_make(&b->options, &join), 0);
 	strcpy(join.udc, "u0");
-	board_mkdir(b, "run/joined.part"); /* cannot be written: the first one stays */
+	board_mkdir(b, "run/joined.part"); /* the second note cannot be written: the first stays */
 	assert_int_equal(join_note(&b->options, &join), -EISDIR);
 	assert_int_equal(join_recover(&b->options, udc), 0);
 	assert_string_equal(udc, "");
@@ -247,7 +247,7 @@ static void test_note_again(void **state)
 	assert_int_equal(join_make(&b->options, &join), 0);
 	strcpy(join.udc, "u0");
 	assert_int_equal(join_note(&b->options, &join), 0);
-	board_put(b, "run/joined.part", "g1\n"); /* of one more that a kill has cut short */
+	board_put(b, "run/joined.part", "g1\n"); /* a third note, cut short by a kill */
 	assert_int_equal(join_recover(&b->options, udc), 0);
 	assert_string_equal(udc, "u0");
 	assert_false(board_has(b, "run/joined"));
@@ -259,7 +259,7 @@ static void test_recover_refused(void **state)
 	char udc[UDC_NAME_SIZE];
 	struct board *b = *state;
 
-	/* Bound with its lanes: served from another mount namespace. */
+	/* Bound with its lanes: a daemon in another mount namespace serves them. */
 	make_killed(b);
 	board_put(b, G1 "/UDC", "u0\n");
 	assert_int_equal(join_recover(&b->options, udc), -EBUSY);
@@ -267,7 +267,7 @@ static void test_recover_refused(void **state)
 	assert_true(board_has(b, "run/joined"));
 	assert_attribute(b, G1 "/os_desc/use", "1");
 
-	/* With a controller that has vanished: of a killed daemon. */
+	/* The controller no longer has the gadget: the daemon was killed. */
 	board_put(b, "sys/class/udc/u0/function", "");
 	assert_int_equal(join_recover(&b->options, udc), 0);
 	assert_string_equal(udc, "u0");
@@ -279,29 +279,29 @@ static void test_recover_notes(void **state)
 	char udc[UDC_NAME_SIZE];
 	struct board *b = *state;
 
-	/* Half of a note: nothing had been changed. */
+	/* Half a note: the daemon was killed before it changed anything. */
 	board_put(b, "run/joined", "g1\nu0");
 	assert_int_equal(join_recover(&b->options, udc), 0);
 	assert_string_equal(udc, "");
 	assert_false(board_has(b, "run/joined"));
 	assert_attribute(b, G1 "/UDC", "u0");
-	/* A note that names no gadget, and one of a gadget that has gone. */
+	/* A note with an invalid name, and a note about a gadget that no longer exists. */
 	board_put(b, "run/joined", "../..\nu0\n\n");
 	assert_int_equal(join_recover(&b->options, udc), 0);
 	board_put(b, "run/joined", "gone\nu0\n0x00\n");
 	assert_int_equal(join_recover(&b->options, udc), 0);
 	assert_false(board_has(b, "run/joined"));
-	/* Killed before it had linked anything: bound all the time. */
+	/* The daemon was killed before join_link(): the gadget has stayed bound. */
 	board_put(b, "run/joined", "g1\nu0\n0x05\n");
 	board_mkdir(b, G1 "/functions/ffs.bpfd0");
 	board_put(b, G1 "/os_desc/b_vendor_code", "0x06\n");
 	assert_int_equal(join_recover(&b->options, NULL), 0);
 	assert_no_lanes(b);
 	assert_attribute(b, G1 "/UDC", "u0");
-	assert_attribute(b, G1 "/os_desc/b_vendor_code", "0x06"); /* not ours then */
+	assert_attribute(b, G1 "/os_desc/b_vendor_code", "0x06"); /* we have not set it */
 }
 
-/* What gadget_create() and the check say about it. */
+/* gadget_create() and gadget_check() with a gadget to join. */
 static void test_create(void **state)
 {
 	struct board *b = *state;
@@ -312,7 +312,7 @@ static void test_create(void **state)
 	b->options.join = "a/b";
 	assert_int_equal(gadget_create(&b->options, &g), -EINVAL);
 	b->options.join = "g2";
-	assert_int_equal(gadget_create(&b->options, &g), -ENOENT); /* without a serial number */
+	assert_int_equal(gadget_create(&b->options, &g), -ENOENT); /* needs no serial number */
 	b->options.join = "g1";
 	board_put(b, "run/bpfd0", ""); /* the first mount fails */
 	assert_true(gadget_create(&b->options, &g) < 0);
@@ -321,7 +321,7 @@ static void test_create(void **state)
 	assert_attribute(b, G1 "/UDC", "u0");
 	assert_false(board_has(b, "run/joined"));
 
-	/* One that a killed daemon had joined is bound again even if it cannot be joined now. */
+	/* The gadget of a killed daemon is bound again even if joining it now fails. */
 	make_killed(b);
 	b->options.join_config = "c.2";
 	assert_int_equal(gadget_create(&b->options, &g), -ENOENT);
@@ -329,7 +329,7 @@ static void test_create(void **state)
 	assert_no_lanes(b);
 	b->options.join_config = NULL;
 	make_killed(b);
-	board_put(b, "configfs/usb_gadget/bpfd/UDC", "u1\n"); /* served from elsewhere */
+	board_put(b, "configfs/usb_gadget/bpfd/UDC", "u1\n"); /* served by a daemon elsewhere */
 	board_put(b, "sys/class/udc/u1/function", "bpfd");
 	assert_int_equal(gadget_create(&b->options, &g), -EBUSY);
 	assert_attribute(b, G1 "/UDC", "u0");
@@ -339,7 +339,8 @@ static void test_create(void **state)
 	b->options.join = "g2";
 	gadget_check(&b->options, out);
 	fclose(out);
-	assert_non_null(strstr(text, "ok      gadget g1: there, configuration c.1, bound to u0\n"));
+	assert_non_null(
+		strstr(text, "ok      gadget g1: present, configuration c.1, bound to u0\n"));
 	assert_non_null(strstr(text, "missing gadget g2: cannot be joined\n"));
 	assert_null(strstr(text, "serial number"));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The serial number: what can be one, and where a board's own comes from. */
+/* Tests serial numbers: which texts are valid, and where a board's own comes from. */
 #include "configfs/serial.h"
 
 #include "tests/unit/configfs_test.h"
@@ -96,7 +96,7 @@ static void test_placeholders(void **state)
 		board_put(b, DMI, bad[i]);
 		assert_none(b);
 	}
-	/* One too long is not cut: two boards could become one. */
+	/* A serial number that is too long is not cut: two boards could get the same one. */
 	for (size_t i = 0; i <= SERIAL_MAX; i++)
 		text[i] = (char)('a' + i % 26);
 	board_write(b, DEVICE_TREE, text, SERIAL_MAX + 1);
@@ -126,7 +126,7 @@ static void test_machine_id(void **state)
 	assert_null(strstr(first, "0123"));
 }
 
-/* Of a gadget of somebody else. */
+/* The serial number of a joined gadget. */
 static void test_joined(void **state)
 {
 	char serial[SERIAL_MAX + 1];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Controllers: found, held by gadgets, chosen. */
+/* Tests finding USB device controllers, their holders, and the choice of one. */
 #include "configfs/udc.h"
 
 #include "tests/unit/configfs_test.h"
@@ -107,10 +107,10 @@ static void test_holder(void **state)
 	assert_string_equal(text, "");
 	assert_int_equal(holder(b, "u3", NULL, text), 1);
 	assert_string_equal(text, "bpfd");
-	assert_int_equal(holder(b, "u", NULL, text), 0); /* no prefix */
+	assert_int_equal(holder(b, "u", NULL, text), 0); /* a prefix is no match */
 }
 
-/* The name in a gadget's UDC file may be left from a controller that vanished. */
+/* The kernel keeps the name in a gadget's UDC file when the controller vanishes. */
 static void test_driven(void **state)
 {
 	struct board *b = *state;
@@ -145,7 +145,7 @@ static void test_choose(void **state)
 	assert_string_equal(name, "u1");
 	assert_int_equal(choose(b, "u2", name), -ENODEV);
 	assert_int_equal(choose(b, "../udc/u1", name), -ENODEV);
-	add_gadget(b, "bpfd", "u1\n"); /* held by the gadget itself */
+	add_gadget(b, "bpfd", "u1\n"); /* held by our own gadget */
 	assert_int_equal(choose(b, NULL, name), 0);
 	assert_string_equal(name, "u1");
 	add_gadget(b, "g2", "u1\n");
