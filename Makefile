@@ -11,7 +11,7 @@ DOCDIR  ?= $(PREFIX)/share/doc/bpfd-usb
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
-# Empty: no unit.
+# If empty, no unit is installed.
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 
 ifeq ($(origin CC),default)
@@ -32,10 +32,10 @@ else
 BUILD ?= build
 CFLAGS ?= -O2 -g
 endif
-# The same names however it is written: a dependency file knows only one.
+# A path below this directory becomes relative: dependency files contain only that form.
 override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 
-# An own LDFLAGS or CFLAGS adds to what the project needs; it does not replace it.
+# CFLAGS and LDFLAGS of the user add to the flags of the project; they do not replace them.
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wno-unused-parameter
 ifneq ($(CI)$(WERROR),)
@@ -51,7 +51,8 @@ ALL_LDFLAGS += -static
 endif
 pkg = $(shell $(PKG_CONFIG) $(PKG_CONFIG_STATIC) $(1) $(2))
 
-# libiberty demangles C++ names; without it they stay as they are. It has no pkg-config file.
+# libiberty demangles C++ names; without it they stay mangled. It has no pkg-config file, so this
+# links a program.
 IBERTY := $(shell echo 'int main(void) { return !cplus_demangle_v3("", 0); }' | \
 	$(CC) $(CPPFLAGS) $(filter-out --coverage,$(CFLAGS)) $(LDFLAGS) -include libiberty/demangle.h -xc - -o /dev/null \
 	-liberty 2>/dev/null && echo 1)
@@ -87,7 +88,7 @@ MULTICALL_OBJ  := $(BUILD)/obj/board/multicall.o $(BUILD)/obj/multicall/core/bpf
 HOST_PROGRAMS  := $(BUILD)/bpfd-usb $(BUILD)/bpfd-run
 UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 
-# libusb has no static libudev on Debian: STATIC=1 is for the board's programs.
+# STATIC=1 builds the board's programs only: libusb needs a static libudev, which Debian lacks.
 all: $(BOARD_PROGRAMS) $(if $(filter 1,$(STATIC)),,$(HOST_PROGRAMS))
 
 board-programs: $(BOARD_PROGRAMS)
@@ -107,7 +108,7 @@ $(BUILD)/obj/multicall/gadget/main.o: RENAMED = bpfd_gadget_main
 
 $(call obj,$(wildcard configfs/*.c gadget/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusbgx)
 $(call obj,$(BPFD_SRC) core/bpfd/main.c): PKG_CFLAGS = $(call pkg,--cflags,libbpf libelf)
-# Also where CPPFLAGS comes from make's command line, as Buildroot has it.
+# override, because Buildroot sets CPPFLAGS on make's command line.
 $(call obj,core/bpfd/symbols/demangle.c): override CPPFLAGS += $(if $(IBERTY),-DHAVE_LIBIBERTY)
 $(call obj,$(wildcard host-usb/*.c)): PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0 libsodium)
 $(call obj,$(RUN_SRC) host-usb/run/main.c): PKG_CFLAGS = $(call pkg,--cflags,libseccomp libelf)
@@ -153,7 +154,7 @@ $(BUILD)/bpfd-run: LIBS = $(call pkg,--libs,libseccomp libelf)
 $(BUILD)/bpfd-run: $(BUILD)/obj/host-usb/run/main.o $(LIBRUN) $(LIBSHARED)
 	$(link)
 
-# Unit tests: one program a file, linked against all the libraries.
+# Unit tests: one program per file, linked with all libraries.
 $(call obj,$(UNIT_SRC)): PKG_CFLAGS = $(call pkg,--cflags,cmocka libusb-1.0 libusbgx libbpf libseccomp libsodium)
 $(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0 libseccomp libsodium) -lpthread \
 	$(if $(IBERTY),-liberty)
@@ -164,13 +165,14 @@ $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRUN) $(LIBHO
 $(BUILD)/unit/test_lane_open: ALL_LDFLAGS += -Wl,--wrap=malloc -Wl,--wrap=calloc
 unit-programs: $(UNIT_PROGRAMS)
 
-# The manual pages go by their section: 8 is the board's, 1 the workstation's.
+# Section 8 has the manual pages of the board, section 1 those of the workstation.
 MAN_PAGES  := $(wildcard core/bpfd/*.[1-8] gadget/*.[1-8] host-usb/*.[1-8] host-usb/run/*.[1-8])
 UDEV_RULES := $(wildcard board/*.rules)
 BOARD_DOCS := board/gadget.conf board/kernel.config board/udc.md SECURITY.md
 HOST_DOCS  := README.md PROTOCOL.md SECURITY.md
 
-# The unit names the programs' directory; one that service managers do not search goes into its PATH too.
+# The unit runs the daemon of $(SBINDIR). If that is none of the usual directories, the unit adds it
+# to PATH, where the daemon finds bpfd.
 USUAL_DIRS := /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin
 UNIT_EDITS  = -e 's|/usr/sbin/|$(SBINDIR)/|' $(if $(filter $(USUAL_DIRS),$(SBINDIR)),, \
 	-e '/^Type=/a Environment=PATH=$(SBINDIR):$(subst $() ,:,$(USUAL_DIRS)):/sbin:/bin')
@@ -178,14 +180,15 @@ UNIT_EDITS  = -e 's|/usr/sbin/|$(SBINDIR)/|' $(if $(filter $(USUAL_DIRS),$(SBIND
 install_man = $(foreach page,$(filter %.$(1),$(MAN_PAGES)),install -D -m 644 $(page) \
 	$(DESTDIR)$(MANDIR)/man$(1)/$(notdir $(page)) &&) :
 
-# bash looks for a completion by the name of the command; zsh reads in the file which commands it is for.
+# bash finds a completion by the name of the command, so each program has a copy. zsh reads the
+# names of the commands from the file.
 install_bash = $(foreach program,$(1),install -D -m 644 host-usb/completion/bpfd-usb.bash \
 	$(DESTDIR)$(BASHDIR)/$(notdir $(program)) &&) :
 
-# libusb's permissions come from the udev rules. STATIC=1 is for the board's programs.
+# STATIC=1 installs the board's programs only.
 install: install-board $(if $(filter 1,$(STATIC)),,install-host)
 
-# /etc/bpfd/gadget.conf is the administrator's: the sample goes to the documents.
+# /etc/bpfd/gadget.conf belongs to the administrator, so the sample goes to the documents.
 install-board: $(BOARD_PROGRAMS)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)
 	install $(BUILD)/bpfd $(DESTDIR)$(SBINDIR)
@@ -198,6 +201,7 @@ install-board: $(BOARD_PROGRAMS)
 		board/bpfd-gadget.service >$(DESTDIR)$(SYSTEMDUNITDIR)/bpfd-gadget.service && \
 		chmod 644 $(DESTDIR)$(SYSTEMDUNITDIR)/bpfd-gadget.service)
 
+# The udev rules give users permission to open the boards.
 install-host: $(HOST_PROGRAMS)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(DOCDIR)
 	install $(HOST_PROGRAMS) $(DESTDIR)$(BINDIR)
@@ -207,7 +211,7 @@ install-host: $(HOST_PROGRAMS)
 	install -m 644 $(UDEV_RULES) $(DESTDIR)$(UDEVDIR)
 	install -m 644 $(HOST_DOCS) $(DESTDIR)$(DOCDIR)
 
-# What an installation of this tree with the same variables would write is what goes.
+# Removes the files that `make install` of this tree with the same variables writes.
 uninstall:
 	rm -rf $(BUILD)/uninstall
 	$(MAKE) --no-print-directory install DESTDIR=$(abspath $(BUILD))/uninstall
@@ -216,7 +220,7 @@ uninstall:
 	rm -rf $(BUILD)/uninstall
 	-@rmdir $(DESTDIR)$(DOCDIR)
 
-# "+": the scripts run this make for what they need built.
+# "+": these scripts call make to build what they need.
 export BUILD
 deps:
 	tests/deps
@@ -238,31 +242,31 @@ help:
 	@sed -n 's/^#help //p' $(firstword $(MAKEFILE_LIST))
 #help Targets
 #help   all (default)   $(BUILD)/bpfd, bpfd-gadget, bpfd-usb and bpfd-run
-#help   board-programs  the first two: what runs on the board
-#help   boards          those two for arm64 and armhf, with Debian's libraries
-#help   deb             Debian packages of both sides, into $(BUILD)/deb
-#help   install         into $(DESTDIR)$(PREFIX); install-board, install-host: one side of it
-#help   uninstall       remove what install with the same variables puts there
+#help   board-programs  the first two, which run on the board
+#help   boards          the same two for arm64 and armhf, static, with Debian's libraries
+#help   deb             Debian packages for board and workstation, into $(BUILD)/deb
+#help   install         into $(DESTDIR)$(PREFIX); install-board, install-host: only one side
+#help   uninstall       remove the files that install with the same variables writes
 #help   deps            install what the build and the tests need from Debian
-#help   demo            a board in a VM, traced through its USB cable (three minutes)
+#help   demo            trace a board in a VM through its USB cable (three minutes)
 #help   check           unit tests and lint: no root, no VM
 #help   test            everything; may install packages, fetches a kernel, boots VMs
-#help   test-boards     a board of arm64 and one of armhf, each in a VM, and a workstation
-#help   test-kernels    the suites of test on Debian's 5.10 and 6.12 as well
-#help   test-faults     2000 random faults in random traffic, each survived (an hour; it resumes)
-#help   test-tools      stock BPF tools by themselves and under bpfd-run (hours; it resumes)
-#help   bench           what the programs cost, beside the same work without them (an hour and a half)
-#help   fuzz            names of the fuzzers; T=NAME SECONDS=60: one of them, for so long
-#help   coverage        which part of the code the tests reach, file by file
+#help   test-boards     boards of arm64 and armhf, each in a VM, with a workstation in another
+#help   test-kernels    the suites of test on Debian's kernels 5.10 and 6.12
+#help   test-faults     2000 random faults in random traffic (an hour; it resumes)
+#help   test-tools      stock BPF tools, locally and under bpfd-run (hours; it resumes)
+#help   bench           what the programs cost, beside the same work without them (45 minutes)
+#help   fuzz            list the fuzzers; T=NAME SECONDS=60 runs one of them for a minute
+#help   coverage        how much of each source file the tests reach
 #help   lint            formatting, shell scripts, manual pages
-#help   clean
+#help   clean           remove $(BUILD)
 #help Variables
 #help   V=1             show commands and the output of tests
-#help   CROSS_COMPILE=  prefix of the compiler, as aarch64-linux-gnu-
-#help   STATIC=1        static programs, those of the board only
-#help   MULTICALL=1     both of the board's programs in one file
-#help   SAN=1           with ASan and UBSan, into build/san
-#help   WERROR=1        warnings are errors; so it is with CI set
+#help   CROSS_COMPILE=  prefix of the compiler, for example aarch64-linux-gnu-
+#help   STATIC=1        static programs; builds and installs those of the board only
+#help   MULTICALL=1     both programs of the board in one file
+#help   SAN=1           build with ASan and UBSan, into build/san
+#help   WERROR=1        treat warnings as errors; CI=1 does the same
 #help   BUILD=          build directory (build)
 #help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= DOCDIR= UDEVDIR= BASHDIR= ZSHDIR= SYSTEMDUNITDIR=
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# Programs that the end-to-end tests use: built from C and from BPF C.
+# Programs of the end-to-end tests, built from C and from BPF C.
 
 TOOLS_DIR  := $(BUILD)/tools
 TEST_TOOLS := $(TOOLS_DIR)/load $(TOOLS_DIR)/campaign $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(filter-out %_calls.c,$(wildcard tests/tools/*.c))) \
 	$(patsubst tests/bpf/%.bpf.c,$(TOOLS_DIR)/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
 
-# -O0 keeps the functions that probes are put on as they are written.
+# One program per file; rules below add libraries and files to some of them.
 $(TOOLS_DIR)/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
@@ -22,8 +22,8 @@ $(TOOLS_DIR)/gadget_api: TOOL_LIBS = $(LIBGADGET) $(LIBCONFIGFS) $(LIBSHARED) \
 $(TOOLS_DIR)/oldkernel: tests/tools/oldkernel_calls.c
 $(TOOLS_DIR)/oldkernel: TOOL_LIBS = tests/tools/oldkernel_calls.c $(call pkg,--libs,libseccomp)
 
-# Debian keeps asm/ in a directory of the architecture, which clang -target bpf does not look into.
-# Kernels before 4.14 know the first version of the instructions only.
+# Debian has asm/ in a directory of the architecture, which clang -target bpf does not search.
+# -mcpu=v1, because kernels before 4.14 know only the first version of the instruction set.
 BPF_INCLUDES := -I/usr/include/$(shell $(CC) -dumpmachine)
 $(TOOLS_DIR)/%.bpf.o: tests/bpf/%.bpf.c
 	@mkdir -p $(@D)
@@ -35,7 +35,7 @@ $(TOOLS_DIR)/load: tests/tools-suite/load.c
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -lpthread
 
-# The fault campaign is a program of several files.
+# The fault campaign, a program of several files.
 CAMPAIGN_OBJ := $(call obj,$(wildcard tests/campaign/*.c))
 $(TOOLS_DIR)/campaign: $(CAMPAIGN_OBJ) $(LIBSHARED)
 	@mkdir -p $(@D)
@@ -45,7 +45,7 @@ $(TOOLS_DIR)/campaign: $(CAMPAIGN_OBJ) $(LIBSHARED)
 
 test-tools-build: $(TEST_TOOLS)
 
-# "+": the script runs this make for what it needs built.
+# "+": the script calls make to build what it needs.
 test-tools:
 	+@MAKE="$(MAKE)" tests/tools-suite/run
 .PHONY: test-tools-build test-tools

@@ -2,7 +2,7 @@
 # Programs of the benchmarks.
 
 BENCH_DIR := $(BUILD)/bench
-# Of the link: run in the VM by link.sh.
+# Benchmarks of the link, which link.sh runs in the VM.
 LINK_BENCH := $(patsubst %,$(BENCH_DIR)/%,event_load ffs_raw session_load usb_raw)
 
 $(BENCH_DIR)/%.o: tests/bench/%.c
@@ -21,7 +21,7 @@ $(BENCH_DIR)/usb_raw.o: PKG_CFLAGS = $(call pkg,--cflags,libusb-1.0)
 $(BENCH_DIR)/usb_raw: LIBS = $(call pkg,--libs,libusb-1.0)
 
 bench-build: $(BENCH_DIR)/growth $(BENCH_DIR)/micro $(BENCH_DIR)/rings $(LINK_BENCH)
-# "+": the script runs this make for what it needs built.
+# "+": the script calls make to build what it needs.
 bench:
 	+@MAKE="$(MAKE)" tests/bench/run
 .PHONY: bench bench-build

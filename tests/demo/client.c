@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small client of bpfd: runs a command that leads to one, sends lines, reads replies. */
+/* A small client of bpfd: starts it through a command, sends lines, reads replies. */
 #include "tests/demo/client.h"
 
 #include <errno.h>
@@ -17,9 +17,9 @@
 struct client {
 	pid_t pid;
 	FILE *to, *from;
-	char *line; /* as getline has it */
+	char *line; /* buffer of getline */
 	size_t line_size;
-	char *body; /* the last reply, lines end with NUL */
+	char *body; /* lines of the last reply, each with a NUL at its end */
 	size_t body_len, body_size, next;
 };
 
@@ -29,7 +29,7 @@ static pid_t spawn(char *const *command, int in, int out)
 
 	if (pid != 0)
 		return pid;
-	/* Ctrl-C is for the client, which then ends the session in order. */
+	/* Ctrl-C must reach the client only, which then ends the session cleanly. */
 	setpgid(0, 0);
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(126);
@@ -38,7 +38,7 @@ static pid_t spawn(char *const *command, int in, int out)
 	_exit(127);
 }
 
-/* Reads a line without its newline. */
+/* Reads a line into client->line, without its newline. */
 static int read_line(struct client *client)
 {
 	ssize_t n = getline(&client->line, &client->line_size, client->from);
@@ -142,7 +142,7 @@ int client_command(struct client *client, bool show, const char *line)
 			return err;
 	}
 	if (show && lines > SHOWN_LINES)
-		printf("  <- ... %u lines more\n", lines - SHOWN_LINES);
+		printf("  <- ... %u more lines\n", lines - SHOWN_LINES);
 	fflush(stdout);
 	return err;
 }

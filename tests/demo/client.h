@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small client of bpfd: runs a command that leads to one, sends lines, reads replies. */
+/* A small client of bpfd: starts it through a command, sends lines, reads replies. */
 #ifndef TESTS_DEMO_CLIENT_H
 #define TESTS_DEMO_CLIENT_H
 
@@ -8,25 +8,26 @@
 
 struct client;
 
-/* Starts the command (a NULL-terminated argv, such as bpfd or bpfd-usb) and waits for the banner.
- * Returns NULL with errno set. */
+/* Starts the command, a NULL-terminated argv such as bpfd or bpfd-usb, and waits for the banner.
+ * Returns the client, which client_close() frees, or NULL with errno set. */
 struct client *client_open(char *const *command);
 
-/* Sends one line, without its newline, and reads the reply, which client_next then goes through.
- * With `show`, the line and the reply's beginning are printed too. Returns 0 or a negative errno;
- * -EPIPE: the other side has ended. */
+/* Sends `line`, which has no newline, and reads the reply, whose lines client_next() then returns.
+ * With `show`, prints the line and the beginning of the reply. Returns 0 or a negative errno,
+ * -EPIPE if the command has exited. */
 int client_command(struct client *client, bool show, const char *line);
 
-/* The next line of the last reply's body, without newline; NULL at its end. Valid until the next
- * command. */
+/* Returns the next line of the last reply's body, without newline, or NULL at its end. The line is
+ * valid until the next command. */
 const char *client_next(struct client *client);
 
-/* Sends a line, prints both sides and returns the number of the reply (a handle, 0, or a negative
- * errno), 0 if it has none; client_next then starts with the reply's first line. */
+/* Sends a line, and prints it and the reply. Returns the number in the reply: a handle, 0, or a
+ * negative errno; 0 if the reply has no number. client_next() then starts with the first line. */
 long client_call(struct client *client, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Ends the session and returns the command's exit status, or -1 if it was killed. */
+/* Ends the session and frees the client. Returns the exit status of the command, or -1 if a signal
+ * killed it. */
 int client_close(struct client *client);
 
 #endif

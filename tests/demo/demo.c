@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The demo's client: shows the files that a board opens, live, and how long the opens took, with
- * nothing but bpfd's text commands. */
+/* The demo's client: files that a board opens, live, and a histogram of their latency. It uses
+ * bpfd's text commands only. */
 #include "core/base/base64.h"
 #include "tests/demo/client.h"
 #include "tests/demo/opens.h"
@@ -19,18 +19,18 @@
 #define NS_PER_SECOND 1000000000ull
 #define BAR_COLUMNS   40
 
-/* enum bpf_map_type and bpf_prog_type, by their numbers in the kernel's ABI */
+/* Numbers of enum bpf_map_type and enum bpf_prog_type in the kernel's ABI. */
 enum { MAP_HASH = 1, MAP_ARRAY = 2, MAP_PERF_EVENT_ARRAY = 4, PROG_TRACEPOINT = 5 };
 
 static const char usage[] =
 	"Usage: demo [-t SECONDS] [-n EVENTS] BPF_LINE OBJECT COMMAND [ARGUMENT]...\n"
-	"BPF_LINE turns a program of OBJECT into a command; COMMAND leads to bpfd, as bpfd-usb.\n"
-	"Ends after SECONDS (default 20) or EVENTS shown; fails if there were none.\n";
+	"BPF_LINE makes a command of a program in OBJECT. COMMAND starts bpfd, such as bpfd-usb.\n"
+	"Ends after SECONDS (default 20) or EVENTS shown. Fails if it has shown none.\n";
 
 struct demo {
 	struct client *client;
 	const char *bpf_line, *object;
-	long start, latency, events; /* maps */
+	long start, latency, events; /* handles of the maps */
 	long rings[MAX_CPUS];
 	unsigned int cpus;
 	unsigned long shown, shown_max, lost;
@@ -92,7 +92,7 @@ static int make_maps(struct demo *demo)
 	return demo->events < 0 ? fail("map events", demo->events) : 0;
 }
 
-/* Loads the program of a section and attaches it to a tracepoint of the system calls. */
+/* Loads the program of a section and attaches it to a tracepoint of the category syscalls. */
 static int trace(struct demo *demo, const char *section, const char *tracepoint)
 {
 	char shell[1024];
@@ -126,7 +126,7 @@ static int trace(struct demo *demo, const char *section, const char *tracepoint)
 	return attached < 0 ? fail(tracepoint, attached) : 0;
 }
 
-/* One ring a CPU; its number goes into the map that the programs write to. */
+/* Opens a ring for each CPU and puts its handle into the map that the programs write to. */
 static int open_rings(struct demo *demo, const unsigned int *numbers)
 {
 	for (unsigned int i = 0; i < demo->cpus; i++) {
@@ -153,7 +153,7 @@ static int open_rings(struct demo *demo, const unsigned int *numbers)
 	return 0;
 }
 
-/* A record arrives as "RING SIZE BASE64". */
+/* Prints a record, which arrives as "RING SIZE BASE64". */
 static int show_record(struct demo *demo, const char *line)
 {
 	unsigned char raw[BASE64_SIZE(sizeof(struct open_event) + 16)];
@@ -169,7 +169,7 @@ static int show_record(struct demo *demo, const char *line)
 	memcpy(&event, raw, sizeof(event));
 	if (!demo->first_ns)
 		demo->first_ns = event.time_ns;
-	/* Records of different CPUs may come in another order than they were made. */
+	/* Signed, because records of another CPU may be older than the first one shown. */
 	printf("%9.3f %6u %-15.15s %4d %.*s\n",
 		(double)(__s64)(event.time_ns - demo->first_ns) / NS_PER_SECOND, event.pid,
 		event.comm, event.result, OPEN_PATH_SIZE, event.path);
@@ -211,10 +211,11 @@ static void show_bar(__u32 slot, __u64 count, __u64 most)
 		"****************************************", BAR_COLUMNS - bar, "");
 }
 
-/* The dump's next entry: a line with the key, a line with the value. Returns 1, or 0 at the end. */
+/* Reads the next entry of the dump: a line with the key, a line with the value. Returns 1, 0 at the
+ * end, or a negative errno. */
 static int next_count(struct client *client, __u32 *slot, __u64 *count)
 {
-	/* room for what the text could at most stand for */
+	/* Room for the longest decoded text. */
 	unsigned char raw[BASE64_SIZE(sizeof(*count))];
 	const char *key = client_next(client), *value;
 
@@ -233,7 +234,7 @@ static int next_count(struct client *client, __u32 *slot, __u64 *count)
 	return 1;
 }
 
-/* Dumps the whole map with one command. */
+/* Dumps the map with one command and prints it as a histogram. */
 static int show_latency(struct demo *demo)
 {
 	__u64 counts[LATENCY_SLOTS] = {0}, count, most = 1;
@@ -309,7 +310,7 @@ int main(int argc, char **argv)
 		return fputs(usage, stderr), 2;
 	demo.bpf_line = argv[optind];
 	demo.object = argv[optind + 1];
-	/* A transport that ends must show as an error, not end the client. */
+	/* If the command exits, writing must fail instead of killing the client. */
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGINT, &action, NULL);
 	demo.client = client_open(argv + optind + 2);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The demo: a client in C and BPF programs in C, compiled by clang.
+# The demo: a client in C, and BPF programs in C that clang compiles.
 
 DEMO_OBJ := $(call obj,$(wildcard tests/demo/*.c))
 DEMO_OBJ := $(filter-out %.bpf.o,$(DEMO_OBJ)) $(BUILD)/obj/core/base/base64.o

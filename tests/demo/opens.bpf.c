@@ -6,8 +6,8 @@
 
 #include "tests/demo/opens.h"
 
-/* The client makes the maps with text commands and puts their numbers into the programs: only the
- * names below matter. */
+/* The client makes the maps with text commands and puts their handles into the programs, so only
+ * the names below matter. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 10240);
@@ -28,7 +28,7 @@ struct {
 	__uint(value_size, 4);
 } events SEC(".maps");
 
-/* Contexts of syscalls:sys_enter_openat and sys_exit_openat; their layout is kernel ABI. */
+/* Contexts of syscalls:sys_enter_openat and sys_exit_openat. Their layout is kernel ABI. */
 struct enter_context {
 	__u64 common, number;
 	__u64 directory, path, flags, mode;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzers: with libFuzzer, which makes inputs up, and with a main program that replays kept ones.
+# Fuzzers, built with libFuzzer to search and with a main program that replays kept inputs.
 
 FUZZERS := text rpc board_link host_link replies elf maps kallsyms settings events device lanes banner keys
 FUZZ    := $(BUILD)/fuzz
@@ -13,11 +13,11 @@ FUZZ_LIBS     = $(call pkg,--libs,libbpf libelf zlib libusbgx libusb-1.0 libsecc
 OBJCOPY ?= $(CROSS_COMPILE)objcopy
 NM      ?= $(CROSS_COMPILE)nm
 
-# What may not be left of the system's functions, by whatever name the C library has for them.
+# System functions that must not be left in the code, by all their names in C libraries.
 UNSEAMED := (open|fopen|scandir|statfs|stat|setrlimit)(64)?(_time64)?|__x?stat64(_time64)?|opendir|access| \
 	readlink|realpath|syscall|ioctl|bpf_(map|prog|obj|btf|link|raw)_.*
 
-# All of the project's code, which calls kernel.c and tree.c instead of the system.
+# The project's code in one library, with calls of kernel.c and tree.c instead of the system's.
 define redirect
 	@mkdir -p $(@D)
 	$(call say,SEAMS,$@)
@@ -25,7 +25,7 @@ define redirect
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 	$(Q)$(OBJCOPY) --redefine-syms=tests/fuzz/seams $@
 	$(Q)! $(NM) -u $@ | sed -n 's/^ *U //p' | grep -xE '$(subst $() ,,$(UNSEAMED))' >&2 || \
-		{ echo "$@: calls these; they belong into tests/fuzz/seams" >&2; exit 1; }
+		{ echo "$@: calls the functions above; add them to tests/fuzz/seams" >&2; exit 1; }
 endef
 $(BUILD)/obj/libseams.a: $(call obj,$(PROJECT_SRC)) tests/fuzz/seams
 	$(redirect)
@@ -37,7 +37,7 @@ $(REPLAYS): $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fu
 	$(link)
 fuzz-replay: $(REPLAYS)
 
-# The same by clang, into directories of their own.
+# The same code, compiled by clang into directories of its own.
 FUZZ_SAN   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FUZZ_FLAGS  = $(filter-out -fsanitize=% -fno-sanitize-recover=%,$(ALL_CFLAGS)) -O1 -g \
 	-fno-omit-frame-pointer -Wno-missing-field-initializers $(FUZZ_SAN)
@@ -56,7 +56,7 @@ $(patsubst %,$(FUZZ)/%,$(FUZZERS)): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o \
 	$(call say,LD,$@)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(FUZZ_LIBS)
 
-# Words of the protocol: libFuzzer puts them together faster than it finds them.
+# Words of the protocol, which libFuzzer combines faster than it discovers them.
 $(FUZZ)/text.dict: $(BUILD)/bpfd
 	@mkdir -p $(@D)
 	$(Q)$(BUILD)/bpfd --commands | sed -n 's/^\([A-Za-z_][A-Za-z_]*\)\( .*\)\{0,1\}$$/"\1 "/p' >$@
@@ -64,7 +64,7 @@ $(FUZZ)/text.dict: $(BUILD)/bpfd
 
 fuzz-build: $(patsubst %,$(FUZZ)/%,$(FUZZERS)) $(FUZZ)/text.dict
 
-# "+": the script runs this make for what it needs built.
+# "+": the scripts call make to build what they need.
 fuzz:
 	+@MAKE="$(MAKE)" FUZZERS="$(FUZZERS)" tests/fuzz/run $(T) $(SECONDS)
 coverage:
