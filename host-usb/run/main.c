@@ -6,7 +6,9 @@
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/calls/wait.h"
 #include "host-usb/run/client.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/cache.h"
+#include "host-usb/run/files/open.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/btf_list.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
@@ -256,7 +258,11 @@ static int open_parts(struct run *run, const struct via *via, FILE *trace)
 	if (!err)
 		err = waits_new(&run->waits);
 	if (!err)
-		err = files_new(&run->files, run);
+		err = remote_new(&run->remote, run->client);
+	if (!err)
+		err = cache_new(&run->cache, run->remote, &run->board);
+	if (!err)
+		err = opener_new(&run->opener, run);
 	if (err)
 		log_error("%s", strerror(-err));
 	return err;
@@ -266,7 +272,9 @@ static void close_parts(struct run *run)
 {
 	waits_free(run->waits);
 	objects_free(run->objects);
-	files_free(run->files);
+	opener_free(run->opener);
+	cache_free(run->cache);
+	remote_free(run->remote);
 	btf_list_free(run->btf_list);
 	client_free(run->client);
 	if (run->listener >= 0)

@@ -11,9 +11,11 @@
 #include <sys/types.h>
 
 struct btf_list;
+struct cache;
 struct client;
-struct files;
 struct objects;
+struct opener;
+struct remote;
 struct seccomp_notif;
 struct waits;
 
@@ -23,7 +25,9 @@ struct run {
 	struct client *client;
 	struct rpc_hello board;
 	struct objects *objects;   /* what the tool's descriptors stand for */
-	struct files *files;	   /* the board's files */
+	struct remote *remote;	   /* questions about the board's files */
+	struct cache *cache;	   /* copies of large ones */
+	struct opener *opener;	   /* what a path opens as */
 	struct btf_list *btf_list; /* NULL: not asked for yet */
 	struct waits *waits;	   /* poll(2)s of the tool that are not answered yet */
 	const char *sysroot;	   /* copy of the board's files, NULL: none */

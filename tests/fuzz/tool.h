@@ -7,13 +7,16 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "host-usb/run/client.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/cache.h"
+#include "host-usb/run/files/open.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/btf_list.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 #include "host-usb/run/supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -102,14 +105,18 @@ static inline void tool_start(struct tool *tool, const uint8_t *data, size_t siz
 	events = supervisor_events(&tool->run);
 	MUST(!client_new(&tool->run.client, tool->in, tool->out, &events, NULL));
 	MUST(!objects_new(&tool->run.objects, &tool->run));
-	MUST(!files_new(&tool->run.files, &tool->run));
+	MUST(!remote_new(&tool->run.remote, tool->run.client));
+	MUST(!cache_new(&tool->run.cache, tool->run.remote, &tool->run.board));
+	MUST(!opener_new(&tool->run.opener, &tool->run));
 }
 
 static inline void tool_stop(struct tool *tool)
 {
 	objects_free(tool->run.objects);
 	btf_list_free(tool->run.btf_list);
-	files_free(tool->run.files);
+	opener_free(tool->run.opener);
+	cache_free(tool->run.cache);
+	remote_free(tool->run.remote);
 	client_free(tool->run.client);
 	close(tool->in);
 	close(tool->out);
@@ -310,8 +317,7 @@ static inline void tool_event(struct tool *tool)
 /* One of the things that tools do with files of the board. */
 static inline void tool_files(struct tool *tool, unsigned int what)
 {
-	struct call call = tool_call(tool, 0, NULL);
-	struct files *files = tool->run.files;
+	struct remote *remote = tool->run.remote;
 	struct listing *listing;
 	struct rpc_stat stat;
 	char target[PATH_MAX];
@@ -319,26 +325,26 @@ static inline void tool_files(struct tool *tool, unsigned int what)
 
 	switch (what % 6) {
 	case 0:
-		files_stat(files, "/sys/kernel/btf/vmlinux", what & 8, &stat);
-		files_access(files, "/proc/1", 0);
+		remote_stat(remote, "/sys/kernel/btf/vmlinux", what & 8, &stat);
+		remote_access(remote, "/proc/1", 0);
 		break;
 	case 1:
-		if (files_link(files, &call, "/proc/1/ns/mnt", target, sizeof(target)) >= 0)
+		if (remote_link(remote, getpid(), "/proc/1/ns/mnt", target, sizeof(target)) >= 0)
 			MUST(strlen(target) < sizeof(target));
 		break;
 	case 2:
-		if (!files_list(files, "/sys/kernel", &listing))
+		if (!remote_list(remote, "/sys/kernel", &listing))
 			listing_put(listing);
-		files_stat(files, "/sys/kernel/mm", false, &stat);
+		remote_stat(remote, "/sys/kernel/mm", false, &stat);
 		break;
 	case 3:
-		fd = files_open(files, "/proc/kallsyms");
+		fd = open_file(tool->run.opener, "/proc/kallsyms");
 		break;
 	case 4:
-		fd = files_open(files, "/sys/kernel/tracing/available_events");
+		fd = open_file(tool->run.opener, "/sys/kernel/tracing/available_events");
 		break;
 	case 5:
-		files_write(files, "/sys/kernel/tracing/kprobe_events", "p f", 3);
+		remote_write(remote, "/sys/kernel/tracing/kprobe_events", "p f", 3);
 	}
 	if (fd >= 0)
 		close(fd);

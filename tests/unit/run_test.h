@@ -5,6 +5,9 @@
 #define TESTS_UNIT_RUN_TEST_H
 
 #include "host-usb/run/client.h"
+#include "host-usb/run/files/cache.h"
+#include "host-usb/run/files/open.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 #include "host-usb/run/supervisor.h"
@@ -150,12 +153,25 @@ static inline struct board *board_start(const struct client_events *events)
 	return board;
 }
 
+/* Adds the parts of bpfd-run that know the board's files. */
+static inline void board_files(struct board *board)
+{
+	struct run *run = &board->run;
+
+	assert_int_equal(remote_new(&run->remote, run->client), 0);
+	assert_int_equal(cache_new(&run->cache, run->remote, &run->board), 0);
+	assert_int_equal(opener_new(&run->opener, run), 0);
+}
+
 /* Ends it. All that was prepared has to be used, and nothing else asked for. */
 static inline void board_stop(struct board *board)
 {
 	int fd = client_fd(board->run.client);
 
 	objects_free(board->run.objects);
+	opener_free(board->run.opener);
+	cache_free(board->run.cache);
+	remote_free(board->run.remote);
 	client_free(board->run.client);
 	shutdown(fd, SHUT_RDWR);
 	pthread_join(board->thread, NULL);

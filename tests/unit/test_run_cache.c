@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/open.h"
+#include "host-usb/run/files/remote.h"
 #include "tests/unit/run_test.h"
 
 #define SYMBOLS "ffffffff81000000 T _stext\nffffffff81000010 t helper\n"
@@ -37,14 +38,8 @@ static struct board *start(void)
 
 	strcpy(board->run.board.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
 	strcpy(board->run.board.release, "6.1.0-test");
-	assert_int_equal(files_new(&board->run.files, &board->run), 0);
+	board_files(board);
 	return board;
-}
-
-static void stop(struct board *board)
-{
-	files_free(board->run.files);
-	board_stop(board);
 }
 
 static void says(struct board *board, const char *contents)
@@ -56,7 +51,7 @@ static void says(struct board *board, const char *contents)
 /* Opens a file and looks at its contents. */
 static void assert_contents(struct board *board, const char *path, const char *contents)
 {
-	int fd = files_open(board->run.files, path);
+	int fd = open_file(board->run.opener, path);
 	char data[256];
 	ssize_t n;
 
@@ -133,7 +128,7 @@ static void test_second_time(void **state)
 	assert_read(board, "/proc/kallsyms");
 	assert_read(board, "/proc/modules");
 	assert_int_equal(board_unseen(board), 0);
-	stop(board);
+	board_stop(board);
 	assert_int_equal(copies(), 1);
 	assert_int_equal(stat(cache, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700); /* addresses of a kernel */
@@ -142,7 +137,7 @@ static void test_second_time(void **state)
 	board = start();
 	says(board, MODULES);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	stop(board);
+	board_stop(board);
 }
 
 /* Other modules, or another boot: the symbols are other ones. */
@@ -167,7 +162,7 @@ static void test_changes(void **state)
 	board_says(board, RPC_FILE_READ, -ENOENT);
 	says(board, "fourth\n");
 	assert_contents(board, "/proc/kallsyms", "fourth\n");
-	stop(board);
+	board_stop(board);
 	assert_int_equal(copies(), 4);
 }
 
@@ -197,7 +192,7 @@ static void test_types(void **state)
 		says(board, boot ? "one" : "two");
 		assert_contents(board, "/sys/kernel/btf/usbcore", boot ? "one" : "two");
 	}
-	stop(board);
+	board_stop(board);
 	assert_int_equal(copies(), 3);
 }
 
@@ -211,8 +206,8 @@ static void test_others(void **state)
 	assert_contents(board, "/proc/uptime", "1\n");
 	assert_contents(board, "/proc/uptime", "2\n");
 	board_says(board, RPC_FILE_READ, -EACCES);
-	assert_int_equal(files_open(board->run.files, "/proc/iomem"), -EACCES);
-	stop(board);
+	assert_int_equal(open_file(board->run.opener, "/proc/iomem"), -EACCES);
+	board_stop(board);
 	assert_int_equal(copies(), 0);
 }
 
@@ -229,7 +224,7 @@ static void test_functions(void **state)
 	assert_contents(board, TRACEFS "available_filter_functions", "vfs_open\n");
 	assert_contents(board, DEBUGFS "available_filter_functions", "vfs_open\n");
 	assert_contents(board, TRACEFS "available_filter_functions", "vfs_open\nanother\n");
-	stop(board);
+	board_stop(board);
 	assert_int_equal(copies(), 2);
 	remove_copies();
 }
@@ -253,13 +248,13 @@ static void test_events(void **state)
 	/* The tool defines one. */
 	board_says(board, RPC_FILE_WRITE, 3);
 	says(board, "sched:b\nkprobes:p\n");
-	assert_int_equal(files_write(board->run.files, TRACEFS "kprobe_events", "p x", 3), 3);
+	assert_int_equal(remote_write(board->run.remote, TRACEFS "kprobe_events", "p x", 3), 3);
 	assert_contents(board, TRACEFS "available_events", "sched:b\nkprobes:p\n");
 
 	now_ms += 5000;
 	board_says(board, RPC_FILE_READ, -EACCES);
-	assert_int_equal(files_open(board->run.files, TRACEFS "available_events"), -EACCES);
-	stop(board);
+	assert_int_equal(open_file(board->run.opener, TRACEFS "available_events"), -EACCES);
+	board_stop(board);
 	assert_int_equal(copies(), 0);
 }
 
@@ -279,7 +274,7 @@ static void test_nowhere_to_keep(void **state)
 		says(board, SYMBOLS);
 		assert_contents(board, "/proc/kallsyms", SYMBOLS);
 		assert_contents(board, "/proc/kallsyms", SYMBOLS);
-		stop(board);
+		board_stop(board);
 		assert_int_equal(access("relative", F_OK), -1);
 	}
 }
@@ -295,7 +290,7 @@ static void test_home(void **state)
 	says(board, MODULES);
 	says(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	stop(board);
+	board_stop(board);
 	snprintf(cache, sizeof(cache), "%s/.cache/bpfd", home);
 	assert_int_equal(copies(), 1);
 	remove_copies();
@@ -318,7 +313,7 @@ static void test_unwritable(void **state)
 	says(board, MODULES);
 	says(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	stop(board);
+	board_stop(board);
 	chmod(cache, 0700);
 	assert_int_equal(copies(), 0);
 }
@@ -336,7 +331,7 @@ static void test_unfinished(void **state)
 	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), "half of the sym");
 	board_part(board, -EIO);
 	board_ready(board);
-	assert_int_equal(files_open(board->run.files, "/proc/kallsyms"), -EIO);
+	assert_int_equal(open_file(board->run.opener, "/proc/kallsyms"), -EIO);
 	assert_int_equal(copies(), 0);
 
 	says(board, MODULES);
@@ -353,7 +348,7 @@ static void test_unfinished(void **state)
 	says(board, MODULES);
 	says(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	stop(board);
+	board_stop(board);
 }
 
 /* Copies that nobody has used for a month go, others stay; using one makes it new. */
@@ -367,7 +362,7 @@ static void test_old(void **state)
 	char path[128];
 	int fd;
 
-	stop(start());
+	board_stop(start());
 	for (int i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), "%s/copy%d", cache, i);
 		fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -377,7 +372,7 @@ static void test_old(void **state)
 	}
 	board = start();
 	assert_int_equal(copies(), 1);
-	stop(board);
+	board_stop(board);
 }
 
 /* Symbols without addresses are those of somebody who may not see them: the next one may. */
@@ -393,7 +388,7 @@ static void test_hidden(void **state)
 	assert_contents(board, "/proc/kallsyms", hidden);
 	assert_int_equal(copies(), 0);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	stop(board);
+	board_stop(board);
 	assert_int_equal(copies(), 1);
 }
 
@@ -405,7 +400,7 @@ static void test_no_boot_id(void **state)
 	board->run.board.boot_id[0] = 0;
 	says(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	stop(board);
+	board_stop(board);
 	assert_int_equal(copies(), 0);
 }
 
@@ -422,7 +417,7 @@ static void test_names(void **state)
 	says(board, MODULES);
 	says(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	stop(board);
+	board_stop(board);
 	assert_int_equal(copies(), 0);
 }
 

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "host-usb/run/calls/writer.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/remote.h"
 #include "tests/unit/run_test.h"
 
 #define PATH "/sys/kernel/tracing/events"
@@ -28,19 +28,8 @@ static struct board *start(void)
 	unsetenv("XDG_CACHE_HOME");
 	unsetenv("HOME");
 	board = board_start(NULL);
-	assert_int_equal(files_new(&board->run.files, &board->run), 0);
+	board_files(board);
 	return board;
-}
-
-static void stop(struct board *board)
-{
-	struct files *files = board->run.files;
-	struct objects *objects = board->run.objects;
-
-	board->run.objects = NULL; /* they are ended before the files that they show */
-	objects_free(objects);
-	files_free(files);
-	board_stop(board);
 }
 
 static int64_t run_call(
@@ -121,7 +110,7 @@ static void test_list(void **state)
 	assert_int_equal(
 		run_call(board, sys_getdents64, 12345, user(buffer), 300, 0), CALL_CONTINUE);
 	assert_int_equal(board->count, 1);
-	stop(board);
+	board_stop(board);
 }
 
 /* Names that would lead elsewhere, or entries that are not there. */
@@ -142,7 +131,7 @@ static void test_wrong_lists(void **state)
 		assert_int_equal(run_call(board, sys_getdents64, (uint64_t)object->fd, user(buffer),
 					 sizeof(buffer), 0),
 			-EIO);
-		stop(board);
+		board_stop(board);
 	}
 }
 
@@ -152,7 +141,7 @@ static void test_empty_parts(void **state)
 {
 	for (int i = 0; i < 4; i++) {
 		struct board *board = start();
-		struct files *files = board->run.files;
+		struct remote *remote = board->run.remote;
 		int fd = open(i == 3 ? "/dev/full" : "/dev/null", O_WRONLY | O_CLOEXEC);
 		struct listing *listing;
 
@@ -163,12 +152,12 @@ static void test_empty_parts(void **state)
 			bytes_put_u32(board_part(board, 0), 0);
 		bytes_put_u32(board_part(board, 0), 0);
 		board_ready(board);
-		assert_int_equal(i == 0 ? files_list(files, "/sys/kernel/x", &listing)
-					: files_fetch(files, "/proc/version", fd, 0),
+		assert_int_equal(i == 0 ? remote_list(remote, "/sys/kernel/x", &listing)
+					: remote_fetch(remote, "/proc/version", fd, 0),
 			-EIO);
 		assert_true(client_dead(board->run.client));
 		close(fd);
-		stop(board);
+		board_stop(board);
 	}
 }
 
@@ -182,10 +171,10 @@ static void test_full_disk(void **state)
 	for (int i = 0; i < 3; i++)
 		rpc_put_string(board_part(board, 0), "more");
 	board_ready(board);
-	assert_int_equal(files_fetch(board->run.files, "/proc/version", fd, 0), -ENOSPC);
+	assert_int_equal(remote_fetch(board->run.remote, "/proc/version", fd, 0), -ENOSPC);
 	assert_false(client_dead(board->run.client));
 	close(fd);
-	stop(board);
+	board_stop(board);
 }
 
 static void test_stat(void **state)
@@ -239,7 +228,7 @@ static void test_stat(void **state)
 		run_call(board, sys_stat, user("/sys/kernel/x"), user(&st), 0, 0), -ENOENT);
 	assert_int_equal(
 		run_call(board, sys_stat, user("/etc/passwd"), user(&st), 0, 0), CALL_CONTINUE);
-	stop(board);
+	board_stop(board);
 }
 
 /* As readlink(2): cut, without a NUL. */
@@ -260,7 +249,7 @@ static void test_link(void **state)
 	assert_memory_equal(target, "/devices/x....x", 15);
 	assert_int_equal(
 		run_call(board, sys_readlink, user("/sys/block/sda"), user(target), 0, 0), -EINVAL);
-	stop(board);
+	board_stop(board);
 }
 
 static struct object *open_writer(struct board *board)
@@ -308,7 +297,7 @@ static void test_write(void **state)
 	assert_int_equal(
 		run_call(board, sys_writev, STDIN_FILENO, user(vector), 65, 0), CALL_CONTINUE);
 	assert_int_equal(run_call(board, sys_writev, STDIN_FILENO, 8, 2, 0), CALL_CONTINUE);
-	stop(board);
+	board_stop(board);
 }
 
 /* A shell moves the descriptor to 1: what is written there goes to the board at the latest when it
@@ -328,7 +317,7 @@ static void test_write_by_duplicate(void **state)
 	objects_reap(board->run.objects);
 	assert_written(board, "p:x y\n");
 	assert_null(object_next(board->run.objects, NULL));
-	stop(board);
+	board_stop(board);
 }
 
 int main(void)

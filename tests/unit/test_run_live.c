@@ -20,7 +20,6 @@
 
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/calls/wait.h"
-#include "host-usb/run/files/files.h"
 #include "host-usb/run/processes.h"
 #include "tests/unit/run_test.h"
 #include "tests/unit/skip.h"
@@ -98,7 +97,7 @@ static struct board *start(void)
 {
 	struct board *board = board_start(NULL);
 
-	assert_int_equal(files_new(&board->run.files, &board->run), 0);
+	board_files(board);
 	assert_int_equal(waits_new(&board->run.waits), 0);
 	strcpy(board->run.board.release, "5.10.0-board");
 	strcpy(board->run.board.machine, "aarch64");
@@ -107,12 +106,10 @@ static struct board *start(void)
 
 static void stop(struct board *board)
 {
-	struct files *files = board->run.files;
 	struct waits *waits = board->run.waits;
 
 	board_stop(board);
 	waits_free(waits);
-	files_free(files);
 }
 
 static void says_map(struct board *board)

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/open.h"
 #include "tests/unit/run_test.h"
 
 static struct board *start(void)
@@ -19,14 +19,8 @@ static struct board *start(void)
 
 	unsetenv("XDG_CACHE_HOME");
 	unsetenv("HOME");
-	assert_int_equal(files_new(&board->run.files, &board->run), 0);
+	board_files(board);
 	return board;
-}
-
-static void stop(struct board *board)
-{
-	files_free(board->run.files);
-	board_stop(board);
 }
 
 static void says(struct board *board, const char *contents, size_t size)
@@ -48,7 +42,7 @@ static void assert_contents(int fd, const char *contents)
 
 static void assert_cpus(struct board *board, const char *contents)
 {
-	int fd = files_open(board->run.files, "/sys/devices/system/cpu/possible");
+	int fd = open_file(board->run.opener, "/sys/devices/system/cpu/possible");
 
 	assert_true(fd >= 0);
 	assert_contents(fd, contents);
@@ -87,8 +81,8 @@ static void test_possible_cpus(void **state)
 	assert_cpus(board, "0\n");
 	/* What is said of other CPUs sizes nothing. */
 	says(board, "0-7\n", 4);
-	assert_contents(files_open(board->run.files, "/sys/devices/system/cpu/online"), "0-7\n");
-	stop(board);
+	assert_contents(open_file(board->run.opener, "/sys/devices/system/cpu/online"), "0-7\n");
+	board_stop(board);
 }
 
 static char directory[] = "/tmp/test_run_open.XXXXXX";
@@ -138,19 +132,19 @@ static void test_same(void **state)
 	make_local("text");
 	says_stat(board, S_IFREG | 0755, 4);
 	says(board, "text", 4);
-	assert_contents(files_open(board->run.files, theirs), "text");
+	assert_contents(open_file(board->run.opener, theirs), "text");
 	says_stat(board, S_IFREG | 0755, 4);
 	says(board, "tExt", 4); /* another build */
 	says(board, "text", 4);
-	assert_contents(files_open(board->run.files, theirs), "text");
+	assert_contents(open_file(board->run.opener, theirs), "text");
 	assert_int_equal(board->count, 5);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		says_stat(board, others[i].mode, others[i].size);
 		says(board, "theirs", 6);
-		assert_contents(files_open(board->run.files, theirs), "theirs");
+		assert_contents(open_file(board->run.opener, theirs), "theirs");
 	}
 	unlink(local);
-	stop(board);
+	board_stop(board);
 }
 
 /* Whether a FIFO is open for reading: then it can be opened for writing at once. */
@@ -174,15 +168,15 @@ static void test_device(void **state)
 	board->arg = &opened;
 	assert_int_equal(mkfifo(local, 0600), 0);
 	says(board, "theirs", 6);
-	assert_contents(files_open(board->run.files, theirs), "theirs");
+	assert_contents(open_file(board->run.opener, theirs), "theirs");
 	assert_false(opened);
 	board->run.sysroot = directory;
 	says(board, "theirs", 6);
-	assert_contents(files_open(board->run.files, "/proc/400000/root/file"), "theirs");
+	assert_contents(open_file(board->run.opener, "/proc/400000/root/file"), "theirs");
 	assert_false(opened);
-	assert_int_equal(files_open_program(board->run.files, local), -EACCES);
+	assert_int_equal(open_program(board->run.opener, local), -EACCES);
 	unlink(local);
-	stop(board);
+	board_stop(board);
 }
 
 /* What is in the copy of the board's files is not asked for. */
@@ -192,9 +186,9 @@ static void test_sysroot(void **state)
 
 	make_local("copy");
 	board->run.sysroot = directory;
-	assert_contents(files_open(board->run.files, "/proc/400000/root/file"), "copy");
+	assert_contents(open_file(board->run.opener, "/proc/400000/root/file"), "copy");
 	unlink(local);
-	stop(board);
+	board_stop(board);
 }
 
 int main(void)

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/path.h"
 #include "tests/unit/run_test.h"
 
 static char resolved[PATH_MAX];
@@ -36,7 +36,7 @@ static int resolve_at(struct board *board, int dirfd, const char *path)
 	const struct call call = board_call(board, 0, NULL);
 
 	strcpy(resolved, "nothing");
-	return files_resolve(&call, dirfd, user(path), resolved);
+	return path_resolve(&call, dirfd, user(path), resolved);
 }
 
 static int resolve(struct board *board, const char *path)
@@ -205,15 +205,15 @@ static void test_refused_by_kernel(void **state)
 	memcpy(long_path + PATH_MAX - 14, "/proc/kallsyms", 15);
 	assert_int_equal(resolve(board, long_path), 0);
 
-	assert_int_equal(files_resolve(&call, AT_FDCWD, 0, resolved), 0);
-	assert_int_equal(files_resolve(&call, AT_FDCWD, UINT64_MAX, resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, 0, resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, UINT64_MAX, resolved), 0);
 	/* A path that ends with its page, before one that is not there. */
 	assert_true(pages != MAP_FAILED);
 	assert_int_equal(munmap(pages + page, page), 0);
 	memcpy(pages + page - 15, "/proc/kallsyms", 15);
 	assert_int_equal(resolve(board, pages + page - 15), 1);
 	memcpy(pages + page - 14, "/proc/kallsyms", 14);
-	assert_int_equal(files_resolve(&call, AT_FDCWD, user(pages + page - 14), resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user(pages + page - 14), resolved), 0);
 	munmap(pages, page);
 }
 

@@ -5,7 +5,7 @@
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/client.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/cache.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 
@@ -192,7 +192,7 @@ static int64_t answer_btf(struct info *info, uint64_t user_attr)
 	if (!wanted.name != !wanted.name_len)
 		return -EINVAL;
 	if (wanted.btf && wanted.btf_size) {
-		fd = files_kernel_btf(info->object->run->files, name, known->btf_size);
+		fd = cache_open_btf(info->object->run->cache, name, known->btf_size);
 		if (fd < 0)
 			return fd;
 		err = copy_file(info->call, wanted.btf, fd,

@@ -3,7 +3,7 @@
 #include "host-usb/run/calls/directory.h"
 
 #include "host-usb/run/calls/memory.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 
@@ -101,7 +101,7 @@ int64_t sys_getdents64(const struct call *call)
 	if (!directory)
 		return -ENOMEM;
 	if (!directory->listing) {
-		err = files_list(call->run->files, object->path, &directory->listing);
+		err = remote_list(call->run->remote, object->path, &directory->listing);
 		if (err)
 			return err;
 	}

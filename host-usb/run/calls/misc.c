@@ -3,7 +3,7 @@
 #include "core/base/log.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
 
@@ -46,7 +46,7 @@ static int find_process(const struct call *call, int pid)
 	int err;
 
 	snprintf(path, sizeof(path), "/proc/%d", pid);
-	err = files_stat(call->run->files, path, true, &st);
+	err = remote_stat(call->run->remote, path, true, &st);
 	return err == -ENOENT ? -ESRCH : err;
 }
 

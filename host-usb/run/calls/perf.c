@@ -5,7 +5,8 @@
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/usdt.h"
 #include "host-usb/run/client.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/open.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/mirror.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
@@ -71,13 +72,13 @@ static int add_semaphore(const struct call *call, const char *name, struct perf_
 
 	if (!run->semaphores || attr->config >> SEMAPHORE_SHIFT)
 		return 0;
-	fd = files_open_program(run->files, name);
+	fd = open_program(run->opener, name);
 	found = fd < 0 ? 0 : usdt_semaphore(fd, attr->config2, &semaphore);
 	if (fd >= 0)
 		close(fd);
 	if (found <= 0)
 		return 0;
-	if (semaphore > UINT32_MAX || files_access(run->files, SEMAPHORE_FORMAT, F_OK)) {
+	if (semaphore > UINT32_MAX || remote_access(run->remote, SEMAPHORE_FORMAT, F_OK)) {
 		run_unsupported(call, "the semaphore of a USDT probe; the board needs Linux 4.20");
 		return -EOPNOTSUPP;
 	}
@@ -127,7 +128,7 @@ int64_t sys_perf_event_open(const struct call *call)
 			return -EBADF;
 	}
 	if (has_name && is_path) {
-		err = files_board_path(call, name, &told);
+		err = open_board_path(call, name, &told);
 		if (!err)
 			err = add_semaphore(call, name, &u.attr);
 		if (err)

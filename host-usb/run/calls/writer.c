@@ -5,7 +5,7 @@
 
 #include "core/base/log.h"
 #include "host-usb/run/calls/memory.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/objects.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static void write_late(struct object *object)
 	if (n <= 0)
 		return;
 	data[n] = 0;
-	ret = files_write(object->run->files, object->path, data, (size_t)n);
+	ret = remote_write(object->run->remote, object->path, data, (size_t)n);
 	if (ret < 0)
 		log_error("%s: the board refuses \"%.*s\": %s", object->path,
 			(int)strcspn(data, "\n"), data, strerror((int)-ret));
@@ -61,7 +61,7 @@ int64_t writer_give(const struct call *call, const char *path, int flags)
 		log_warning("%s: it is not emptied on the board", path);
 		return -EACCES;
 	}
-	err = files_access(call->run->files, path, W_OK);
+	err = remote_access(call->run->remote, path, W_OK);
 	if (err) {
 		if (err == -EACCES)
 			log_warning("%s: it is not written on the board", path);
@@ -95,7 +95,7 @@ static int64_t write_from(const struct call *call, const struct iovec *vector, s
 		size += vector[i].iov_len;
 	}
 	if (!ret)
-		ret = files_write(call->run->files, object->path, data, size);
+		ret = remote_write(call->run->remote, object->path, data, size);
 	free(data);
 	return ret;
 }

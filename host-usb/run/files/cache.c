@@ -5,13 +5,14 @@
 #include "host-usb/run/files/cache.h"
 
 #include "core/base/log.h"
-#include "host-usb/run/files/files.h"
-#include "host-usb/run/run.h"
+#include "host-usb/run/files/path.h"
+#include "host-usb/run/files/remote.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@
 #define BTF_DIRECTORY "/sys/kernel/btf/"
 
 struct cache {
-	struct files *files;
+	struct remote *remote;
+	const struct rpc_hello *board;
 	char directory[PATH_MAX]; /* empty: there is none */
 	uint64_t build; /* of the kernel: hash of its notes, which hold its build id; 0: not known
 			   yet */
@@ -77,13 +79,14 @@ static void remove_old(const struct cache *cache)
 	closedir(directory);
 }
 
-int cache_new(struct cache **cache, struct files *files)
+int cache_new(struct cache **cache, struct remote *remote, const struct rpc_hello *board)
 {
 	struct cache *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
-	c->files = files;
+	c->remote = remote;
+	c->board = board;
 	find_directory(c);
 	if (c->directory[0])
 		remove_old(c);
@@ -117,7 +120,7 @@ static int hash_file(struct cache *cache, const char *path, uint64_t *result)
 
 	if (fd < 0)
 		return -errno;
-	err = files_fetch(cache->files, path, fd, 0);
+	err = remote_fetch(cache->remote, path, fd, 0);
 	*result = HASH_START;
 	if (!err && lseek(fd, 0, SEEK_SET) == 0)
 		while ((n = read(fd, data, sizeof(data))) > 0)
@@ -129,10 +132,10 @@ static int hash_file(struct cache *cache, const char *path, uint64_t *result)
 /* A file of a process' root: of several processes it is the same. */
 static int program_key(struct cache *cache, const char *path, char key[NAME_KEY])
 {
-	const struct rpc_hello *board = &files_run(cache->files)->board;
+	const struct rpc_hello *board = cache->board;
 	uint64_t parts[5], h = HASH_START;
 	struct rpc_stat st;
-	int err = files_stat(cache->files, path, true, &st);
+	int err = remote_stat(cache->remote, path, true, &st);
 
 	if (err)
 		return err;
@@ -151,7 +154,7 @@ static int program_key(struct cache *cache, const char *path, char key[NAME_KEY]
 /* The kernel's own types depend on its build; those of a module may change while it runs. */
 static int btf_key(struct cache *cache, const char *path, uint64_t size, char key[NAME_KEY])
 {
-	const struct rpc_hello *board = &files_run(cache->files)->board;
+	const struct rpc_hello *board = cache->board;
 	const char *name = path + strlen(BTF_DIRECTORY);
 	int err;
 
@@ -174,13 +177,13 @@ static int btf_key(struct cache *cache, const char *path, uint64_t size, char ke
 static bool is_of_modules(const char *path)
 {
 	return strcmp(path, "/proc/kallsyms") == 0 ||
-	       files_is_of_tracefs(path, "available_filter_functions");
+	       path_is_of_tracefs(path, "available_filter_functions");
 }
 
 /* Returns 0; -ENOENT: it is not kept. */
 static int key_of(struct cache *cache, const char *path, char key[NAME_KEY])
 {
-	const struct rpc_hello *board = &files_run(cache->files)->board;
+	const struct rpc_hello *board = cache->board;
 	uint64_t h;
 	int err;
 
@@ -193,7 +196,7 @@ static int key_of(struct cache *cache, const char *path, char key[NAME_KEY])
 	if (strncmp(path, BTF_DIRECTORY, strlen(BTF_DIRECTORY)) == 0) {
 		struct rpc_stat st;
 
-		err = files_stat(cache->files, path, true, &st);
+		err = remote_stat(cache->remote, path, true, &st);
 		return err ? err : btf_key(cache, path, st.size, key);
 	}
 	if (strncmp(path, "/proc/", 6) == 0 && isdigit((unsigned char)path[6]) &&
@@ -236,7 +239,7 @@ static int fetch(struct cache *cache, const char *path, const char *name)
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return -ENOENT; /* without a copy it works as well */
-	err = files_fetch(cache->files, path, fd, 0);
+	err = remote_fetch(cache->remote, path, fd, 0);
 	if (!err && is_hidden(fd, path)) {
 		unlink(temporary);
 		lseek(fd, 0, SEEK_SET);
@@ -272,7 +275,7 @@ static int open_copy(struct cache *cache, const char *path, const char *key)
 /* Without the boot's id nothing tells one boot's symbols from another's. */
 static bool can_keep(const struct cache *cache)
 {
-	return cache->directory[0] && files_run(cache->files)->board.boot_id[0];
+	return cache->directory[0] && cache->board->boot_id[0];
 }
 
 int cache_open(struct cache *cache, const char *path)
@@ -286,13 +289,18 @@ int cache_open(struct cache *cache, const char *path)
 	return err ? err : open_copy(cache, path, key);
 }
 
-int cache_open_btf(struct cache *cache, const char *path, uint64_t size)
+int cache_open_btf(struct cache *cache, const char *name, uint64_t size)
 {
-	char key[NAME_KEY];
-	int err;
+	char path[PATH_MAX], key[NAME_KEY];
+	int fd = -ENOENT;
 
-	if (!can_keep(cache))
-		return -ENOENT;
-	err = btf_key(cache, path, size, key);
-	return err ? err : open_copy(cache, path, key);
+	if (strchr(name, '/') || !*name)
+		return -EINVAL;
+	snprintf(path, sizeof(path), BTF_DIRECTORY "%s", name);
+	if (can_keep(cache)) {
+		fd = btf_key(cache, path, size, key);
+		if (!fd)
+			fd = open_copy(cache, path, key);
+	}
+	return fd == -ENOENT ? remote_open(cache->remote, path) : fd;
 }

@@ -6,16 +6,19 @@
 #include <stdint.h>
 
 struct cache;
-struct files;
+struct remote;
+struct rpc_hello;
 
-int cache_new(struct cache **cache, struct files *files);
+/* `board` is filled in by the time that something is opened. Returns 0, -ENOMEM. */
+int cache_new(struct cache **cache, struct remote *remote, const struct rpc_hello *board);
 void cache_free(struct cache *cache);
 
 /* A descriptor of the kept copy, which is fetched if there is none. Returns -ENOENT: this file is
  * not one of those that are kept, or it cannot be; or what fetching it fails with. */
 int cache_open(struct cache *cache, const char *path);
 
-/* The same for a file of /sys/kernel/btf whose size is known. */
-int cache_open_btf(struct cache *cache, const char *path, uint64_t size);
+/* The type information of the kernel or of a module, of that size in bytes: the kept copy or, if it
+ * cannot be kept, the board's file. Returns a descriptor, or a negative errno. */
+int cache_open_btf(struct cache *cache, const char *name, uint64_t size);
 
 #endif

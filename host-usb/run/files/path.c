@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which paths of the tool mean the board. */
-#include "core/messages/bpf_abi.h"
+#include "host-usb/run/files/path.h"
+
 #include "host-usb/run/calls/memory.h"
-#include "host-usb/run/files/files.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define PROC "/proc/"
 
 /* Trees and files that are the board's; the rest of /proc and /sys is the workstation's. */
 static const char *const trees[] = {
@@ -103,6 +105,30 @@ static bool is_board(const char *path)
 	return strncmp(path, "/proc/", 6) == 0 && is_board_process(path + 6);
 }
 
+bool path_is_in_proc(const char *path)
+{
+	return strncmp(path, PROC, strlen(PROC)) == 0;
+}
+
+bool path_is_of_process(const char *path, const char *name)
+{
+	size_t length = strlen(path), end = strlen(name);
+
+	return path_is_in_proc(path) && length >= strlen(PROC) + end &&
+	       strcmp(path + length - end, name) == 0;
+}
+
+bool path_is_of_tracefs(const char *path, const char *name)
+{
+	static const char *const mounts[] = {"/sys/kernel/tracing/", "/sys/kernel/debug/tracing/"};
+
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		if (strncmp(path, mounts[i], strlen(mounts[i])) == 0 &&
+			strcmp(path + strlen(mounts[i]), name) == 0)
+			return true;
+	return false;
+}
+
 /* Where a relative path starts. Returns 0, or a negative errno, and then the kernel will say so. */
 static int base_of(const struct call *call, int dirfd, char base[PATH_MAX])
 {
@@ -127,7 +153,7 @@ static int base_of(const struct call *call, int dirfd, char base[PATH_MAX])
 	return 0;
 }
 
-int files_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX])
+int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX])
 {
 	char given[PATH_MAX];
 	ssize_t n = memory_read_string(call->tid, path, given, sizeof(given));

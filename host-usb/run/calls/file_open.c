@@ -6,7 +6,9 @@
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/calls/writer.h"
 #include "host-usb/run/client.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/open.h"
+#include "host-usb/run/files/path.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/objects/tool_ring.h"
 #include "host-usb/run/run.h"
@@ -32,7 +34,7 @@ static int64_t give_memory(const struct call *call, char *path, int flags)
 	int fd;
 
 	*strrchr(path, '/') = 0; /* the process */
-	ret = files_stat(call->run->files, path, true, &st);
+	ret = remote_stat(call->run->remote, path, true, &st);
 	if (ret)
 		return ret;
 	fd = memfd_create("bpfd:mem", MFD_CLOEXEC);
@@ -91,7 +93,7 @@ static int64_t give_stream(const struct call *call, const char *path, int flags)
 
 static int64_t give_contents(const struct call *call, const char *path, int flags)
 {
-	int fd = files_open(call->run->files, path);
+	int fd = open_file(call->run->opener, path);
 	int64_t ret;
 	char own[64];
 	int readable;
@@ -110,11 +112,11 @@ static int64_t give_contents(const struct call *call, const char *path, int flag
 	return ret;
 }
 
-/* The tool's own namespace stands for the board's first one, see files_link(). */
+/* The tool's own namespace stands for the board's first one, see remote_link(). */
 static int64_t give_namespace(const struct call *call, const char *path, int flags)
 {
 	char target[256], own[64], link[256];
-	int64_t ret = files_link(call->run->files, call, path, target, sizeof(target));
+	int64_t ret = remote_link(call->run->remote, call->tid, path, target, sizeof(target));
 	ssize_t n;
 	int fd;
 
@@ -135,24 +137,23 @@ static int64_t give_namespace(const struct call *call, const char *path, int fla
 
 static int64_t open_at(const struct call *call, int dirfd, uint64_t path_at, int flags)
 {
-	struct files *files = call->run->files;
 	char path[PATH_MAX];
 	struct rpc_stat st;
-	int ours = files_resolve(call, dirfd, path_at, path), err;
+	int ours = path_resolve(call, dirfd, path_at, path), err;
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
-	if ((flags & O_ACCMODE) == O_RDWR && files_is_of_process(path, "/mem"))
+	if ((flags & O_ACCMODE) == O_RDWR && path_is_of_process(path, "/mem"))
 		return give_memory(call, path, flags);
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return writer_give(call, path, flags);
-	if (files_is_of_process(path, "/ns/mnt"))
+	if (path_is_of_process(path, "/ns/mnt"))
 		return give_namespace(call, path, flags);
 	if (is_pipe_file(path))
 		return give_stream(call, path, flags);
 	if (!(flags & (O_DIRECTORY | O_PATH)))
 		return give_contents(call, path, flags);
-	err = files_stat(files, path, true, &st);
+	err = remote_stat(call->run->remote, path, true, &st);
 	if (err)
 		return err;
 	if (S_ISDIR(st.mode))

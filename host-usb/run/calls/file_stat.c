@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System calls that look at a file by its name: stat(2) and its kin, access(2), readlink(2). */
 #include "host-usb/run/calls/memory.h"
-#include "host-usb/run/files/files.h"
+#include "host-usb/run/files/path.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 
@@ -47,13 +48,13 @@ static int64_t look_at(
 	/* fstat(2) is this with an empty path. */
 	if (flags & AT_EMPTY_PATH && !memory_read(call->tid, path_at, &first, 1) && !first) {
 		object = object_of(call, dirfd, OBJECT_DIRECTORY);
-		return object ? files_stat(call->run->files, object->path, true, st)
+		return object ? remote_stat(call->run->remote, object->path, true, st)
 			      : CALL_CONTINUE;
 	}
-	ours = files_resolve(call, dirfd, path_at, path);
+	ours = path_resolve(call, dirfd, path_at, path);
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
-	return files_stat(call->run->files, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
+	return remote_stat(call->run->remote, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
 }
 
 static int64_t stat_at(const struct call *call, int dirfd, uint64_t path, uint64_t to, int flags)
@@ -88,7 +89,7 @@ int64_t sys_fstat(const struct call *call)
 
 	if (!object)
 		return CALL_CONTINUE;
-	err = files_stat(call->run->files, object->path, true, &from);
+	err = remote_stat(call->run->remote, object->path, true, &from);
 	if (err)
 		return err;
 	fill_stat(&st, &from);
@@ -149,11 +150,11 @@ int64_t sys_statfs(const struct call *call)
 	struct statfs fs = {.f_bsize = 4096, .f_namelen = 255, .f_frsize = 4096};
 	char path[PATH_MAX];
 	struct rpc_stat st;
-	int ours = files_resolve(call, AT_FDCWD, call->args[0], path), err;
+	int ours = path_resolve(call, AT_FDCWD, call->args[0], path), err;
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
-	err = files_stat(call->run->files, path, true, &st);
+	err = remote_stat(call->run->remote, path, true, &st);
 	if (err)
 		return err;
 	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++) {
@@ -167,11 +168,11 @@ int64_t sys_statfs(const struct call *call)
 static int64_t access_at(const struct call *call, int dirfd, uint64_t path_at, uint32_t mode)
 {
 	char path[PATH_MAX];
-	int ours = files_resolve(call, dirfd, path_at, path);
+	int ours = path_resolve(call, dirfd, path_at, path);
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
-	return files_access(call->run->files, path, mode);
+	return remote_access(call->run->remote, path, mode);
 }
 
 int64_t sys_access(const struct call *call)
@@ -189,14 +190,14 @@ static int64_t link_at(
 	const struct call *call, int dirfd, uint64_t path_at, uint64_t to, uint64_t size)
 {
 	char path[PATH_MAX], target[PATH_MAX];
-	int ours = files_resolve(call, dirfd, path_at, path), err;
+	int ours = path_resolve(call, dirfd, path_at, path), err;
 	int64_t length;
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
 	if (size == 0 || size > INT_MAX)
 		return -EINVAL;
-	length = files_link(call->run->files, call, path, target, sizeof(target));
+	length = remote_link(call->run->remote, call->tid, path, target, sizeof(target));
 	if (length < 0)
 		return length;
 	if ((uint64_t)length > size)

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions about the board's files, and their answers. */
+#include "host-usb/run/files/remote.h"
+#include "host-usb/clock.h"
+
+#include "host-usb/run/client.h"
+#include "host-usb/run/files/path.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LISTINGS	 16	      /* directories whose entries are remembered */
+#define LISTING_MAX	 (1U << 20)   /* entries of one directory */
+#define FETCH_MAX	 (1ULL << 30) /* bytes of one file: more than any kernel file or program */
+#define LISTED_MIN	 100	      /* bytes of an entry in a reply, at least */
+#define PROGRESS_MS	 300	      /* what takes longer shows itself */
+#define PROGRESS_STEP_MS 100
+
+struct remote {
+	struct client *client;
+	struct listing *listings[LISTINGS];
+	size_t next_listing;
+	bool terminal; /* progress is shown */
+	uint64_t writes;
+};
+
+int remote_new(struct remote **remote, struct client *client)
+{
+	struct remote *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->client = client;
+	r->terminal = isatty(STDERR_FILENO);
+	*remote = r;
+	return 0;
+}
+
+void listing_put(struct listing *listing)
+{
+	if (!listing || --listing->users)
+		return;
+	for (size_t i = 0; i < listing->count; i++)
+		free(listing->entries[i].name);
+	free(listing->entries);
+	free(listing->path);
+	free(listing);
+}
+
+void remote_free(struct remote *remote)
+{
+	if (!remote)
+		return;
+	for (size_t i = 0; i < LISTINGS; i++)
+		listing_put(remote->listings[i]);
+	free(remote);
+}
+
+uint64_t remote_writes(const struct remote *remote)
+{
+	return remote->writes;
+}
+
+static struct bytes_out *begin(struct remote *remote, enum rpc_op op, const char *path)
+{
+	struct bytes_out *out = client_begin(remote->client, op);
+
+	rpc_put_string(out, path);
+	client_note(remote->client, "%s", path);
+	return out;
+}
+
+static struct listing *remembered(struct remote *remote, const char *path, size_t length)
+{
+	for (size_t i = 0; i < LISTINGS; i++) {
+		struct listing *listing = remote->listings[i];
+
+		if (listing && strncmp(listing->path, path, length) == 0 &&
+			!listing->path[length] &&
+			clock_ms() - listing->time_ms <= REMOTE_LISTING_MS)
+			return listing;
+	}
+	return NULL;
+}
+
+static void remember(struct remote *remote, struct listing *listing)
+{
+	struct listing **slot = &remote->listings[remote->next_listing++ % LISTINGS];
+
+	listing_put(*slot);
+	*slot = listing;
+	listing->users++;
+}
+
+static int compare(const void *name, const void *entry)
+{
+	return strcmp(name, ((const struct listing_entry *)entry)->name);
+}
+
+/* From a listing of its directory. Returns 0; -ENOENT: there is no such entry; -EAGAIN: it is not
+ * known. */
+static int stat_remembered(
+	struct remote *remote, const char *path, bool follow, struct rpc_stat *stat)
+{
+	const char *slash = strrchr(path, '/');
+	const struct listing_entry *entry;
+	struct listing *listing;
+
+	if (!slash || slash == path)
+		return -EAGAIN;
+	listing = remembered(remote, path, (size_t)(slash - path));
+	if (!listing)
+		return -EAGAIN;
+	entry = bsearch(slash + 1, listing->entries, listing->count, sizeof(*entry), compare);
+	if (!entry)
+		return -ENOENT;
+	if (follow && S_ISLNK(entry->stat.mode))
+		return -EAGAIN;
+	*stat = entry->stat;
+	return 0;
+}
+
+int remote_stat(struct remote *remote, const char *path, bool follow, struct rpc_stat *stat)
+{
+	struct bytes_in reply;
+	struct bytes_out *out;
+	int err = stat_remembered(remote, path, follow, stat);
+	int64_t ret;
+
+	if (err != -EAGAIN)
+		return err;
+	out = begin(remote, RPC_FILE_STAT, path);
+	bytes_put_u32(out, follow ? 0 : RPC_NOFOLLOW);
+	ret = client_call(remote->client, &reply);
+	if (ret < 0)
+		return (int)ret;
+	rpc_get_stat(&reply, stat);
+	return reply.failed ? -EIO : 0;
+}
+
+int remote_access(struct remote *remote, const char *path, uint32_t mode)
+{
+	struct bytes_in reply;
+	struct bytes_out *out = begin(remote, RPC_FILE_ACCESS, path);
+
+	int64_t ret;
+
+	bytes_put_u32(out, mode);
+	ret = client_call(remote->client, &reply);
+	return ret > 0 ? -EIO : (int)ret;
+}
+
+int64_t remote_write(struct remote *remote, const char *path, const char *data, size_t size)
+{
+	struct bytes_in reply;
+	struct bytes_out *out = begin(remote, RPC_FILE_WRITE, path);
+	int64_t ret;
+
+	remote->writes++;
+	bytes_put_u32(out, RPC_APPEND);
+	rpc_put_bytes(out, data, size);
+	client_note(remote->client, "%s: %.*s", path, (int)strcspn(data, "\n"), data);
+	ret = client_call(remote->client, &reply);
+	return ret > (int64_t)size ? -EIO : ret;
+}
+
+static int64_t link_of(struct remote *remote, const char *path, char *target, size_t size)
+{
+	struct bytes_in reply;
+	int64_t ret;
+
+	begin(remote, RPC_FILE_LINK, path);
+	ret = client_call(remote->client, &reply);
+	if (ret < 0)
+		return ret;
+	if (!rpc_get_string(&reply, target, size))
+		return -EIO;
+	return (int64_t)strlen(target);
+}
+
+/* A process in the board's first namespace is for the tool in its own one: tools that compare the
+ * two would else try to enter it. */
+int64_t remote_link(struct remote *remote, pid_t tid, const char *path, char *target, size_t size)
+{
+	int64_t ret = link_of(remote, path, target, size);
+	char first[256], own[64];
+	ssize_t n;
+
+	if (ret < 0 || !path_is_of_process(path, "/ns/mnt") ||
+		link_of(remote, "/proc/1/ns/mnt", first, sizeof(first)) < 0 ||
+		strcmp(first, target))
+		return ret;
+	snprintf(own, sizeof(own), "/proc/%d/ns/mnt", (int)tid);
+	n = readlink(own, target, size - 1);
+	if (n < 0)
+		return -errno;
+	target[n] = 0;
+	return n;
+}
+
+/* One part of a listing. */
+static int take_entries(struct listing *listing, struct bytes_in *reply)
+{
+	uint32_t n = bytes_get_u32(reply);
+	struct listing_entry *entries;
+	char name[NAME_MAX + 1];
+
+	if (n > reply->size / LISTED_MIN)
+		return -EIO;
+	entries = realloc(listing->entries, (listing->count + n + 1) * sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	listing->entries = entries;
+	for (; n; n--) {
+		struct listing_entry *entry = &listing->entries[listing->count];
+
+		if (!rpc_get_string(reply, name, sizeof(name)) || strchr(name, '/') || !*name ||
+			!strcmp(name, ".") || !strcmp(name, ".."))
+			return -EIO;
+		rpc_get_stat(reply, &entry->stat);
+		if (reply->failed)
+			return -EIO;
+		entry->name = strdup(name);
+		if (!entry->name)
+			return -ENOMEM;
+		listing->count++;
+	}
+	return 0;
+}
+
+static int order(const void *a, const void *b)
+{
+	return strcmp(
+		((const struct listing_entry *)a)->name, ((const struct listing_entry *)b)->name);
+}
+
+int remote_list(struct remote *remote, const char *path, struct listing **listing)
+{
+	struct client *client = remote->client;
+	struct listing *l = remembered(remote, path, strlen(path));
+	struct bytes_in reply;
+	size_t had = 0;
+	int64_t ret;
+	int err;
+
+	if (l) {
+		l->users++;
+		*listing = l;
+		return 0;
+	}
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->users = 1;
+	l->path = strdup(path);
+	begin(remote, RPC_FILE_LIST, path);
+	ret = client_call(client, &reply);
+	err = l->path ? 0 : -ENOMEM;
+	if (ret >= 0 && !err)
+		err = take_entries(l, &reply);
+	while (client_more(client)) {
+		/* A part of which we have taken nothing might be followed by others for ever. */
+		if (l->count == had || l->count > LISTING_MAX)
+			client_give_up(client, path);
+		had = l->count;
+		ret = client_next(client, &reply);
+		if (ret >= 0 && !err)
+			err = take_entries(l, &reply);
+	}
+	if (ret < 0)
+		err = (int)ret;
+	if (err) {
+		listing_put(l);
+		return err;
+	}
+	qsort(l->entries, l->count, sizeof(*l->entries), order);
+	l->time_ms = clock_ms();
+	remember(remote, l);
+	*listing = l;
+	return 0;
+}
+
+/* A line that is overwritten, and gone when it is done. */
+static void progress(struct remote *remote, const char *path, uint64_t bytes, uint64_t start_ms,
+	uint64_t *shown_ms)
+{
+	uint64_t now = clock_ms();
+
+	if (!remote->terminal || now - start_ms < PROGRESS_MS ||
+		(*shown_ms && now - *shown_ms < PROGRESS_STEP_MS))
+		return;
+	fprintf(stderr, "\rbpfd-run: fetching %s from the board: %.1f MB\033[K", path,
+		(double)bytes / 1e6);
+	*shown_ms = now;
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* err: of an earlier part, after which nothing is written. */
+static int take_contents(struct bytes_in *reply, int fd, uint64_t max, uint64_t *bytes, int err)
+{
+	size_t size;
+	const char *data = rpc_get_bytes(reply, &size);
+
+	*bytes += size;
+	if (err)
+		return err;
+	return data && *bytes <= max ? write_all(fd, data, size) : -EIO;
+}
+
+int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max)
+{
+	uint64_t start = clock_ms(), shown_ms = 0, bytes = 0, had = 0;
+	struct client *client = remote->client;
+	struct bytes_out *out = begin(remote, RPC_FILE_READ, path);
+	struct bytes_in reply;
+	int64_t ret;
+	int err = 0;
+
+	bytes_put_u64(out, max);
+	max = max ? max : FETCH_MAX;
+	ret = client_call(client, &reply);
+	if (ret >= 0)
+		err = take_contents(&reply, fd, max, &bytes, 0);
+	while (client_more(client)) {
+		if (bytes == had || bytes > max) /* it might never end */
+			client_give_up(client, path);
+		had = bytes;
+		ret = client_next(client, &reply);
+		if (ret >= 0)
+			err = take_contents(&reply, fd, max, &bytes, err);
+		progress(remote, path, bytes, start, &shown_ms);
+	}
+	if (shown_ms)
+		fputs("\r\033[K", stderr);
+	return ret < 0 ? (int)ret : err;
+}
+
+/* A memory file with the contents, at its start. */
+int remote_open(struct remote *remote, const char *path)
+{
+	int fd = memfd_create("bpfd:file", MFD_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = remote_fetch(remote, path, fd, 0);
+	if (!err && lseek(fd, 0, SEEK_SET) < 0)
+		err = -errno;
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
