@@ -4,24 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-int attr_path(char path[static PATH_MAX], const char *format, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(path, PATH_MAX, format, ap);
-	va_end(ap);
-	if (n >= 0 && n < PATH_MAX)
-		return 0;
-	path[0] = '\0';
-	return -ENAMETOOLONG;
-}
 
 bool attr_is_name(const char *text)
 {

@@ -7,10 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Writes a path as by printf. Returns 0 or -ENAMETOOLONG; the path is then "". */
-int attr_path(char path[static PATH_MAX], const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
 /* Returns true if the text is a single component of a path: not empty, without '/', not "." or
  * "..", and at most NAME_MAX bytes. */
 bool attr_is_name(const char *text);

@@ -5,6 +5,7 @@
  * that it does not know (uvc, printer, ...) or is removed meanwhile. So libusbgx reads a directory
  * of ours instead of configfs, with a link to the one gadget. */
 #include "configfs/build.h"
+#include "core/base/paths.h"
 
 #include "configfs/attr.h"
 #include "core/base/log.h"
@@ -35,10 +36,11 @@ struct view {
 
 static int view_paths(const struct gadget_options *options, struct view *view)
 {
-	int err = attr_path(view->dir, "%s/usb_gadget", options->ffs_dir);
+	int err = path_format(view->dir, "%s/usb_gadget", options->ffs_dir);
 
 	return err < 0 ? err
-		       : attr_path(view->link, "%s/usb_gadget/%s", options->ffs_dir, options->name);
+		       : path_format(
+				 view->link, "%s/usb_gadget/%s", options->ffs_dir, options->name);
 }
 
 static void view_remove(const struct view *view)

@@ -8,6 +8,7 @@
 #include "configfs/serial.h"
 #include "configfs/tree.h"
 #include "configfs/udc.h"
+#include "core/base/paths.h"
 
 #include <errno.h>
 #include <linux/aio_abi.h>
@@ -218,7 +219,7 @@ static void check_gadget(struct report *r)
 		check_joined(r);
 		return;
 	}
-	if (attr_path(dir, "%s/usb_gadget/%s", o->configfs, o->name) < 0 || stat(dir, &st) < 0)
+	if (path_format(dir, "%s/usb_gadget/%s", o->configfs, o->name) < 0 || stat(dir, &st) < 0)
 		return;
 	if (tree_foreign_function(dir, o->name, function, sizeof(function)) > 0)
 		missing(r, "gadget %s: has function %s, so it is not ours; remove it", o->name,

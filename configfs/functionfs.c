@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mounts and unmounts FunctionFS instances, also those of a killed daemon. */
 #include "configfs/functionfs.h"
+#include "core/base/paths.h"
 
 #include "configfs/attr.h"
 #include "configfs/tree.h"
@@ -86,7 +87,7 @@ static bool is_ours(
 		return false;
 	if (is_below(mount->mnt_dir, options->ffs_dir))
 		return true;
-	err = attr_path(path, "%s/usb_gadget/%s/functions/ffs.%s", options->configfs, gadget,
+	err = path_format(path, "%s/usb_gadget/%s/functions/ffs.%s", options->configfs, gadget,
 		mount->mnt_fsname);
 	return err == 0 && attr_is_name(mount->mnt_fsname) &&
 	       tree_is_lane(strrchr(path, '/') + 1, options->name) && stat(path, &st) == 0;
@@ -101,7 +102,7 @@ static int find_leftovers(
 	int count = 0;
 	FILE *file;
 
-	if (attr_path(path, "%s/self/mounts", options->proc) < 0)
+	if (path_format(path, "%s/self/mounts", options->proc) < 0)
 		return -ENAMETOOLONG;
 	file = setmntent(path, "re");
 	if (!file) {
@@ -138,7 +139,7 @@ int functionfs_unmount_leftovers(const struct gadget_options *options, const cha
 	}
 	/* Directories of a daemon that was killed before it mounted the instance. */
 	for (unsigned int i = 0; err == 0 && i < GADGET_LANES_MAX; i++) {
-		if (attr_path(path, "%s/%s%u", options->ffs_dir, options->name, i) == 0)
+		if (path_format(path, "%s/%s%u", options->ffs_dir, options->name, i) == 0)
 			rmdir(path);
 	}
 	return err;

@@ -12,6 +12,7 @@
 #include "configfs/tree.h"
 #include "configfs/udc.h"
 #include "core/base/log.h"
+#include "core/base/paths.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,7 +69,7 @@ static int remove_own(const struct gadget_options *options, const char *dir)
 	/* The kernel unbinds the gadget when the last file of a lane is closed. So if it is still
 	 * bound, a daemon is alive. The name of a controller that vanished may also be left there:
 	 * removing the links clears it. */
-	err = attr_path(path, "%s/UDC", dir);
+	err = path_format(path, "%s/UDC", dir);
 	if (err == 0 && attr_read(path, text, sizeof(text)) > 0 &&
 		udc_driven(options->sysfs, text, options->name) != 0) {
 		log_error("%s: bound to %s by a daemon whose mounts are not visible here; stop it",
@@ -149,7 +150,7 @@ static int remove_leftover(const struct gadget_options *options, char *udc)
 	int err = join_recover(options, udc);
 
 	if (err == 0)
-		err = attr_path(dir, "%s/usb_gadget/%s", options->configfs, options->name);
+		err = path_format(dir, "%s/usb_gadget/%s", options->configfs, options->name);
 	if (err < 0)
 		return err;
 	/* If we join another gadget, a foreign gadget with our name is not in the way. */
@@ -216,12 +217,12 @@ const char *gadget_name(const struct gadget *g)
 static int set_paths(struct gadget *g)
 {
 	const char *root = g->options.configfs, *name = gadget_name(g);
-	int err = attr_path(g->dir, "%s/usb_gadget/%s", root, name);
+	int err = path_format(g->dir, "%s/usb_gadget/%s", root, name);
 
 	if (err == 0)
-		err = attr_path(g->udc_file, "%s/usb_gadget/%s/UDC", root, name);
+		err = path_format(g->udc_file, "%s/usb_gadget/%s/UDC", root, name);
 	if (err == 0)
-		err = attr_path(
+		err = path_format(
 			g->join.config, "%s/usb_gadget/%s/configs/" BUILD_CONFIG, root, name);
 	return err;
 }
@@ -277,7 +278,7 @@ const char *gadget_ffs_path(const struct gadget *g, unsigned int lane)
 static int unlink_function(const struct gadget *g, unsigned int lane)
 {
 	char path[PATH_MAX];
-	int err = attr_path(path, "%s/ffs.%s%u", g->join.config, g->options.name, lane);
+	int err = path_format(path, "%s/ffs.%s%u", g->join.config, g->options.name, lane);
 
 	if (err == 0 && unlink(path) < 0 && errno != ENOENT)
 		err = -errno;
@@ -287,7 +288,7 @@ static int unlink_function(const struct gadget *g, unsigned int lane)
 static int remove_function(const struct gadget *g, unsigned int lane)
 {
 	char path[PATH_MAX];
-	int err = attr_path(path, "%s/functions/ffs.%s%u", g->dir, g->options.name, lane);
+	int err = path_format(path, "%s/functions/ffs.%s%u", g->dir, g->options.name, lane);
 
 	if (err == 0 && rmdir(path) < 0 && errno != ENOENT)
 		err = -errno;

@@ -6,6 +6,7 @@
 #include "configfs/functionfs.h"
 #include "configfs/tree.h"
 #include "core/base/log.h"
+#include "core/base/paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,7 @@ struct note {
 static int note_path(
 	const struct gadget_options *options, const char *name, char path[static PATH_MAX])
 {
-	return attr_path(path, "%s/%s", options->ffs_dir, name);
+	return path_format(path, "%s/%s", options->ffs_dir, name);
 }
 
 static bool read_line(FILE *file, char *line, size_t size)
@@ -110,7 +111,7 @@ int join_note(const struct gadget_options *options, const struct join *join)
 static int os_write(const char *dir, const char *attribute, const char *value)
 {
 	char path[PATH_MAX];
-	int err = attr_path(path, "%s/os_desc/%s", dir, attribute);
+	int err = path_format(path, "%s/os_desc/%s", dir, attribute);
 
 	return err < 0 ? err : attr_write(path, value);
 }
@@ -118,7 +119,7 @@ static int os_write(const char *dir, const char *attribute, const char *value)
 /* Writes the path of the link that gives OS descriptors to the configuration. */
 static int os_link(const struct join *join, char path[static PATH_MAX])
 {
-	return attr_path(path, "%s/os_desc/%s", join->dir, strrchr(join->config, '/') + 1);
+	return path_format(path, "%s/os_desc/%s", join->dir, strrchr(join->config, '/') + 1);
 }
 
 static int find_any(void *arg, const char *path, const char *name)
@@ -144,11 +145,11 @@ static void os_find(struct join *join)
 	if (tree_os_configs(join->dir, find_any, NULL) != 0 ||
 		tree_configs(join->dir, count_config, &configs) < 0 || configs > 1)
 		return;
-	if (attr_path(path, "%s/os_desc/use", join->dir) < 0 ||
+	if (path_format(path, "%s/os_desc/use", join->dir) < 0 ||
 		attr_read(path, value, sizeof(value)) <= 0 || strcmp(value, "0") != 0)
 		return;
 	/* The kernel shows 0xb7 as 0xffffffb7, but does not accept that value. */
-	if (attr_path(path, "%s/os_desc/b_vendor_code", join->dir) == 0 &&
+	if (path_format(path, "%s/os_desc/b_vendor_code", join->dir) == 0 &&
 		attr_read(path, value, sizeof(value)) > 0)
 		snprintf(join->vendor_code, sizeof(join->vendor_code), "0x%02lx",
 			strtoul(value, NULL, 0) & 0xff);
@@ -219,7 +220,7 @@ static int check_dead(const struct gadget_options *options, const char *dir)
 	char path[PATH_MAX], udc[UDC_NAME_SIZE];
 
 	if (tree_links(dir, find_lane, (void *)options->name) <= 0 ||
-		attr_path(path, "%s/UDC", dir) < 0 || attr_read(path, udc, sizeof(udc)) <= 0 ||
+		path_format(path, "%s/UDC", dir) < 0 || attr_read(path, udc, sizeof(udc)) <= 0 ||
 		udc_driven(options->sysfs, udc, strrchr(dir, '/') + 1) == 0)
 		return 0;
 	log_error("%s: bound to %s with lanes of a daemon whose mounts are not visible here; "
@@ -232,7 +233,7 @@ void join_bind_again(const struct join *join)
 {
 	const char *dir = join->dir, *udc = join->udc, *gadget = strrchr(dir, '/') + 1;
 	char path[PATH_MAX], now[UDC_NAME_SIZE];
-	int err = attr_path(path, "%s/UDC", dir);
+	int err = path_format(path, "%s/UDC", dir);
 
 	if (err < 0 || !udc[0] || attr_read(path, now, sizeof(now)) != 0)
 		return;
@@ -248,7 +249,7 @@ static int find_os_config(void *arg, const char *path, const char *name)
 {
 	struct join *join = arg;
 
-	return attr_path(join->config, "%s/configs/%s", join->dir, name) < 0 ? -ENAMETOOLONG : 1;
+	return path_format(join->config, "%s/configs/%s", join->dir, name) < 0 ? -ENAMETOOLONG : 1;
 }
 
 int join_recover(const struct gadget_options *options, char *udc)
@@ -261,7 +262,7 @@ int join_recover(const struct gadget_options *options, char *udc)
 		udc[0] = '\0';
 	if (!note_read(options, &note))
 		return 0;
-	err = attr_path(join.dir, "%s/usb_gadget/%s", options->configfs, note.gadget);
+	err = path_format(join.dir, "%s/usb_gadget/%s", options->configfs, note.gadget);
 	/* The open files of a daemon that is alive make this fail before anything is changed. */
 	if (err == 0)
 		err = functionfs_unmount_leftovers(options, note.gadget);
@@ -320,7 +321,7 @@ static int find_config(const struct gadget_options *options, struct join *join)
 	if (err < 0)
 		return err;
 	if (search.name[0])
-		return attr_path(join->config, "%s/configs/%s", join->dir, search.name);
+		return path_format(join->config, "%s/configs/%s", join->dir, search.name);
 	if (options->join_config)
 		log_error(
 			"gadget %s: has no configuration %s", options->join, options->join_config);
@@ -336,11 +337,11 @@ int join_find(const struct gadget_options *options, struct join *join)
 	struct stat st;
 	int err;
 
-	err = attr_path(join->dir, "%s/usb_gadget/%s", options->configfs, options->join);
+	err = path_format(join->dir, "%s/usb_gadget/%s", options->configfs, options->join);
 	if (err < 0)
 		return err;
 	if (stat(join->dir, &st) < 0) {
-		if (attr_path(path, "%s/usb_gadget", options->configfs) == 0)
+		if (path_format(path, "%s/usb_gadget", options->configfs) == 0)
 			tree_gadgets(path, list_add, &list);
 		log_error("gadget %s: not found; there %s %s", options->join,
 			strchr(list.text, ',') ? "are" : "is", list.text[0] ? list.text : "none");
@@ -350,7 +351,7 @@ int join_find(const struct gadget_options *options, struct join *join)
 	if (err < 0)
 		return err;
 	join->udc[0] = '\0';
-	if (attr_path(path, "%s/UDC", join->dir) == 0)
+	if (path_format(path, "%s/UDC", join->dir) == 0)
 		attr_read(path, join->udc, sizeof(join->udc));
 	os_find(join);
 	return 0;
@@ -360,7 +361,7 @@ static int make_function(
 	const struct gadget_options *options, const struct join *join, unsigned int lane)
 {
 	char path[PATH_MAX];
-	int err = attr_path(path, "%s/functions/ffs.%s%u", join->dir, options->name, lane);
+	int err = path_format(path, "%s/functions/ffs.%s%u", join->dir, options->name, lane);
 
 	if (err < 0 || mkdir(path, 0755) == 0)
 		return err;
@@ -414,9 +415,9 @@ int join_link(const struct gadget_options *options, const struct join *join, uns
 	int err = 0;
 
 	for (unsigned int i = 0; err == 0 && i < lanes; i++) {
-		err = attr_path(function, "%s/functions/ffs.%s%u", join->dir, options->name, i);
+		err = path_format(function, "%s/functions/ffs.%s%u", join->dir, options->name, i);
 		if (err == 0)
-			err = attr_path(link, "%s/ffs.%s%u", join->config, options->name, i);
+			err = path_format(link, "%s/ffs.%s%u", join->config, options->name, i);
 		if (err == 0 && symlink(function, link) < 0)
 			err = -errno;
 	}

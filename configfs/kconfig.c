@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the running kernel's configuration, compressed or not. */
 #include "configfs/kconfig.h"
+#include "core/base/paths.h"
 
 #include "configfs/attr.h"
 
@@ -28,13 +29,13 @@ static gzFile open_config(const struct gadget_options *options)
 	gzFile file = NULL;
 
 	/* gzopen() reads plain files as well. */
-	if (attr_path(path, "%s/config.gz", options->proc) == 0)
+	if (path_format(path, "%s/config.gz", options->proc) == 0)
 		file = gzopen(path, "re");
 	if (file || uname(&uts) < 0)
 		return file;
-	if (attr_path(path, "%s/%s/config", options->modules, uts.release) == 0)
+	if (path_format(path, "%s/%s/config", options->modules, uts.release) == 0)
 		file = gzopen(path, "re");
-	if (!file && attr_path(path, "%s/config-%s", options->boot, uts.release) == 0)
+	if (!file && path_format(path, "%s/config-%s", options->boot, uts.release) == 0)
 		file = gzopen(path, "re");
 	return file;
 }

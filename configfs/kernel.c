@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds configfs, libcomposite and FunctionFS, and loads what is missing. */
 #include "configfs/kernel.h"
+#include "core/base/paths.h"
 
 #include "configfs/attr.h"
 #include "core/base/log.h"
@@ -29,7 +30,7 @@ bool kernel_has_filesystem(const struct gadget_options *options, const char *nam
 	bool found = false;
 	FILE *file;
 
-	if (attr_path(path, "%s/filesystems", options->proc) < 0)
+	if (path_format(path, "%s/filesystems", options->proc) < 0)
 		return false;
 	file = fopen(path, "re");
 	if (!file)
@@ -78,10 +79,10 @@ bool kernel_has_module(const struct gadget_options *options, const char *name)
 
 	if (uname(&uts) < 0)
 		return false;
-	if (attr_path(path, "%s/%s/modules.dep", options->modules, uts.release) == 0 &&
+	if (path_format(path, "%s/%s/modules.dep", options->modules, uts.release) == 0 &&
 		list_names_module(path, name))
 		return true;
-	return attr_path(path, "%s/%s/modules.builtin", options->modules, uts.release) == 0 &&
+	return path_format(path, "%s/%s/modules.builtin", options->modules, uts.release) == 0 &&
 	       list_names_module(path, name);
 }
 
@@ -91,7 +92,7 @@ bool kernel_has_module_list(const struct gadget_options *options)
 	struct utsname uts;
 
 	return uname(&uts) == 0 &&
-	       attr_path(path, "%s/%s/modules.dep", options->modules, uts.release) == 0 &&
+	       path_format(path, "%s/%s/modules.dep", options->modules, uts.release) == 0 &&
 	       access(path, R_OK) == 0;
 }
 
@@ -107,7 +108,7 @@ bool kernel_has_gadgets(const struct gadget_options *options)
 	char path[PATH_MAX];
 	struct stat st;
 
-	return attr_path(path, "%s/usb_gadget", options->configfs) == 0 && stat(path, &st) == 0 &&
+	return path_format(path, "%s/usb_gadget", options->configfs) == 0 && stat(path, &st) == 0 &&
 	       S_ISDIR(st.st_mode);
 }
 

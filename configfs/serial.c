@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds the serial number of the options or of the board. */
 #include "configfs/serial.h"
+#include "core/base/paths.h"
 
 #include "configfs/attr.h"
 #include "core/base/log.h"
@@ -91,7 +92,7 @@ int serial_find_source(const struct gadget_options *options, char serial[static 
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		if (attr_path(path, "%s/%s", own[i].root, own[i].file) < 0 ||
+		if (path_format(path, "%s/%s", own[i].root, own[i].file) < 0 ||
 			attr_read(path, value, sizeof(value)) <= 0 || !identifies(value))
 			continue;
 		*source = own[i].source;
@@ -125,7 +126,7 @@ int serial_of_joined(const struct gadget_options *options, char serial[static SE
 {
 	char path[PATH_MAX], value[SERIAL_MAX + 2];
 
-	if (attr_path(path, "%s/usb_gadget/%s/strings/0x409/serialnumber", options->configfs,
+	if (path_format(path, "%s/usb_gadget/%s/strings/0x409/serialnumber", options->configfs,
 		    options->join) < 0 ||
 		attr_read(path, value, sizeof(value)) <= 0 || !serial_valid(value))
 		return -ENOENT;

@@ -4,6 +4,7 @@
  * libusbgx can remove the gadgets that it has made. But it reads a whole gadget first, and fails if
  * the gadget is half-made. */
 #include "configfs/tree.h"
+#include "core/base/paths.h"
 
 #include "configfs/attr.h"
 #include "core/base/log.h"
@@ -46,7 +47,7 @@ static int walk(const char *dir, int (*select)(const struct dirent *), tree_visi
 		return errno == ENOENT ? 0 : -errno;
 	for (int i = 0; i < count; i++) {
 		if (result == 0)
-			result = attr_path(path, "%s/%s", dir, entries[i]->d_name);
+			result = path_format(path, "%s/%s", dir, entries[i]->d_name);
 		if (result == 0)
 			result = visit(arg, path, entries[i]->d_name);
 		free(entries[i]);
@@ -91,7 +92,7 @@ static int remove_each_in(const char *dir, const char *sub, int (*select)(const 
 	int (*remove_entry)(const char *path))
 {
 	char path[PATH_MAX];
-	int err = attr_path(path, "%s/%s", dir, sub);
+	int err = path_format(path, "%s/%s", dir, sub);
 
 	return err < 0 ? err : remove_each(path, select, remove_entry);
 }
@@ -163,7 +164,7 @@ int tree_gadgets(const char *root, tree_visit *visit, void *arg)
 int tree_functions(const char *dir, tree_visit *visit, void *arg)
 {
 	char path[PATH_MAX];
-	int err = attr_path(path, "%s/functions", dir);
+	int err = path_format(path, "%s/functions", dir);
 
 	return err < 0 ? err : walk(path, is_directory, visit, arg);
 }
@@ -171,7 +172,7 @@ int tree_functions(const char *dir, tree_visit *visit, void *arg)
 int tree_configs(const char *dir, tree_visit *visit, void *arg)
 {
 	char path[PATH_MAX];
-	int err = attr_path(path, "%s/configs", dir);
+	int err = path_format(path, "%s/configs", dir);
 
 	return err < 0 ? err : walk(path, is_directory, visit, arg);
 }
@@ -179,7 +180,7 @@ int tree_configs(const char *dir, tree_visit *visit, void *arg)
 int tree_os_configs(const char *dir, tree_visit *visit, void *arg)
 {
 	char path[PATH_MAX];
-	int err = attr_path(path, "%s/os_desc", dir);
+	int err = path_format(path, "%s/os_desc", dir);
 
 	return err < 0 ? err : walk(path, is_link, visit, arg);
 }

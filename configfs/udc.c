@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds USB device controllers in sysfs and their holders in configfs. */
 #include "configfs/udc.h"
+#include "core/base/paths.h"
 
 #include "configfs/attr.h"
 #include "core/base/log.h"
@@ -24,7 +25,7 @@ int udc_list(const char *sysfs, char names[UDC_LIST_MAX][UDC_NAME_SIZE])
 	int count = 0;
 	DIR *dir;
 
-	if (attr_path(path, "%s/class/udc", sysfs) < 0)
+	if (path_format(path, "%s/class/udc", sysfs) < 0)
 		return -ENAMETOOLONG;
 	dir = opendir(path);
 	if (!dir)
@@ -43,8 +44,8 @@ bool udc_exists(const char *sysfs, const char *name)
 	char path[PATH_MAX];
 	struct stat st;
 
-	return name && attr_is_name(name) && attr_path(path, "%s/class/udc/%s", sysfs, name) == 0 &&
-	       stat(path, &st) == 0;
+	return name && attr_is_name(name) &&
+	       path_format(path, "%s/class/udc/%s", sysfs, name) == 0 && stat(path, &st) == 0;
 }
 
 int udc_read(const char *sysfs, const char *name, const char *attribute, char *value, size_t size)
@@ -52,7 +53,7 @@ int udc_read(const char *sysfs, const char *name, const char *attribute, char *v
 	char path[PATH_MAX];
 
 	value[0] = '\0';
-	if (attr_path(path, "%s/class/udc/%s/%s", sysfs, name, attribute) < 0)
+	if (path_format(path, "%s/class/udc/%s/%s", sysfs, name, attribute) < 0)
 		return -ENAMETOOLONG;
 	return attr_read(path, value, size);
 }
@@ -73,7 +74,7 @@ static bool gadget_holds(const char *configfs, const char *gadget, const char *n
 {
 	char path[PATH_MAX], udc[UDC_NAME_SIZE];
 
-	return attr_path(path, "%s/usb_gadget/%s/UDC", configfs, gadget) == 0 &&
+	return path_format(path, "%s/usb_gadget/%s/UDC", configfs, gadget) == 0 &&
 	       attr_read(path, udc, sizeof(udc)) > 0 && strcmp(udc, name) == 0;
 }
 
@@ -86,7 +87,7 @@ static int gadget_holder(
 	int found = 0;
 	DIR *dir;
 
-	if (attr_path(path, "%s/usb_gadget", configfs) < 0)
+	if (path_format(path, "%s/usb_gadget", configfs) < 0)
 		return 0;
 	dir = opendir(path);
 	if (!dir)

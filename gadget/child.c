@@ -2,8 +2,8 @@
 /* Starts, ends and reaps the processes behind the sessions. */
 #include "gadget/child.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
-#include "gadget/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -248,7 +248,7 @@ static void child_sweep(struct children *all)
 	if (!child || null < 0)
 		goto err_close;
 	child->sweep = child->released = true;
-	child->kill_ms = clock_ms() + CHILD_GRACE_MS;
+	child->kill_ms = clock_boottime_ms() + CHILD_GRACE_MS;
 	child->pid = spawn(all->argv, (const int[3]){null, null, null});
 	if (child->pid < 0)
 		goto err_close;
@@ -287,7 +287,7 @@ void child_release(struct children *all, struct child *child)
 	}
 	kill(child->pid, SIGTERM);
 	kill(child->pid, SIGCONT); /* a stopped process would not see the other */
-	child->kill_ms = clock_ms() + CHILD_GRACE_MS;
+	child->kill_ms = clock_boottime_ms() + CHILD_GRACE_MS;
 }
 
 static void child_reap(struct child *child)
@@ -350,10 +350,10 @@ void children_free(struct children *all)
 	}
 	/* A process that even SIGKILL does not end hangs in the kernel: waiting does not help it.
 	 */
-	give_up = clock_ms() + 2 * CHILD_GRACE_MS;
-	while (all->list && clock_ms() < give_up) {
+	give_up = clock_boottime_ms() + 2 * CHILD_GRACE_MS;
+	while (all->list && clock_boottime_ms() < give_up) {
 		poll(NULL, 0, 10);
-		children_tick(all, clock_ms());
+		children_tick(all, clock_boottime_ms());
 	}
 	while (all->list) {
 		log_error("process %d: does not end", (int)all->list->pid);

@@ -5,10 +5,10 @@
 #include "gadget/daemon.h"
 
 #include "configfs/udc.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/resident.h"
 #include "core/base/signal_fd.h"
-#include "gadget/clock.h"
 #include "gadget/ep0.h"
 #include "gadget/privileges.h"
 #include "gadget/service_manager.h"
@@ -138,7 +138,7 @@ static int start_worker(struct daemon *d)
 	d->worker_ms = UINT64_MAX;
 	if (err < 0) {
 		log_error("worker: cannot be started now: %s", strerror(-err));
-		d->worker_ms = clock_ms() + WORKER_RETRY_MS;
+		d->worker_ms = clock_boottime_ms() + WORKER_RETRY_MS;
 	}
 	if (err <= 0)
 		return 0;
@@ -207,13 +207,14 @@ static int daemon_wait(struct daemon *d)
 	uint64_t next = d->bind_ms < d->worker_ms ? d->bind_ms : d->worker_ms, now_ms;
 	int status;
 
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), clock_timeout(next)) < 0 && errno != EINTR) {
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), clock_boottime_timeout(next)) < 0 &&
+		errno != EINTR) {
 		status = -errno;
 		log_error("poll: %s", strerror(-status));
 		return status;
 	}
 	take_signals(d);
-	now_ms = clock_ms();
+	now_ms = clock_boottime_ms();
 	if (worker_unbound(&d->worker))
 		watch_controller(d, now_ms);
 	if (worker_ended(&d->worker, &status) && !d->ending)
@@ -227,9 +228,9 @@ static int daemon_loop(struct daemon *d)
 	int err = 0;
 
 	while (err == 0 && !d->ending) {
-		if (clock_ms() >= d->bind_ms)
-			err = try_bind(d, clock_ms());
-		if (err == 0 && clock_ms() >= d->worker_ms)
+		if (clock_boottime_ms() >= d->bind_ms)
+			err = try_bind(d, clock_boottime_ms());
+		if (err == 0 && clock_boottime_ms() >= d->worker_ms)
 			err = start_worker(d);
 		if (err == 0 && !d->in_worker)
 			err = daemon_wait(d);
@@ -255,8 +256,8 @@ static int daemon_start(struct daemon *d)
 	}
 	err = open_lanes(d);
 	if (err == 0 && d->gadget)
-		return try_bind(d, clock_ms());
-	d->worker_ms = clock_ms();
+		return try_bind(d, clock_boottime_ms());
+	d->worker_ms = clock_boottime_ms();
 	return err;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens ep0 and tells the kernel what the lane looks like. */
 #include "gadget/ep0.h"
+#include "core/base/paths.h"
 
 #include "core/base/log.h"
 #include "gadget/descriptors.h"
@@ -42,12 +43,11 @@ static int write_descriptors(int ep0)
 /* Returns the descriptor or a negative errno. */
 static int open_in(const char *dir, const char *name)
 {
-	char path[4096];
-	int n, fd;
+	char path[PATH_MAX];
+	int fd, err = path_format(path, "%s/%s", dir, name);
 
-	n = snprintf(path, sizeof(path), "%s/%s", dir, name);
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return -ENAMETOOLONG;
+	if (err)
+		return err;
 	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the list of keys that may open a session. */
 #include "gadget/keys.h"
+#include "core/base/printable.h"
 
 #include "core/base/log.h"
 #include "core/link/ssh_key.h"
@@ -93,8 +94,8 @@ static void take_name(struct text comment, struct key_entry *entry)
 	len = (size_t)(comment.end - comment.at);
 	if (len >= sizeof(entry->name))
 		len = sizeof(entry->name) - 1;
-	for (size_t i = 0; i < len; i++)
-		entry->name[i] = comment.at[i] >= ' ' && comment.at[i] <= '~' ? comment.at[i] : '?';
+	memcpy(entry->name, comment.at, len);
+	printable_ascii(entry->name, len);
 	entry->name[len] = '\0';
 }
 

@@ -5,6 +5,7 @@
 #include "configfs/serial.h"
 #include "core/base/log.h"
 #include "core/base/options.h"
+#include "core/base/standard_files.h"
 #include "gadget/admission.h"
 #include "gadget/daemon.h"
 #include "gadget/keys.h"
@@ -73,6 +74,8 @@ static const struct option_spec option_table[] = {
 	OPTIONS_COMMON,
 };
 
+static const struct option_program program = {"bpfd-gadget", usage, option_table};
+
 struct command_line {
 	struct daemon_options daemon;
 	const char *bpfd, *bpfd_args;
@@ -85,7 +88,7 @@ struct command_line {
 	bool keys_named; /* a list that was named has to be there */
 	bool identity;	 /* a serial number or an id was given */
 	int action;	 /* 0, OPT_CHECK or OPT_REMOVE */
-	enum log_level level;
+	struct option_verbosity verbosity;
 };
 
 static int bad_value(const char *option, const char *why)
@@ -218,33 +221,9 @@ static int take_option(struct command_line *line, int id)
 	case OPT_REMOVE:
 		line->action = id;
 		return 0;
-	case 'v':
-		line->level = LOG_DEBUG;
-		return 0;
-	case 'q':
-		line->level = LOG_ERROR;
-		return 0;
-	case 'h':
-		options_help(usage, option_table);
-		return 1;
-	case 'V':
-		printf("bpfd-gadget %s\n", BPFD_USB_VERSION);
-		return 1;
-	default:
-		return -EINVAL; /* getopt has said why */
+	default: /* getopt has reported a wrong option */
+		return options_take_common(&program, id, &line->verbosity);
 	}
-}
-
-/* The pipes of children must not become 0, 1 or 2. */
-static void open_standard_files(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
 }
 
 static int take_setting(void *arg, int id, char *value)
@@ -373,21 +352,22 @@ static int take_all(struct command_line *line, int argc, char **argv, char **tex
 
 int main(int argc, char **argv)
 {
-	struct command_line line = {
-		.bpfd = DEFAULT_BPFD, .level = LOG_INFO, .admission = {.path = KEYS_PATH}};
+	struct command_line line = {.bpfd = DEFAULT_BPFD, .admission = {.path = KEYS_PATH}};
 	char *text = NULL;
 	int err;
 
 	gadget_options_init(&line.daemon.gadget);
 	line.daemon.gadget.lanes = DEFAULT_LANES;
-	open_standard_files();
 	log_open("bpfd-gadget", LOG_INFO);
+	/* The pipes of children must not become 0, 1 or 2. */
+	if (standard_files_open(0))
+		return EXIT_FAILURE;
 	err = take_all(&line, argc, argv, &text);
 	if (err) {
 		free(text);
 		return err > 0 ? EXIT_SUCCESS : 2;
 	}
-	log_open("bpfd-gadget", line.level);
+	log_open("bpfd-gadget", options_log_level(&line.verbosity));
 	if (line.action && optind < argc) {
 		log_error("%s: unexpected argument", argv[optind]);
 		err = 2;

@@ -2,10 +2,10 @@
 /* The worker's loop over the lanes. */
 #include "gadget/serve.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/resident.h"
 #include "core/base/signal_fd.h"
-#include "gadget/clock.h"
 #include "gadget/privileges.h"
 
 #include <errno.h>
@@ -123,7 +123,7 @@ static int serve_step(struct serve *s, uint64_t deadline_ms)
 	fds[0] = (struct pollfd){.fd = s->signals, .events = POLLIN};
 	for (unsigned int i = 0; i < s->lane_count; i++)
 		lane_poll(s->lanes[i], &fds[1 + i * LANE_POLLFDS]);
-	if (poll(fds, 1 + s->lane_count * LANE_POLLFDS, clock_timeout(deadline_ms)) < 0 &&
+	if (poll(fds, 1 + s->lane_count * LANE_POLLFDS, clock_boottime_timeout(deadline_ms)) < 0 &&
 		errno != EINTR) {
 		err = -errno;
 		log_error("poll: %s", strerror(-err));
@@ -131,7 +131,7 @@ static int serve_step(struct serve *s, uint64_t deadline_ms)
 	}
 	if (fds[0].revents)
 		ended = take_signals(s);
-	now_ms = clock_ms();
+	now_ms = clock_boottime_ms();
 	if (ended || now_ms >= children_deadline(s->children))
 		children_tick(s->children, now_ms);
 	for (unsigned int i = 0; i < s->lane_count; i++) {
@@ -160,12 +160,12 @@ static int serve_loop(struct serve *s)
 /* Tells the hosts of open sessions, for as long as that takes but not longer. */
 static void serve_shutdown(struct serve *s)
 {
-	uint64_t deadline_ms = clock_ms() + SHUTDOWN_MS;
+	uint64_t deadline_ms = clock_boottime_ms() + SHUTDOWN_MS;
 	bool busy = s->lane_count > 0;
 
 	for (unsigned int i = 0; i < s->lane_count; i++)
 		lane_shutdown(s->lanes[i]);
-	while (busy && clock_ms() < deadline_ms && serve_step(s, deadline_ms) == 0) {
+	while (busy && clock_boottime_ms() < deadline_ms && serve_step(s, deadline_ms) == 0) {
 		busy = false;
 		for (unsigned int i = 0; i < s->lane_count; i++)
 			busy = busy || lane_busy(s->lanes[i]);

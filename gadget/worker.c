@@ -2,9 +2,9 @@
 /* Starts, reaps and ends the worker. */
 #include "gadget/worker.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "gadget/child.h"
-#include "gadget/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +47,7 @@ int worker_start(struct worker *w, int *tell)
 	}
 	close(ends[1]);
 	w->unbound = ends[0];
-	w->started_ms = clock_ms();
+	w->started_ms = clock_boottime_ms();
 	return 0;
 }
 
@@ -80,11 +80,11 @@ bool worker_unbound(struct worker *w)
 
 static bool ends_within(struct worker *w, unsigned int ms)
 {
-	uint64_t deadline_ms = clock_ms() + ms;
+	uint64_t deadline_ms = clock_boottime_ms() + ms;
 	int status;
 
 	while (!worker_ended(w, &status)) {
-		if (clock_ms() >= deadline_ms)
+		if (clock_boottime_ms() >= deadline_ms)
 			return false;
 		poll(NULL, 0, 10);
 	}

@@ -14,7 +14,7 @@
 struct worker {
 	pid_t pid;	     /* 0: there is none; in the worker itself as well */
 	int unbound;	     /* in the parent: gets a byte when the gadget is unbound; else -1 */
-	uint64_t started_ms; /* of clock_ms() */
+	uint64_t started_ms; /* of clock_boottime_ms() */
 };
 
 /* Starts a process that dies with this one. Returns 0; in the new process 1, and then *tell is the

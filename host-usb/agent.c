@@ -2,9 +2,9 @@
 /* Speaks with ssh-agent (draft-miller-ssh-agent). */
 #include "host-usb/agent.h"
 
+#include "core/base/clock.h"
 #include "core/link/link.h"
 #include "core/link/ssh_key.h"
-#include "host-usb/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -53,7 +53,7 @@ static int wait_for(int fd, int signal_fd, short events, uint64_t end_ms)
 	uint64_t now_ms;
 
 	for (;;) {
-		now_ms = clock_ms();
+		now_ms = clock_monotonic_ms();
 		if (now_ms >= end_ms)
 			return -ETIMEDOUT;
 		if (poll(fds, 2, (int)(end_ms - now_ms)) < 0 && errno != EINTR)
@@ -92,7 +92,7 @@ static int ask(int fd, int signal_fd, struct ssh_out *request, unsigned int wait
 {
 	struct ssh_out head = {.data = request->data, .room = 4};
 	struct ssh_in in = {.size = 4};
-	uint64_t end_ms = clock_ms() + wait_ms;
+	uint64_t end_ms = clock_monotonic_ms() + wait_ms;
 	uint8_t length[4];
 	int err;
 

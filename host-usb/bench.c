@@ -2,9 +2,9 @@
 /* Measures the throughput of a session, in rounds. */
 #include "host-usb/bench.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/options.h"
-#include "host-usb/clock.h"
 #include "host-usb/print.h"
 #include "host-usb/replies.h"
 #include "host-usb/status.h"
@@ -164,7 +164,7 @@ static ssize_t bench_write(void *context, const void *data, size_t len)
 	struct bench *b = context;
 	uint64_t before;
 
-	b->moved_ms = clock_ms();
+	b->moved_ms = clock_monotonic_ms();
 	if (b->phase == BENCH_IN)
 		b->bytes += len;
 	for (size_t done = 0; done < len && b->phase != BENCH_OVER;) {
@@ -219,7 +219,7 @@ static ssize_t bench_read(void *context, void *data, size_t room)
 	else if (b->phase == BENCH_OUT && !b->late)
 		n = read_blanks(data, room);
 	if (n > 0)
-		b->moved_ms = clock_ms();
+		b->moved_ms = clock_monotonic_ms();
 	if (n > 0 && b->phase == BENCH_OUT)
 		b->bytes += (uint64_t)n;
 	return n;
@@ -245,7 +245,7 @@ static void bench_opened(void *context, struct pump *pump, const struct hello_re
 
 	b->pump = pump;
 	b->phase = BENCH_BANNER;
-	b->moved_ms = clock_ms();
+	b->moved_ms = clock_monotonic_ms();
 	if (err < 0)
 		pump_stdout_failed(pump, err);
 }

@@ -2,9 +2,9 @@
 /* From what the user asked for to a lane of the board that is meant. */
 #include "host-usb/board.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/signal_fd.h"
-#include "host-usb/clock.h"
 #include "host-usb/signals.h"
 #include "host-usb/status.h"
 
@@ -120,7 +120,7 @@ static int wait_scan(int signal_fd, struct tty *tty)
 int board_open(const struct board_choice *choice, int signal_fd, struct tty *tty,
 	struct device *device, struct usb_lane **lane)
 {
-	uint64_t start = clock_ms(), denied = 0, limit;
+	uint64_t start = clock_monotonic_ms(), denied = 0, limit;
 	bool told = false;
 	char node[64];
 	int err, number;
@@ -136,13 +136,13 @@ int board_open(const struct board_choice *choice, int signal_fd, struct tty *tty
 			return 0;
 		limit = choice->wait_ms;
 		if (err == -EACCES) {
-			denied = denied ? denied : clock_ms();
-			if (clock_ms() - denied >= SETTLE_MS)
+			denied = denied ? denied : clock_monotonic_ms();
+			if (clock_monotonic_ms() - denied >= SETTLE_MS)
 				limit = 0;
 		} else if (err != -ENODEV && err != -ENXIO) {
 			limit = 0;
 		}
-		if (clock_ms() - start >= limit)
+		if (clock_monotonic_ms() - start >= limit)
 			return open_failed(choice, device, err);
 		if (!told)
 			log_info("board%s%s: waiting for it", choice->serial ? " " : "",

@@ -5,6 +5,8 @@
  * state of a lane without claiming it, and a device that has just appeared is seen at once (a
  * libusb context does not notice one where no udevd runs). */
 #include "host-usb/device.h"
+#include "core/base/paths.h"
+#include "core/base/printable.h"
 
 #include "core/link/link.h"
 
@@ -22,12 +24,12 @@
 /* Reads an attribute without its newline. Returns its length or a negative errno. */
 static int sysfs_read(int dir, const char *device, const char *name, char *text, size_t size)
 {
-	char path[NAME_MAX + 64];
+	char path[PATH_MAX];
 	ssize_t n;
-	int fd;
+	int fd, err = path_format(path, "%s/%s", device, name);
 
-	if (snprintf(path, sizeof(path), "%s/%s", device, name) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
+	if (err)
+		return err;
 	text[0] = '\0';
 	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -77,9 +79,9 @@ static bool is_lane(int dir, const char *interface)
  * unavailable as that. */
 static bool is_busy(int dir, const char *interface)
 {
-	char path[NAME_MAX + 16], target[PATH_MAX];
+	char path[PATH_MAX], target[PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s/driver", interface) >= (int)sizeof(path))
+	if (path_format(path, "%s/driver", interface))
 		return false;
 	return readlinkat(dir, path, target, sizeof(target)) > 0;
 }
@@ -88,11 +90,11 @@ static bool is_busy(int dir, const char *interface)
  */
 static bool is_lent(int dir, const char *device)
 {
-	char path[NAME_MAX + 16], target[PATH_MAX];
+	char path[PATH_MAX], target[PATH_MAX];
 	const char *name;
 	ssize_t len;
 
-	if (snprintf(path, sizeof(path), "%s/driver", device) >= (int)sizeof(path))
+	if (path_format(path, "%s/driver", device))
 		return false;
 	len = readlinkat(dir, path, target, sizeof(target) - 1);
 	if (len <= 0)
@@ -178,8 +180,9 @@ int device_scan(const char *sysfs, struct device_list *list)
 	int err;
 
 	*list = (struct device_list){NULL, 0};
-	if (snprintf(path, sizeof(path), "%s/bus/usb/devices", sysfs) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
+	err = path_format(path, "%s/bus/usb/devices", sysfs);
+	if (err)
+		return err;
 	stream = opendir(path);
 	if (!stream)
 		return errno == ENOENT ? 0 : -errno;
@@ -215,10 +218,10 @@ void device_list_select(struct device_list *list, const char *wanted)
 
 char *device_text(const char *text, char *out, size_t size)
 {
-	size_t len = 0;
+	size_t len = strnlen(text, size - 1);
 
-	for (; *text && len + 1 < size; text++)
-		out[len++] = *text >= 0x20 && *text < 0x7f ? *text : '?';
+	memcpy(out, text, len);
+	printable_ascii(out, len);
 	if (len == 0 && size > 1)
 		out[len++] = '-';
 	out[len] = '\0';

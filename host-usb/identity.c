@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shows keys to a board that asks. */
 #include "host-usb/identity.h"
+#include "core/base/paths.h"
 
 #include "core/base/log.h"
 #include "host-usb/agent.h"
@@ -85,8 +86,7 @@ static void add_file(struct identity *identity, const char *directory, const cha
 	struct key_pair pair;
 	int err;
 
-	if (!directory || !*directory ||
-		(size_t)snprintf(path, sizeof(path), "%s/%s", directory, name) >= sizeof(path))
+	if (!directory || !*directory || path_format(path, "%s/%s", directory, name))
 		return;
 	err = key_file_read(path, &pair);
 	if (err == 0 && pair.has_secret)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and makes files of keys. The format is OpenSSH's (its PROTOCOL.key). */
 #include "host-usb/key_file.h"
+#include "core/base/paths.h"
 
 #include "core/base/log.h"
 
@@ -286,10 +287,10 @@ int key_file_make(const char *path, char line[KEY_LINE_MAX])
 	size_t len;
 	int err;
 
-	if ((size_t)snprintf(public_path, sizeof(public_path), "%s.pub", path) >=
-		sizeof(public_path)) {
-		log_error("%s: %s", path, strerror(ENAMETOOLONG));
-		return -ENAMETOOLONG;
+	err = path_format(public_path, "%s.pub", path);
+	if (err) {
+		log_error("%s: %s", path, strerror(-err));
+		return err;
 	}
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
 		log_error("getrandom: %s", strerror(errno));

@@ -4,8 +4,8 @@
 
 #include "core/link/link.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
-#include "host-usb/clock.h"
 #include "host-usb/device.h"
 #include "host-usb/trace.h"
 #include "host-usb/usb_errno.h"
@@ -329,9 +329,9 @@ static void lane_cancel(struct usb_lane *lane)
 static bool lane_reap(struct usb_lane *lane)
 {
 	struct timeval wait = {.tv_usec = 50000};
-	uint64_t end = clock_ms() + REAP_MS;
+	uint64_t end = clock_monotonic_ms() + REAP_MS;
 
-	while ((lane->in_flying || lane->out_flying) && clock_ms() < end)
+	while ((lane->in_flying || lane->out_flying) && clock_monotonic_ms() < end)
 		libusb_handle_events_timeout_completed(lane->usb, &wait, NULL);
 	return !lane->in_flying && !lane->out_flying;
 }

@@ -2,6 +2,7 @@
 /* bpfd-usb: reads the options, finds the board, and runs a session with it. */
 #include "core/base/log.h"
 #include "core/base/options.h"
+#include "core/base/standard_files.h"
 #include "core/link/host_session.h"
 #include "host-usb/bench.h"
 #include "host-usb/board.h"
@@ -64,11 +65,13 @@ static const struct option_spec option_table[] = {
 	OPTIONS_COMMON,
 };
 
+static const struct option_program program = {"bpfd-usb", usage, option_table};
+
 struct command_line {
 	const char *serial, *sysfs, *trace, *key, *keygen;
-	bool list, json, stats, quiet;
+	bool list, json, stats;
 	bool ping, bench;
-	unsigned int verbose;
+	struct option_verbosity verbosity;
 	uint64_t pings;	  /* 0: without end */
 	uint64_t wait_ms; /* 0: do not wait */
 	uint64_t lease_ms, transfer;
@@ -146,20 +149,8 @@ static int take_option(struct command_line *line, int id)
 	case OPT_SYSFS:
 		line->sysfs = optarg;
 		return 0;
-	case 'v':
-		line->verbose++;
-		return 0;
-	case 'q':
-		line->quiet = true;
-		return 0;
-	case 'h':
-		options_help(usage, option_table);
-		return 1;
-	case 'V':
-		printf("bpfd-usb %s\n", BPFD_USB_VERSION);
-		return 1;
-	default:
-		return -EINVAL; /* getopt has said why */
+	default: /* getopt has reported a wrong option */
+		return options_take_common(&program, id, &line->verbosity);
 	}
 }
 
@@ -205,20 +196,10 @@ static int take_command_line(struct command_line *line, int argc, char **argv)
 		line->serial = getenv("BPFD_SERIAL");
 	if (line->serial && !line->serial[0])
 		line->serial = NULL;
-	if (!line->trace && line->verbose > 1 && !line->quiet)
+	if (!line->trace && line->verbosity.verbose > 1)
 		line->trace = "-";
-	log_open("bpfd-usb", line->quiet ? LOG_ERROR : line->verbose ? LOG_DEBUG : LOG_INFO);
+	log_open("bpfd-usb", options_log_level(&line->verbosity));
 	return -1;
-}
-
-/* What is opened later must not become 0, 1 or 2. A closed stdin reads as empty; writing to a
- * closed stdout fails, as it does for other programs. */
-static void open_standard_files(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
-			open("/dev/null", fd == STDERR_FILENO ? O_RDWR : O_RDONLY) < 0)
-			_exit(STATUS_LOST);
 }
 
 static int list_boards(const struct command_line *line)
@@ -394,8 +375,10 @@ int main(int argc, char **argv)
 	struct trace *trace = NULL;
 	int status, err;
 
-	open_standard_files();
 	log_open("bpfd-usb", LOG_INFO);
+	/* What is opened later must not become 0, 1 or 2. */
+	if (standard_files_open(0))
+		return STATUS_LOST;
 	status = take_command_line(&line, argc, argv);
 	if (status >= 0)
 		return status;

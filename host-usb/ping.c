@@ -2,8 +2,8 @@
 /* Measures round trips: a PING of the link, then a command of bpfd, one at a time. */
 #include "host-usb/ping.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
-#include "host-usb/clock.h"
 #include "host-usb/print.h"
 #include "host-usb/replies.h"
 #include "host-usb/status.h"
@@ -47,7 +47,7 @@ struct ping {
 static void ping_round(struct ping *p)
 {
 	p->rounds++;
-	p->round_ms = clock_ms();
+	p->round_ms = clock_monotonic_ms();
 	p->state = PING_LINK;
 	p->sent_ns = clock_ns(CLOCK_MONOTONIC);
 	pump_ping(p->pump);
@@ -143,7 +143,7 @@ static void ping_opened(void *context, struct pump *pump, const struct hello_rep
 	int err;
 
 	p->pump = pump;
-	p->opened_ms = clock_ms();
+	p->opened_ms = clock_monotonic_ms();
 	err = print("PING %s: link %u.%u, version %s\n", p->title, reply->hello.major,
 		reply->hello.minor, reply->version);
 	if (err < 0)

@@ -2,9 +2,9 @@
 /* The event loop of the bridge. One thread: nothing in it waits but poll. */
 #include "host-usb/pump.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/signal_fd.h"
-#include "host-usb/clock.h"
 #include "host-usb/identity.h"
 #include "host-usb/near.h"
 #include "host-usb/notes.h"
@@ -169,7 +169,7 @@ void pump_signals(struct pump *p)
 		case SIGTSTP:
 			tty_restore(p->options->tty);
 			signals_stop(number);
-			p->now_ms = clock_ms();
+			p->now_ms = clock_monotonic_ms();
 			/* fall through */
 		case SIGCONT:
 			tty_raw(p->options->tty);
@@ -391,7 +391,7 @@ static void pump_wait(struct pump *p)
 	lane_fds = usb_lane_pollfds(p->lane, &fds[POLL_LANE]);
 	/* EINTR (the program was continued) and ENOMEM are as good as nothing ready. */
 	poll(fds, POLL_LANE + lane_fds, pump_timeout(p));
-	p->now_ms = clock_ms();
+	p->now_ms = clock_monotonic_ms();
 	if (fds[POLL_SIGNAL].revents)
 		pump_signals(p);
 	if (fds[POLL_STDIN].revents)
@@ -414,7 +414,7 @@ static void pump_loop(struct pump *p)
 	size_t len;
 	int err;
 
-	p->now_ms = clock_ms();
+	p->now_ms = clock_monotonic_ms();
 	pump_hello(p);
 	while (p->state != PUMP_OVER) {
 		pump_send(p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shows keys to a board that asks for them. */
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
 #include "host-usb/identity.h"
 #include "host-usb/pump_private.h"
 #include "host-usb/status.h"
@@ -17,7 +17,7 @@ void pump_answer(struct pump *p)
 	do {
 		err = identity_answer(
 			p->options->identity, p->session, p->options->signal_fd, &response);
-		p->now_ms = clock_ms();
+		p->now_ms = clock_monotonic_ms();
 		if (err == -EINTR)
 			pump_signals(p);
 	} while (err == -EINTR && p->state == PUMP_RUNNING);

@@ -2,9 +2,9 @@
 /* Writes the trace of the wire. */
 #include "host-usb/trace.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/link/frame.h"
-#include "host-usb/clock.h"
 #include "host-usb/stream.h"
 
 #include <errno.h>
@@ -167,10 +167,10 @@ void trace_close(struct trace *trace)
 
 	if (!trace)
 		return;
-	end = clock_ms() + TRACE_CLOSE_MS;
+	end = clock_monotonic_ms() + TRACE_CLOSE_MS;
 	p.fd = stream_fd(trace->stream);
 	trace_flush(trace);
-	while (trace->len > 0 && (now = clock_ms()) < end) {
+	while (trace->len > 0 && (now = clock_monotonic_ms()) < end) {
 		poll(&p, 1, (int)(end - now));
 		trace_flush(trace);
 	}

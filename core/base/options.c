@@ -54,6 +54,35 @@ void options_help(const char *usage, const struct option_spec *table)
 	}
 }
 
+int options_take_common(
+	const struct option_program *program, int id, struct option_verbosity *verbosity)
+{
+	switch (id) {
+	case 'v':
+		verbosity->verbose++;
+		verbosity->quiet = false;
+		return 0;
+	case 'q':
+		*verbosity = (struct option_verbosity){.quiet = true};
+		return 0;
+	case 'h':
+		options_help(program->usage, program->options);
+		return 1;
+	case 'V':
+		printf("%s %s\n", program->name, BPFD_USB_VERSION);
+		return 1;
+	default:
+		return -EINVAL;
+	}
+}
+
+enum log_level options_log_level(const struct option_verbosity *verbosity)
+{
+	if (verbosity->quiet)
+		return LOG_ERROR;
+	return verbosity->verbose ? LOG_DEBUG : LOG_INFO;
+}
+
 int options_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
 	unsigned long long n;

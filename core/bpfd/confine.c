@@ -38,7 +38,7 @@ static void warn_of_paranoia(const struct paths *paths)
 {
 	char path[PATH_MAX], text[16];
 
-	if (file_path(path, "%s/sys/kernel/perf_event_paranoid", paths->proc) ||
+	if (path_format(path, "%s/sys/kernel/perf_event_paranoid", paths->proc) ||
 		file_read(path, text, sizeof(text)) < 0 || atoi(text) <= PARANOID_MAX)
 		return;
 	log_warning("kernel.perf_event_paranoid is %d: if this kernel then refuses perf events to "

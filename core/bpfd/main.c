@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/base/options.h"
 #include "core/base/profile.h"
+#include "core/base/standard_files.h"
 #include "core/bpfd/confine.h"
 #include "core/bpfd/line.h"
 #include "core/bpfd/session.h"
@@ -92,20 +93,6 @@ static void catch_signals(void)
 	sigaction(SIGPIPE, &ignore, NULL); /* EPIPE tells it */
 }
 
-/* A stream that is closed would become the first map. */
-static int open_streams(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
 static int limit_option(const char *name, uint64_t min, uint64_t max, uint64_t *limit)
 {
 	if (options_number(optarg, min, max, limit) == 0)
@@ -162,18 +149,25 @@ static int take_option(int id, struct bpfd_config *config)
 static int read_options(
 	int argc, char **argv, struct bpfd_config *config, const struct profile **profile)
 {
-	int id, level = LOG_INFO;
+	const struct option_program program = {
+		.name = "bpfd",
+		.usage = "Usage: bpfd [OPTION]...\n"
+			 "Answers BPF commands from stdin on stdout; see bpfd(8).",
+		.options = options,
+	};
+	struct option_verbosity verbosity = {0};
+	int id;
 
 	while ((id = options_next(argc, argv, options)) != -1) {
 		switch (id) {
-		case 'h':
-			options_help("Usage: bpfd [OPTION]...\n"
-				     "Answers BPF commands from stdin on stdout; see bpfd(8).",
-				options);
-			profile_print_losses(*profile, stdout);
-			return 0;
+		case 'v':
+		case 'q':
 		case 'V':
-			puts("bpfd " BPFD_USB_VERSION);
+		case 'h':
+			if (options_take_common(&program, id, &verbosity) == 0)
+				break;
+			if (id == 'h')
+				profile_print_losses(*profile, stdout);
 			return 0;
 		case OPT_COMMANDS:
 			command_help(stdout);
@@ -184,12 +178,6 @@ static int read_options(
 				break;
 			log_error("--profile %s: not trace or minimal", optarg);
 			return STATUS_USAGE;
-		case 'v':
-			level++;
-			break;
-		case 'q':
-			level = LOG_ERROR;
-			break;
 		default:
 			if (take_option(id, config))
 				return STATUS_USAGE;
@@ -199,7 +187,7 @@ static int read_options(
 		log_error("%s: unexpected argument; see bpfd --help", argv[optind]);
 		return STATUS_USAGE;
 	}
-	log_open("bpfd", level < LOG_DEBUG ? (enum log_level)level : LOG_DEBUG);
+	log_open("bpfd", options_log_level(&verbosity));
 	return -1;
 }
 
@@ -262,11 +250,9 @@ int main(int argc, char **argv)
 	status = read_options(argc, argv, &config, &profile);
 	if (status >= 0)
 		return status;
-	err = open_streams();
-	if (err) {
-		log_error("/dev/null: %s", strerror(-err));
+	/* A stream that is closed would become the first map. */
+	if (standard_files_open(0))
 		return STATUS_FAILED;
-	}
 	catch_signals();
 	err = run(&config, profile);
 	if (stop_signal)

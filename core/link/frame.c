@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encodes and decodes the frames of the link. */
 #include "core/link/frame.h"
+#include "core/base/printable.h"
 
 #include <errno.h>
 #include <string.h>
@@ -140,11 +141,8 @@ static void get_text(const struct frame *frame, size_t from, char *text, size_t 
 
 	if (len > max)
 		len = max;
-	for (size_t i = 0; i < len; i++) {
-		uint8_t c = frame->payload[from + i];
-
-		text[i] = c >= 0x20 && c < 0x7f ? (char)c : '?';
-	}
+	memcpy(text, frame->payload + from, len);
+	printable_ascii(text, len);
 	text[len] = '\0';
 }
 

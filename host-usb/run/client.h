@@ -15,7 +15,7 @@ struct client_events {
 	/* Data of a ring has arrived. It is valid during the call. */
 	void (*data)(void *arg, uint32_t handle, uint64_t position, const void *data, size_t size);
 	/* Whether to give up waiting for a board that has been silent for so long, in an operation
-	 * that began at start_ms of clock_ms(); asked every now and then. */
+	 * that began at start_ms of clock_monotonic_ms(); asked every now and then. */
 	bool (*abort)(void *arg, uint64_t silent_ms, uint64_t start_ms);
 	void *arg;
 };

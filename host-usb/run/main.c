@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bpfd-run: runs a BPF tool here whose kernel is the board's. */
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/options.h"
-#include "host-usb/clock.h"
+#include "core/base/printable.h"
+#include "core/base/standard_files.h"
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/calls/wait.h"
 #include "host-usb/run/client.h"
@@ -53,11 +55,12 @@ static const struct option_spec option_table[] = {
 	OPTIONS_COMMON,
 };
 
+static const struct option_program program = {"bpfd-run", usage, option_table};
+
 struct command_line {
 	const char *via, *serial, *headers, *sysroot, *trace;
 	char *const *argv; /* of the tool */
-	bool quiet;
-	unsigned int verbose;
+	struct option_verbosity verbosity;
 };
 
 /* Returns 0, 1 when the program has done what was asked, or -EINVAL. */
@@ -79,20 +82,8 @@ static int take_option(struct command_line *line, int id)
 	case OPT_TRACE:
 		line->trace = optarg;
 		return 0;
-	case 'v':
-		line->verbose++;
-		return 0;
-	case 'q':
-		line->quiet = true;
-		return 0;
-	case 'h':
-		options_help(usage, option_table);
-		return 1;
-	case 'V':
-		printf("bpfd-run %s\n", BPFD_USB_VERSION);
-		return 1;
-	default:
-		return -EINVAL; /* getopt has said why */
+	default: /* getopt has reported a wrong option */
+		return options_take_common(&program, id, &line->verbosity);
 	}
 }
 
@@ -116,7 +107,7 @@ static int take_command_line(struct command_line *line, int argc, char **argv)
 		if (err > 0)
 			return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
 	}
-	log_open("bpfd-run", line->quiet ? LOG_ERROR : line->verbose ? LOG_DEBUG : LOG_INFO);
+	log_open("bpfd-run", options_log_level(&line->verbosity));
 	line->argv = argv + optind;
 	if (optind == argc) {
 		log_error("no tool is named, see --help");
@@ -174,19 +165,12 @@ static bool is_plain(const char *name)
 	       !strstr(name, "..");
 }
 
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 static int check_names(struct rpc_hello *board)
 {
-	make_printable(board->program);
-	make_printable(board->nodename);
-	make_printable(board->version);
-	make_printable(board->online);
+	printable_ascii(board->program, strlen(board->program));
+	printable_ascii(board->nodename, strlen(board->nodename));
+	printable_ascii(board->version, strlen(board->version));
+	printable_ascii(board->online, strlen(board->online));
 	if (is_plain(board->sysname) && is_plain(board->release) && is_plain(board->machine) &&
 		(!*board->boot_id || is_plain(board->boot_id)))
 		return 0;
@@ -221,7 +205,7 @@ static int say_hello(struct run *run, struct tool *tool)
 	tool->monotonic_ns =
 		ahead_ns(run->board.monotonic_ns, monotonic, clock_ns(CLOCK_MONOTONIC));
 	tool->boottime_ns = ahead_ns(run->board.boottime_ns, boottime, clock_ns(CLOCK_BOOTTIME));
-	make_printable(run->board.program);
+	printable_ascii(run->board.program, strlen(run->board.program));
 	if (ret == -EPROTONOSUPPORT) {
 		log_error(
 			"bpfd on the board (version %s) speaks protocol %u.%u, bpfd-run %s speaks "
@@ -376,17 +360,6 @@ static int end_as(int status)
 	return 128 + WTERMSIG(status);
 }
 
-/* What is opened later must not become 0, 1 or 2: they are the tool's, closed or not. */
-static int take_standard_numbers(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	return fd < 0 ? -errno : close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	struct command_line line = {.via = NULL};
@@ -395,7 +368,8 @@ int main(int argc, char **argv)
 	int status;
 
 	log_open("bpfd-run", LOG_INFO);
-	if (take_standard_numbers())
+	/* The tool finds its standard files as they are, closed ones too. */
+	if (standard_files_open(O_CLOEXEC))
 		return STATUS_FAILED;
 	status = take_command_line(&line, argc, argv);
 	if (status >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The main loop of bpfd-run. */
 #include "host-usb/run/supervisor.h"
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
 
 #include "core/base/log.h"
 #include "host-usb/run/calls/notify.h"
@@ -141,10 +141,11 @@ static bool on_abort(void *arg, uint64_t silent_ms, uint64_t start_ms)
 	if (run->tool <= 0)
 		return false;
 	if (pass_signals(run) && run->asked_ms < start_ms)
-		run->asked_ms = clock_ms();
+		run->asked_ms = clock_monotonic_ms();
 	if (run->ending && silent_ms > GRACE_MS)
 		return true;
-	if (run->ending && run->asked_ms >= start_ms && clock_ms() - run->asked_ms > TALK_MS)
+	if (run->ending && run->asked_ms >= start_ms &&
+		clock_monotonic_ms() - run->asked_ms > TALK_MS)
 		return true;
 	return waitid(P_PID, (id_t)run->tool, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid != 0;
@@ -163,13 +164,13 @@ static void lose_link(struct loop *loop)
 	loop->lost = true;
 	log_error("the link to the board is lost; ending the tool");
 	processes_kill(SIGTERM);
-	loop->kill_ms = (int64_t)clock_ms() + GRACE_MS;
+	loop->kill_ms = (int64_t)clock_monotonic_ms() + GRACE_MS;
 }
 
 static int timeout_ms(const struct loop *loop)
 {
 	int timeout = waits_timeout(loop->run);
-	int64_t left = loop->kill_ms - (int64_t)clock_ms();
+	int64_t left = loop->kill_ms - (int64_t)clock_monotonic_ms();
 
 	if (loop->run->child_news) /* it came while we waited for the board */
 		return 0;
@@ -187,7 +188,7 @@ static int timeout_ms(const struct loop *loop)
 static void look_after(struct loop *loop)
 {
 	struct run *run = loop->run;
-	int64_t now = (int64_t)clock_ms();
+	int64_t now = (int64_t)clock_monotonic_ms();
 
 	if (!client_dead(run->client)) {
 		loop->stopped = tool_rings_credit(run->objects);

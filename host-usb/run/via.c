@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to the board. */
 #include "host-usb/run/via.h"
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
+#include "core/base/printable.h"
 
 #include "core/base/log.h"
 #include "core/messages/rpc.h"
@@ -141,9 +142,7 @@ static int read_line(int fd, char line[LINE_SIZE])
 	if (length && line[length - 1] == '\r')
 		line[--length] = 0;
 	/* It may be shown on a terminal. */
-	for (int i = 0; i < length; i++)
-		if (line[i] < ' ' || line[i] > '~')
-			line[i] = '?';
+	printable_ascii(line, (size_t)length);
 	return length;
 }
 
@@ -222,7 +221,7 @@ int via_handshake(const struct via *via, const char *command)
 static bool wait_end(const struct via *via, uint64_t ms, int *status)
 {
 	const struct timespec step = {.tv_nsec = END_STEP_MS * 1000000L};
-	uint64_t end = clock_ms() + ms;
+	uint64_t end = clock_monotonic_ms() + ms;
 	char rest[16384];
 
 	do {
@@ -230,7 +229,7 @@ static bool wait_end(const struct via *via, uint64_t ms, int *status)
 			return true;
 		if (read(via->in, rest, sizeof(rest)) <= 0)
 			nanosleep(&step, NULL);
-	} while (clock_ms() < end);
+	} while (clock_monotonic_ms() < end);
 	return false;
 }
 

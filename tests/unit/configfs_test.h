@@ -5,6 +5,7 @@
 
 #include "configfs/attr.h"
 #include "configfs/gadget.h"
+#include "core/base/paths.h"
 
 #include <ftw.h>
 #include <limits.h>
@@ -31,7 +32,7 @@ static inline const char *board_path(const struct board *b, const char *name)
 {
 	static char path[PATH_MAX];
 
-	assert_int_equal(attr_path(path, "%s/%s", b->root, name), 0);
+	assert_int_equal(path_format(path, "%s/%s", b->root, name), 0);
 	return path;
 }
 
@@ -40,7 +41,7 @@ static inline void board_mkdir(const struct board *b, const char *name)
 {
 	char path[PATH_MAX];
 
-	assert_int_equal(attr_path(path, "%s", board_path(b, name)), 0);
+	assert_int_equal(path_format(path, "%s", board_path(b, name)), 0);
 	for (char *p = path + strlen(b->root) + 1; (p = strchr(p, '/')); p++) {
 		*p = '\0';
 		mkdir(path, 0755);
@@ -55,7 +56,7 @@ static inline void board_write(
 	char dir[PATH_MAX];
 	FILE *file;
 
-	assert_int_equal(attr_path(dir, "%s", name), 0);
+	assert_int_equal(path_format(dir, "%s", name), 0);
 	*strrchr(dir, '/') = '\0';
 	board_mkdir(b, dir);
 	file = fopen(board_path(b, name), "w");

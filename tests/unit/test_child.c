@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes of sessions: pipes, statuses, a failed exec, ending, the sweep after a violent end. */
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "gadget/child.h"
-#include "gadget/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,12 +34,12 @@ static struct children *shell(const char *script)
 
 static void wait_end(struct children *all, struct child *child, int *code, int *signal)
 {
-	uint64_t end = clock_ms() + WAIT_MS;
+	uint64_t end = clock_boottime_ms() + WAIT_MS;
 
 	while (!child_ended(child, code, signal)) {
-		assert_true(clock_ms() < end);
+		assert_true(clock_boottime_ms() < end);
 		poll(NULL, 0, 5);
-		children_tick(all, clock_ms());
+		children_tick(all, clock_boottime_ms());
 	}
 }
 
@@ -54,11 +54,11 @@ static ssize_t read_some(int fd, char *buffer, size_t size)
 /* True once no process of ours is left. */
 static void wait_none(struct children *all)
 {
-	uint64_t end = clock_ms() + WAIT_MS;
+	uint64_t end = clock_boottime_ms() + WAIT_MS;
 
 	do {
-		assert_true(clock_ms() < end);
-		children_tick(all, clock_ms());
+		assert_true(clock_boottime_ms() < end);
+		children_tick(all, clock_boottime_ms());
 		poll(NULL, 0, 5);
 	} while (waitpid(-1, NULL, WNOHANG) >= 0); /* also those that an earlier test has left */
 	assert_int_equal(errno, ECHILD);
@@ -121,12 +121,12 @@ static void test_stubborn(void **state)
 
 	assert_int_equal(child_start(all, &child), 0);
 	assert_int_equal(read_some(child_stdout(child), buffer, sizeof(buffer)), 3);
-	start = clock_ms();
+	start = clock_boottime_ms();
 	child_release(all, child);
-	assert_true(clock_ms() - start < 1000);
-	assert_true(children_deadline(all) <= clock_ms() + CHILD_GRACE_MS);
+	assert_true(clock_boottime_ms() - start < 1000);
+	assert_true(children_deadline(all) <= clock_boottime_ms() + CHILD_GRACE_MS);
 	children_free(all);
-	assert_true(clock_ms() - start >= CHILD_GRACE_MS);
+	assert_true(clock_boottime_ms() - start >= CHILD_GRACE_MS);
 }
 
 /* After a violent end the program runs once more without input, and only once. */
@@ -167,11 +167,11 @@ static void test_limit(void **state)
 	}
 	assert_int_equal(started, CHILDREN_MAX);
 	assert_int_equal(err, -EAGAIN);
-	end = clock_ms() + WAIT_MS;
+	end = clock_boottime_ms() + WAIT_MS;
 	while (child_start(all, &child) == -EAGAIN) {
-		assert_true(clock_ms() < end);
+		assert_true(clock_boottime_ms() < end);
 		poll(NULL, 0, 5);
-		children_tick(all, clock_ms());
+		children_tick(all, clock_boottime_ms());
 	}
 	children_free(all);
 }

@@ -6,6 +6,7 @@
 #include "configfs/kconfig.h"
 #include "configfs/kernel.h"
 #include "configfs/tree.h"
+#include "core/base/paths.h"
 #include "tests/unit/configfs_test.h"
 #include "tests/unit/skip.h"
 
@@ -23,11 +24,11 @@ static void test_attr(void **state)
 	char path[PATH_MAX], text[8], name[NAME_MAX + 2];
 	struct board *b = *state;
 
-	assert_int_equal(attr_path(path, "%s/%d", "a", 1), 0);
+	assert_int_equal(path_format(path, "%s/%d", "a", 1), 0);
 	assert_string_equal(path, "a/1");
-	assert_int_equal(attr_path(path, "%*s", PATH_MAX, "x"), -ENAMETOOLONG);
+	assert_int_equal(path_format(path, "%*s", PATH_MAX, "x"), -ENAMETOOLONG);
 	assert_string_equal(path, "");
-	assert_int_equal(attr_path(path, "%*s", PATH_MAX - 1, "x"), 0);
+	assert_int_equal(path_format(path, "%*s", PATH_MAX - 1, "x"), 0);
 
 	memset(name, 'n', sizeof(name));
 	name[NAME_MAX + 1] = '\0';

@@ -77,8 +77,8 @@ static void test_paths(void **state)
 	char path[PATH_MAX], *text = calloc(1, 2 * PATH_MAX);
 
 	memset(text, 'x', PATH_MAX - 1);
-	assert_int_equal(file_path(path, "%s", text), 0);
-	assert_int_equal(file_path(path, "%sx", text), -ENAMETOOLONG);
+	assert_int_equal(path_format(path, "%s", text), 0);
+	assert_int_equal(path_format(path, "%sx", text), -ENAMETOOLONG);
 	free(text);
 }
 

@@ -105,6 +105,26 @@ static void test_number(void **state)
 	assert_int_equal(value, 10);
 }
 
+static void test_common(void **state)
+{
+	const struct option_program program = {"program", "Usage: program", table};
+	struct option_verbosity verbosity = {0};
+
+	assert_int_equal(options_log_level(&verbosity), LOG_INFO);
+	assert_int_equal(options_take_common(&program, 'v', &verbosity), 0);
+	assert_int_equal(options_take_common(&program, 'v', &verbosity), 0);
+	assert_int_equal(verbosity.verbose, 2);
+	assert_int_equal(options_log_level(&verbosity), LOG_DEBUG);
+	assert_int_equal(options_take_common(&program, 'q', &verbosity), 0);
+	assert_int_equal(options_log_level(&verbosity), LOG_ERROR);
+	assert_int_equal(options_take_common(&program, 'v', &verbosity), 0);
+	assert_int_equal(verbosity.verbose, 1);
+	assert_int_equal(options_log_level(&verbosity), LOG_DEBUG);
+	assert_int_equal(options_take_common(&program, 'n', &verbosity), -EINVAL);
+	assert_int_equal(options_take_common(&program, '?', &verbosity), -EINVAL);
+	assert_int_equal(options_take_common(&program, COLOUR, &verbosity), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +132,7 @@ int main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_common),
 	};
 
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);

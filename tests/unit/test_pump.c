@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests the bridge's event loop with pipes on one side and, in place of a USB lane, a board's
  * session in the same process on the other. Each bridge is a process of its own. */
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/link/board_session.h"
-#include "host-usb/clock.h"
 #include "host-usb/near.h"
 #include "host-usb/pump.h"
 #include "host-usb/signals.h"
@@ -124,7 +124,8 @@ static void board_take(struct usb_lane *lane)
 			return;
 		}
 	}
-	if (board_session_receive(lane->board, lane->out, lane->out_len, clock_ms()) == BOARD_STOP)
+	if (board_session_receive(lane->board, lane->out, lane->out_len, clock_monotonic_ms()) ==
+		BOARD_STOP)
 		fprintf(stderr, "board: stopped by the host\n");
 	if (board_session_received(lane->board) >= fake->number) {
 		if (fake->kind == BOARD_UNPLUG && fake->number)

@@ -46,7 +46,7 @@ static char *read_events(const struct event_list *list, enum probe_event_kind ki
 	FILE *file;
 
 	if (file_tracefs(list->paths, NULL, root) ||
-		file_path(path, "%s/%s", root, probe_event_file(kind)))
+		path_format(path, "%s/%s", root, probe_event_file(kind)))
 		return NULL;
 	file = fopen(path, "re");
 	if (!file)

@@ -183,7 +183,7 @@ static int first_cpu(const struct probe_set *set)
 	char path[PATH_MAX], text[64];
 	int cpu;
 
-	if (file_path(path, "%s/devices/system/cpu/online", set->paths->sysfs) < 0 ||
+	if (path_format(path, "%s/devices/system/cpu/online", set->paths->sysfs) < 0 ||
 		file_read(path, text, sizeof(text)) < 0 || sscanf(text, "%d", &cpu) != 1)
 		return 0;
 	return cpu;
@@ -212,7 +212,7 @@ static int read_pmu(
 	ssize_t len;
 	int err, value;
 
-	err = file_path(path, "%s/bus/event_source/devices/%s/%s", set->paths->sysfs, pmu, file);
+	err = path_format(path, "%s/bus/event_source/devices/%s/%s", set->paths->sysfs, pmu, file);
 	if (err)
 		return err;
 	len = file_read(path, text, sizeof(text));

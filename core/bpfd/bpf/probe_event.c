@@ -57,7 +57,7 @@ static int open_file(const struct paths *paths, enum probe_event_kind kind)
 
 	err = file_tracefs(paths, NULL, root);
 	if (!err)
-		err = file_path(path, "%s/%s", root, files[kind]);
+		err = path_format(path, "%s/%s", root, files[kind]);
 	if (err)
 		return err;
 	/* O_TRUNC would remove the events of all. */
@@ -157,7 +157,7 @@ int probe_event_id(const struct paths *paths, const char *category, const char *
 		return -EINVAL;
 	err = file_tracefs(paths, NULL, root);
 	if (!err)
-		err = file_path(path, "%s/events/%s/%s/id", root, category, name);
+		err = path_format(path, "%s/events/%s/%s/id", root, category, name);
 	if (err)
 		return err;
 	len = file_read(path, text, sizeof(text));
@@ -174,7 +174,7 @@ bool probe_event_has_maxactive(const struct paths *paths)
 	size_t size = 0;
 	FILE *file;
 
-	if (file_tracefs(paths, NULL, root) || file_path(path, "%s/README", root))
+	if (file_tracefs(paths, NULL, root) || path_format(path, "%s/README", root))
 		return false;
 	file = fopen(path, "re");
 	if (!file)
@@ -242,7 +242,7 @@ static void clean_kind(const struct paths *paths, enum probe_event_kind kind)
 	size_t size = 0;
 	FILE *file;
 
-	if (file_tracefs(paths, NULL, root) || file_path(path, "%s/%s", root, files[kind]))
+	if (file_tracefs(paths, NULL, root) || path_format(path, "%s/%s", root, files[kind]))
 		return;
 	file = fopen(path, "re");
 	if (!file)

@@ -3,6 +3,7 @@
 #include "core/bpfd/files/file.h"
 
 #include "core/base/paths.h"
+#include "core/base/printable.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,17 +24,6 @@
  * which is 3 and the first behind the name. */
 #define STAT_STATE_FIELD 3
 #define STAT_START_FIELD 22
-
-int file_path(char path[PATH_MAX], const char *format, ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(path, PATH_MAX, format, args);
-	va_end(args);
-	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
-}
 
 bool file_is_name(const char *name)
 {
@@ -127,7 +117,7 @@ int file_list_directories(const char *path, file_name_sink sink, void *arg)
 int file_open_kallsyms(const struct paths *paths)
 {
 	char path[PATH_MAX];
-	int err = file_path(path, "%s/kallsyms", paths->proc);
+	int err = path_format(path, "%s/kallsyms", paths->proc);
 
 	return err ? err : open_read(path);
 }
@@ -145,12 +135,12 @@ int file_open_blacklist(const struct paths *paths, const char *asked)
 	slash = err ? NULL : strrchr(root, '/');
 	if (slash) {
 		*slash = '\0';
-		err = file_path(path, "%s/kprobes/blacklist", root);
+		err = path_format(path, "%s/kprobes/blacklist", root);
 		fd = err ? err : open_read(path);
 		if (fd >= 0)
 			return fd;
 	}
-	err = file_path(path, "%s/kernel/debug/kprobes/blacklist", paths->sysfs);
+	err = path_format(path, "%s/kernel/debug/kprobes/blacklist", paths->sysfs);
 	return err ? err : open_read(path);
 }
 
@@ -158,17 +148,17 @@ int file_open_blacklist(const struct paths *paths, const char *asked)
 static int board_tracefs(const struct paths *paths, char root[PATH_MAX])
 {
 	char events[PATH_MAX];
-	int err = file_path(root, "%s", paths->tracefs);
+	int err = path_format(root, "%s", paths->tracefs);
 
 	if (!err)
-		err = file_path(events, "%s/events", root);
+		err = path_format(events, "%s/events", root);
 	if (!err && access(events, X_OK))
 		err = -errno;
 	if (!err || err == -EACCES)
 		return err;
-	err = file_path(root, "%s/kernel/debug/tracing", paths->sysfs);
+	err = path_format(root, "%s/kernel/debug/tracing", paths->sysfs);
 	if (!err)
-		err = file_path(events, "%s/events", root);
+		err = path_format(events, "%s/events", root);
 	if (!err && access(events, X_OK))
 		err = -errno;
 	return err;
@@ -191,7 +181,7 @@ int file_tracefs(const struct paths *paths, const char *asked, char root[PATH_MA
 
 	if (!asked)
 		return board_tracefs(paths, root);
-	err = file_path(root, "%s", asked);
+	err = path_format(root, "%s", asked);
 	if (err)
 		return err;
 	for (len = strlen(root); len > 1 && root[len - 1] == '/'; len--)
@@ -208,7 +198,7 @@ int file_comm(const struct paths *paths, pid_t pid, char comm[FILE_COMM_SIZE])
 {
 	char path[PATH_MAX];
 	ssize_t len;
-	int err = file_path(path, "%s/%d/comm", paths->proc, (int)pid);
+	int err = path_format(path, "%s/%d/comm", paths->proc, (int)pid);
 
 	if (err)
 		return err;
@@ -218,10 +208,7 @@ int file_comm(const struct paths *paths, pid_t pid, char comm[FILE_COMM_SIZE])
 	if (len && comm[len - 1] == '\n')
 		comm[--len] = '\0';
 	/* A process chooses its name: it must not end a reply early. */
-	for (ssize_t i = 0; i < len; i++) {
-		if ((unsigned char)comm[i] < ' ' || comm[i] == 0x7f)
-			comm[i] = '?';
-	}
+	printable_text(comm, (size_t)len);
 	return 0;
 }
 
@@ -231,7 +218,7 @@ void file_online_cpus(const struct paths *paths, char list[FILE_CPUS_SIZE])
 	ssize_t n = -1;
 
 	*list = '\0';
-	if (!file_path(path, "%s/devices/system/cpu/online", paths->sysfs))
+	if (!path_format(path, "%s/devices/system/cpu/online", paths->sysfs))
 		n = file_read(path, list, FILE_CPUS_SIZE);
 	if (n > 0)
 		list[strcspn(list, " \n")] = '\0';
@@ -245,7 +232,7 @@ int file_pmu_type(const struct paths *paths, const char *pmu)
 	ssize_t len;
 	int err, type;
 
-	err = file_path(path, "%s/bus/event_source/devices/%s/type", paths->sysfs, pmu);
+	err = path_format(path, "%s/bus/event_source/devices/%s/type", paths->sysfs, pmu);
 	if (err)
 		return err;
 	len = file_read(path, text, sizeof(text));
@@ -260,8 +247,8 @@ int file_start_time(const char *proc, pid_t pid, uint64_t *start)
 	ssize_t len;
 	int err;
 
-	err = pid ? file_path(path, "%s/%d/stat", proc, (int)pid)
-		  : file_path(path, "%s/self/stat", proc);
+	err = pid ? path_format(path, "%s/%d/stat", proc, (int)pid)
+		  : path_format(path, "%s/self/stat", proc);
 	if (err)
 		return err;
 	len = file_read(path, text, sizeof(text));

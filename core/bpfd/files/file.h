@@ -21,9 +21,6 @@ typedef int (*file_sink)(void *arg, const void *data, size_t size);
 /* Receives one name; a negative errno ends the listing. */
 typedef int (*file_name_sink)(void *arg, const char *name);
 
-/* Writes a path as by printf. Returns 0, -ENAMETOOLONG. */
-int file_path(char path[PATH_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 /* Whether the name is one path component of letters, digits, '_', '.' and '-', and not dots. */
 bool file_is_name(const char *name);
 

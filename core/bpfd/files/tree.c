@@ -27,15 +27,15 @@ static int real_path(const struct paths *paths, const char *path, char real[PATH
 
 	if (rest) {
 		err = file_tracefs(paths, NULL, root);
-		return err ? err : file_path(real, "%s%s", root, rest);
+		return err ? err : path_format(real, "%s%s", root, rest);
 	}
 	rest = tree_below(path, "/proc");
 	if (rest)
-		return file_path(real, "%s%s", paths->proc, rest);
+		return path_format(real, "%s%s", paths->proc, rest);
 	rest = tree_below(path, "/sys");
 	if (rest)
-		return file_path(real, "%s%s", paths->sysfs, rest);
-	return file_path(real, "%s", path);
+		return path_format(real, "%s%s", paths->sysfs, rest);
+	return path_format(real, "%s", path);
 }
 
 /* If `real` is in the directory `root`, wherever that is, writes where the client sees it. */
@@ -47,16 +47,16 @@ static bool name_below(const char *real, const char *root, const char *as, char 
 	if (!realpath(root, canonical))
 		return false;
 	rest = tree_below(real, canonical);
-	return rest && !file_path(path, "%s%s", as, rest);
+	return rest && !path_format(path, "%s%s", as, rest);
 }
 
 static int descriptor_path(const struct paths *paths, int fd, char path[PATH_MAX])
 {
-	int err = file_path(path, "/proc/self/fd/%d", fd);
+	int err = path_format(path, "/proc/self/fd/%d", fd);
 
 	if (err || !access(path, F_OK))
 		return err;
-	return file_path(path, "%s/self/fd/%d", paths->proc, fd);
+	return path_format(path, "%s/self/fd/%d", paths->proc, fd);
 }
 
 /* The path, as the client sees it, of what was opened. */
@@ -77,7 +77,7 @@ static int opened_path(const struct paths *paths, int fd, char path[PATH_MAX])
 	if (name_below(real, paths->sysfs, "/sys", path) ||
 		name_below(real, paths->proc, "/proc", path))
 		return 0;
-	return file_path(path, "%s", real);
+	return path_format(path, "%s", real);
 }
 
 /* The rights that are left when links have been followed. sysfs is full of links to its devices;
@@ -137,7 +137,7 @@ static int open_in_root(
 	int process, root, fd, err;
 	char directory[PATH_MAX];
 
-	if (file_path(directory, "%s%.*s", paths->proc,
+	if (path_format(directory, "%s%.*s", paths->proc,
 		    (int)(rest - path - (int)strlen("/proc/root")), path + strlen("/proc")))
 		return -ENAMETOOLONG;
 	process = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -339,5 +339,5 @@ int tree_bpffs(const struct paths *paths, const char *path, char real[PATH_MAX])
 
 	if (!tree_is_valid(path) || !rest || !*rest)
 		return -EACCES;
-	return file_path(real, "%s%s", paths->sysfs, path + strlen("/sys"));
+	return path_format(real, "%s%s", paths->sysfs, path + strlen("/sys"));
 }

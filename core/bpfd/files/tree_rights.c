@@ -192,7 +192,7 @@ static bool is_pmu(const struct paths *paths, const char *path)
 
 	if (!rest || !*rest)
 		return false;
-	if (file_path(link, "%s/bus/event_source/devices/%.*s", paths->sysfs,
+	if (path_format(link, "%s/bus/event_source/devices/%.*s", paths->sysfs,
 		    (int)strcspn(rest + 1, "/"), rest + 1))
 		return false;
 	return access(link, F_OK) == 0;

@@ -5,6 +5,7 @@
  * system calls cannot let pass: what it opens a file for is in memory, where filters do not see it.
  * Each step goes down from a directory that is open, into what is no link, so that nobody who
  * renames things meanwhile can lead us out. */
+#include "core/base/paths.h"
 #include "core/bpfd/files/tree_private.h"
 
 #include <errno.h>
@@ -29,10 +30,10 @@ struct walk {
 /* Puts what a link holds in the place of the component from start to end. */
 static int splice_link(struct walk *walk, int link, size_t start, size_t end)
 {
-	char target[PATH_MAX], path[2 * PATH_MAX];
+	char target[PATH_MAX], path[PATH_MAX];
 	ssize_t len = readlinkat(link, "", target, sizeof(target) - 1);
 	struct statfs fs;
-	int size;
+	int err;
 
 	if (len < 0)
 		return -errno;
@@ -40,12 +41,11 @@ static int splice_link(struct walk *walk, int link, size_t start, size_t end)
 	if (!walk->links || fstatfs(link, &fs) || fs.f_type == PROC_SUPER_MAGIC)
 		return -ELOOP;
 	target[len] = '\0';
-	size = snprintf(path, sizeof(path), "%.*s%s%s", target[0] == '/' ? 0 : (int)start,
-		walk->path, target, walk->path + end);
-	if (size >= PATH_MAX)
-		return -ENAMETOOLONG;
-	memcpy(walk->path, path, (size_t)size + 1);
-	return 0;
+	err = path_format(path, "%.*s%s%s", target[0] == '/' ? 0 : (int)start, walk->path, target,
+		walk->path + end);
+	if (!err)
+		strcpy(walk->path, path);
+	return err;
 }
 
 static void cut(struct walk *walk, size_t start, size_t end)

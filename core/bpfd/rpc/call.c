@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The objects that calls of bpf(2) make: counted, owned, described. */
 #include "core/bpfd/rpc/call.h"
+#include "core/base/paths.h"
 
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/object.h"
@@ -52,7 +53,7 @@ static unsigned int class_of_fd(const struct paths *paths, int fd)
 	char path[PATH_MAX], name[64];
 	ssize_t len;
 
-	if (file_path(path, "%s/self/fd/%d", paths->proc, fd))
+	if (path_format(path, "%s/self/fd/%d", paths->proc, fd))
 		return 0;
 	len = readlink(path, name, sizeof(name) - 1);
 	if (len < 0)

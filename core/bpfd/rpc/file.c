@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations on the board's files. */
 #include "core/bpfd/files/file.h"
+#include "core/base/paths.h"
 #include "core/bpfd/bpf/event_list.h"
 #include "core/bpfd/files/tree.h"
 #include "core/bpfd/rpc/server.h"
@@ -230,7 +231,7 @@ static int list_name(struct listing *listing, const char *name)
 
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return 0;
-	if (file_path(path, "%s/%s", listing->path, name) ||
+	if (path_format(path, "%s/%s", listing->path, name) ||
 		!(tree_rights(paths_of(rpc), path) & TREE_STAT))
 		return 0;
 	if (fstatat(listing->fd, name, &st, AT_SYMLINK_NOFOLLOW))

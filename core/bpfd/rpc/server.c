@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop of the binary protocol: requests in, replies and streams out. */
 #include "core/bpfd/rpc/server.h"
+#include "core/base/paths.h"
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -86,7 +87,7 @@ static void describe_board(const struct paths *paths, struct rpc_hello *hello)
 	memcpy(hello->version, uts.version, sizeof(hello->version));
 	memcpy(hello->machine, uts.machine, sizeof(hello->machine));
 	file_online_cpus(paths, hello->online);
-	if (file_path(path, "%s/sys/kernel/random/boot_id", paths->proc) ||
+	if (path_format(path, "%s/sys/kernel/random/boot_id", paths->proc) ||
 		file_read(path, hello->boot_id, sizeof(hello->boot_id)) < 0)
 		hello->boot_id[0] = '\0';
 	hello->boot_id[strcspn(hello->boot_id, "\n")] = '\0';

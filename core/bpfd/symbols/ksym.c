@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's symbols: reads <proc>/kallsyms once and again when modules have changed. */
 #include "core/bpfd/symbols/ksym.h"
+#include "core/base/paths.h"
 
 #include "core/bpfd/symbols/ksym_table.h"
 
@@ -87,11 +88,10 @@ void ksym_free(struct ksym *ksym)
 static int open_proc(const struct ksym *ksym, const char *name)
 {
 	char path[PATH_MAX];
-	int fd, len;
+	int fd, err = path_format(path, "%s/%s", ksym->proc, name);
 
-	len = snprintf(path, sizeof(path), "%s/%s", ksym->proc, name);
-	if (len < 0 || (size_t)len >= sizeof(path))
-		return -ENAMETOOLONG;
+	if (err)
+		return err;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }

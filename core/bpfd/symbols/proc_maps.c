@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads what files a process has mapped where. */
 #include "core/bpfd/symbols/proc_maps.h"
+#include "core/base/paths.h"
 
 #include "core/bpfd/files/file.h"
 
@@ -154,7 +155,7 @@ int proc_maps_read(struct proc_maps *maps, const char *proc, pid_t pid)
 	int err, fd;
 
 	proc_maps_clear(maps);
-	err = file_path(path, "%s/%d/maps", proc, (int)pid);
+	err = path_format(path, "%s/%d/maps", proc, (int)pid);
 	if (err)
 		return err;
 	fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The symbols of user processes: keeps the maps of processes and the symbols of files. */
 #include "core/bpfd/symbols/usym.h"
+#include "core/base/printable.h"
 
 #include "core/base/paths.h"
 #include "core/bpfd/files/file.h"
@@ -185,7 +186,7 @@ static int open_below_root(
 {
 	const struct paths paths = {.proc = usym->proc};
 	char path[PATH_MAX];
-	int err = file_path(path, "/proc/%d/root%s", (int)pid, seen), place, fd;
+	int err = path_format(path, "/proc/%d/root%s", (int)pid, seen), place, fd;
 
 	if (err)
 		return err;
@@ -204,7 +205,7 @@ static int open_range(const struct usym *usym, const struct process *process,
 	const struct proc_range *range, struct stat *status)
 {
 	char path[PATH_MAX];
-	int fd = file_path(path, "%s/%d/map_files/%" PRIx64 "-%" PRIx64, usym->proc,
+	int fd = path_format(path, "%s/%d/map_files/%" PRIx64 "-%" PRIx64, usym->proc,
 		(int)process->pid, range->start, range->end);
 
 	if (!fd)
@@ -300,7 +301,7 @@ static int load_vdso(struct usym *usym, const struct process *process,
 	char path[PATH_MAX];
 	int err, fd;
 
-	err = file_path(path, "%s/%d/mem", usym->proc, (int)process->pid);
+	err = path_format(path, "%s/%d/mem", usym->proc, (int)process->pid);
 	if (err)
 		return err;
 	if (identity.size > VDSO_SIZE_MAX)
@@ -391,10 +392,10 @@ static int range_bias(struct usym *usym, struct process *process, struct proc_ra
 /* A hostile file's name must not look like more fields or more lines of a reply. */
 static void make_printable(char *text)
 {
-	for (; *text; text++) {
-		if ((unsigned char)*text < ' ' || *text == 0x7f || *text == ';')
+	printable_text(text, strlen(text));
+	for (; *text; text++)
+		if (*text == ';')
 			*text = '?';
-	}
 }
 
 int usym_find_address(struct usym *usym, pid_t pid, uint64_t address, bool want_demangled,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text commands that hand out files and directories of the kernel. */
 #include "core/base/log.h"
+#include "core/base/paths.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/text/command.h"
 
@@ -83,7 +84,7 @@ static void answer_events(
 		args_refuse(args, 1, "not a tracefs of this board");
 		return;
 	}
-	err = file_path(path, "%s/events/%s", root, category);
+	err = path_format(path, "%s/events/%s", root, category);
 	if (!err)
 		err = file_list_directories(path, take_name, bpfd->reply);
 	if (err && !reply_error(bpfd->reply))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands about the session itself. */
+#include "core/base/paths.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/text/command.h"
 #include "core/messages/rpc.h"
@@ -33,7 +34,7 @@ static bool feature_there(const struct paths *paths, const struct feature *featu
 
 	if (!feature->file)
 		return file_tracefs(paths, NULL, path) == 0;
-	return file_path(path, "%s/%s", paths->sysfs, feature->file) == 0 &&
+	return path_format(path, "%s/%s", paths->sysfs, feature->file) == 0 &&
 	       access(path, F_OK) == 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* poll(2), ppoll(2) and epoll_ctl(2). */
 #include "host-usb/run/calls/wait.h"
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
 
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/memory.h"
@@ -176,7 +176,7 @@ static int64_t hold(const struct call *call, uint64_t user, uint64_t count, int6
 		held_free(held);
 		return ret;
 	}
-	held->end_ms = timeout_ms < 0 ? -1 : (int64_t)clock_ms() + timeout_ms;
+	held->end_ms = timeout_ms < 0 ? -1 : (int64_t)clock_monotonic_ms() + timeout_ms;
 	held->next = run->waits->first;
 	run->waits->first = held;
 	return CALL_HELD;
@@ -216,7 +216,7 @@ static bool answer_one(struct run *run, struct held *held, bool look_for_signals
 	if (!notify_waiting(run, held->call.id))
 		return true;
 	ready = look(held);
-	if (ready || (held->end_ms >= 0 && (int64_t)clock_ms() >= held->end_ms))
+	if (ready || (held->end_ms >= 0 && (int64_t)clock_monotonic_ms() >= held->end_ms))
 		notify_answer(run, held->call.id, answer(held, ready));
 	else if (look_for_signals && has_signal(held->call.tid))
 		notify_answer(run, held->call.id, -EINTR);
@@ -228,13 +228,13 @@ static bool answer_one(struct run *run, struct held *held, bool look_for_signals
 void waits_answer(struct run *run)
 {
 	struct waits *waits = run->waits;
-	bool look_for_signals = (int64_t)clock_ms() - waits->signals_ms >= SIGNALS_MS;
+	bool look_for_signals = (int64_t)clock_monotonic_ms() - waits->signals_ms >= SIGNALS_MS;
 	struct held **at = &waits->first;
 
 	if (!waits->first)
 		return;
 	if (look_for_signals)
-		waits->signals_ms = (int64_t)clock_ms();
+		waits->signals_ms = (int64_t)clock_monotonic_ms();
 	while (*at) {
 		struct held *held = *at;
 
@@ -249,7 +249,7 @@ void waits_answer(struct run *run)
 
 int waits_timeout(const struct run *run)
 {
-	int64_t now = (int64_t)clock_ms(), least = run->waits->first ? SIGNALS_MS : -1;
+	int64_t now = (int64_t)clock_monotonic_ms(), least = run->waits->first ? SIGNALS_MS : -1;
 
 	for (const struct held *held = run->waits->first; held; held = held->next) {
 		int64_t left = held->end_ms - now;

@@ -2,7 +2,7 @@
 /* What a path of the board opens as: the board's file, a kept copy of it, or the same file of this
  * workstation. */
 #include "host-usb/run/files/open.h"
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
 
 #include "core/base/log.h"
 #include "host-usb/run/client.h"
@@ -68,7 +68,7 @@ static int open_events(struct opener *opener, const char *path)
 	char copy[64];
 	int fd;
 
-	if (opener->events >= 0 && (clock_ms() - opener->events_ms > REMOTE_LISTING_MS ||
+	if (opener->events >= 0 && (clock_monotonic_ms() - opener->events_ms > REMOTE_LISTING_MS ||
 					   opener->events_writes != remote_writes(remote)))
 		forget_events(opener);
 	if (opener->events < 0) {
@@ -76,7 +76,7 @@ static int open_events(struct opener *opener, const char *path)
 		if (fd < 0)
 			return fd;
 		opener->events = fd;
-		opener->events_ms = clock_ms();
+		opener->events_ms = clock_monotonic_ms();
 		opener->events_writes = remote_writes(remote);
 	}
 	snprintf(copy, sizeof(copy), "/proc/self/fd/%d", opener->events);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Questions about the board's files, and their answers. */
 #include "host-usb/run/files/remote.h"
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
 
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/path.h"
@@ -83,7 +83,7 @@ static struct listing *remembered(struct remote *remote, const char *path, size_
 
 		if (listing && strncmp(listing->path, path, length) == 0 &&
 			!listing->path[length] &&
-			clock_ms() - listing->time_ms <= REMOTE_LISTING_MS)
+			clock_monotonic_ms() - listing->time_ms <= REMOTE_LISTING_MS)
 			return listing;
 	}
 	return NULL;
@@ -280,7 +280,7 @@ int remote_list(struct remote *remote, const char *path, struct listing **listin
 		return err;
 	}
 	qsort(l->entries, l->count, sizeof(*l->entries), order);
-	l->time_ms = clock_ms();
+	l->time_ms = clock_monotonic_ms();
 	remember(remote, l);
 	*listing = l;
 	return 0;
@@ -290,7 +290,7 @@ int remote_list(struct remote *remote, const char *path, struct listing **listin
 static void progress(struct remote *remote, const char *path, uint64_t bytes, uint64_t start_ms,
 	uint64_t *shown_ms)
 {
-	uint64_t now = clock_ms();
+	uint64_t now = clock_monotonic_ms();
 
 	if (!remote->terminal || now - start_ms < PROGRESS_MS ||
 		(*shown_ms && now - *shown_ms < PROGRESS_STEP_MS))
@@ -329,7 +329,7 @@ static int take_contents(struct bytes_in *reply, int fd, uint64_t max, uint64_t 
 
 int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max)
 {
-	uint64_t start = clock_ms(), shown_ms = 0, bytes = 0, had = 0;
+	uint64_t start = clock_monotonic_ms(), shown_ms = 0, bytes = 0, had = 0;
 	struct client *client = remote->client;
 	struct bytes_out *out = begin(remote, RPC_FILE_READ, path);
 	struct bytes_in reply;

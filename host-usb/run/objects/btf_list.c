@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The type information of the board's kernel and its modules, learned in one round trip. */
 #include "host-usb/run/objects/btf_list.h"
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
 
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/client.h"
@@ -59,7 +59,7 @@ static const struct btf_list *get(struct run *run)
 	struct client *client = run->client;
 	struct bytes_in reply;
 
-	if (run->btf_list && clock_ms() - run->btf_list->time_ms <= AGE_MS)
+	if (run->btf_list && clock_monotonic_ms() - run->btf_list->time_ms <= AGE_MS)
 		return run->btf_list;
 	btf_list_free(run->btf_list);
 	run->btf_list = NULL;
@@ -68,7 +68,7 @@ static const struct btf_list *get(struct run *run)
 		return NULL;
 	run->btf_list = unpack(&reply);
 	if (run->btf_list)
-		run->btf_list->time_ms = clock_ms();
+		run->btf_list->time_ms = clock_monotonic_ms();
 	return run->btf_list;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tool's descriptors stand for. */
 #include "host-usb/run/objects/objects.h"
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
 
 #include "core/base/log.h"
 #include "host-usb/run/calls/notify.h"
@@ -146,7 +146,7 @@ static void check_closed(struct objects *objects)
 			continue;
 		if (is_ours_alone(object))
 			object_end(object);
-		else if (clock_ms() > object->suspect_ms)
+		else if (clock_monotonic_ms() > object->suspect_ms)
 			object->suspect_ms = 0; /* the tool has another file of it open */
 		else
 			objects->suspects = true;
@@ -167,7 +167,7 @@ void objects_reap(struct objects *objects)
 				event->mask & IN_CLOSE ? object_of_watch(objects, event->wd) : NULL;
 			if (!object)
 				continue;
-			object->suspect_ms = clock_ms() + SUSPECT_MS;
+			object->suspect_ms = clock_monotonic_ms() + SUSPECT_MS;
 			objects->suspects = true;
 		}
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading ahead in maps. */
 #include "host-usb/run/objects/read_ahead.h"
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
 
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects/objects.h"
@@ -63,7 +63,7 @@ static bool can_read_ahead(const struct object *object)
 
 static bool is_fresh(const struct read_ahead *ahead)
 {
-	uint64_t now = clock_ms();
+	uint64_t now = clock_monotonic_ms();
 
 	return ahead && now - ahead->used_ms <= AHEAD_PAUSE_MS &&
 	       now - ahead->time_ms <= AHEAD_AGE_MS;
@@ -149,7 +149,7 @@ static int keep(struct object *object, const struct read_ahead_page *page)
 		.entry = page->entry,
 		.ended = page->ended,
 	};
-	ahead->time_ms = ahead->used_ms = clock_ms();
+	ahead->time_ms = ahead->used_ms = clock_monotonic_ms();
 	return 0;
 }
 
@@ -185,7 +185,7 @@ int read_ahead_next(struct object *object, const void *key, const void **next)
 		if (object->read_ahead->count == 0)
 			return object->read_ahead->ended ? -ENOENT : -EOPNOTSUPP;
 	}
-	object->read_ahead->used_ms = clock_ms();
+	object->read_ahead->used_ms = clock_monotonic_ms();
 	*next = entry_at(object->read_ahead, object->read_ahead->at++);
 	return 0;
 }
@@ -201,7 +201,7 @@ const void *read_ahead_value(struct object *object, const void *key)
 		if (i < ahead->values || memcmp(entry_at(ahead, i), key, object->key_size) != 0)
 			continue;
 		ahead->values = i + 1;
-		ahead->used_ms = clock_ms();
+		ahead->used_ms = clock_monotonic_ms();
 		return entry_at(ahead, i) + object->key_size;
 	}
 	return NULL;

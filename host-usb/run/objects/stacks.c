@@ -2,7 +2,7 @@
 /* Reading ahead in maps of stack traces. */
 #include "host-usb/run/objects/stacks.h"
 
-#include "host-usb/clock.h"
+#include "core/base/clock.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/objects/read_ahead.h"
 
@@ -93,7 +93,7 @@ static void fetch(struct object *object)
 			break;
 	}
 	stacks->fetched = true;
-	stacks->fetched_ms = stacks->used_ms = clock_ms();
+	stacks->fetched_ms = stacks->used_ms = clock_monotonic_ms();
 }
 
 static const void *find(const struct stacks *stacks, uint32_t id)
@@ -134,7 +134,7 @@ bool stacks_none(const struct object *object, const void *key)
 const void *stacks_value(struct object *object, const void *key)
 {
 	struct stacks *stacks = object->stacks;
-	uint64_t now = clock_ms();
+	uint64_t now = clock_monotonic_ms();
 	uint32_t id;
 
 	if (!has_stacks(object))

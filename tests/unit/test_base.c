@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small helpers of all programs: paths, printable text, standard files, clocks. */
+#include "core/base/clock.h"
+#include "core/base/paths.h"
+#include "core/base/printable.h"
+#include "core/base/standard_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void test_path_format(void **state)
+{
+	char path[PATH_MAX], longest[PATH_MAX];
+
+	memset(longest, 'a', sizeof(longest));
+	longest[PATH_MAX - 1] = '\0';
+	assert_int_equal(path_format(path, "%s/%d", "/proc", 12), 0);
+	assert_string_equal(path, "/proc/12");
+	assert_int_equal(path_format(path, "%s", longest), 0);
+	assert_int_equal(strlen(path), PATH_MAX - 1);
+	assert_int_equal(path_format(path, "%sa", longest), -ENAMETOOLONG);
+	assert_string_equal(path, "");
+}
+
+static void test_printable(void **state)
+{
+	char ascii[] = "a\tb\x7f\xc3\xa4~ \n\0c", text[] = "a\tb\x7f\xc3\xa4~ \n\0c";
+
+	printable_ascii(ascii, sizeof(ascii) - 1);
+	assert_string_equal(ascii, "a?b???~ ??c");
+	printable_text(text, sizeof(text) - 1);
+	assert_string_equal(text, "a?b?\xc3\xa4~ ??c");
+}
+
+/* In a process of its own: returns what went wrong, 0 for nothing. */
+static int fill_closed_files(int flags)
+{
+	char byte;
+	int fd;
+
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	if (standard_files_open(flags))
+		return 1;
+	if (read(STDIN_FILENO, &byte, 1) != 0)
+		return 2;
+	if (write(STDOUT_FILENO, "x", 1) != -1 || errno != EBADF)
+		return 3;
+	if (!(fcntl(STDIN_FILENO, F_GETFD) & FD_CLOEXEC) != !flags)
+		return 4;
+	if (fcntl(STDERR_FILENO, F_GETFD) & FD_CLOEXEC)
+		return 5; /* it was open: it stays as it was */
+	fd = open("/dev/null", O_RDONLY);
+	return fd > STDERR_FILENO ? 0 : 6;
+}
+
+static void test_standard_files(void **state)
+{
+	static const int flags[] = {0, O_CLOEXEC};
+	int status;
+
+	for (size_t i = 0; i < 2; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(fill_closed_files(flags[i]));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
+static void test_timeout(void **state)
+{
+	uint64_t now_ms = clock_boottime_ms();
+	int timeout;
+
+	assert_int_equal(clock_boottime_timeout(UINT64_MAX), -1);
+	assert_int_equal(clock_boottime_timeout(now_ms), 0);
+	assert_int_equal(clock_boottime_timeout(0), 0);
+	assert_int_equal(clock_boottime_timeout(now_ms + 86400000), CLOCK_TIMEOUT_MAX_MS);
+	timeout = clock_boottime_timeout(now_ms + 50000);
+	assert_true(timeout > 0 && timeout <= 50000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_path_format),
+		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_standard_files),
+		cmocka_unit_test(test_timeout),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
