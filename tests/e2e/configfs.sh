@@ -133,7 +133,8 @@ controllers()
 	bpfd-gadget --check >/run/check
 	check "first free: --check names the gadget of the first controller" \
 		grep -q 'dummy_udc.0: taken by gadget other' /run/check
-	check "first free: --check names the gadget of the second controller" grep -q 'dummy_udc.1: serves gadget bpfd' /run/check
+	check "first free: --check names the gadget of the second controller" \
+		grep -q 'dummy_udc.1: serves gadget bpfd' /run/check
 	gadget_fails "second daemon" "another bpfd-gadget is running"
 	check "second daemon: --remove is refused" sh -c '! bpfd-gadget --remove 2>/dev/null'
 	check "second daemon: the first daemon stays bound" bound_to bpfd dummy_udc.1
@@ -197,7 +198,8 @@ leftovers()
 	ln -s $OURS $RUN/usb_gadget/bpfd
 	mount -t functionfs bpfd0 /run/elsewhere
 	check "half leftover: the daemon starts" daemon_bound
-	check "half leftover: the instance is unmounted from its other place" sh -c '! grep -q /run/elsewhere /proc/mounts'
+	check "half leftover: the instance is unmounted from its other place" \
+		sh -c '! grep -q /run/elsewhere /proc/mounts'
 	gadget_stop
 	nothing_left "half leftover"
 
@@ -223,7 +225,8 @@ half_way()
 	foreign other ffs.bpfd1
 	gadget_fails "instance taken" "another gadget has a FunctionFS instance bpfd1"
 	nothing_left "instance taken"
-	check "instance taken: the other gadget is not changed" test -e $CONFIGFS/other/configs/x.1/ffs.bpfd1
+	check "instance taken: the other gadget is not changed" \
+		test -e $CONFIGFS/other/configs/x.1/ffs.bpfd1
 	foreign_remove other
 
 	mkdir $RUN
