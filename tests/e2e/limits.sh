@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What one session can make the board hold: each limit, exceeded, is an error reply, and the session
-# goes on. And a host that does not read, or a session that does not, is nobody else's problem.
+# The limits of a session: memory, handles, sizes; and lanes that stop reading.
+#
+# A command that exceeds a limit gets an error reply, and the session continues. A host or a session
+# that stops reading does not affect other sessions.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
@@ -12,7 +14,7 @@ work=$(mktemp -d)
 bpfd=$BPFD_BUILD/bpfd
 object=$BPFD_BUILD/tools/probe.bpf.o
 
-# gives NAME RESULT LINE: what the command of session 1 returns.
+# gives NAME RESULT LINE: session 1 answers the command with that result.
 gives()
 {
 	client_command 1 "$3"
@@ -29,58 +31,61 @@ session()
 session_ends()
 {
 	client_close 1
-	check "$1: status 0" test $? = 0
+	check "$1: the session exits with status 0" test $? = 0
 }
 
 session "$bpfd" --max-line 256
 client_command 1 "$(printf 'x%.0s' {1..300})"
-check "max-line: refused" test "${BODY[*]}" = "Command not recognized: the line is too long"
-gives "max-line: goes on" 3 "BPF_CREATE_MAP 1 m 4 4 4 0"
+check "max-line: a longer line is refused" \
+	test "${BODY[*]}" = "Command not recognized: the line is too long"
+gives "max-line: the session continues" 3 "BPF_CREATE_MAP 1 m 4 4 4 0"
 session_ends max-line
 
 session "$bpfd" --max-handles 2
-gives "max-handles: the first" 3 "BPF_CREATE_MAP 1 m 4 4 4 0"
-gives "max-handles: the last" 4 "BPF_CREATE_MAP 4 e 4 4 2 0"
-gives "max-handles: no more" -24 "BPF_CREATE_MAP 1 m 4 4 4 0"
-gives "max-handles: nor rings" -24 "BPF_OPEN_PERF_BUFFER -1 0 8"
-gives "max-handles: goes on" 0 "BPF_UPDATE_ELEM 3 $(le 4 1) 4 $(le 4 1) 4 0"
+gives "max-handles: the first map is made" 3 "BPF_CREATE_MAP 1 m 4 4 4 0"
+gives "max-handles: the second map is made" 4 "BPF_CREATE_MAP 4 e 4 4 2 0"
+gives "max-handles: a third map gets EMFILE" -24 "BPF_CREATE_MAP 1 m 4 4 4 0"
+gives "max-handles: a ring gets EMFILE" -24 "BPF_OPEN_PERF_BUFFER -1 0 8"
+gives "max-handles: the session continues" 0 "BPF_UPDATE_ELEM 3 $(le 4 1) 4 $(le 4 1) 4 0"
 session_ends max-handles
 
-# Of descriptors there may be fewer, by the limit that the process was started with.
+# The process may have been started with a limit that allows fewer descriptors than handles.
 session bash -c 'ulimit -n 12; exec "$@"' - "$bpfd"
 for _ in {1..12}; do
 	client_command 1 "BPF_CREATE_MAP 1 m 4 4 4 0"
 done
-check "descriptors: none is left" test "$(result)" = -24
-gives "descriptors: goes on" 0 "BPF_UPDATE_ELEM 3 $(le 4 1) 4 $(le 4 1) 4 0"
+check "descriptors: without a free one a map gets EMFILE" test "$(result)" = -24
+gives "descriptors: the session continues" 0 "BPF_UPDATE_ELEM 3 $(le 4 1) 4 $(le 4 1) 4 0"
 session_ends descriptors
 
 session "$bpfd" --max-memory 1000000
-gives "max-memory: a map that is too large" -12 "BPF_CREATE_MAP 1 m 4 1000 1000 0"
-gives "max-memory: a ring that is too large" -12 "BPF_OPEN_PERF_BUFFER -1 0 256"
-gives "max-memory: one that is not" 3 "BPF_OPEN_PERF_BUFFER -1 0 128"
-gives "max-memory: the next one" -12 "BPF_OPEN_PERF_BUFFER -1 0 128"
-gives "max-memory: given back" 0 "BPF_CLOSE_PERF_EVENT_FD 3"
-gives "max-memory: taken again" 3 "BPF_OPEN_PERF_BUFFER -1 0 128"
+gives "max-memory: a map that is too large gets ENOMEM" -12 "BPF_CREATE_MAP 1 m 4 1000 1000 0"
+gives "max-memory: a ring that is too large gets ENOMEM" -12 "BPF_OPEN_PERF_BUFFER -1 0 256"
+gives "max-memory: a smaller ring is made" 3 "BPF_OPEN_PERF_BUFFER -1 0 128"
+gives "max-memory: a second ring gets ENOMEM" -12 "BPF_OPEN_PERF_BUFFER -1 0 128"
+gives "max-memory: the first ring is closed" 0 "BPF_CLOSE_PERF_EVENT_FD 3"
+gives "max-memory: its memory can be used again" 3 "BPF_OPEN_PERF_BUFFER -1 0 128"
 client_command 1 "$("$BPFD_BUILD/tools/bpf_line" -p 100000 "$object" test/count0 2 GPL 0 counts=3)"
-check "max-memory: a program that is too large" test "$(result)" -lt 0
+check "max-memory: a program that is too large is refused" test "$(result)" -lt 0
 session_ends max-memory
 
 session "$bpfd" --max-ring-pages 8
-gives "max-ring-pages: a ring that is too large" -12 "BPF_OPEN_PERF_BUFFER -1 0 16"
-gives "max-ring-pages: one that is not" 3 "BPF_OPEN_PERF_BUFFER -1 0 8"
+gives "max-ring-pages: a ring that is too large gets ENOMEM" -12 "BPF_OPEN_PERF_BUFFER -1 0 16"
+gives "max-ring-pages: a smaller ring is made" 3 "BPF_OPEN_PERF_BUFFER -1 0 8"
 session_ends max-ring-pages
-# The rings are those of CPU 0.
+# rpc_rings uses the rings of CPU 0 and works with binary messages.
 taskset -c 0 "$BPFD_BUILD/tools/rpc_rings" ring - - "$bpfd" --max-ring-pages 1 >"$work/rings" 2>&1
-check "max-ring-pages: neither in messages" test $? != 0
-check "max-ring-pages: which are enough by default" taskset -c 0 "$BPFD_BUILD/tools/rpc_rings" ring - - "$bpfd"
+check "max-ring-pages: binary messages have the same limit" test $? != 0
+check "max-ring-pages: the default is enough for them" \
+	taskset -c 0 "$BPFD_BUILD/tools/rpc_rings" ring - - "$bpfd"
 
-# What is kept of a log is its end, or nothing: the program is refused for the same reason.
+# Only the end of a longer log is kept, or nothing. The program gets the same error as with the
+# whole log.
 session "$bpfd" --max-log-bytes 4096
-gives "max-log-bytes" -13 "BPF_PROG_LOAD 2 bad 8 GPL 0 lQAAAAAAAAA="
+gives "max-log-bytes: a bad program gets EACCES" -13 "BPF_PROG_LOAD 2 bad 8 GPL 0 lQAAAAAAAAA="
 session_ends max-log-bytes
 
-# python3: messages are binary.
+# Binary messages, made with Python.
 cat >"$work/messages.py" <<'PY'
 import os, struct, subprocess, sys
 
@@ -102,7 +107,8 @@ def array(tag):
     return bpf(tag, MAP_CREATE, struct.pack("<5I", ARRAY, 4, 600000, 1, 0))
 
 def replies(options, data):
-    """The last status that each tag got, and how many bytes of payload."""
+    """Runs bpfd with the options on the messages. Returns the last status and the number of payload
+    bytes of each tag."""
     run = subprocess.run([os.environ["BPFD_BUILD"] + "/bpfd", *options], stdout=subprocess.PIPE,
         input=b"BPFD_RPC 1\n" + data, check=True)
     at = run.stdout.index(b"END_BPFD_OUTPUT\n") + 16
@@ -120,7 +126,7 @@ if sys.argv[1] == "heap":
         message(1, HELLO, hello) + message(2, BPF, bytes(16 << 20)) + message(3, HELLO, hello))
     assert status == {1: 0, 2: -12, 3: 0}, status
 elif sys.argv[1] == "held":
-    # Another map holds the first one, which was closed, until it is told to let it go.
+    # The second map holds the first one, although its handle is closed, until the element is deleted.
     key, element = bytes(4), struct.pack("<IIQQQ", 4, 0, 0, 0, 0)
     status, _ = replies(["--max-memory", "2000000"],
         array(1) + bpf(2, MAP_CREATE, struct.pack("<6I", ARRAY_OF_MAPS, 4, 4, 1, 0, 3))
@@ -134,9 +140,11 @@ elif sys.argv[1] == "file":
     assert status == {1: -27, 2: 0, 3: -27}, status
     assert size[1] < 200000 and size[3] < 200000, size
 PY
-check "max-memory: a map that is closed counts as long as it is held" python3 "$work/messages.py" held
-check "max-file-bytes: EFBIG, and no more than that of it" python3 "$work/messages.py" file
-check "max-heap: ENOMEM for a message, the next one is answered" python3 "$work/messages.py" heap
+check "max-memory: a closed map counts while another map holds it" python3 "$work/messages.py" held
+check "max-file-bytes: a larger file gets EFBIG and is not read further" \
+	python3 "$work/messages.py" file
+check "max-heap: a large message gets ENOMEM, and the next one is answered" \
+	python3 "$work/messages.py" heap
 session "$bpfd" --max-heap 3000000
 {
 	head -c 8000000 /dev/zero | tr '\0' 'A'
@@ -144,24 +152,24 @@ session "$bpfd" --max-heap 3000000
 } >"$work/long"
 client_send_file 1 "$work/long"
 client_reply 1
-check "max-heap: a line that there is no memory for" test "${BODY[*]}" = \
+check "max-heap: a line that needs more memory is refused" test "${BODY[*]}" = \
 	"Command not recognized: the line is too long"
-gives "max-heap: goes on" 3 "BPF_CREATE_MAP 1 m 4 4 4 0"
-check "max-heap: is the kernel's limit" grep -q 'Max data size *3000000 *3000000' "/proc/${CLIENT_PID[1]}/limits"
-# Symbols of the kernel and of a program take megabytes.
+gives "max-heap: the session continues" 3 "BPF_CREATE_MAP 1 m 4 4 4 0"
+check "max-heap: the kernel enforces it" grep -q 'Max data size *3000000 *3000000' "/proc/${CLIENT_PID[1]}/limits"
+# The symbols of the kernel take megabytes.
 client_command 1 "GET_KSYM_ADDR schedule"
-check "max-heap: symbols that there is no memory for" test "$(result)" -le 0
-gives "max-heap: and goes on" 0 "BPF_UPDATE_ELEM 3 $(le 4 1) 4 $(le 4 1) 4 0"
+check "max-heap: without memory for the symbols there is a reply" test "$(result)" -le 0
+gives "max-heap: the session continues after that" 0 "BPF_UPDATE_ELEM 3 $(le 4 1) 4 $(le 4 1) 4 0"
 session_ends max-heap
 for option in max-heap=1000 max-file-bytes=0 max-ring-pages=0 max-ring-pages=x; do
 	"$bpfd" --$option </dev/null >/dev/null 2>"$work/err"
 	check "$option: status 2" test $? = 2
-	check "$option: says why" grep -q 'not a number from' "$work/err"
+	check "$option: the message says why" grep -q 'not a number from' "$work/err"
 done
 
-# Three lanes, of which two are stuck in one way or the other.
+# Three lanes: two are stuck, each in a different way, and the third must not notice.
 load_udc is_super_speed=1 && gadget_start --lanes 3 || { not_ok "start the gadget"; finish; }
-check "three lanes" until_true 10 device_present 3
+check "three lanes: the host sees them" until_true 10 device_present 3
 {
 	echo "BPF_CREATE_MAP 2 big 4 200 20000 0"
 	for _ in {1..2}; do
@@ -169,17 +177,17 @@ check "three lanes" until_true 10 device_present 3
 	done
 } >"$work/script"
 "$bpfd" <"$work/script" >"$work/right"
-# stops PID: it does not run any more.
+# stopped PID: stops the process, and waits until it no longer runs.
 stopped()
 {
 	kill -STOP "$1" && until_true 5 grep -q '^State:.*T' "/proc/$1/status"
 }
-# The first: a host that takes nothing. Its lease is long.
+# Lane 1: the host does not read. Its lease is long.
 bpfd-usb --lease 300 <"$work/script" >"$work/out.1" 2>"$work/err.1" &
 host=$!
 until_true 20 test -s "$work/out.1"
-check "a host stops reading" stopped $host
-# The second: a session that does not read what its host sends.
+check "lane 1: the host is stopped" stopped $host
+# Lane 2: the session does not read what the host sends.
 mkfifo "$work/in"
 bpfd-usb --lease 300 <"$work/in" >"$work/out.2" 2>"$work/err.2" &
 flood=$!
@@ -187,26 +195,28 @@ exec 9>"$work/in"
 echo "BPF_CREATE_MAP 1 m 4 4 4 0" >&9
 until_true 20 grep -q bpf_create_map "$work/out.2"
 stuck=$(pgrep -n -x bpfd)
-check "a session stops reading" stopped "$stuck"
+check "lane 2: the session is stopped" stopped "$stuck"
 (yes 'BPF_UPDATE_ELEM 3 AQAAAA== 4 AQAAAA== 4 0' | head -n 20000 >&9) &
 sender=$!
 exec 9>&-
 for round in 1 2; do
 	timeout 120 bpfd-usb <"$work/script" >"$work/out.3" 2>"$work/err.3"
-	check "round $round: the third lane's session ends with status 0" test $? = 0
-	check "round $round: and is whole" cmp "$work/out.3" "$work/right"
+	check "lane 3, round $round: the session exits with status 0" test $? = 0
+	check "lane 3, round $round: the output is complete" cmp "$work/out.3" "$work/right"
 done
-check "the first has got no more meanwhile" test "$(stat -c %s "$work/out.1")" -lt "$(stat -c %s "$work/right")"
-check "the daemon is small" test "$(awk '/^VmRSS/ {print $2}' "/proc/$(worker_pid)/status")" -lt 8000
+check "lane 1: the output is still incomplete" \
+	test "$(stat -c %s "$work/out.1")" -lt "$(stat -c %s "$work/right")"
+check "the worker uses less than 8 MB" test "$(awk '/^VmRSS/ {print $2}' "/proc/$(worker_pid)/status")" -lt 8000
 kill -CONT $host "$stuck"
 wait $host
-check "the first goes on: status 0" test $? = 0
-check "and is whole" cmp "$work/out.1" "$work/right"
+check "lane 1, continued: the session exits with status 0" test $? = 0
+check "lane 1, continued: the output is complete" cmp "$work/out.1" "$work/right"
 wait $sender
 wait $flood
-check "so does the second: status 0" test $? = 0
-check "all its commands were answered" test "$(grep -c 'bpf_update_elem: ret=0' "$work/out.2")" = 20000
+check "lane 2, continued: the session exits with status 0" test $? = 0
+check "lane 2, continued: all commands are answered" \
+	test "$(grep -c 'bpf_update_elem: ret=0' "$work/out.2")" = 20000
 gadget_stop
-check "the daemon ends with status 0" test $? = 0
+check "the daemon exits with status 0" test $? = 0
 check_no_leftovers
 finish
