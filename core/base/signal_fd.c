@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 int signal_fd_open(const int *list)
@@ -26,9 +25,14 @@ int signal_fd_open(const int *list)
 	return fd < 0 ? -errno : fd;
 }
 
+bool signal_fd_read(int fd, struct signalfd_siginfo *info)
+{
+	return read(fd, info, sizeof(*info)) == (ssize_t)sizeof(*info);
+}
+
 int signal_fd_next(int fd)
 {
 	struct signalfd_siginfo info;
 
-	return read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
+	return signal_fd_read(fd, &info) ? (int)info.ssi_signo : 0;
 }

@@ -2,8 +2,8 @@
 /* The host's end of the binary protocol. Neither end ever waits for the other to read: while we
  * write, we read. */
 #include "host-usb/run/client.h"
-#include "core/base/clock.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 
 #include <errno.h>

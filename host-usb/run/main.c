@@ -14,6 +14,7 @@
 #include "host-usb/run/objects/btf_list.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
+#include "host-usb/run/status.h"
 #include "host-usb/run/supervisor.h"
 #include "host-usb/run/tool.h"
 #include "host-usb/run/via.h"
@@ -30,11 +31,6 @@
 
 #define CLOCK_SLACK_NS 1000000	       /* below which two clocks are the same */
 #define CLOCK_MAX      (INT64_MAX / 4) /* no board has run for so many ns */
-
-/* As env(1) and timeout(1) have them. */
-#define STATUS_FAILED	 125
-#define STATUS_NOT_RUN	 126
-#define STATUS_NOT_FOUND 127
 
 enum { OPT_VIA = 256, OPT_HEADERS, OPT_SYSROOT, OPT_TRACE };
 
@@ -291,6 +287,12 @@ static int prepare_tool(struct run *run, struct tool *tool)
 	return run->listener < 0 ? run->listener : 0;
 }
 
+static int read_signals(struct run *run)
+{
+	run->signal_fd = supervisor_signals();
+	return run->signal_fd < 0 ? run->signal_fd : 0;
+}
+
 /* Returns the tool's wait status, or minus the exit status. */
 static int run_tool(struct run *run, struct tool *tool)
 {
@@ -304,7 +306,7 @@ static int run_tool(struct run *run, struct tool *tool)
  * at once. */
 static int run_via(const struct command_line *line, const char *command, FILE *trace)
 {
-	struct run run = {.listener = -1, .sysroot = line->sysroot};
+	struct run run = {.listener = -1, .signal_fd = -1, .sysroot = line->sysroot};
 	struct tool tool = {
 		.argv = line->argv,
 		.headers = line->headers,
@@ -333,7 +335,7 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 	if (!err)
 		err = say_hello(&run, &tool);
 	if (!err)
-		err = supervisor_signals();
+		err = read_signals(&run);
 	if (!err)
 		status = run_tool(&run, &tool);
 	tool_drop(&tool);

@@ -32,6 +32,7 @@ struct run {
 	struct waits *waits;	   /* poll(2)s of the tool that are not answered yet */
 	const char *sysroot;	   /* copy of the board's files, NULL: none */
 	int listener;		   /* seccomp's notifications */
+	int signal_fd;		   /* signals to bpfd-run, -1: none are read */
 	int fd_base; /* descriptors from here on are those whose reads and writes we see */
 	pid_t tool;
 	bool child_news;   /* a SIGCHLD has come: the tool may have ended */

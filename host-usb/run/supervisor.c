@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The main loop of bpfd-run. */
 #include "host-usb/run/supervisor.h"
-#include "core/base/clock.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/signal_fd.h"
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/calls/wait.h"
 #include "host-usb/run/objects/mirror.h"
@@ -11,19 +12,19 @@
 #include "host-usb/run/objects/tool_ring.h"
 #include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
+#include "host-usb/run/status.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define CREDIT_MS 3    /* how often we look whether the tool has read a full ring */
-#define CLOSED_MS 5    /* how often we look at what seems closed */
 #define GRACE_MS  3000 /* for the tool to end after SIGTERM, for a board to answer before it */
 #define TALK_MS	  5000 /* for a board that goes on sending when the tool is asked to end */
 #define AGAIN_MS  100  /* how often what SIGKILL has missed gets it */
@@ -31,19 +32,14 @@
 
 enum { LISTENER, LINK, CLOSED, SIGNALS, OWN_COUNT };
 
-/* Signals are a property of the process, and so is the descriptor that reads them. */
-static int signal_fd = -1;
-
-static const int passed_on[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT};
-
 struct loop {
 	struct run *run;
-	int status;	   /* how the tool has ended */
-	bool lost;	   /* the link is */
-	bool alone;	   /* none of the tool's processes is left */
-	bool stopped;	   /* the board waits for the tool to read a ring */
-	int64_t kill_ms;   /* when the tool's processes get SIGKILL; 0: they do not */
-	int64_t mirror_ms; /* when mirrors were last brought up to date */
+	int status;	    /* how the tool has ended */
+	bool lost;	    /* the link is */
+	bool alone;	    /* none of the tool's processes is left */
+	uint64_t credit_ms; /* when to look whether the tool has read a ring that is full */
+	uint64_t mirror_ms; /* when mirrors were last brought up to date */
+	uint64_t kill_ms;   /* when the tool's processes get SIGKILL */
 };
 
 static void on_data(void *arg, uint32_t handle, uint64_t position, const void *data, size_t size)
@@ -57,20 +53,14 @@ static void on_data(void *arg, uint32_t handle, uint64_t position, const void *d
 
 int supervisor_signals(void)
 {
-	sigset_t set;
+	/* SIGIO comes from leases, see objects.c; all but that and SIGCHLD are passed on. */
+	static const int list[] = {
+		SIGCHLD, SIGIO, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT, 0};
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGIO); /* of leases, see objects.c */
-	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
-		sigaddset(&set, passed_on[i]);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	/* What the tool's processes leave behind stays below us, where it can be ended. */
-	if (signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return -errno;
-	return 0;
+	return signal_fd_open(list);
 }
 
 /* A key of the terminal has reached the tool as well. Of what a process sends nobody can tell
@@ -96,7 +86,7 @@ static bool pass_signals(struct run *run)
 	struct signalfd_siginfo signal;
 	bool ends = false;
 
-	while (read(signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+	while (signal_fd_read(run->signal_fd, &signal)) {
 		int number = (int)signal.ssi_signo;
 
 		run->child_news |= number == SIGCHLD;
@@ -164,41 +154,67 @@ static void lose_link(struct loop *loop)
 	loop->lost = true;
 	log_error("the link to the board is lost; ending the tool");
 	processes_kill(SIGTERM);
-	loop->kill_ms = (int64_t)clock_monotonic_ms() + GRACE_MS;
+	loop->kill_ms = clock_monotonic_ms() + GRACE_MS;
 }
 
-static int timeout_ms(const struct loop *loop)
+/* When a part is due; UINT64_MAX: never. */
+static uint64_t deadline(const struct loop *loop)
 {
-	int timeout = waits_timeout(loop->run);
-	int64_t left = loop->kill_ms - (int64_t)clock_monotonic_ms();
+	const struct run *run = loop->run;
+	const uint64_t due[] = {
+		run->child_news ? 0 : UINT64_MAX, /* it came while we waited for the board */
+		waits_deadline(run),
+		objects_deadline(run->objects),
+		loop->credit_ms,
+		mirrors_exist(run) && !client_dead(run->client) ? loop->mirror_ms + MIRROR_MS
+								: UINT64_MAX,
+		loop->kill_ms,
+	};
+	uint64_t first = UINT64_MAX;
 
-	if (loop->run->child_news) /* it came while we waited for the board */
+	for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++)
+		if (due[i] < first)
+			first = due[i];
+	return first;
+}
+
+/* Milliseconds until then, as poll(2) takes them. */
+static int timeout_ms(uint64_t due)
+{
+	uint64_t now = clock_monotonic_ms();
+
+	if (due <= now)
 		return 0;
-	if (loop->stopped && (timeout < 0 || timeout > CREDIT_MS))
-		timeout = CREDIT_MS;
-	if (mirrors_exist(loop->run) && (timeout < 0 || timeout > MIRROR_MS))
-		timeout = MIRROR_MS;
-	if (objects_wait(loop->run->objects) && (timeout < 0 || timeout > CLOSED_MS))
-		timeout = CLOSED_MS;
-	if (loop->kill_ms && (timeout < 0 || timeout > left))
-		timeout = left > 0 ? (int)left : 0;
-	return timeout;
+	return due - now > INT_MAX ? -1 : (int)(due - now);
+}
+
+/* Takes what the board has sent: also what came after the last reply, which needs no new bytes. */
+static void take_data(struct loop *loop, bool readable)
+{
+	struct client *client = loop->run->client;
+
+	if (!client_dead(client) && (readable || client_pending(client)))
+		client_receive(client);
+	if (client_dead(client))
+		lose_link(loop);
 }
 
 static void look_after(struct loop *loop)
 {
 	struct run *run = loop->run;
-	int64_t now = (int64_t)clock_monotonic_ms();
+	uint64_t now = clock_monotonic_ms();
 
+	loop->credit_ms = UINT64_MAX;
 	if (!client_dead(run->client)) {
-		loop->stopped = tool_rings_credit(run->objects);
+		if (tool_rings_credit(run->objects))
+			loop->credit_ms = now + CREDIT_MS;
 		if (now - loop->mirror_ms >= MIRROR_MS) {
 			mirrors_sync(run);
 			loop->mirror_ms = now;
 		}
 	}
 	waits_answer(run);
-	if (loop->kill_ms && now >= loop->kill_ms) {
+	if (now >= loop->kill_ms) {
 		processes_kill(SIGKILL);
 		loop->kill_ms = now + AGAIN_MS;
 	}
@@ -215,46 +231,56 @@ static void serve_call(struct run *run)
 	notify_handle(run, request);
 }
 
+/* At a normal end, what the tool leaves in the background goes on; without the board it cannot. */
+static bool is_over(const struct loop *loop)
+{
+	return loop->run->ended && (!loop->lost || loop->alone);
+}
+
+/* Waits for the next event or deadline and handles all that is due. Returns 0 or a negative errno.
+ */
+static int turn(struct loop *loop)
+{
+	struct run *run = loop->run;
+	struct pollfd polled[OWN_COUNT + OTHERS] = {
+		[LISTENER] = {.fd = run->listener, .events = POLLIN},
+		[LINK] = {.fd = loop->lost ? -1 : client_fd(run->client), .events = POLLIN},
+		[CLOSED] = {.fd = objects_fd(run->objects), .events = POLLIN},
+		[SIGNALS] = {.fd = run->signal_fd, .events = POLLIN},
+	};
+	size_t count = OWN_COUNT + waits_poll(run, polled + OWN_COUNT, OTHERS);
+
+	if (poll(polled, count, timeout_ms(deadline(loop))) < 0 && errno != EINTR)
+		return -errno;
+	if (polled[LISTENER].revents & POLLIN)
+		serve_call(run);
+	loop->alone = polled[LISTENER].revents & POLLHUP;
+	if (polled[CLOSED].revents || objects_deadline(run->objects) <= clock_monotonic_ms())
+		objects_reap(run->objects);
+	if (polled[SIGNALS].revents || run->child_news)
+		take_signals(loop);
+	if (is_over(loop))
+		return 0;
+	take_data(loop, polled[LINK].revents);
+	look_after(loop);
+	return 0;
+}
+
 int supervisor_run(struct run *run)
 {
-	struct loop loop = {.run = run};
-	struct pollfd polled[OWN_COUNT + OTHERS];
+	struct loop loop = {.run = run, .credit_ms = UINT64_MAX, .kill_ms = UINT64_MAX};
+	int err;
 
 	notify_tune(run);
 	run->child_news = true; /* of the time before we have asked for it */
-	polled[LINK].revents = POLLIN;
-	/* At a normal end, what the tool leaves in the background goes on. */
-	while (!run->ended || (loop.lost && !loop.alone)) {
-		size_t others;
-
-		/* Also without new bytes: what came behind the last reply may still be there. */
-		if (!client_dead(run->client) &&
-			(polled[LINK].revents || client_pending(run->client)))
-			client_receive(run->client);
-		if (client_dead(run->client))
-			lose_link(&loop);
-		look_after(&loop);
-		others = waits_poll(run, polled + OWN_COUNT, OTHERS);
-		polled[LISTENER] = (struct pollfd){.fd = run->listener, .events = POLLIN};
-		polled[LINK] = (struct pollfd){
-			.fd = loop.lost ? -1 : client_fd(run->client), .events = POLLIN};
-		polled[CLOSED] = (struct pollfd){.fd = objects_fd(run->objects), .events = POLLIN};
-		polled[SIGNALS] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
-		if (poll(polled, OWN_COUNT + others, timeout_ms(&loop)) < 0 && errno != EINTR) {
-			log_error("poll: %s", strerror(errno));
+	while (!is_over(&loop)) {
+		err = turn(&loop);
+		if (err) {
+			log_error("poll: %s", strerror(-err));
 			processes_kill(SIGKILL);
-			return -125;
+			return -STATUS_FAILED;
 		}
-		if (polled[LISTENER].revents & POLLIN)
-			serve_call(run);
-		loop.alone = polled[LISTENER].revents & POLLHUP;
-		if (polled[CLOSED].revents || objects_wait(run->objects))
-			objects_reap(run->objects);
-		if (polled[SIGNALS].revents || run->child_news)
-			take_signals(&loop);
 	}
 	objects_reap(run->objects); /* what a shell has written last */
-	if (!loop.lost)
-		return loop.status;
-	return -125;
+	return loop.lost ? -STATUS_FAILED : loop.status;
 }

@@ -10,11 +10,12 @@ struct run;
 /* What the client calls. */
 struct client_events supervisor_events(struct run *run);
 
-/* From here on signals are read, not caught. Returns 0 or a negative errno. */
+/* Makes signals be read instead of caught. Returns a descriptor for run->signal_fd, or a negative
+ * errno. */
 int supervisor_signals(void);
 
-/* Returns the tool's wait status, or -125: the link was lost, which was said, and the tool has
- * ended. */
+/* Returns the tool's wait status, or -STATUS_FAILED: the link was lost, which was logged, and the
+ * tool has ended. */
 int supervisor_run(struct run *run);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "core/base/log.h"
 #include "host-usb/run/calls/notify.h"
+#include "host-usb/run/status.h"
 #include "host-usb/run/timens.h"
 
 #include <errno.h>
@@ -188,7 +189,7 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 	/* Without us it can do nothing any more. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
-		_exit(125);
+		_exit(STATUS_FAILED);
 	if (tool->own_group)
 		setpgid(0, 0);
 	sigemptyset(&none);
@@ -198,11 +199,11 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 	listener = notify_install(tool->fd_base, tool->as_root);
 	result = listener < 0 ? listener : 0;
 	if (send_fds(socket, &result, sizeof(result), &listener, listener >= 0) < 0 || result)
-		_exit(125);
+		_exit(STATUS_FAILED);
 	close(listener);
 	count = receive_fds(socket, arch, sizeof(arch), namespaces);
 	if (count < 0)
-		_exit(125);
+		_exit(STATUS_FAILED);
 	close(socket);
 	result = timens_enter(namespaces, count);
 	if (result)
@@ -210,7 +211,7 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 	set_environment(tool, arch);
 	execvp(tool->argv[0], tool->argv);
 	dprintf(STDERR_FILENO, "bpfd-run: %s: %s\n", tool->argv[0], strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
+	_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN);
 }
 
 int tool_prepare(struct tool *tool)

@@ -6,6 +6,7 @@
 
 #include "core/base/log.h"
 #include "core/messages/rpc.h"
+#include "host-usb/run/status.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,12 +80,12 @@ static void run_command(const char *command, int in, int out)
 	signal(SIGPIPE, SIG_DFL);
 	extend_path();
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
-		_exit(126);
+		_exit(STATUS_NOT_RUN);
 	exec_plain(command);
 	if (asprintf(&line, "exec %s", command) < 0)
-		_exit(126);
+		_exit(STATUS_NOT_RUN);
 	execl("/bin/sh", "sh", "-c", line, (char *)NULL);
-	_exit(127);
+	_exit(STATUS_NOT_FOUND);
 }
 
 int via_start(struct via *via, const char *command)

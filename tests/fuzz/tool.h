@@ -96,6 +96,7 @@ static inline void tool_start(struct tool *tool, const uint8_t *data, size_t siz
 	unsetenv("HOME");
 	memset(&tool->run, 0, sizeof(tool->run));
 	tool->run.listener = -1;
+	tool->run.signal_fd = -1;
 	tool->run.fd_base = 960;
 	tool->run.board.possible_cpus = 4;
 	tool->run.semaphores = true;

@@ -142,6 +142,7 @@ static inline struct board *board_start(const struct client_events *events)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
 	board->end = sockets[1];
 	board->run.listener = -1;
+	board->run.signal_fd = -1;
 	board->run.fd_base = 960;
 	own = supervisor_events(&board->run);
 	assert_int_equal(client_new(&board->run.client, sockets[0], sockets[0],

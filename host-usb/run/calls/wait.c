@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* poll(2), ppoll(2) and epoll_ctl(2). */
 #include "host-usb/run/calls/wait.h"
-#include "core/base/clock.h"
 
+#include "core/base/clock.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
@@ -247,19 +247,15 @@ void waits_answer(struct run *run)
 	}
 }
 
-int waits_timeout(const struct run *run)
+uint64_t waits_deadline(const struct run *run)
 {
-	int64_t now = (int64_t)clock_monotonic_ms(), least = run->waits->first ? SIGNALS_MS : -1;
+	const struct waits *waits = run->waits;
+	uint64_t due = waits->first ? (uint64_t)waits->signals_ms + SIGNALS_MS : UINT64_MAX;
 
-	for (const struct held *held = run->waits->first; held; held = held->next) {
-		int64_t left = held->end_ms - now;
-
-		if (held->end_ms < 0)
-			continue;
-		left = left < 0 ? 0 : left;
-		least = left < least ? left : least;
-	}
-	return (int)least;
+	for (const struct held *held = waits->first; held; held = held->next)
+		if (held->end_ms >= 0 && (uint64_t)held->end_ms < due)
+			due = (uint64_t)held->end_ms;
+	return due;
 }
 
 size_t waits_poll(const struct run *run, struct pollfd *polled, size_t room)

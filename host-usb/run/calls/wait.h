@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct run;
 struct waits;
@@ -17,8 +18,8 @@ void waits_free(struct waits *waits);
 /* Answers the polls for which there is something or whose time is up. */
 void waits_answer(struct run *run);
 
-/* How long the main loop may sleep for them, ms; -1: for ever. */
-int waits_timeout(const struct run *run);
+/* When waits_answer() must be called, ms of the monotonic clock; UINT64_MAX: no poll is held. */
+uint64_t waits_deadline(const struct run *run);
 
 /* The descriptors that they wait for beside rings, into `polled`, at most `room`. Returns how many;
  * revents are looked at by waits_answer() itself. */

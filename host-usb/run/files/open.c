@@ -2,8 +2,8 @@
 /* What a path of the board opens as: the board's file, a kept copy of it, or the same file of this
  * workstation. */
 #include "host-usb/run/files/open.h"
-#include "core/base/clock.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/cache.h"

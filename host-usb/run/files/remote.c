@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Questions about the board's files, and their answers. */
 #include "host-usb/run/files/remote.h"
-#include "core/base/clock.h"
 
+#include "core/base/clock.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/path.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The type information of the board's kernel and its modules, learned in one round trip. */
 #include "host-usb/run/objects/btf_list.h"
-#include "core/base/clock.h"
 
+#include "core/base/clock.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects/objects.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tool's descriptors stand for. */
 #include "host-usb/run/objects/objects.h"
-#include "core/base/clock.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/client.h"
@@ -21,11 +21,12 @@
 #define BUCKETS	    1024
 #define EVENTS_SIZE 4096
 #define SUSPECT_MS  200 /* for so long an object that seems closed is looked at */
+#define CHECK_MS    5	/* how often it is looked at */
 
 struct objects {
 	struct run *run;
 	int inotify;
-	bool suspects;			 /* some objects may have been closed */
+	uint64_t check_ms; /* when to look at those that may have been closed; UINT64_MAX: none */
 	struct object *buckets[BUCKETS]; /* by inode */
 };
 
@@ -36,6 +37,7 @@ int objects_new(struct objects **objects, struct run *run)
 	if (!o)
 		return -ENOMEM;
 	o->run = run;
+	o->check_ms = UINT64_MAX;
 	o->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (o->inotify < 0) {
 		free(o);
@@ -139,7 +141,7 @@ static void check_closed(struct objects *objects)
 {
 	struct object *object = object_next(objects, NULL), *next;
 
-	objects->suspects = false;
+	objects->check_ms = UINT64_MAX;
 	for (; object; object = next) {
 		next = object_next(objects, object);
 		if (!object->suspect_ms)
@@ -149,7 +151,7 @@ static void check_closed(struct objects *objects)
 		else if (clock_monotonic_ms() > object->suspect_ms)
 			object->suspect_ms = 0; /* the tool has another file of it open */
 		else
-			objects->suspects = true;
+			objects->check_ms = clock_monotonic_ms() + CHECK_MS;
 	}
 }
 
@@ -168,16 +170,16 @@ void objects_reap(struct objects *objects)
 			if (!object)
 				continue;
 			object->suspect_ms = clock_monotonic_ms() + SUSPECT_MS;
-			objects->suspects = true;
+			objects->check_ms = 0;
 		}
 	}
-	if (objects->suspects)
+	if (objects->check_ms != UINT64_MAX)
 		check_closed(objects);
 }
 
-bool objects_wait(const struct objects *objects)
+uint64_t objects_deadline(const struct objects *objects)
 {
-	return objects->suspects;
+	return objects->check_ms;
 }
 
 /* An empty directory that has no name any more. */

@@ -79,8 +79,9 @@ int objects_fd(const struct objects *objects);
 /* Ends what the tool has closed. */
 void objects_reap(struct objects *objects);
 
-/* Whether it has to be called again soon. */
-bool objects_wait(const struct objects *objects);
+/* When objects_reap() must be called again, ms of the monotonic clock; UINT64_MAX: when
+ * objects_fd() can be read. */
+uint64_t objects_deadline(const struct objects *objects);
 
 /* Makes an object whose descriptor is a memory file, or an empty directory for OBJECT_DIRECTORY;
  * the object then owns the handle. Returns 0 or a negative errno, and then the handle is closed. */

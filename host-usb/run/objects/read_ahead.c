@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading ahead in maps. */
 #include "host-usb/run/objects/read_ahead.h"
-#include "core/base/clock.h"
 
+#include "core/base/clock.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
