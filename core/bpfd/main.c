@@ -6,6 +6,7 @@
 #include "core/base/standard_files.h"
 #include "core/bpfd/confine.h"
 #include "core/bpfd/line.h"
+#include "core/bpfd/serve.h"
 #include "core/bpfd/session.h"
 #include "core/bpfd/text/command.h"
 #include "core/bpfd/tty.h"
@@ -229,7 +230,7 @@ static int run(const struct bpfd_config *config, const struct profile *profile)
 	line_reader_set_eof(bpfd->input, tty_eof_byte(&tty));
 	err = confine(config, profile);
 	if (!err)
-		err = bpfd_run(bpfd);
+		err = bpfd_serve(bpfd);
 	bpfd_close(bpfd);
 	tty_restore(&tty);
 	if (err && err != -EINTR)

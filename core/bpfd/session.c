@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The session: opened, run line by line, closed. */
+/* Opens and closes a session. */
 #include "core/bpfd/session.h"
 
 #include "core/base/log.h"
-#include "core/base/resident.h"
 #include "core/bpfd/bpf/event_list.h"
 #include "core/bpfd/bpf/handle.h"
 #include "core/bpfd/bpf/probe.h"
 #include "core/bpfd/bpf/ring.h"
 #include "core/bpfd/line.h"
 #include "core/bpfd/reply.h"
-#include "core/bpfd/rpc/server.h"
 #include "core/bpfd/symbols/ksym.h"
 #include "core/bpfd/symbols/usym.h"
-#include "core/bpfd/text/command.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -25,7 +22,6 @@
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 
-#define FIELDS_MIN  32 /* a licence may have some words */
 #define OTHER_FILES 64 /* descriptors that are not handles: streams, files while they are read */
 
 /* One session must leave room for the board's own work. */
@@ -141,59 +137,4 @@ void bpfd_close(struct bpfd *b)
 	line_reader_free(b->input);
 	budget_free(&b->memory);
 	free(b);
-}
-
-static int run_line(struct bpfd *b, struct args *args)
-{
-	ssize_t len;
-	char *line = NULL;
-
-	/* Replies gather while commands are there; nobody waits for one while we wait for input. */
-	if (!line_ready(b->input)) {
-		int err = reply_flush(b->reply);
-
-		if (err)
-			return err;
-	}
-	len = line_read(b->input, &line);
-	if (len == -EMSGSIZE)
-		command_refuse(b, "the line is too long");
-	else if (len < 0)
-		return (int)len;
-	else
-		command_run(b, args, line, (size_t)len);
-	return reply_error(b->reply);
-}
-
-/* The line with the most fields is a poll of all rings; others have less than FIELDS_MIN. */
-static unsigned int max_fields(const struct limits *limits)
-{
-	return (unsigned int)limits->handles + FIELDS_MIN;
-}
-
-int bpfd_run(struct bpfd *b)
-{
-	struct args args;
-	int err;
-
-	err = args_init(&args, max_fields(&b->config.limits));
-	if (err)
-		return err;
-	reply_text(b->reply, "STARTED_BPFD\n");
-	err = reply_flush(b->reply);
-	resident_trim();
-	while (!err && !b->finished && !b->binary)
-		err = b->config.stop && *b->config.stop ? -EINTR : run_line(b, &args);
-	if (!err && b->binary)
-		err = rpc_serve(b);
-	if (err == -ENODATA)
-		err = 0;
-	if (!err || err == -EINTR) {
-		int flushed = reply_flush(b->reply);
-
-		if (!err)
-			err = flushed;
-	}
-	args_free(&args);
-	return err;
 }

@@ -66,11 +66,6 @@ void bpfd_config_init(struct bpfd_config *config);
  * failed is logged. */
 int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int out);
 
-/* Runs commands, or messages behind BPFD_RPC, until "exit" or the end of input. Returns 0; -EPIPE:
- * nobody reads the replies; -EINTR: stopped; -EPROTO: a message cannot be one; what reading or
- * writing failed with. */
-int bpfd_run(struct bpfd *bpfd);
-
 /* Releases everything that the session made. NULL is fine. */
 void bpfd_close(struct bpfd *bpfd);
 

@@ -5,6 +5,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
+#include "core/bpfd/serve.h"
 #include "core/bpfd/session.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ static inline void session(const char *prefix, const uint8_t *data, size_t size)
 	in = memory_file(input, length + size);
 	out = memory_file("", 0);
 	MUST(!bpfd_open(&bpfd, &config, in, out));
-	ret = bpfd_run(bpfd);
+	ret = bpfd_serve(bpfd);
 	MUST(!ret || ret == -EPROTO || ret == -ENOMEM);
 	bpfd_close(bpfd);
 	if (!is_told(input, length + size)) /* else it is an echo */

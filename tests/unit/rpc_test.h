@@ -4,6 +4,7 @@
 #ifndef TESTS_UNIT_RPC_TEST_H
 #define TESTS_UNIT_RPC_TEST_H
 
+#include "core/bpfd/serve.h"
 #include "core/bpfd/session.h"
 #include "core/messages/rpc.h"
 
@@ -63,7 +64,7 @@ static inline void session_run(struct rpc_session *s, int wanted)
 	struct stat st;
 
 	assert_int_equal(bpfd_open(&bpfd, &s->config, in, out), 0);
-	assert_int_equal(bpfd_run(bpfd), wanted);
+	assert_int_equal(bpfd_serve(bpfd), wanted);
 	bpfd_close(bpfd);
 	assert_int_equal(fstat(out, &st), 0);
 	s->output = malloc((size_t)st.st_size + 1);

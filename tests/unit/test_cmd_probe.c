@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text of the symbol, file and probe commands, in a session over made-up proc and tracefs. */
+#include "core/bpfd/serve.h"
 #include "core/bpfd/session.h"
 
 #include <setjmp.h>
@@ -78,7 +79,7 @@ static void run(const struct fake *fake, const char *line, char *body, size_t si
 	assert_true(fprintf(in, "%s\n", line) > 0);
 	rewind(in);
 	assert_int_equal(bpfd_open(&bpfd, &fake->config, fileno(in), fileno(out)), 0);
-	assert_int_equal(bpfd_run(bpfd), 0);
+	assert_int_equal(bpfd_serve(bpfd), 0);
 	bpfd_close(bpfd);
 	rewind(out);
 	n = fread(body, 1, size - 1, out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole sessions without the kernel's help: fields, framing, refusals, the end. */
+#include "core/bpfd/serve.h"
 #include "core/bpfd/session.h"
 #include "core/bpfd/text/args.h"
 #include "core/bpfd/text/command.h"
@@ -45,7 +46,7 @@ static char *run(const struct bpfd_config *config, const char *input, size_t siz
 	bpfd_config_init(&defaults);
 	defaults.paths.proc = defaults.paths.sysfs = defaults.paths.tracefs = "/nonexistent";
 	assert_int_equal(bpfd_open(&bpfd, config ? config : &defaults, in, out), 0);
-	assert_int_equal(bpfd_run(bpfd), wanted);
+	assert_int_equal(bpfd_serve(bpfd), wanted);
 	bpfd_close(bpfd);
 	assert_int_equal(fstat(out, &status), 0);
 	text = calloc(1, (size_t)status.st_size + 1);
@@ -259,7 +260,7 @@ static void test_no_reader(void **state)
 	bpfd_config_init(&config);
 	config.paths.tracefs = "/nonexistent";
 	assert_int_equal(bpfd_open(&bpfd, &config, in, ends[1]), 0);
-	assert_int_equal(bpfd_run(bpfd), -EPIPE);
+	assert_int_equal(bpfd_serve(bpfd), -EPIPE);
 	bpfd_close(bpfd);
 	close(ends[1]);
 	close(in);

@@ -60,7 +60,7 @@ static void run_line(const char *line, bool read_only, char *answer, size_t size
 	config.paths.proc = config.paths.sysfs = config.paths.tracefs = "/nonexistent";
 	config.read_only = read_only;
 	assert_int_equal(bpfd_open(&bpfd, &config, in, out), 0);
-	assert_int_equal(bpfd_run(bpfd), 0);
+	assert_int_equal(bpfd_serve(bpfd), 0);
 	bpfd_close(bpfd);
 	n = pread(out, answer, size - 1, 0);
 	assert_true(n >= 0);

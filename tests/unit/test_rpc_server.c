@@ -66,7 +66,7 @@ static void test_other_version(void **state)
 	bpfd_config_init(&config);
 	config.paths.tracefs = config.paths.sysfs = "/nonexistent";
 	assert_int_equal(bpfd_open(&bpfd, &config, in, out), 0);
-	assert_int_equal(bpfd_run(bpfd), 0);
+	assert_int_equal(bpfd_serve(bpfd), 0);
 	bpfd_close(bpfd);
 	assert_true(pread(out, text, sizeof(text) - 1, 0) > 0);
 	snprintf(wanted, sizeof(wanted), "STARTED_BPFD\n%s%s", refused, refused);

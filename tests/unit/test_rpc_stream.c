@@ -12,7 +12,7 @@
 
 #include "core/base/clock.h"
 #include "core/bpfd/reply.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 #include "core/bpfd/rpc/stream.h"
 #include "tests/unit/rpc_test.h"
 

@@ -9,7 +9,7 @@
 #include "core/bpfd/bpf/translate.h"
 #include "core/bpfd/files/tree.h"
 #include "core/bpfd/rpc/call.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 #include "core/bpfd/rpc/sync.h"
 #include "core/messages/bpf_abi.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The type information that the kernel has, in one message. */
 #include "core/bpfd/rpc/call.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 
 #include <errno.h>
 #include <linux/bpf.h>

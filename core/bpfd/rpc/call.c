@@ -7,7 +7,7 @@
 #include "core/bpfd/bpf/object.h"
 #include "core/bpfd/bpf/prog.h"
 #include "core/bpfd/files/file.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 
 #include <errno.h>
 #include <linux/bpf.h>

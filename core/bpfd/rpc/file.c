@@ -4,7 +4,7 @@
 #include "core/base/paths.h"
 #include "core/bpfd/bpf/event_list.h"
 #include "core/bpfd/files/tree.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 
 #include <dirent.h>
 #include <errno.h>

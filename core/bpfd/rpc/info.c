@@ -2,7 +2,7 @@
 /* What the kernel tells of an object, with the lists that its answer points to. */
 #include "core/bpfd/bpf/object.h"
 #include "core/bpfd/rpc/call.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 #include "core/messages/bpf_abi.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* perf_event_open(2) and the ioctls of its events. */
 #include "core/bpfd/bpf/object.h"
 #include "core/bpfd/files/file.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 #include "core/messages/bpf_abi.h"
 
 #include <errno.h>

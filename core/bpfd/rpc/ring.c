@@ -4,7 +4,7 @@
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/object.h"
 #include "core/bpfd/files/tree.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 #include "core/bpfd/rpc/stream.h"
 #include "core/bpfd/rpc/stream_private.h"
 #include "core/messages/bpf_abi.h"

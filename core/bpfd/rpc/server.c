@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop of the binary protocol: requests in, replies and streams out. */
 #include "core/bpfd/rpc/server.h"
-#include "core/base/paths.h"
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/paths.h"
 #include "core/bpfd/bpf/handle.h"
 #include "core/bpfd/bpf/object.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/line.h"
 #include "core/bpfd/reply.h"
+#include "core/bpfd/rpc/operation.h"
 #include "core/bpfd/rpc/stream.h"
 #include "core/bpfd/rpc/sync.h"
 
@@ -22,7 +23,6 @@
 
 #define INPUT_ROOM   (64 * 1024) /* what a pipe holds; more only while a larger message needs it */
 #define REQUESTS_RUN 16		 /* requests that are answered before the streams have their turn */
-#define OUT_KEEP     (1024 * 1024) /* bytes of memory that are kept for the next reply */
 
 struct input {
 	int fd;
@@ -120,28 +120,6 @@ static int rpc_close(struct rpc *rpc, struct bytes_in *in)
 	stream_close(rpc->streams, number);
 	mirror_close(rpc, number);
 	return handle_close(rpc->bpfd->handles, number, handle->class);
-}
-
-void rpc_send(struct rpc *rpc)
-{
-	reply_bytes(rpc->bpfd->reply, rpc->out.data, rpc->out.size);
-	rpc->out.size = 0;
-	if (rpc->out.room > OUT_KEEP)
-		bytes_out_free(&rpc->out);
-}
-
-int rpc_next_part(struct rpc *rpc)
-{
-	struct rpc_header header = {.tag = rpc->tag, .op = rpc->op};
-
-	if (rpc->out.failed)
-		return -ENOMEM;
-	header.length = (uint32_t)(rpc->out.size - RPC_HEADER_SIZE);
-	header.flags = RPC_FLAG_REPLY | RPC_FLAG_MORE;
-	rpc_header_put(rpc->out.data, &header);
-	rpc_send(rpc);
-	rpc_begin(&rpc->out, rpc->op, RPC_FLAG_REPLY, rpc->tag);
-	return reply_error(rpc->bpfd->reply);
 }
 
 /* A reply, or the last part of one, that tells of a failure only. */

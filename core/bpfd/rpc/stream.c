@@ -4,7 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/bpfd/bpf/budget.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 #include "core/bpfd/rpc/stream_private.h"
 #include "core/messages/rpc.h"
 

@@ -4,7 +4,7 @@
 #include "core/bpfd/rpc/sync.h"
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/map.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 
 #include <errno.h>
 #include <linux/bpf.h>

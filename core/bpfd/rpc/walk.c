@@ -2,7 +2,7 @@
 /* Many entries of a map in one message. */
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/translate.h"
-#include "core/bpfd/rpc/server.h"
+#include "core/bpfd/rpc/operation.h"
 
 #include <errno.h>
 #include <stdlib.h>
