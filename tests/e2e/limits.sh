@@ -182,12 +182,12 @@ stopped()
 {
 	kill -STOP "$1" && until_true 5 grep -q '^State:.*T' "/proc/$1/status"
 }
-# Lane 1: the host does not read. Its lease is long.
+# First lane: the host does not read. Its lease is long.
 bpfd-usb --lease 300 <"$work/script" >"$work/out.1" 2>"$work/err.1" &
 host=$!
 until_true 20 test -s "$work/out.1"
-check "lane 1: the host is stopped" stopped $host
-# Lane 2: the session does not read what the host sends.
+check "first lane: the host is stopped" stopped $host
+# Second lane: the session does not read what the host sends.
 mkfifo "$work/in"
 bpfd-usb --lease 300 <"$work/in" >"$work/out.2" 2>"$work/err.2" &
 flood=$!
@@ -195,26 +195,26 @@ exec 9>"$work/in"
 echo "BPF_CREATE_MAP 1 m 4 4 4 0" >&9
 until_true 20 grep -q bpf_create_map "$work/out.2"
 stuck=$(pgrep -n -x bpfd)
-check "lane 2: the session is stopped" stopped "$stuck"
+check "second lane: the session is stopped" stopped "$stuck"
 (yes 'BPF_UPDATE_ELEM 3 AQAAAA== 4 AQAAAA== 4 0' | head -n 20000 >&9) &
 sender=$!
 exec 9>&-
 for round in 1 2; do
 	timeout 120 bpfd-usb <"$work/script" >"$work/out.3" 2>"$work/err.3"
-	check "lane 3, round $round: the session exits with status 0" test $? = 0
-	check "lane 3, round $round: the output is complete" cmp "$work/out.3" "$work/right"
+	check "third lane, round $round: the session exits with status 0" test $? = 0
+	check "third lane, round $round: the output is complete" cmp "$work/out.3" "$work/right"
 done
-check "lane 1: the output is still incomplete" \
+check "first lane: the output is still incomplete" \
 	test "$(stat -c %s "$work/out.1")" -lt "$(stat -c %s "$work/right")"
 check "the worker uses less than 8 MB" test "$(awk '/^VmRSS/ {print $2}' "/proc/$(worker_pid)/status")" -lt 8000
 kill -CONT $host "$stuck"
 wait $host
-check "lane 1, continued: the session exits with status 0" test $? = 0
-check "lane 1, continued: the output is complete" cmp "$work/out.1" "$work/right"
+check "first lane, continued: the session exits with status 0" test $? = 0
+check "first lane, continued: the output is complete" cmp "$work/out.1" "$work/right"
 wait $sender
 wait $flood
-check "lane 2, continued: the session exits with status 0" test $? = 0
-check "lane 2, continued: all commands are answered" \
+check "second lane, continued: the session exits with status 0" test $? = 0
+check "second lane, continued: all commands are answered" \
 	test "$(grep -c 'bpf_update_elem: ret=0' "$work/out.2")" = 20000
 gadget_stop
 check "the daemon exits with status 0" test $? = 0
