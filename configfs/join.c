@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTE		  "joined" /* in ffs_dir */
-#define NOTE_PART	  "joined.part"
+#define NOTE_FILE	  "joined" /* in ffs_dir */
+#define NOTE_FILE_PART	  "joined.part"
 #define LIST_SIZE	  512	 /* bytes of names in one log message; a longer list is cut */
 #define VENDOR_CODE	  "0xb7" /* bRequest by which Windows asks for the OS descriptors */
 #define SIGN		  "MSFT100"
@@ -54,9 +54,9 @@ static bool note_read(const struct gadget_options *options, struct note *note)
 	FILE *file;
 	bool whole;
 
-	if (note_path(options, NOTE_PART, path) == 0)
+	if (note_path(options, NOTE_FILE_PART, path) == 0)
 		unlink(path);
-	file = note_path(options, NOTE, path) < 0 ? NULL : fopen(path, "re");
+	file = note_path(options, NOTE_FILE, path) < 0 ? NULL : fopen(path, "re");
 	if (!file)
 		return false;
 	whole = read_line(file, note->gadget, sizeof(note->gadget)) &&
@@ -73,18 +73,18 @@ static void note_remove(const struct gadget_options *options)
 {
 	char path[PATH_MAX];
 
-	if (note_path(options, NOTE, path) == 0)
+	if (note_path(options, NOTE_FILE, path) == 0)
 		unlink(path);
 }
 
 static int note_write(const struct gadget_options *options, const struct join *join)
 {
 	char part[PATH_MAX], path[PATH_MAX];
-	int err = note_path(options, NOTE_PART, part);
+	int err = note_path(options, NOTE_FILE_PART, part);
 	FILE *file;
 
 	if (err == 0)
-		err = note_path(options, NOTE, path);
+		err = note_path(options, NOTE_FILE, path);
 	if (err < 0)
 		return err;
 	file = fopen(part, "we");
@@ -104,7 +104,7 @@ int join_note(const struct gadget_options *options, const struct join *join)
 	int err = note_write(options, join);
 
 	if (err < 0)
-		log_error("%s/" NOTE ": %s", options->ffs_dir, strerror(-err));
+		log_error("%s/" NOTE_FILE ": %s", options->ffs_dir, strerror(-err));
 	return err;
 }
 

@@ -100,8 +100,8 @@ def read(tag, path):
     return message(tag, FILE_READ, struct.pack("<I", len(path)) + path + struct.pack("<Q", 0))
 
 def bpf(tag, command, attr, *given):
-    behind = [struct.pack("<BII", 1, 0, len(data)) + data for data in given]
-    return message(tag, BPF, struct.pack("<II", command, len(attr)) + attr + b"".join(behind))
+    values = [struct.pack("<BII", 1, 0, len(data)) + data for data in given]
+    return message(tag, BPF, struct.pack("<II", command, len(attr)) + attr + b"".join(values))
 
 def array(tag):
     return bpf(tag, MAP_CREATE, struct.pack("<5I", ARRAY, 4, 600000, 1, 0))
