@@ -25,8 +25,8 @@
 #define WORDS_MAX   64
 #define LINES_MAX   256 /* before the banner: what a login prints */
 #define PATIENCE_MS 5000
-#define END_MS	    5000 /* bpfd detaches all there is in far less */
-#define KILL_MS	    1000
+#define VIA_END_MS  5000 /* bpfd detaches all there is in far less */
+#define VIA_KILL_MS 1000
 #define END_STEP_MS 10
 
 /* Programs of ours may lie beside us instead of in $PATH. */
@@ -240,10 +240,10 @@ int via_end(struct via *via)
 
 	close(via->out);
 	fcntl(via->in, F_SETFL, O_NONBLOCK);
-	if (!wait_end(via, END_MS, &status)) {
+	if (!wait_end(via, VIA_END_MS, &status)) {
 		log_warning("the way to the board does not end, killing it");
 		kill(-via->pid, SIGTERM); /* it leads a session of its own */
-		if (!wait_end(via, KILL_MS, &status)) {
+		if (!wait_end(via, VIA_KILL_MS, &status)) {
 			kill(-via->pid, SIGKILL);
 			waitpid(via->pid, &status, 0);
 		}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bpf(2): packs the call by the table of core/messages/bpf_abi.h, and unpacks what the board
- * answers. */
+/* bpf(2): forwards the call to the board, or answers it from what was read ahead. */
 #include "core/base/log.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/bpf_info.h"
+#include "host-usb/run/calls/bpf_pack.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/client.h"
@@ -19,35 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTR_MAX 4096 /* what the kernel looks at */
-
-/* More than any tool asks for: the verifier's log of 16 MiB, and the largest program. */
-#define BEHIND_MAX (24U << 20)
-
-/* One call on its way. */
-struct bpf_call {
-	const struct call *call;
-	const struct bpf_abi_command *command;
-	uint64_t user_attr; /* where the attributes are in the tool */
-	size_t size;
-	char attr[BPF_ABI_ATTR_MAX];   /* as the tool has them */
-	char packed[BPF_ABI_ATTR_MAX]; /* with handles, without pointers */
-	struct object *map;	       /* that the call is about, or NULL */
-	uint64_t room[BPF_ABI_PTRS];   /* of pointers that the kernel writes to */
-};
-
-static void set32(void *attr, size_t offset, uint32_t value)
-{
-	memcpy((char *)attr + offset, &value, sizeof(value));
-}
+#define TRACE_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, Linux 6.6 */
 
 /* As the kernel does: attributes longer than those known must end in zeroes. */
-static int read_attr(struct bpf_call *b, uint64_t user, uint64_t size)
+static int read_attr(struct bpf_request *b, uint64_t user, uint64_t size)
 {
-	char rest[ATTR_MAX];
+	char rest[BPF_ATTR_MAX];
 	int err;
 
-	if (size > ATTR_MAX)
+	if (size > BPF_ATTR_MAX)
 		return -E2BIG;
 	b->user_attr = user;
 	b->size = size < sizeof(b->attr) ? size : sizeof(b->attr);
@@ -61,212 +41,11 @@ static int read_attr(struct bpf_call *b, uint64_t user, uint64_t size)
 	return err;
 }
 
-static uint32_t handle_of(const struct call *call, int fd, unsigned int classes)
-{
-	const struct object *object = object_of(call, fd, classes);
-
-	return object ? object->handle : RPC_NO_HANDLE;
-}
-
-/* Puts handles where the tool has descriptors. What is none stays one that the board does not know,
- * so that its kernel says what kernels say. */
-static void pack_fds(struct bpf_call *b)
-{
-	for (const struct bpf_abi_fd *fd = b->command->fds; fd->classes; fd++) {
-		uint32_t number = bpf_abi_get32(b->attr, b->size, fd->offset);
-
-		if (fd->offset + sizeof(number) > b->size || (fd->optional && !number))
-			continue;
-		set32(b->packed, fd->offset, handle_of(b->call, (int)number, fd->classes));
-	}
-}
-
-/* A descriptor in the value of a map. */
-static int pack_value(struct bpf_call *b, char *value, uint64_t size)
-{
-	uint32_t offset, classes = bpf_abi_value_classes(b->map->map_type, &offset);
-	int32_t number;
-
-	if (!classes || size < offset + sizeof(number))
-		return 0;
-	memcpy(&number, value + offset, sizeof(number));
-	if (classes == UINT32_MAX) {
-		run_unsupported(b->call, "a map of sockets or control groups");
-		return -EOPNOTSUPP;
-	}
-	if (offset && number <= 0)
-		return 0;
-	set32(value, offset, handle_of(b->call, number, classes));
-	return 0;
-}
-
-/* Maps may be named by an index into a table of descriptors. */
-static int map_by_index(struct bpf_call *b, struct bpf_insn *insn)
-{
-	uint64_t table = bpf_abi_get64(b->attr, b->size, offsetof(union bpf_attr, fd_array));
-	int32_t fd;
-	int err;
-
-	if (!table || insn->imm < 0)
-		return -EINVAL;
-	err = memory_read(b->call->tid, table + (uint64_t)insn->imm * sizeof(fd), &fd, sizeof(fd));
-	if (err)
-		return err;
-	insn->src_reg =
-		insn->src_reg == BPF_PSEUDO_MAP_IDX ? BPF_PSEUDO_MAP_FD : BPF_PSEUDO_MAP_VALUE;
-	insn->imm = fd;
-	return 0;
-}
-
-/* An instruction that loads a map, of which the next one is the second half. */
-static int pack_load(struct bpf_call *b, struct bpf_insn *insn)
-{
-	int err = 0;
-
-	if (insn->src_reg == BPF_PSEUDO_MAP_IDX || insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE)
-		err = map_by_index(b, insn);
-	if (!err && (insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE))
-		insn->imm = (int32_t)handle_of(b->call, insn->imm, BPF_ABI_MAP);
-	return err;
-}
-
-/* The instructions are not aligned. */
-static int pack_program(struct bpf_call *b, char *at, size_t count)
-{
-	struct bpf_insn insn;
-	int err;
-
-	for (; count; count--, at += sizeof(insn)) {
-		memcpy(&insn, at, sizeof(insn));
-		if (insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == BPF_PSEUDO_KFUNC_CALL &&
-			insn.off) {
-			run_unsupported(b->call, "a function of a kernel module");
-			return -EOPNOTSUPP;
-		}
-		if (insn.code != (BPF_LD | BPF_IMM | BPF_DW) || count == 1)
-			continue;
-		err = pack_load(b, &insn);
-		if (err)
-			return err;
-		memcpy(at, &insn, sizeof(insn));
-		at += sizeof(insn);
-		count--;
-	}
-	return 0;
-}
-
-/* What the tool has behind a pointer, with handles in it. */
-static int pack_content(
-	struct bpf_call *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out, uint64_t size)
-{
-	uint64_t from = bpf_abi_get64(b->attr, b->size, ptr->offset);
-	char *content;
-	int err;
-
-	bytes_put_u32(out, (uint32_t)size);
-	content = bytes_put_room(out, size);
-	if (!content)
-		return -ENOMEM;
-	err = memory_read(b->call->tid, from, content, size);
-	if (err)
-		return err;
-	if (b->command->number == BPF_PROG_LOAD && ptr->offset == offsetof(union bpf_attr, insns))
-		return pack_program(b, content, size / sizeof(struct bpf_insn));
-	if (ptr->size == BPF_ABI_VALUE)
-		return pack_value(b, content, size);
-	for (uint64_t i = 0; ptr->size == BPF_ABI_VALUES && i < size; i += b->map->value_size) {
-		err = pack_value(b, content + i, b->map->value_size);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int pack_string(struct bpf_call *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out)
-{
-	uint64_t from = bpf_abi_get64(b->attr, b->size, ptr->offset);
-	char text[BPF_ABI_STRING_MAX];
-	ssize_t n = memory_read_string(b->call->tid, from, text, sizeof(text));
-
-	if (n < 0)
-		return n == -ENAMETOOLONG ? -EINVAL : (int)n;
-	rpc_put_bytes(out, text, (size_t)n);
-	return 0;
-}
-
-/* Logs may have more room than the kernel ever fills. */
-static bool is_log(const struct bpf_call *b, const struct bpf_abi_ptr *ptr)
-{
-	return ptr->direction == BPF_ABI_OUT &&
-	       (b->command->number == BPF_PROG_LOAD || b->command->number == BPF_BTF_LOAD);
-}
-
-static int pack_ptr(
-	struct bpf_call *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out, uint64_t *room)
-{
-	bool present = bpf_abi_get64(b->attr, b->size, ptr->offset) != 0;
-	uint64_t size = 0;
-
-	if (present)
-		size = bpf_abi_ptr_size(b->command, ptr, b->attr, b->size,
-			b->map ? b->map->key_size : 0, b->map ? b->map->value_size : 0);
-	if (size > BEHIND_MAX && !is_log(b, ptr))
-		return -E2BIG;
-	if (size > BEHIND_MAX)
-		size = BEHIND_MAX;
-	*room = present && ptr->direction == BPF_ABI_OUT ? size : 0;
-	bytes_put_u8(out, present);
-	bytes_put_u32(out, (uint32_t)*room);
-	if (!present || ptr->direction == BPF_ABI_OUT)
-		rpc_put_bytes(out, NULL, 0);
-	else if (ptr->size == BPF_ABI_STRING)
-		return pack_string(b, ptr, out);
-	else
-		return pack_content(b, ptr, out, size);
-	return 0;
-}
-
-static void clear_pointers(struct bpf_call *b)
-{
-	static const size_t fd_array = offsetof(union bpf_attr, fd_array);
-
-	for (const struct bpf_abi_ptr *ptr = b->command->ptrs; ptr->size; ptr++)
-		for (size_t i = ptr->offset; i < ptr->offset + 8U && i < b->size; i++)
-			b->packed[i] = 0;
-	for (size_t i = fd_array; b->command->number == BPF_PROG_LOAD && i < fd_array + 8; i++)
-		if (i < b->size)
-			b->packed[i] = 0;
-}
-
-/* The log's size is cut with its room. */
-static void cut_log(struct bpf_call *b)
-{
-	for (const struct bpf_abi_ptr *ptr = b->command->ptrs; ptr->size; ptr++)
-		if (is_log(b, ptr) && bpf_abi_get32(b->packed, b->size, ptr->count) > BEHIND_MAX)
-			set32(b->packed, ptr->count, BEHIND_MAX);
-}
-
-static int pack(struct bpf_call *b, struct bytes_out *out)
-{
-	const struct bpf_abi_ptr *ptr = b->command->ptrs;
-	int err = 0;
-
-	memcpy(b->packed, b->attr, sizeof(b->packed));
-	clear_pointers(b);
-	pack_fds(b);
-	cut_log(b);
-	bytes_put_u32(out, b->command->number);
-	rpc_put_bytes(out, b->packed, b->size);
-	for (size_t i = 0; !err && ptr[i].size; i++)
-		err = pack_ptr(b, &ptr[i], out, &b->room[i]);
-	return err;
-}
-
 /* Whether the kernel has written behind a pointer of a call that has returned this. What the board
  * sends of others is not the tool's: variables keep their values when a call fails. */
-static bool is_written(const struct bpf_call *b, const struct bpf_abi_ptr *ptr, int64_t ret)
+static bool is_written(const struct bpf_request *b, const struct bpf_abi_ptr *ptr, int64_t ret)
 {
-	if (ret >= 0 || is_log(b, ptr))
+	if (ret >= 0 || bpf_pack_is_log(b, ptr))
 		return true;
 	switch (b->command->number) {
 	case BPF_MAP_LOOKUP_BATCH:
@@ -282,7 +61,7 @@ static bool is_written(const struct bpf_call *b, const struct bpf_abi_ptr *ptr, 
 }
 
 /* Copies what the kernel has written into the tool. */
-static int unpack(struct bpf_call *b, struct bytes_in *reply, int64_t ret)
+static int unpack(struct bpf_request *b, struct bytes_in *reply, int64_t ret)
 {
 	const struct bpf_abi_ptr *ptr = b->command->ptrs;
 	size_t size, attr_size;
@@ -318,7 +97,7 @@ static int unpack(struct bpf_call *b, struct bytes_in *reply, int64_t ret)
 
 /* What the board says of a new map decides how much is written into the tool's memory: it has to be
  * what the tool has asked for. */
-static bool is_map_asked_for(const struct bpf_call *b, const struct object *map)
+static bool is_map_asked_for(const struct bpf_request *b, const struct object *map)
 {
 	union bpf_attr attr = {.map_type = 0};
 	struct bpf_map_info asked = {.type = 0};
@@ -334,7 +113,7 @@ static bool is_map_asked_for(const struct bpf_call *b, const struct object *map)
 }
 
 /* Makes the object behind a new handle and gives its descriptor to the tool. */
-static int64_t give(struct bpf_call *b, uint32_t handle, struct bytes_in *reply)
+static int64_t give(struct bpf_request *b, uint32_t handle, struct bytes_in *reply)
 {
 	uint32_t class = bytes_get_u32(reply);
 	struct object map = {.run = b->call->run, .class = class}, *object;
@@ -365,7 +144,7 @@ static int64_t give(struct bpf_call *b, uint32_t handle, struct bytes_in *reply)
 	return object_give(object, b->call, true);
 }
 
-static void note(struct bpf_call *b)
+static void note(struct bpf_request *b)
 {
 	struct client *client = b->call->run->client;
 	union bpf_attr attr = {.map_type = 0};
@@ -390,7 +169,7 @@ static void note(struct bpf_call *b)
 }
 
 /* Before the request is begun, as this is one of its own. */
-static int need_handles(const struct bpf_call *b)
+static int need_handles(const struct bpf_request *b)
 {
 	int err = 0;
 
@@ -406,7 +185,7 @@ static int need_handles(const struct bpf_call *b)
 	return err;
 }
 
-static int64_t forward(struct bpf_call *b)
+static int64_t forward(struct bpf_request *b)
 {
 	struct client *client = b->call->run->client;
 	struct bytes_out *out = client_begin(client, RPC_BPF);
@@ -415,7 +194,7 @@ static int64_t forward(struct bpf_call *b)
 	int err;
 
 	note(b);
-	err = pack(b, out);
+	err = bpf_pack(b, out);
 	if (err) {
 		client_cancel(client);
 		return err;
@@ -436,7 +215,7 @@ static int64_t forward(struct bpf_call *b)
 
 /* The next key, or a value, of entries that were read ahead. Returns CALL_CONTINUE if the board has
  * to be asked. */
-static int64_t read_ahead(struct bpf_call *b)
+static int64_t answer_ahead(struct bpf_request *b)
 {
 	uint64_t key_at = bpf_abi_get64(b->attr, b->size, offsetof(union bpf_attr, key));
 	uint64_t to = bpf_abi_get64(b->attr, b->size, offsetof(union bpf_attr, value));
@@ -445,7 +224,7 @@ static int64_t read_ahead(struct bpf_call *b)
 	char *key = NULL;
 	int64_t ret;
 
-	if (!b->map || b->map->key_size > ATTR_MAX || flags)
+	if (!b->map || b->map->key_size > BPF_ATTR_MAX || flags)
 		return CALL_CONTINUE;
 	if (key_at) {
 		key = malloc(b->map->key_size + 1);
@@ -476,7 +255,7 @@ out_free:
 	return ret;
 }
 
-static int64_t next_btf(const struct bpf_call *b)
+static int64_t next_btf(const struct bpf_request *b)
 {
 	uint32_t next, id = bpf_abi_get32(b->attr, b->size, offsetof(union bpf_attr, start_id));
 	int64_t ret = btf_list_next(b->call->run, id, &next);
@@ -487,7 +266,7 @@ static int64_t next_btf(const struct bpf_call *b)
 	return ret;
 }
 
-static int64_t open_btf(const struct bpf_call *b)
+static int64_t open_btf(const struct bpf_request *b)
 {
 	uint32_t id = bpf_abi_get32(b->attr, b->size, offsetof(union bpf_attr, btf_id));
 	struct object *object;
@@ -500,18 +279,19 @@ static int64_t open_btf(const struct bpf_call *b)
 }
 
 /* Links of more than one function: the tools attach one by one then. */
-static bool is_multi(const struct bpf_call *b)
+static bool is_multi(const struct bpf_request *b)
 {
 	uint32_t type =
 		bpf_abi_get32(b->attr, b->size, offsetof(union bpf_attr, link_create.attach_type));
 
-	return b->command->number == BPF_LINK_CREATE && (type == 42 || type == 48);
+	return b->command->number == BPF_LINK_CREATE &&
+	       (type == BPF_TRACE_KPROBE_MULTI || type == TRACE_UPROBE_MULTI);
 }
 
 int64_t sys_bpf(const struct call *call)
 {
 	uint32_t number = (uint32_t)call->args[0];
-	struct bpf_call b = {.call = call, .command = bpf_abi_find(number)};
+	struct bpf_request b = {.call = call, .command = bpf_abi_find(number)};
 	int64_t ret;
 	int err;
 
@@ -537,7 +317,7 @@ int64_t sys_bpf(const struct call *call)
 	switch (number) {
 	case BPF_MAP_GET_NEXT_KEY:
 	case BPF_MAP_LOOKUP_ELEM:
-		ret = read_ahead(&b);
+		ret = answer_ahead(&b);
 		break;
 	case BPF_BTF_GET_NEXT_ID:
 		ret = next_btf(&b);

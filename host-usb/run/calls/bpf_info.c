@@ -6,6 +6,7 @@
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/cache.h"
+#include "host-usb/run/objects/btf_list.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
 
@@ -15,10 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BTF_NAME_SIZE 64	  /* of a module's name, with its end */
-#define NESTED_MAX    (16U << 20) /* of all that is behind the pointers */
+#define LISTS_MAX (16U << 20) /* of all that is behind the pointers */
 
-struct info {
+struct info_call {
 	struct object *object;
 	const struct call *call; /* of the tool; NULL: we ask for ourselves */
 	uint64_t user;		 /* where it is in the tool */
@@ -29,7 +29,7 @@ struct info {
 	uint8_t count;
 };
 
-static void take_nested(struct info *info, const struct bpf_abi_nested *nested)
+static void take_nested(struct info_call *info, const struct bpf_abi_nested *nested)
 {
 	uint64_t pointer = bpf_abi_get64(info->data, info->size, nested->offset);
 	uint64_t unit = nested->unit ? nested->unit
@@ -39,14 +39,14 @@ static void take_nested(struct info *info, const struct bpf_abi_nested *nested)
 	if (nested->offset + sizeof(pointer) > info->size)
 		return;
 	memset(info->data + nested->offset, 0, sizeof(pointer));
-	if (!pointer || !room || room > NESTED_MAX)
+	if (!pointer || !room || room > LISTS_MAX)
 		return;
 	info->nested[info->count] = nested;
 	info->pointer[info->count] = pointer;
 	info->room[info->count++] = room;
 }
 
-static int64_t ask(struct info *info, struct bytes_in *reply)
+static int64_t ask(struct info_call *info, struct bytes_in *reply)
 {
 	struct client *client = info->object->run->client;
 	struct bytes_out *out = client_begin(client, RPC_INFO);
@@ -65,7 +65,7 @@ static int64_t ask(struct info *info, struct bytes_in *reply)
 /* Which pointers a link has depends on its type, which the board knows. */
 static int64_t learn_link_type(struct object *object)
 {
-	struct info info = {.object = object, .size = sizeof(struct bpf_link_info)};
+	struct info_call info = {.object = object, .size = sizeof(struct bpf_link_info)};
 	struct bytes_in reply;
 	const void *data;
 	int64_t ret;
@@ -83,7 +83,7 @@ static int64_t learn_link_type(struct object *object)
 
 /* A tool makes room for what it will look up, and maps, by what it is told of a map: that has to be
  * what we know of it. The fields have been there since the call exists. */
-static bool is_map_known(const struct info *info, const void *data, size_t size)
+static bool is_map_known(const struct info_call *info, const void *data, size_t size)
 {
 	struct bpf_map_info told = {.type = 0};
 
@@ -96,7 +96,7 @@ static bool is_map_known(const struct info *info, const void *data, size_t size)
 }
 
 /* The tool's own pointers go back into it. */
-static int unpack(struct info *info, struct bytes_in *reply, uint64_t user_attr)
+static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_attr)
 {
 	size_t size;
 	const void *data = rpc_get_bytes(reply, &size);
@@ -126,8 +126,8 @@ static int unpack(struct info *info, struct bytes_in *reply, uint64_t user_attr)
 /* What BTF is called and how long it is never changes: it is asked for once. */
 static int64_t learn_btf(struct object *object)
 {
-	struct info info = {.object = object, .size = sizeof(struct bpf_btf_info)};
-	struct bpf_btf_info btf = {.name = 1, .name_len = BTF_NAME_SIZE}; /* any pointer */
+	struct info_call info = {.object = object, .size = sizeof(struct bpf_btf_info)};
+	struct bpf_btf_info btf = {.name = 1, .name_len = BTF_LIST_NAME_SIZE}; /* any pointer */
 	const struct bpf_abi_nested *nested;
 	struct bytes_in reply;
 	const char *data;
@@ -176,7 +176,7 @@ static int copy_file(const struct call *call, uint64_t to, int fd, uint64_t size
 }
 
 /* As the kernel does it: what fits is copied, and the true lengths are told. */
-static int64_t answer_btf(struct info *info, uint64_t user_attr)
+static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 {
 	const struct bpf_btf_info *known = info->object->btf_info;
 	const char *name = info->object->path;
@@ -217,7 +217,7 @@ static int64_t answer_btf(struct info *info, uint64_t user_attr)
 
 int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 {
-	struct info info = {.call = call};
+	struct info_call info = {.call = call};
 	const struct bpf_abi_nested *nested;
 	struct bytes_in reply;
 	size_t count;
@@ -251,7 +251,7 @@ int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 int64_t bpf_info_program(
 	struct object *object, struct bpf_prog_info *program, uint64_t *addresses, size_t max)
 {
-	struct info info = {.object = object, .size = sizeof(*program)};
+	struct info_call info = {.object = object, .size = sizeof(*program)};
 	const struct bpf_abi_nested *nested;
 	struct bytes_in reply;
 	const void *data;

@@ -26,9 +26,9 @@
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS _IOW('!', 4, uint64_t)
 #endif
-#define WAIT_KILLABLE (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
-#define FILTER_MAX    1024	 /* instructions */
-#define SYNC_WAKE_UP  1UL	 /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
+#define WAIT_KILLABLE	 (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
+#define FILTER_INSNS_MAX 1024	    /* instructions */
+#define SYNC_WAKE_UP	 1UL	    /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
 
 #define IOCTL_TYPE_MASK	     0xff00
 #define IOCTL_TYPE_PERF	     ('$' << 8)
@@ -187,7 +187,7 @@ static int load(const struct sock_fprog *program)
 
 static int export_and_load(scmp_filter_ctx filter)
 {
-	struct sock_filter code[FILTER_MAX];
+	struct sock_filter code[FILTER_INSNS_MAX];
 	struct sock_fprog program = {.filter = code};
 	int fd = memfd_create("bpfd:filter", MFD_CLOEXEC), err;
 	ssize_t n;

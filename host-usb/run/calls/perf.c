@@ -17,10 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ATTR_SIZE_AT offsetof(struct perf_event_attr, size)
-#define ATTR_MAX     4096 /* what the kernel takes */
-#define QUERY_MAX    (64U << 10)
-#define FILTER_MAX   4096
+#define ATTR_SIZE_AT	 offsetof(struct perf_event_attr, size)
+#define PERF_ATTR_MAX	 4096 /* what the kernel takes */
+#define IOCTL_DATA_MAX	 (64U << 10)
+#define TRACE_FILTER_MAX 4096
 
 /* Where a uprobe's config has the offset of the semaphore of a USDT probe, and how a kernel shows
  * that it looks there. */
@@ -38,7 +38,7 @@ static int read_attr(const struct call *call, uint64_t from, char *attr, uint32_
 		return err;
 	if (*size == 0)
 		*size = PERF_ATTR_SIZE_VER0;
-	if (*size < PERF_ATTR_SIZE_VER0 || *size > ATTR_MAX)
+	if (*size < PERF_ATTR_SIZE_VER0 || *size > PERF_ATTR_MAX)
 		return -E2BIG;
 	err = memory_read(call->tid, from, attr, *size);
 	memcpy(attr + ATTR_SIZE_AT, size, sizeof(*size));
@@ -104,7 +104,7 @@ int64_t sys_perf_event_open(const struct call *call)
 	int pid = (int)call->args[1], cpu = (int)call->args[2], group = (int)call->args[3];
 	union {
 		struct perf_event_attr attr;
-		char bytes[ATTR_MAX];
+		char bytes[PERF_ATTR_MAX];
 	} u = {.bytes = {0}};
 	char name[PATH_MAX] = "";
 	const char *told = name;
@@ -149,13 +149,13 @@ int64_t sys_perf_event_open(const struct call *call)
 }
 
 /* What an ioctl takes and yields. */
-struct request {
+struct ioctl_request {
 	uint64_t arg;
 	size_t in, out; /* bytes behind the pointer */
-	char data[QUERY_MAX];
+	char data[IOCTL_DATA_MAX];
 };
 
-static int take_fd(const struct call *call, unsigned int classes, struct request *request)
+static int take_fd(const struct call *call, unsigned int classes, struct ioctl_request *request)
 {
 	int fd = (int)call->args[2];
 	struct object *object = object_of(call, fd, classes);
@@ -164,26 +164,26 @@ static int take_fd(const struct call *call, unsigned int classes, struct request
 	return 0;
 }
 
-static int take_data(const struct call *call, size_t in, size_t out, struct request *request)
+static int take_data(const struct call *call, size_t in, size_t out, struct ioctl_request *request)
 {
 	request->in = in;
 	request->out = out;
 	return memory_read(call->tid, call->args[2], request->data, in);
 }
 
-static int take_query(const struct call *call, struct request *request)
+static int take_query(const struct call *call, struct ioctl_request *request)
 {
 	uint32_t count;
 	int err = memory_read(call->tid, call->args[2], &count, sizeof(count));
 
 	if (err)
 		return err;
-	if (count > (QUERY_MAX - QUERY_HEADER) / sizeof(uint32_t))
+	if (count > (IOCTL_DATA_MAX - QUERY_HEADER) / sizeof(uint32_t))
 		return -E2BIG;
 	return take_data(call, QUERY_HEADER, QUERY_HEADER + count * sizeof(uint32_t), request);
 }
 
-static int take_request(const struct call *call, struct request *request)
+static int take_request(const struct call *call, struct ioctl_request *request)
 {
 	ssize_t n;
 
@@ -207,7 +207,7 @@ static int take_request(const struct call *call, struct request *request)
 	case PERF_EVENT_IOC_QUERY_BPF:
 		return take_query(call, request);
 	case PERF_EVENT_IOC_SET_FILTER:
-		n = memory_read_string(call->tid, call->args[2], request->data, FILTER_MAX);
+		n = memory_read_string(call->tid, call->args[2], request->data, TRACE_FILTER_MAX);
 		request->in = n < 0 ? 0 : (size_t)n;
 		return n < 0 ? (int)n : 0;
 	default:
@@ -221,7 +221,7 @@ int64_t sys_ioctl(const struct call *call)
 {
 	struct client *client = call->run->client;
 	struct object *object = object_of(call, (int)call->args[0], BPF_ABI_EVENT);
-	struct request request;
+	struct ioctl_request request;
 	struct bytes_in reply;
 	struct bytes_out *out;
 	const void *data;

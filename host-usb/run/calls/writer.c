@@ -15,9 +15,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define WRITE_MAX  (64U << 10) /* bytes; one line of kprobe_events is far shorter */
-#define LATE_MAX   (64 * 1024) /* bytes */
-#define VECTOR_MAX 64
+#define VECTORED_MAX (64U << 10) /* bytes; one line of kprobe_events is far shorter */
+#define LATE_MAX     (64 * 1024) /* bytes */
+#define VECTOR_MAX   64
 
 /* A shell moves the descriptor to a low number, whose writes are not notified: what was written
  * there is sent to the board when the tool closes the file. */
@@ -81,7 +81,7 @@ static int64_t write_from(const struct call *call, const struct iovec *vector, s
 	if (!object)
 		return CALL_CONTINUE;
 	for (size_t i = 0; i < count; i++) {
-		if (vector[i].iov_len > WRITE_MAX - size)
+		if (vector[i].iov_len > VECTORED_MAX - size)
 			return -EFBIG;
 		size += vector[i].iov_len;
 	}

@@ -15,8 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LIST_MAX   4096	   /* bytes */
-#define NUMBER_MAX 1000000 /* far more CPUs than Linux knows */
+#define CPU_LIST_MAX 4096    /* bytes */
+#define NUMBER_MAX   1000000 /* far more CPUs than Linux knows */
 
 static bool take_number(const char **at, unsigned long *number)
 {
@@ -55,7 +55,7 @@ static uint32_t count(const char *list)
 
 static bool is_list_of(int fd, uint32_t possible)
 {
-	char list[LIST_MAX];
+	char list[CPU_LIST_MAX];
 	ssize_t n = pread(fd, list, sizeof(list) - 1, 0);
 
 	if (n <= 0 || !possible)

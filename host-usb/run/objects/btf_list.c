@@ -13,17 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGE_MS	  2000 /* modules come and go; a tool takes less to look at all of them */
-#define NAME_SIZE 64   /* of a module's name, with its end */
-#define ENTRY_MIN 13   /* bytes in the reply */
+#define AGE_MS	      2000 /* modules come and go; a tool takes less to look at all of them */
+#define BTF_ENTRY_MIN 13   /* bytes in the reply */
 
 struct btf_list {
 	uint64_t time_ms;
 	size_t count;
-	struct entry {
+	struct btf_entry {
 		uint32_t id, size;
 		bool kernel;
-		char name[NAME_SIZE];
+		char name[BTF_LIST_NAME_SIZE];
 	} entries[];
 };
 
@@ -34,11 +33,11 @@ void btf_list_free(struct btf_list *list)
 
 static struct btf_list *unpack(struct bytes_in *reply)
 {
-	size_t room = reply->size / ENTRY_MIN + 1; /* one that is cut */
+	size_t room = reply->size / BTF_ENTRY_MIN + 1; /* one that is cut */
 	struct btf_list *list = calloc(1, sizeof(*list) + room * sizeof(list->entries[0]));
 
 	while (list && reply->size && !reply->failed) {
-		struct entry *entry = &list->entries[list->count++];
+		struct btf_entry *entry = &list->entries[list->count++];
 
 		entry->id = bytes_get_u32(reply);
 		entry->size = bytes_get_u32(reply);
@@ -90,7 +89,7 @@ int64_t btf_list_next(struct run *run, uint32_t id, uint32_t *next)
 int64_t btf_list_object(struct run *run, uint32_t id, struct object **object)
 {
 	const struct btf_list *list = get(run);
-	const struct entry *entry = NULL;
+	const struct btf_entry *entry = NULL;
 	struct object *o;
 	int err;
 

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#define BTF_LIST_NAME_SIZE 64 /* bytes of a module's name with its NUL */
+
 struct btf_list;
 struct object;
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packs a bpf(2) call of the tool by the table of core/messages/bpf_abi.h. */
+#include "host-usb/run/calls/bpf_pack.h"
+
+#include "core/messages/rpc.h"
+#include "host-usb/run/calls/memory.h"
+#include "host-usb/run/objects/objects.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+
+/* More than any tool asks for: the verifier's log of 16 MiB, and the largest program. */
+#define CONTENT_MAX (24U << 20)
+
+static void set32(void *attr, size_t offset, uint32_t value)
+{
+	memcpy((char *)attr + offset, &value, sizeof(value));
+}
+
+static uint32_t handle_of(const struct call *call, int fd, unsigned int classes)
+{
+	const struct object *object = object_of(call, fd, classes);
+
+	return object ? object->handle : RPC_NO_HANDLE;
+}
+
+/* Replaces descriptors by board handles. An invalid descriptor becomes an invalid handle, so the
+ * board's kernel reports the error. */
+static void pack_fds(struct bpf_request *b)
+{
+	for (const struct bpf_abi_fd *fd = b->command->fds; fd->classes; fd++) {
+		uint32_t number = bpf_abi_get32(b->attr, b->size, fd->offset);
+
+		if (fd->offset + sizeof(number) > b->size || (fd->optional && !number))
+			continue;
+		set32(b->packed, fd->offset, handle_of(b->call, (int)number, fd->classes));
+	}
+}
+
+/* A descriptor in the value of a map. */
+static int pack_value(struct bpf_request *b, char *value, uint64_t size)
+{
+	uint32_t offset, classes = bpf_abi_value_classes(b->map->map_type, &offset);
+	int32_t number;
+
+	if (!classes || size < offset + sizeof(number))
+		return 0;
+	memcpy(&number, value + offset, sizeof(number));
+	if (classes == UINT32_MAX) {
+		run_unsupported(b->call, "a map of sockets or control groups");
+		return -EOPNOTSUPP;
+	}
+	if (offset && number <= 0)
+		return 0;
+	set32(value, offset, handle_of(b->call, number, classes));
+	return 0;
+}
+
+/* Maps may be named by an index into a table of descriptors. */
+static int map_by_index(struct bpf_request *b, struct bpf_insn *insn)
+{
+	uint64_t table = bpf_abi_get64(b->attr, b->size, offsetof(union bpf_attr, fd_array));
+	int32_t fd;
+	int err;
+
+	if (!table || insn->imm < 0)
+		return -EINVAL;
+	err = memory_read(b->call->tid, table + (uint64_t)insn->imm * sizeof(fd), &fd, sizeof(fd));
+	if (err)
+		return err;
+	insn->src_reg =
+		insn->src_reg == BPF_PSEUDO_MAP_IDX ? BPF_PSEUDO_MAP_FD : BPF_PSEUDO_MAP_VALUE;
+	insn->imm = fd;
+	return 0;
+}
+
+/* An instruction that loads a map, of which the next one is the second half. */
+static int pack_load(struct bpf_request *b, struct bpf_insn *insn)
+{
+	int err = 0;
+
+	if (insn->src_reg == BPF_PSEUDO_MAP_IDX || insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE)
+		err = map_by_index(b, insn);
+	if (!err && (insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE))
+		insn->imm = (int32_t)handle_of(b->call, insn->imm, BPF_ABI_MAP);
+	return err;
+}
+
+/* The instructions are not aligned. */
+static int pack_program(struct bpf_request *b, char *at, size_t count)
+{
+	struct bpf_insn insn;
+	int err;
+
+	for (; count; count--, at += sizeof(insn)) {
+		memcpy(&insn, at, sizeof(insn));
+		if (insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == BPF_PSEUDO_KFUNC_CALL &&
+			insn.off) {
+			run_unsupported(b->call, "a function of a kernel module");
+			return -EOPNOTSUPP;
+		}
+		if (insn.code != (BPF_LD | BPF_IMM | BPF_DW) || count == 1)
+			continue;
+		err = pack_load(b, &insn);
+		if (err)
+			return err;
+		memcpy(at, &insn, sizeof(insn));
+		at += sizeof(insn);
+		count--;
+	}
+	return 0;
+}
+
+/* What the tool has behind a pointer, with handles in it. */
+static int pack_content(
+	struct bpf_request *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out, uint64_t size)
+{
+	uint64_t from = bpf_abi_get64(b->attr, b->size, ptr->offset);
+	char *content;
+	int err;
+
+	bytes_put_u32(out, (uint32_t)size);
+	content = bytes_put_room(out, size);
+	if (!content)
+		return -ENOMEM;
+	err = memory_read(b->call->tid, from, content, size);
+	if (err)
+		return err;
+	if (b->command->number == BPF_PROG_LOAD && ptr->offset == offsetof(union bpf_attr, insns))
+		return pack_program(b, content, size / sizeof(struct bpf_insn));
+	if (ptr->size == BPF_ABI_VALUE)
+		return pack_value(b, content, size);
+	for (uint64_t i = 0; ptr->size == BPF_ABI_VALUES && i < size; i += b->map->value_size) {
+		err = pack_value(b, content + i, b->map->value_size);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int pack_string(struct bpf_request *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out)
+{
+	uint64_t from = bpf_abi_get64(b->attr, b->size, ptr->offset);
+	char text[BPF_ABI_STRING_MAX];
+	ssize_t n = memory_read_string(b->call->tid, from, text, sizeof(text));
+
+	if (n < 0)
+		return n == -ENAMETOOLONG ? -EINVAL : (int)n;
+	rpc_put_bytes(out, text, (size_t)n);
+	return 0;
+}
+
+/* Logs may have more room than the kernel ever fills. */
+bool bpf_pack_is_log(const struct bpf_request *b, const struct bpf_abi_ptr *ptr)
+{
+	return ptr->direction == BPF_ABI_OUT &&
+	       (b->command->number == BPF_PROG_LOAD || b->command->number == BPF_BTF_LOAD);
+}
+
+static int pack_ptr(
+	struct bpf_request *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out, uint64_t *room)
+{
+	bool present = bpf_abi_get64(b->attr, b->size, ptr->offset) != 0;
+	uint64_t size = 0;
+
+	if (present)
+		size = bpf_abi_ptr_size(b->command, ptr, b->attr, b->size,
+			b->map ? b->map->key_size : 0, b->map ? b->map->value_size : 0);
+	if (size > CONTENT_MAX && !bpf_pack_is_log(b, ptr))
+		return -E2BIG;
+	if (size > CONTENT_MAX)
+		size = CONTENT_MAX;
+	*room = present && ptr->direction == BPF_ABI_OUT ? size : 0;
+	bytes_put_u8(out, present);
+	bytes_put_u32(out, (uint32_t)*room);
+	if (!present || ptr->direction == BPF_ABI_OUT)
+		rpc_put_bytes(out, NULL, 0);
+	else if (ptr->size == BPF_ABI_STRING)
+		return pack_string(b, ptr, out);
+	else
+		return pack_content(b, ptr, out, size);
+	return 0;
+}
+
+static void clear_pointers(struct bpf_request *b)
+{
+	static const size_t fd_array = offsetof(union bpf_attr, fd_array);
+
+	for (const struct bpf_abi_ptr *ptr = b->command->ptrs; ptr->size; ptr++)
+		for (size_t i = ptr->offset; i < ptr->offset + 8U && i < b->size; i++)
+			b->packed[i] = 0;
+	for (size_t i = fd_array; b->command->number == BPF_PROG_LOAD && i < fd_array + 8; i++)
+		if (i < b->size)
+			b->packed[i] = 0;
+}
+
+/* The log's size is cut with its room. */
+static void cut_log(struct bpf_request *b)
+{
+	for (const struct bpf_abi_ptr *ptr = b->command->ptrs; ptr->size; ptr++)
+		if (bpf_pack_is_log(b, ptr) &&
+			bpf_abi_get32(b->packed, b->size, ptr->count) > CONTENT_MAX)
+			set32(b->packed, ptr->count, CONTENT_MAX);
+}
+
+int bpf_pack(struct bpf_request *b, struct bytes_out *out)
+{
+	const struct bpf_abi_ptr *ptr = b->command->ptrs;
+	int err = 0;
+
+	memcpy(b->packed, b->attr, sizeof(b->packed));
+	clear_pointers(b);
+	pack_fds(b);
+	cut_log(b);
+	bytes_put_u32(out, b->command->number);
+	rpc_put_bytes(out, b->packed, b->size);
+	for (size_t i = 0; !err && ptr[i].size; i++)
+		err = pack_ptr(b, &ptr[i], out, &b->room[i]);
+	return err;
+}
