@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All of a begin() fits into the smallest transfer. */
-_Static_assert(5 * FRAME_HEADER + 3 * FRAME_PAYLOAD_MAX + 8 + 18 + 2 * FRAME_HEADER < TRANSFER_MIN,
-	"pending frames fit into one transfer");
+/* The frames that board_session_begin() writes: HELLO_REPLY, AUTH_CHALLENGE, RESET, WINDOW, EXIT
+ * and PONG. One more header is for the PAD. */
+_Static_assert(
+	7 * FRAME_HEADER + 3 * FRAME_PAYLOAD_MAX + WINDOW_PAYLOAD + EXIT_PAYLOAD < TRANSFER_MIN,
+	"all pending frames fit into the smallest transfer");
 
 struct board_session *board_session_new(const struct board_config *config)
 {

@@ -1,39 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encodes and decodes the frames of the link. */
 #include "core/link/frame.h"
+
+#include "core/base/bytes.h"
 #include "core/base/printable.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define HELLO_SIZE	 24
-#define HELLO_REPLY_SIZE 30 /* and the version string */
-#define WINDOW_SIZE	 8
-#define EXIT_SIZE	 18
-#define RESET_SIZE	 10 /* and the text */
-#define CHALLENGE_SIZE	 58 /* and the serial number */
-
-_Static_assert(HELLO_REPLY_SIZE + LINK_TEXT_MAX <= FRAME_PAYLOAD_MAX, "a reply fits");
-_Static_assert(CHALLENGE_SIZE + LINK_SERIAL_MAX <= FRAME_PAYLOAD_MAX, "a challenge fits");
-_Static_assert(TRANSFER_MAX - FRAME_HEADER - 1 <= UINT16_MAX, "a length fits into u16");
-_Static_assert(FRAME_HEADER % TRANSFER_QUANTUM != 0, "one empty PAD ends a transfer short");
+_Static_assert(HELLO_REPLY_PAYLOAD + LINK_TEXT_MAX <= FRAME_PAYLOAD_MAX, "a HELLO_REPLY fits");
+_Static_assert(RESET_PAYLOAD + LINK_TEXT_MAX <= FRAME_PAYLOAD_MAX, "a RESET fits");
+_Static_assert(CHALLENGE_PAYLOAD + LINK_SERIAL_MAX <= FRAME_PAYLOAD_MAX, "a challenge fits");
+_Static_assert(RESPONSE_PAYLOAD <= FRAME_PAYLOAD_MAX, "a response fits");
+_Static_assert(TRANSFER_MAX - FRAME_HEADER - 1 <= UINT16_MAX, "a payload's length fits into u16");
+_Static_assert(FRAME_HEADER % TRANSFER_QUANTUM != 0, "one empty PAD makes a transfer end short");
 
 static const uint8_t hello_magic[4] = {'B', 'P', 'F', 'D'};
-
-static void put_le(uint8_t *at, uint64_t value, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++)
-		at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get_le(const uint8_t *at, size_t bytes)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)at[i] << (8 * i);
-	return value;
-}
 
 const char *reset_reason_text(unsigned int reason)
 {
@@ -55,22 +37,22 @@ const char *reset_reason_text(unsigned int reason)
 
 int frame_next(const uint8_t *transfer, size_t len, size_t *offset, struct frame *frame)
 {
-	const uint8_t *at = transfer + *offset;
-	size_t left = len - *offset;
+	struct bytes_in in = {.data = transfer + *offset, .size = len - *offset};
+	uint8_t type, channel;
 
-	if (left == 0)
+	if (in.size == 0)
 		return 0;
-	if (left < FRAME_HEADER)
+	type = bytes_get_u8(&in);
+	channel = bytes_get_u8(&in);
+	if (type < FRAME_HELLO || type > FRAME_AUTH_RESPONSE || channel != 0)
 		return -EBADMSG;
-	if (at[0] < FRAME_HELLO || at[0] > FRAME_AUTH_RESPONSE || at[1] != 0)
+	frame->type = (enum frame_type)type;
+	frame->len = bytes_get_u16(&in);
+	frame->seq = bytes_get_u32(&in);
+	frame->payload = bytes_get(&in, frame->len);
+	if (in.failed)
 		return -EBADMSG;
-	frame->type = (enum frame_type)at[0];
-	frame->len = (uint16_t)get_le(at + 2, 2);
-	frame->seq = (uint32_t)get_le(at + 4, 4);
-	frame->payload = at + FRAME_HEADER;
-	if (frame->len > left - FRAME_HEADER)
-		return -EBADMSG;
-	*offset += FRAME_HEADER + frame->len;
+	*offset = len - in.size;
 	return 1;
 }
 
@@ -92,180 +74,238 @@ bool frame_is_empty_type(enum frame_type type)
 
 void frame_put_header(uint8_t *at, enum frame_type type, size_t len, uint32_t seq)
 {
-	at[0] = (uint8_t)type;
-	at[1] = 0;
-	put_le(at + 2, len, 2);
-	put_le(at + 4, seq, 4);
+	struct bytes_out out = bytes_out_fixed(at, FRAME_HEADER);
+
+	bytes_put_u8(&out, (uint8_t)type);
+	bytes_put_u8(&out, 0); /* channel */
+	bytes_put_u16(&out, (uint16_t)len);
+	bytes_put_u32(&out, seq);
+}
+
+static struct bytes_out payload_out(uint8_t *at)
+{
+	return bytes_out_fixed(at, FRAME_PAYLOAD_MAX);
+}
+
+static struct bytes_in payload_in(const struct frame *frame)
+{
+	return (struct bytes_in){.data = frame->payload, .size = frame->len};
+}
+
+static void get_array(struct bytes_in *in, uint8_t *to, size_t size)
+{
+	const uint8_t *from = bytes_get(in, size);
+
+	if (from)
+		memcpy(to, from, size);
+}
+
+static void put_hello(struct bytes_out *out, const struct hello *hello)
+{
+	bytes_put(out, hello_magic, sizeof(hello_magic));
+	bytes_put_u8(out, hello->major);
+	bytes_put_u8(out, hello->minor);
+	bytes_put_u16(out, hello->flags);
+	bytes_put_u32(out, hello->max_transfer);
+	bytes_put_u64(out, hello->nonce);
+	bytes_put_u32(out, hello->lease_ms);
+}
+
+static void get_hello(struct bytes_in *in, struct hello *hello)
+{
+	const uint8_t *magic = bytes_get(in, sizeof(hello_magic));
+
+	if (magic && memcmp(magic, hello_magic, sizeof(hello_magic)) != 0)
+		in->failed = true;
+	hello->major = bytes_get_u8(in);
+	hello->minor = bytes_get_u8(in);
+	hello->flags = bytes_get_u16(in);
+	hello->max_transfer = bytes_get_u32(in);
+	hello->nonce = bytes_get_u64(in);
+	hello->lease_ms = bytes_get_u32(in);
 }
 
 size_t hello_put(uint8_t *at, const struct hello *hello)
 {
-	memcpy(at, hello_magic, sizeof(hello_magic));
-	at[4] = hello->major;
-	at[5] = hello->minor;
-	put_le(at + 6, hello->flags, 2);
-	put_le(at + 8, hello->max_transfer, 4);
-	put_le(at + 12, hello->nonce, 8);
-	put_le(at + 20, hello->lease_ms, 4);
-	return HELLO_SIZE;
+	struct bytes_out out = payload_out(at);
+
+	put_hello(&out, hello);
+	return out.size;
 }
 
-/* A longer payload passes: a later version may append. */
+/* Accepts a longer payload: a later version may append fields. */
 int hello_get(const struct frame *frame, struct hello *hello)
 {
-	const uint8_t *at = frame->payload;
+	struct bytes_in in = payload_in(frame);
 
-	if (frame->len < HELLO_SIZE || memcmp(at, hello_magic, sizeof(hello_magic)) != 0)
-		return -EBADMSG;
-	hello->major = at[4];
-	hello->minor = at[5];
-	hello->flags = (uint16_t)get_le(at + 6, 2);
-	hello->max_transfer = (uint32_t)get_le(at + 8, 4);
-	hello->nonce = get_le(at + 12, 8);
-	hello->lease_ms = (uint32_t)get_le(at + 20, 4);
-	return 0;
+	get_hello(&in, hello);
+	return in.failed ? -EBADMSG : 0;
 }
 
-static size_t put_text(uint8_t *at, const char *text, size_t max)
+static void put_text(struct bytes_out *out, const char *text, size_t max)
 {
-	size_t len = strnlen(text, max);
-
-	memcpy(at, text, len);
-	return len;
+	bytes_put(out, text, strnlen(text, max));
 }
 
-/* Text of the other end goes to a terminal: control characters become '?'. */
-static void get_text(const struct frame *frame, size_t from, char *text, size_t max)
+/* Reads the rest of the payload as text, of which it keeps `max` bytes. The other end chose the
+ * text and a terminal will show it: unprintable bytes become '?'. */
+static void get_text(struct bytes_in *in, char *text, size_t max)
 {
-	size_t len = frame->len - from;
+	size_t len = in->size < max ? in->size : max;
+	const uint8_t *from = bytes_get(in, in->size);
 
-	if (len > max)
-		len = max;
-	memcpy(text, frame->payload + from, len);
+	if (!from)
+		len = 0;
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)from[i];
 	printable_ascii(text, len);
 	text[len] = '\0';
 }
 
 size_t hello_reply_put(uint8_t *at, const struct hello_reply *reply)
 {
-	hello_put(at, &reply->hello);
-	put_le(at + 24, reply->window, 4);
-	put_le(at + 28, reply->status, 2);
-	return HELLO_REPLY_SIZE + put_text(at + HELLO_REPLY_SIZE, reply->version, LINK_TEXT_MAX);
+	struct bytes_out out = payload_out(at);
+
+	put_hello(&out, &reply->hello);
+	bytes_put_u32(&out, reply->window);
+	bytes_put_u16(&out, reply->status);
+	put_text(&out, reply->version, LINK_TEXT_MAX);
+	return out.size;
 }
 
 int hello_reply_get(const struct frame *frame, struct hello_reply *reply)
 {
-	if (frame->len < HELLO_REPLY_SIZE || hello_get(frame, &reply->hello) < 0)
-		return -EBADMSG;
-	reply->window = (uint32_t)get_le(frame->payload + 24, 4);
-	reply->status = (uint16_t)get_le(frame->payload + 28, 2);
-	get_text(frame, HELLO_REPLY_SIZE, reply->version, LINK_TEXT_MAX);
-	return 0;
+	struct bytes_in in = payload_in(frame);
+
+	get_hello(&in, &reply->hello);
+	reply->window = bytes_get_u32(&in);
+	reply->status = bytes_get_u16(&in);
+	get_text(&in, reply->version, LINK_TEXT_MAX);
+	return in.failed ? -EBADMSG : 0;
 }
 
 size_t window_put(uint8_t *at, uint64_t consumed)
 {
-	put_le(at, consumed, WINDOW_SIZE);
-	return WINDOW_SIZE;
+	struct bytes_out out = payload_out(at);
+
+	bytes_put_u64(&out, consumed);
+	return out.size;
 }
 
 int window_get(const struct frame *frame, uint64_t *consumed)
 {
-	if (frame->len != WINDOW_SIZE)
+	struct bytes_in in = payload_in(frame);
+
+	if (frame->len != WINDOW_PAYLOAD)
 		return -EBADMSG;
-	*consumed = get_le(frame->payload, 8);
+	*consumed = bytes_get_u64(&in);
 	return 0;
 }
 
 size_t exit_put(uint8_t *at, const struct exit_info *info)
 {
-	at[0] = info->code;
-	at[1] = info->signal;
-	put_le(at + 2, info->received, 8);
-	put_le(at + 10, info->sent, 8);
-	return EXIT_SIZE;
+	struct bytes_out out = payload_out(at);
+
+	bytes_put_u8(&out, info->code);
+	bytes_put_u8(&out, info->signal);
+	bytes_put_u64(&out, info->received);
+	bytes_put_u64(&out, info->sent);
+	return out.size;
 }
 
 int exit_get(const struct frame *frame, struct exit_info *info)
 {
-	if (frame->len != EXIT_SIZE)
+	struct bytes_in in = payload_in(frame);
+
+	if (frame->len != EXIT_PAYLOAD)
 		return -EBADMSG;
-	info->code = frame->payload[0];
-	info->signal = frame->payload[1];
-	info->received = get_le(frame->payload + 2, 8);
-	info->sent = get_le(frame->payload + 10, 8);
+	info->code = bytes_get_u8(&in);
+	info->signal = bytes_get_u8(&in);
+	info->received = bytes_get_u64(&in);
+	info->sent = bytes_get_u64(&in);
 	return 0;
 }
 
 size_t reset_put(uint8_t *at, const struct reset_info *info)
 {
-	put_le(at, info->reason, 2);
-	put_le(at + 2, info->nonce, 8);
-	return RESET_SIZE + put_text(at + RESET_SIZE, info->text, LINK_TEXT_MAX);
+	struct bytes_out out = payload_out(at);
+
+	bytes_put_u16(&out, info->reason);
+	bytes_put_u64(&out, info->nonce);
+	put_text(&out, info->text, LINK_TEXT_MAX);
+	return out.size;
 }
 
 int reset_get(const struct frame *frame, struct reset_info *info)
 {
-	if (frame->len < RESET_SIZE)
-		return -EBADMSG;
-	info->reason = (uint16_t)get_le(frame->payload, 2);
-	info->nonce = get_le(frame->payload + 2, 8);
-	get_text(frame, RESET_SIZE, info->text, LINK_TEXT_MAX);
-	return 0;
+	struct bytes_in in = payload_in(frame);
+
+	info->reason = bytes_get_u16(&in);
+	info->nonce = bytes_get_u64(&in);
+	get_text(&in, info->text, LINK_TEXT_MAX);
+	return in.failed ? -EBADMSG : 0;
+}
+
+static void put_challenge(struct bytes_out *out, const struct auth_challenge *challenge)
+{
+	put_hello(out, &challenge->hello);
+	bytes_put(out, challenge->nonce, AUTH_NONCE_SIZE);
+	bytes_put_u8(out, challenge->tries);
+	bytes_put_u8(out, challenge->lane);
+	put_text(out, challenge->serial, LINK_SERIAL_MAX);
 }
 
 size_t auth_challenge_put(uint8_t *at, const struct auth_challenge *challenge)
 {
-	hello_put(at, &challenge->hello);
-	memcpy(at + HELLO_SIZE, challenge->nonce, AUTH_NONCE_SIZE);
-	at[56] = challenge->tries;
-	at[57] = challenge->lane;
-	return CHALLENGE_SIZE + put_text(at + CHALLENGE_SIZE, challenge->serial, LINK_SERIAL_MAX);
+	struct bytes_out out = payload_out(at);
+
+	put_challenge(&out, challenge);
+	return out.size;
 }
 
-/* A longer one would be cut, and what is signed would not be what came. */
+/* Refuses a serial number that is too long: the key would sign the cut one, not the one sent. */
 int auth_challenge_get(const struct frame *frame, struct auth_challenge *challenge)
 {
-	if (frame->len < CHALLENGE_SIZE || frame->len > CHALLENGE_SIZE + LINK_SERIAL_MAX ||
-		hello_get(frame, &challenge->hello) < 0)
+	struct bytes_in in = payload_in(frame);
+
+	get_hello(&in, &challenge->hello);
+	get_array(&in, challenge->nonce, AUTH_NONCE_SIZE);
+	challenge->tries = bytes_get_u8(&in);
+	challenge->lane = bytes_get_u8(&in);
+	if (in.size > LINK_SERIAL_MAX)
 		return -EBADMSG;
-	memcpy(challenge->nonce, frame->payload + HELLO_SIZE, AUTH_NONCE_SIZE);
-	challenge->tries = frame->payload[56];
-	challenge->lane = frame->payload[57];
-	get_text(frame, CHALLENGE_SIZE, challenge->serial, LINK_SERIAL_MAX);
-	return 0;
+	get_text(&in, challenge->serial, LINK_SERIAL_MAX);
+	return in.failed ? -EBADMSG : 0;
 }
 
 size_t auth_response_put(uint8_t *at, const struct auth_response *response)
 {
-	memcpy(at, response->key, AUTH_KEY_SIZE);
-	memcpy(at + AUTH_KEY_SIZE, response->signature, AUTH_SIGNATURE_SIZE);
-	return AUTH_KEY_SIZE + AUTH_SIGNATURE_SIZE;
+	struct bytes_out out = payload_out(at);
+
+	bytes_put(&out, response->key, AUTH_KEY_SIZE);
+	bytes_put(&out, response->signature, AUTH_SIGNATURE_SIZE);
+	return out.size;
 }
 
 int auth_response_get(const struct frame *frame, struct auth_response *response)
 {
-	if (frame->len != AUTH_KEY_SIZE + AUTH_SIGNATURE_SIZE)
+	struct bytes_in in = payload_in(frame);
+
+	if (frame->len != RESPONSE_PAYLOAD)
 		return -EBADMSG;
-	memcpy(response->key, frame->payload, AUTH_KEY_SIZE);
-	memcpy(response->signature, frame->payload + AUTH_KEY_SIZE, AUTH_SIGNATURE_SIZE);
+	get_array(&in, response->key, AUTH_KEY_SIZE);
+	get_array(&in, response->signature, AUTH_SIGNATURE_SIZE);
 	return 0;
 }
 
 size_t auth_message(uint8_t at[AUTH_MESSAGE_MAX], const struct hello *hello,
 	const struct auth_challenge *challenge, const uint8_t key[AUTH_KEY_SIZE])
 {
-	static const char purpose[] = "bpfd-usb host to board 1";
-	size_t n = sizeof(purpose) - 1;
+	struct bytes_out out = bytes_out_fixed(at, AUTH_MESSAGE_MAX);
 
-	_Static_assert(sizeof(purpose) - 1 + HELLO_SIZE + AUTH_KEY_SIZE + CHALLENGE_SIZE +
-				       LINK_SERIAL_MAX ==
-			       AUTH_MESSAGE_MAX,
-		"the longest message fits");
-	memcpy(at, purpose, n);
-	n += hello_put(at + n, hello);
-	memcpy(at + n, key, AUTH_KEY_SIZE);
-	n += AUTH_KEY_SIZE;
-	return n + auth_challenge_put(at + n, challenge);
+	bytes_put(&out, AUTH_PURPOSE, sizeof(AUTH_PURPOSE) - 1);
+	put_hello(&out, hello);
+	bytes_put(&out, key, AUTH_KEY_SIZE);
+	put_challenge(&out, challenge);
+	return out.size;
 }
