@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Tests `make install` and `make uninstall` with stand-ins for the programs: what goes where, and what
-# the unit names. Nothing is built.
+# Tests `make install` and `make uninstall`: paths of the files, and the unit's contents. Empty
+# files stand in for the programs, so that nothing is built.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset PREFIX BINDIR SBINDIR MANDIR DOCDIR UDEVDIR BASHDIR ZSHDIR SYSTEMDUNITDIR DESTDIR STATIC MULTICALL SAN MAKEFLAGS
@@ -24,7 +24,7 @@ check() { # check NAME COMMAND...
 		sed 's/^/# /' "$work/check" "$work/log"
 	fi
 }
-# run TARGET VARIABLE=VALUE...: the programs count as built.
+# run TARGET VARIABLE=VALUE...: runs make with -o, so that the programs count as built.
 run() {
 	# shellcheck disable=SC2046,SC2086 # a list of words
 	"${MAKE:-make}" $(printf ' -o %s' $programs) BUILD="$work/build" DESTDIR="$work/root" "$@" >"$work/log" 2>&1
@@ -33,7 +33,7 @@ fresh() {
 	rm -rf "$work/root"
 	run "$@"
 }
-unit() { # unit DIRECTORY TEXT...: the unit there has these lines
+unit() { # unit DIRECTORY TEXT...: the unit in that directory has these lines
 	file=$work/root$1/bpfd-gadget.service
 	shift
 	for text; do
@@ -48,7 +48,7 @@ has() { # has FILE...
 		}
 	done
 }
-none() { # none DIRECTORY: no file is below it
+none() { # none DIRECTORY: it contains no file
 	[ -z "$(find "$work/root$1" ! -type d 2>/dev/null)" ]
 }
 files() {
@@ -58,35 +58,41 @@ all_gone() {
 	run uninstall "$@" && none "/"
 }
 
-check 'install' fresh install
-check 'below /usr/local' has /usr/local/sbin/bpfd /usr/local/sbin/bpfd-gadget /usr/local/bin/bpfd-usb \
+check 'install succeeds' fresh install
+check 'install: files are below /usr/local' has \
+	/usr/local/sbin/bpfd /usr/local/sbin/bpfd-gadget /usr/local/bin/bpfd-usb \
 	/usr/local/bin/bpfd-run /usr/local/share/man/man8/bpfd-gadget.8 /usr/local/share/man/man1/bpfd-run.1 \
 	/usr/local/lib/udev/rules.d/70-bpfd-usb.rules /usr/local/share/doc/bpfd-usb/gadget.conf \
 	/usr/local/share/doc/bpfd-usb/PROTOCOL.md /usr/local/share/bash-completion/completions/bpfd-run \
 	/usr/local/share/zsh/site-functions/_bpfd-usb
-check 'and nowhere else' none /etc
-check 'the unit names these programs' unit /usr/local/lib/systemd/system \
+check 'install: nothing is in /etc' none /etc
+check 'install: the unit runs the programs of /usr/local/sbin' unit /usr/local/lib/systemd/system \
 	'ExecStart=/usr/local/sbin/bpfd-gadget' 'ExecStopPost=/usr/local/sbin/bpfd-gadget --remove'
-check 'and needs no PATH' sh -c "! grep -q PATH= '$work'/root/usr/local/lib/systemd/system/*"
+check 'install: the unit sets no PATH' \
+	sh -c "! grep -q PATH= '$work'/root/usr/local/lib/systemd/system/*"
 mkdir -p "$work/root/usr/local/share/man/man8"
 touch "$work/root/usr/local/share/man/man8/other.8"
-check 'uninstall' run uninstall
-check 'leaves what is not ours' test "$(files)" = ./usr/local/share/man/man8/other.8
-check 'PREFIX=/usr' fresh install PREFIX=/usr
-check 'PREFIX=/usr: the unit' unit /usr/lib/systemd/system ExecStart=/usr/sbin/bpfd-gadget
-check 'uninstall PREFIX=/usr' all_gone PREFIX=/usr
-check 'a prefix that no service looks into' fresh install PREFIX=/opt/b
-check 'is in the PATH of the unit' unit /opt/b/lib/systemd/system ExecStart=/opt/b/sbin/bpfd-gadget \
+check 'uninstall succeeds' run uninstall
+check 'uninstall leaves files of others' test "$(files)" = ./usr/local/share/man/man8/other.8
+check 'PREFIX=/usr: install succeeds' fresh install PREFIX=/usr
+check 'PREFIX=/usr: the unit runs the programs of /usr/sbin' unit /usr/lib/systemd/system ExecStart=/usr/sbin/bpfd-gadget
+check 'PREFIX=/usr: uninstall removes all files' all_gone PREFIX=/usr
+check 'PREFIX=/opt/b: install succeeds' fresh install PREFIX=/opt/b
+check 'PREFIX=/opt/b: the unit has its sbin in PATH' unit /opt/b/lib/systemd/system ExecStart=/opt/b/sbin/bpfd-gadget \
 	Environment=PATH=/opt/b/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-check 'directories one by one' fresh install PREFIX=/usr SBINDIR=/usr/bin SYSTEMDUNITDIR=/etc/systemd/system
-check 'the unit follows' unit /etc/systemd/system ExecStart=/usr/bin/bpfd-gadget
-check 'no unit' fresh install-board PREFIX=/usr SYSTEMDUNITDIR=
-check 'is there' none /usr/lib
-check 'only the board' none /usr/bin
-check 'the workstation' fresh install-host PREFIX=/usr
-check 'alone' none /usr/sbin
-check 'static programs' fresh install STATIC=1
-check 'are those of the board' none /usr/local/bin
-check 'both in one file' fresh install-board MULTICALL=1
-check 'are one and a link' test "$(readlink "$work/root/usr/local/sbin/bpfd-gadget")" = bpfd
+check 'SBINDIR and SYSTEMDUNITDIR: install succeeds' fresh install \
+	PREFIX=/usr SBINDIR=/usr/bin SYSTEMDUNITDIR=/etc/systemd/system
+check 'SBINDIR and SYSTEMDUNITDIR: the unit runs the programs of SBINDIR' \
+	unit /etc/systemd/system ExecStart=/usr/bin/bpfd-gadget
+check 'SYSTEMDUNITDIR is empty: install-board succeeds' \
+	fresh install-board PREFIX=/usr SYSTEMDUNITDIR=
+check 'SYSTEMDUNITDIR is empty: no unit is installed' none /usr/lib
+check 'install-board installs no programs of the workstation' none /usr/bin
+check 'install-host succeeds' fresh install-host PREFIX=/usr
+check 'install-host installs no programs of the board' none /usr/sbin
+check 'STATIC=1: install succeeds' fresh install STATIC=1
+check 'STATIC=1: no programs of the workstation are installed' none /usr/local/bin
+check 'MULTICALL=1: install-board succeeds' fresh install-board MULTICALL=1
+check 'MULTICALL=1: bpfd-gadget is a link to bpfd' \
+	test "$(readlink "$work/root/usr/local/sbin/bpfd-gadget")" = bpfd
 echo "1..$n"
