@@ -2,6 +2,7 @@
 /* Mounts and unmounts FunctionFS instances, also those of a killed daemon. */
 #include "configfs/functionfs.h"
 #include "core/base/paths.h"
+#include "core/link/link.h"
 
 #include "configfs/attr.h"
 #include "configfs/tree.h"
@@ -138,7 +139,7 @@ int functionfs_unmount_leftovers(const struct gadget_options *options, const cha
 		free(dir);
 	}
 	/* Directories of a daemon that was killed before it mounted the instance. */
-	for (unsigned int i = 0; err == 0 && i < GADGET_LANES_MAX; i++) {
+	for (unsigned int i = 0; err == 0 && i < LANES_MAX; i++) {
 		if (path_format(path, "%s/%s%u", options->ffs_dir, options->name, i) == 0)
 			rmdir(path);
 	}

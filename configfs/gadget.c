@@ -13,6 +13,7 @@
 #include "configfs/udc.h"
 #include "core/base/log.h"
 #include "core/base/paths.h"
+#include "core/link/link.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,8 +32,8 @@ static int check_options(const struct gadget_options *options)
 			NAME_LENGTH_MAX);
 		return -EINVAL;
 	}
-	if (options->lanes < 1 || options->lanes > GADGET_LANES_MAX) {
-		log_error("lanes: %u: not a number from 1 to %d", options->lanes, GADGET_LANES_MAX);
+	if (options->lanes < 1 || options->lanes > LANES_MAX) {
+		log_error("lanes: %u: not a number from 1 to %d", options->lanes, LANES_MAX);
 		return -EINVAL;
 	}
 	if (options->join && !attr_is_name(options->join)) {

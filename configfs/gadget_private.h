@@ -5,6 +5,7 @@
 
 #include "configfs/gadget.h"
 #include "configfs/join.h"
+#include "core/link/link.h"
 
 struct gadget {
 	struct gadget_options options;
@@ -14,7 +15,7 @@ struct gadget {
 	struct join join; /* of a joined gadget; only `config` is set for a gadget of our own */
 	bool linked;	  /* the lanes are in the configuration */
 	bool unbound;	  /* by us, or when the previous daemon was killed; not by the owner */
-	char *ffs_paths[GADGET_LANES_MAX];
+	char *ffs_paths[LANES_MAX];
 	unsigned int lanes; /* that are mounted and have a path */
 	int lock;	    /* of lock_take() */
 };

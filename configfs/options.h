@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GADGET_LANES_MAX 16 /* 32 endpoints: more than USB has */
-
 struct gadget_options {
 	const char *configfs; /* where configfs is mounted */
 	const char *name;     /* of our gadget; a lane's function is ffs.<name><lane> */

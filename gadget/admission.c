@@ -20,10 +20,10 @@ static bool is_news(struct admission *admission)
 
 	if (stat(admission->path, &st) < 0)
 		return true;
-	if (st.st_ctim.tv_sec == admission->told.tv_sec &&
-		st.st_ctim.tv_nsec == admission->told.tv_nsec)
+	if (st.st_ctim.tv_sec == admission->logged_change.tv_sec &&
+		st.st_ctim.tv_nsec == admission->logged_change.tv_nsec)
 		return false;
-	admission->told = st.st_ctim;
+	admission->logged_change = st.st_ctim;
 	return true;
 }
 

@@ -17,7 +17,8 @@ struct admission {
 	const char *serial;
 	/* The command behind a session, NULL at its end; and one that may not change anything. */
 	char *const *command, *const *read_only_command;
-	struct timespec told; /* when the list was changed last: its faults are told once */
+	struct timespec
+		logged_change; /* when the list was changed last: its faults are told once */
 
 	/* getrandom(2), but for tests. */
 	ssize_t (*random)(void *data, size_t size, unsigned int flags);

@@ -101,7 +101,7 @@ static int try_bind(struct daemon *d, uint64_t now_ms)
 			log_info("waiting for a USB device controller%s%s",
 				d->options->udc ? ": " : "",
 				d->options->udc ? d->options->udc : "");
-			notify("STATUS=Waiting for a USB device controller");
+			service_manager_notify("STATUS=Waiting for a USB device controller");
 		}
 		d->waiting = true;
 		d->bind_ms = now_ms + UDC_RETRY_MS;
@@ -111,7 +111,7 @@ static int try_bind(struct daemon *d, uint64_t now_ms)
 		d->waiting = false;
 		log_info("gadget %s: bound to %s, %u lanes", gadget_name(d->gadget),
 			gadget_udc(d->gadget), d->lane_count);
-		notify("STATUS=Serving");
+		service_manager_notify("STATUS=Serving");
 		if (d->worker.pid == 0)
 			d->worker_ms = now_ms;
 	}
@@ -281,14 +281,14 @@ int daemon_run(const struct daemon_options *options)
 	int err = daemon_start(&d);
 
 	if (err == 0) {
-		rights_drop();
-		notify("READY=1");
+		privileges_drop();
+		service_manager_notify("READY=1");
 		resident_trim();
 		err = daemon_loop(&d);
 		if (d.in_worker)
 			return leave_worker(&d, err);
 	}
-	notify("STOPPING=1");
+	service_manager_notify("STOPPING=1");
 	if (err < 0)
 		log_info("ending because of the failure above");
 	worker_stop(&d.worker);

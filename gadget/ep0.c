@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens ep0 and tells the kernel what the lane looks like. */
 #include "gadget/ep0.h"
-#include "core/base/paths.h"
 
 #include "core/base/log.h"
+#include "core/base/paths.h"
 #include "gadget/descriptors.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BUSY_TRIES    40 /* the worker of a daemon that was killed closes its files a little later */
-#define BUSY_PAUSE_MS 50
+#define OPEN_TRIES    40 /* the worker of a daemon that was killed closes its files a little later */
+#define OPEN_PAUSE_MS 50
 
 static int write_all(int fd, const uint8_t *data, size_t len)
 {
@@ -79,11 +79,11 @@ static int try_open(const char *dir, bool *refused)
 
 int ep0_open(const char *dir)
 {
-	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+	const struct timespec pause = {.tv_nsec = OPEN_PAUSE_MS * 1000000L};
 	int ep0 = -EBUSY;
 	bool refused;
 
-	for (int i = 0; i < BUSY_TRIES && ep0 == -EBUSY; i++) {
+	for (int i = 0; i < OPEN_TRIES && ep0 == -EBUSY; i++) {
 		if (i > 0)
 			nanosleep(&pause, NULL);
 		ep0 = try_open(dir, &refused);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the list of keys that may open a session. */
 #include "gadget/keys.h"
-#include "core/base/printable.h"
 
 #include "core/base/log.h"
+#include "core/base/printable.h"
 #include "core/link/ssh_key.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static const char *const other_types[] = {"ssh-rsa", "ssh-dss", "ecdsa-sha2-nist
 	"sk-ecdsa-sha2-nistp256@openssh.com"};
 
 /* A part of a line. */
-struct text {
+struct span {
 	const char *at, *end;
 };
 
@@ -31,21 +31,21 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-static void skip_blanks(struct text *t)
+static void skip_blanks(struct span *t)
 {
 	while (t->at < t->end && is_blank(*t->at))
 		t->at++;
 }
 
-static bool text_is(struct text t, const char *word)
+static bool span_is(struct span t, const char *word)
 {
 	return (size_t)(t.end - t.at) == strlen(word) && memcmp(t.at, word, strlen(word)) == 0;
 }
 
 /* Takes what is before the next blank; with `quotes`, one within them is no end. */
-static struct text take_word(struct text *t, bool quotes)
+static struct span take_word(struct span *t, bool quotes)
 {
-	struct text word = {t->at, t->at};
+	struct span word = {t->at, t->at};
 	bool quoted = false;
 
 	for (; t->at < t->end && (quoted || !is_blank(*t->at)); t->at++) {
@@ -59,23 +59,23 @@ static struct text take_word(struct text *t, bool quotes)
 	return word;
 }
 
-static const char *other_type(struct text word)
+static const char *other_type(struct span word)
 {
 	for (size_t i = 0; i < sizeof(other_types) / sizeof(other_types[0]); i++)
-		if (text_is(word, other_types[i]))
+		if (span_is(word, other_types[i]))
 			return other_types[i];
 	return NULL;
 }
 
 /* An option that is not known may be a restriction: its key is not accepted. */
-static const char *take_options(struct text options, struct key_entry *entry)
+static const char *take_options(struct span options, struct key_entry *entry)
 {
-	struct text option = {options.at, options.at};
+	struct span option = {options.at, options.at};
 
 	for (;;) {
 		while (option.end < options.end && *option.end != ',')
 			option.end++;
-		if (!text_is(option, "read-only"))
+		if (!span_is(option, "read-only"))
 			return "an option that is not known (there is only read-only)";
 		entry->read_only = true;
 		if (option.end == options.end)
@@ -85,7 +85,7 @@ static const char *take_options(struct text options, struct key_entry *entry)
 }
 
 /* The comment goes into logs. */
-static void take_name(struct text comment, struct key_entry *entry)
+static void take_name(struct span comment, struct key_entry *entry)
 {
 	size_t len;
 
@@ -100,9 +100,9 @@ static void take_name(struct text comment, struct key_entry *entry)
 }
 
 /* Returns NULL with a key, "" for a line without one, or what is wrong. */
-static const char *take_line(struct text line, struct key_entry *entry)
+static const char *take_line(struct span line, struct key_entry *entry)
 {
-	struct text start, word;
+	struct span start, word;
 	const char *wrong;
 
 	skip_blanks(&line);
@@ -112,12 +112,12 @@ static const char *take_line(struct text line, struct key_entry *entry)
 		return "a NUL byte";
 	start = line;
 	word = take_word(&line, false);
-	if (!text_is(word, SSH_ED25519) && !other_type(word)) {
+	if (!span_is(word, SSH_ED25519) && !other_type(word)) {
 		line = start;
 		wrong = take_options(take_word(&line, true), entry);
 		start = line;
 		word = take_word(&line, false);
-		if (wrong && !text_is(word, SSH_ED25519) && !other_type(word))
+		if (wrong && !span_is(word, SSH_ED25519) && !other_type(word))
 			return "not a key";
 		if (wrong)
 			return wrong;
@@ -145,7 +145,8 @@ static int add_entry(struct key_list *list, size_t *room, const struct key_entry
 	return 0;
 }
 
-int keys_parse(const char *path, const char *text, size_t size, bool told, struct key_list *list)
+int keys_parse(
+	const char *path, const char *text, size_t size, bool log_faults, struct key_list *list)
 {
 	const char *end = text + size, *wrong;
 	size_t room = 0;
@@ -155,7 +156,7 @@ int keys_parse(const char *path, const char *text, size_t size, bool told, struc
 	for (; text < end; number++) {
 		struct key_entry entry = {.line = number};
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
-		struct text line = {text, newline ? newline : end};
+		struct span line = {text, newline ? newline : end};
 
 		wrong = take_line(line, &entry);
 		if (!wrong && add_entry(list, &room, &entry) < 0) {
@@ -164,7 +165,8 @@ int keys_parse(const char *path, const char *text, size_t size, bool told, struc
 			return -ENOMEM;
 		}
 		if (wrong && *wrong)
-			log_write(told ? LOG_WARNING : LOG_DEBUG, "%s:%u: %s", path, number, wrong);
+			log_write(log_faults ? LOG_WARNING : LOG_DEBUG, "%s:%u: %s", path, number,
+				wrong);
 		text = newline ? newline + 1 : end;
 	}
 	return 0;
@@ -270,7 +272,7 @@ static bool is_there(const char *path)
 	return stat(path, &st) == 0 || errno != ENOENT;
 }
 
-int keys_read(const char *path, bool told, struct key_list *list)
+int keys_read(const char *path, bool log_faults, struct key_list *list)
 {
 	char *text = NULL;
 	ssize_t size;
@@ -286,7 +288,7 @@ int keys_read(const char *path, bool told, struct key_list *list)
 	if (!err) {
 		text = malloc(KEYS_SIZE_MAX + 1);
 		size = text ? read_all(fd, text) : -ENOMEM;
-		err = size < 0 ? (int)size : keys_parse(path, text, (size_t)size, told, list);
+		err = size < 0 ? (int)size : keys_parse(path, text, (size_t)size, log_faults, list);
 		free(text);
 	}
 	if (err && err != -EPERM)

@@ -24,14 +24,16 @@ struct key_list {
 	size_t count;
 };
 
-/* Reads the file. A line that is no key is told with `told`, else at debug level, and is left out.
- * Returns 0; -ENOENT: there is no such file (nothing is said); or a negative errno after the cause
- * was logged: -EPERM when others than root or the caller may write it. *list is to be freed. */
-int keys_read(const char *path, bool told, struct key_list *list);
+/* Reads the file. A line that is no key is told with `log_faults`, else at debug level, and is left
+ * out. Returns 0; -ENOENT: there is no such file (nothing is said); or a negative errno after the
+ * cause was logged: -EPERM when others than root or the caller may write it. *list is to be freed.
+ */
+int keys_read(const char *path, bool log_faults, struct key_list *list);
 void keys_free(struct key_list *list);
 
 /* The same for a text in memory; `path` is for messages. Returns 0 or -ENOMEM. */
-int keys_parse(const char *path, const char *text, size_t size, bool told, struct key_list *list);
+int keys_parse(
+	const char *path, const char *text, size_t size, bool log_faults, struct key_list *list);
 
 /* The first line with the key, or NULL. */
 const struct key_entry *keys_find(const struct key_list *list, const uint8_t key[AUTH_KEY_SIZE]);

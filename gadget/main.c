@@ -12,20 +12,19 @@
 #include "gadget/settings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define DEFAULT_LANES 2
-#define DEFAULT_BPFD  "bpfd"
-#define BLANKS	      " \t"
+#define DEFAULT_LANES	2
+#define DEFAULT_BPFD	"bpfd"
+#define ARGUMENT_BLANKS " \t"
 
 enum {
-	OPT_UDC = 256,
+	OPT_FIRST = 256,
+	OPT_UDC = OPT_FIRST,
 	OPT_LANES,
 	OPT_SERIAL,
 	OPT_VENDOR,
@@ -41,6 +40,7 @@ enum {
 	OPT_CONFIGFS,
 	OPT_CHECK,
 	OPT_REMOVE,
+	OPT_END,
 };
 
 static const char usage[] =
@@ -80,156 +80,161 @@ struct command_line {
 	struct daemon_options daemon;
 	const char *bpfd, *bpfd_args;
 	struct admission admission;
-	const char *config;	     /* NULL: the default one, if it is there */
-	bool in_file;		     /* what is taken comes from it */
-	int dirs_in_file;	     /* how many FunctionFS instances it has named */
-	char join[2 * NAME_MAX + 2]; /* gadget and configuration */
-	bool join_in_file;
-	bool keys_named; /* a list that was named has to be there */
-	bool identity;	 /* a serial number or an id was given */
-	int action;	 /* 0, OPT_CHECK or OPT_REMOVE */
+	const char *config; /* NULL: the default one, if it exists */
+	char *settings;	    /* the text of the configuration file, which options point into */
+	char join[2 * NAME_MAX + 2];	 /* gadget and configuration */
+	char serial[SERIAL_MAX + 1];	 /* that hosts see */
+	bool given[OPT_END - OPT_FIRST]; /* on the command line */
+	bool has_identity;		 /* a serial number or an id is set */
+	bool names_keys;		 /* a list of keys is named, so it must exist */
+	int action;			 /* 0, OPT_CHECK or OPT_REMOVE */
 	struct option_verbosity verbosity;
 };
 
-static int bad_value(const char *option, const char *why)
+static int bad_value(const char *option, const char *value, const char *why)
 {
-	log_error("--%s: %s: %s", option, optarg, why);
+	log_error("--%s: %s: %s", option, value, why);
 	return -EINVAL;
 }
 
-static int take_number(const char *option, uint64_t min, uint64_t max, uint64_t *value)
+static int take_number(
+	const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
 	char why[64];
 
-	if (options_number(optarg, min, max, value) == 0)
+	if (options_number(text, min, max, value) == 0)
 		return 0;
 	snprintf(why, sizeof(why), "not a number from %llu to %llu", (unsigned long long)min,
 		(unsigned long long)max);
-	return bad_value(option, why);
+	return bad_value(option, text, why);
 }
 
-static int take_id(const char *option, uint16_t *id)
+static int take_lanes(struct gadget_options *gadget, const char *text)
 {
 	uint64_t value;
 
-	if (take_number(option, 1, 0xffff, &value) < 0)
+	if (take_number("lanes", text, 1, SERVE_LANES_MAX, &value) < 0)
+		return -EINVAL;
+	gadget->lanes = (unsigned int)value;
+	return 0;
+}
+
+static int take_id(const char *option, const char *text, uint16_t *id)
+{
+	uint64_t value;
+
+	if (take_number(option, text, 1, 0xffff, &value) < 0)
 		return -EINVAL;
 	*id = (uint16_t)value;
 	return 0;
 }
 
-/* In the file it has a value, and on the command line, where it overrides that, it may have one. */
-static int take_flag(const char *option, bool *flag)
+static int take_serial(struct gadget_options *gadget, const char *text)
 {
-	*flag = !optarg || strcmp(optarg, "yes") == 0;
-	if (*flag || strcmp(optarg, "no") == 0)
-		return 0;
-	return bad_value(option, "neither yes nor no");
-}
-
-/* Those of the command line replace those of the file. */
-static int take_ffs_dir(struct command_line *line)
-{
-	struct daemon_options *daemon = &line->daemon;
-
-	if (!line->in_file && line->dirs_in_file) {
-		daemon->ffs_dir_count = 0;
-		line->dirs_in_file = 0;
-	}
-	if (!line->in_file && line->join_in_file)
-		daemon->gadget.join = NULL;
-	line->dirs_in_file += line->in_file;
-	if (daemon->ffs_dir_count == SERVE_LANES_MAX)
-		return bad_value("ffs-dir", "too many lanes");
-	daemon->ffs_dirs[daemon->ffs_dir_count++] = optarg;
+	if (!serial_valid(text))
+		return bad_value("serial", text, "not 1 to 126 printable ASCII characters");
+	gadget->serial = text;
 	return 0;
 }
 
-static int take_join(struct command_line *line)
+/* The value is mandatory in the file and optional on the command line. */
+static int take_flag(const char *option, const char *text, bool *flag)
+{
+	*flag = !text || strcmp(text, "yes") == 0;
+	if (*flag || strcmp(text, "no") == 0)
+		return 0;
+	return bad_value(option, text, "neither yes nor no");
+}
+
+static int take_ffs_dir(struct daemon_options *daemon, const char *dir)
+{
+	if (daemon->ffs_dir_count == SERVE_LANES_MAX)
+		return bad_value("ffs-dir", dir, "too many lanes");
+	daemon->ffs_dirs[daemon->ffs_dir_count++] = dir;
+	return 0;
+}
+
+static int take_join(struct command_line *line, const char *text)
 {
 	struct gadget_options *gadget = &line->daemon.gadget;
 	char *slash;
 
-	if (strlen(optarg) >= sizeof(line->join))
-		return bad_value("join", "too long");
-	strcpy(line->join, optarg);
+	if (strlen(text) >= sizeof(line->join))
+		return bad_value("join", text, "too long");
+	strcpy(line->join, text);
 	slash = strchr(line->join, '/');
 	if (slash)
 		*slash++ = '\0';
 	if (!attr_is_name(line->join) || (slash && !attr_is_name(slash)))
-		return bad_value("join", "not GADGET or GADGET/CONFIGURATION");
-	if (!line->in_file && line->dirs_in_file)
-		line->daemon.ffs_dir_count = 0;
-	line->join_in_file = line->in_file;
+		return bad_value("join", text, "not GADGET or GADGET/CONFIGURATION");
 	gadget->join = line->join;
 	gadget->join_config = slash;
 	return 0;
 }
 
-/* Returns 0, 1 when the program has done what was asked, or -EINVAL. */
-static int take_option(struct command_line *line, int id)
+/* Takes an option that the file may hold, too. `value` must outlive the daemon. Returns 0 or
+ * -EINVAL, logged. */
+static int take_setting(struct command_line *line, int id, const char *value)
 {
 	struct gadget_options *gadget = &line->daemon.gadget;
-	uint64_t value;
 
-	line->identity |= id == OPT_SERIAL || id == OPT_VENDOR || id == OPT_PRODUCT;
+	line->has_identity |= id == OPT_SERIAL || id == OPT_VENDOR || id == OPT_PRODUCT;
+	line->names_keys |= id == OPT_KEYS;
 	switch (id) {
 	case OPT_UDC:
-		line->daemon.udc = optarg;
+		line->daemon.udc = value;
 		return 0;
 	case OPT_LANES:
-		if (take_number("lanes", 1, SERVE_LANES_MAX, &value) < 0)
-			return -EINVAL;
-		gadget->lanes = (unsigned int)value;
-		return 0;
+		return take_lanes(gadget, value);
 	case OPT_SERIAL:
-		gadget->serial = optarg;
-		return serial_valid(optarg)
-			       ? 0
-			       : bad_value("serial", "not 1 to 126 printable ASCII characters");
+		return take_serial(gadget, value);
 	case OPT_VENDOR:
-		return take_id("vendor-id", &gadget->vendor_id);
+		return take_id("vendor-id", value, &gadget->vendor_id);
 	case OPT_PRODUCT:
-		return take_id("product-id", &gadget->product_id);
+		return take_id("product-id", value, &gadget->product_id);
 	case OPT_BPFD:
-		line->bpfd = optarg;
+		line->bpfd = value;
 		return 0;
 	case OPT_BPFD_ARGS:
-		line->bpfd_args = optarg;
-		return 0;
-	case OPT_CONFIG:
-		if (line->in_file)
-			return bad_value("config", "not in a configuration file");
-		line->config = optarg;
+		line->bpfd_args = value;
 		return 0;
 	case OPT_KEYS:
-		line->admission.path = optarg;
-		line->keys_named = true;
+		line->admission.path = value;
 		return 0;
 	case OPT_REQUIRE_KEY:
-		return take_flag("require-key", &line->admission.required);
+		return take_flag("require-key", value, &line->admission.required);
 	case OPT_READ_ONLY:
-		return take_flag("read-only", &line->admission.read_only);
+		return take_flag("read-only", value, &line->admission.read_only);
 	case OPT_JOIN:
-		return take_join(line);
+		return take_join(line, value);
 	case OPT_FFS_DIR:
-		return take_ffs_dir(line);
+		return take_ffs_dir(&line->daemon, value);
 	case OPT_CONFIGFS:
-		gadget->configfs = optarg;
+		gadget->configfs = value;
+		return 0;
+	default:
+		return bad_value("config", value, "not in a configuration file");
+	}
+}
+
+/* Takes an option of the command line, whose value is optarg. Returns 0, 1 when the program has
+ * done what was asked, or -EINVAL, logged. */
+static int take_option(struct command_line *line, int id)
+{
+	if (id < OPT_FIRST) /* getopt has logged a wrong option */
+		return options_take_common(&program, id, &line->verbosity);
+	switch (id) {
+	case OPT_CONFIG:
+		line->config = optarg;
 		return 0;
 	case OPT_CHECK:
 	case OPT_REMOVE:
 		line->action = id;
 		return 0;
-	default: /* getopt has reported a wrong option */
-		return options_take_common(&program, id, &line->verbosity);
+	default:
+		line->given[id - OPT_FIRST] = true;
+		return take_setting(line, id, optarg);
 	}
-}
-
-static int take_setting(void *arg, int id, char *value)
-{
-	optarg = value;
-	return take_option(arg, id);
 }
 
 /* The program, `option` unless it is NULL, the arguments that `text` has, and `argc` more. The
@@ -246,8 +251,8 @@ static char **make_command(
 	command[n++] = (char *)line->bpfd;
 	if (option)
 		command[n++] = (char *)option;
-	for (char *word = strtok_r(*copy, BLANKS, &rest); word;
-		word = strtok_r(NULL, BLANKS, &rest))
+	for (char *word = strtok_r(*copy, ARGUMENT_BLANKS, &rest); word;
+		word = strtok_r(NULL, ARGUMENT_BLANKS, &rest))
 		command[n++] = word;
 	memcpy(command + n, argv, (size_t)argc * sizeof(*argv));
 	return command;
@@ -261,9 +266,10 @@ err_free:
 
 /* What the host sees, and what it signs with its key. Without a list of keys a board in whose
  * gadget somebody else has put the serial needs none. */
-static int find_serial(struct command_line *line, char serial[static SERIAL_MAX + 1])
+static int find_serial(struct command_line *line)
 {
 	struct gadget_options *gadget = &line->daemon.gadget;
+	char *serial = line->serial;
 	int err = gadget->join ? serial_of_joined(gadget, serial) : -ENOENT;
 
 	line->admission.serial = serial;
@@ -282,18 +288,18 @@ static int find_serial(struct command_line *line, char serial[static SERIAL_MAX 
 
 static int run_daemon(struct command_line *line, int argc, char **argv)
 {
-	char serial[SERIAL_MAX + 1], *text = NULL, *read_only_text = NULL;
+	char *text = NULL, *read_only_text = NULL;
 	char **command = NULL, **read_only = NULL;
 	int err;
 
-	if (line->daemon.gadget.join && line->identity)
+	if (line->daemon.gadget.join && line->has_identity)
 		log_warning("--serial, --vendor-id, --product-id: not used, gadget %s has its own",
 			line->daemon.gadget.join);
 	line->daemon.admission = &line->admission;
-	line->admission.required |= line->keys_named;
+	line->admission.required |= line->names_keys;
 	err = admission_start(&line->admission);
 	if (err == 0)
-		err = find_serial(line, serial);
+		err = find_serial(line);
 	if (err < 0)
 		return err;
 	command = make_command(line, NULL, argc, argv, &text);
@@ -319,54 +325,63 @@ static int remove_leftover(const struct command_line *line)
 	return 0;
 }
 
-/* The whole command line. Returns 0, 1 when the program has done what was asked, or -EINVAL. */
-static int take_options(struct command_line *line, int argc, char **argv)
+/* The command line counts more than the file: what it has given goes into `overridden`, so that it
+ * is checked and has no effect. --join and --ffs-dir exclude each other, so one overrides both. */
+struct file_settings {
+	struct command_line *line, overridden;
+};
+
+static int take_file_setting(void *arg, int id, char *value)
+{
+	struct file_settings *settings = arg;
+	const bool *given = settings->line->given;
+	bool is_given = given[id - OPT_FIRST];
+
+	if (id == OPT_JOIN || id == OPT_FFS_DIR)
+		is_given = given[OPT_JOIN - OPT_FIRST] || given[OPT_FFS_DIR - OPT_FIRST];
+	return take_setting(is_given ? &settings->overridden : settings->line, id, value);
+}
+
+/* Returns 0, also if there is no file and none is named, or -EINVAL, logged. */
+static int take_file(struct command_line *line)
+{
+	struct file_settings settings = {.line = line};
+	const char *path = line->config ? line->config : SETTINGS_PATH;
+	int err = settings_read(path, option_table, take_file_setting, &settings, &line->settings);
+
+	if (err == -ENOENT && !line->config)
+		return 0;
+	if (err == -ENOENT)
+		log_error("%s: %s", path, strerror(ENOENT));
+	return err ? -EINVAL : 0;
+}
+
+/* Takes the command line, then what the file adds to it. Returns 0, 1 when the program has done
+ * what was asked, or -EINVAL, logged. */
+static int take_all(struct command_line *line, int argc, char **argv)
 {
 	int id, err = 0;
 
 	optind = 0; /* from the start */
 	while (!err && (id = options_next(argc, argv, option_table)) != -1)
 		err = take_option(line, id);
-	return err;
-}
-
-/* What the command line says counts, and names the file; so it is looked at before and after. */
-static int take_all(struct command_line *line, int argc, char **argv, char **text)
-{
-	struct command_line first = *line;
-	const char *path;
-	int err = take_options(&first, argc, argv);
-
-	if (err)
-		return err;
-	path = first.config ? first.config : SETTINGS_PATH;
-	line->in_file = true;
-	err = settings_read(path, option_table, take_setting, line, text);
-	line->in_file = false;
-	if (err == -ENOENT && first.config)
-		log_error("%s: %s", path, strerror(ENOENT));
-	if (err && (err != -ENOENT || first.config))
-		return -EINVAL;
-	return take_options(line, argc, argv);
+	return err ? err : take_file(line);
 }
 
 int main(int argc, char **argv)
 {
 	struct command_line line = {.bpfd = DEFAULT_BPFD, .admission = {.path = KEYS_PATH}};
-	char *text = NULL;
 	int err;
 
 	gadget_options_init(&line.daemon.gadget);
 	line.daemon.gadget.lanes = DEFAULT_LANES;
 	log_open("bpfd-gadget", LOG_INFO);
 	/* The pipes of children must not become 0, 1 or 2. */
-	if (standard_files_open(0))
+	if (standard_files_open(0) < 0)
 		return EXIT_FAILURE;
-	err = take_all(&line, argc, argv, &text);
-	if (err) {
-		free(text);
+	err = take_all(&line, argc, argv);
+	if (err)
 		return err > 0 ? EXIT_SUCCESS : 2;
-	}
 	log_open("bpfd-gadget", options_log_level(&line.verbosity));
 	if (line.action && optind < argc) {
 		log_error("%s: unexpected argument", argv[optind]);
@@ -380,6 +395,6 @@ int main(int argc, char **argv)
 		err = remove_leftover(&line) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	else
 		err = run_daemon(&line, argc - optind, argv + optind);
-	free(text);
+	free(line.settings);
 	return err < 0 ? EXIT_FAILURE : err;
 }

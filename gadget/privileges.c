@@ -22,12 +22,12 @@ static void keep(uint64_t caps)
 		log_warning("capabilities: %s; all are kept", strerror(-err));
 }
 
-void rights_drop(void)
+void privileges_drop(void)
 {
 	keep(profile_start_caps() | DAEMON_CAPS);
 }
 
-void rights_drop_worker(void)
+void privileges_drop_worker(void)
 {
 	keep(profile_start_caps());
 }

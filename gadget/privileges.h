@@ -5,9 +5,9 @@
 
 /* Keeps the capabilities that taking the gadget away, replacing the worker and starting bpfd need,
  * and forbids to gain others. What fails is logged: the daemon works as well without. */
-void rights_drop(void);
+void privileges_drop(void);
 
 /* Of those, keeps what starting bpfd needs: for the worker, whose endpoints are open. */
-void rights_drop_worker(void);
+void privileges_drop_worker(void);
 
 #endif

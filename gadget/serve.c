@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/base/resident.h"
 #include "core/base/signal_fd.h"
+#include "core/link/link.h"
 #include "gadget/privileges.h"
 
 #include <errno.h>
@@ -16,6 +17,8 @@
 
 #define SHUTDOWN_MS 300 /* how long sessions get to hear that the daemon ends */
 
+_Static_assert(SERVE_LANES_MAX <= LANES_MAX, "more lanes than USB has endpoint addresses");
+
 struct serve {
 	const struct serve_options *options;
 	struct children *children;
@@ -24,7 +27,7 @@ struct serve {
 	int signals;
 	unsigned int bindings;	/* of the first lane, when the addresses were compared */
 	bool addresses_checked; /* since then */
-	bool told_unbound;
+	bool unbinding_announced;
 	bool ending;
 };
 
@@ -91,13 +94,13 @@ static unsigned int usable_lanes(struct serve *s)
 	return count_distinct(s);
 }
 
-static void tell_unbound(struct serve *s)
+static void announce_unbinding(struct serve *s)
 {
 	bool unbound = !lane_bound(s->lanes[0]);
 
-	if (unbound && !s->told_unbound && write(s->options->unbound, "u", 1) < 0)
+	if (unbound && !s->unbinding_announced && write(s->options->unbound, "u", 1) < 0)
 		log_debug("the gadget was unbound: cannot tell: %s", strerror(errno));
-	s->told_unbound = unbound;
+	s->unbinding_announced = unbound;
 }
 
 static uint64_t next_deadline(const struct serve *s)
@@ -149,7 +152,7 @@ static int serve_loop(struct serve *s)
 	while (!s->ending) {
 		if (serve_step(s, next_deadline(s)) < 0)
 			return SERVE_FAILED;
-		tell_unbound(s);
+		announce_unbinding(s);
 		usable = usable_lanes(s);
 		if (usable < s->lane_count)
 			return SERVE_FEWER + (int)usable;
@@ -182,7 +185,7 @@ int serve_run(const struct serve_options *options)
 	if (s.signals < 0 || !s.children)
 		log_error("worker: %s", strerror(s.signals < 0 ? -s.signals : ENOMEM));
 	else if (open_lanes(&s) == 0) {
-		rights_drop_worker();
+		privileges_drop_worker();
 		resident_trim();
 		status = serve_loop(&s);
 	}

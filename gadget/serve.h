@@ -5,7 +5,9 @@
 
 #include "gadget/lane.h"
 
-#define SERVE_LANES_MAX 8 /* 16 endpoints: more than any controller known to us has */
+/* Lanes of a daemon, the limit of --lanes. A choice below LANES_MAX: each lane keeps 128 KiB of
+ * contiguous kernel memory in reads, and few controllers have more endpoints (board/udc.md). */
+#define SERVE_LANES_MAX 8
 
 /* Exit statuses of the worker. */
 enum serve_status {

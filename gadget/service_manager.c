@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-void notify(const char *state)
+void service_manager_notify(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -5,6 +5,6 @@
 
 /* Sends e.g. "READY=1" to $NOTIFY_SOCKET. Without that variable, and on failure, which is logged,
  * nothing happens: the service manager is not needed for the work. */
-void notify(const char *state);
+void service_manager_notify(const char *state);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BLANKS " \t\r"
+#define LINE_BLANKS " \t\r"
 
 static int read_text(const char *path, char **text, size_t *size)
 {
@@ -56,9 +56,9 @@ static char *trim(char *text)
 {
 	size_t length;
 
-	text += strspn(text, BLANKS);
+	text += strspn(text, LINE_BLANKS);
 	length = strlen(text);
-	while (length && strchr(BLANKS, text[length - 1]))
+	while (length && strchr(LINE_BLANKS, text[length - 1]))
 		length--;
 	text[length] = '\0';
 	return text;

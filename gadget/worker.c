@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 /* It ends its sessions' processes, which takes up to twice their grace, and tells the hosts. */
-#define STOP_MS (2 * CHILD_GRACE_MS + 1000)
-#define KILL_MS 1000
+#define WORKER_STOP_MS (2 * CHILD_GRACE_MS + 1000)
+#define WORKER_KILL_MS 1000
 
-int worker_start(struct worker *w, int *tell)
+int worker_start(struct worker *w, int *unbound_fd)
 {
 	pid_t parent = getpid();
 	int ends[2], err;
@@ -42,7 +42,7 @@ int worker_start(struct worker *w, int *tell)
 		prctl(PR_SET_NAME, "bpfd-worker");
 		close(ends[0]);
 		w->unbound = -1;
-		*tell = ends[1];
+		*unbound_fd = ends[1];
 		return 1;
 	}
 	close(ends[1]);
@@ -97,11 +97,11 @@ void worker_stop(struct worker *w)
 		return;
 	kill(w->pid, SIGTERM);
 	kill(w->pid, SIGCONT); /* a stopped process would not see the other */
-	if (ends_within(w, STOP_MS))
+	if (ends_within(w, WORKER_STOP_MS))
 		return;
 	log_error("worker: does not end, killing it");
 	kill(w->pid, SIGKILL);
 	/* One that even SIGKILL does not end hangs in the kernel: waiting does not help it. */
-	if (!ends_within(w, KILL_MS))
+	if (!ends_within(w, WORKER_KILL_MS))
 		log_error("worker: process %d does not end", (int)w->pid);
 }

@@ -17,9 +17,9 @@ struct worker {
 	uint64_t started_ms; /* of clock_boottime_ms() */
 };
 
-/* Starts a process that dies with this one. Returns 0; in the new process 1, and then *tell is the
- * other end of `unbound`; or a negative errno. */
-int worker_start(struct worker *w, int *tell);
+/* Starts a process that dies with this one. Returns 0; in the new process 1, and then *unbound_fd
+ * is the other end of `unbound`; or a negative errno. */
+int worker_start(struct worker *w, int *unbound_fd);
 
 /* Reaps the process. Returns true with *status as in waitpid(2) if it has ended. */
 bool worker_ended(struct worker *w, int *status);

@@ -5,6 +5,8 @@
 #ifndef HOST_USB_LANE_H
 #define HOST_USB_LANE_H
 
+#include "core/link/link.h"
+
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +20,7 @@
 #define LANE_TRANSFER	   (32 * 1024)
 #define LANE_TRANSFER_UNIT 1024 /* a packet at super speed: IN buffers are multiples of it */
 
-#define LANES_MAX    16 /* to a configuration: all 32 endpoint addresses, less those of ep0 */
-#define LANE_FDS_MAX 8	/* more than libusb has for one device */
+#define LANE_FDS_MAX 8 /* more than libusb has for one device */
 
 /* Where a lane is in the configuration of its device. */
 struct lane_place {

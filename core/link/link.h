@@ -10,6 +10,10 @@
 #define LANE_SUBCLASS 0xb7
 #define LANE_PROTOCOL 0x01
 
+/* Lanes of a configuration: USB has 15 endpoint addresses each way besides endpoint 0, and a lane
+ * takes one each way. */
+#define LANES_MAX 15
+
 #define LEASE_MS     15000 /* a host that sleeps this long is gone; adb and iiod wait for ever */
 #define LEASE_MS_MIN 1000
 #define LEASE_MS_MAX 600000

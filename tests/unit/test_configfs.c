@@ -7,6 +7,7 @@
 #include "configfs/kernel.h"
 #include "configfs/tree.h"
 #include "core/base/paths.h"
+#include "core/link/link.h"
 #include "tests/unit/configfs_test.h"
 #include "tests/unit/skip.h"
 
@@ -154,7 +155,7 @@ static void test_options(void **state)
 	b->options.serial = "s";
 	b->options.lanes = 0;
 	assert_int_equal(gadget_create(&b->options, &g), -EINVAL);
-	b->options.lanes = GADGET_LANES_MAX + 1;
+	b->options.lanes = LANES_MAX + 1;
 	assert_int_equal(gadget_create(&b->options, &g), -EINVAL);
 	b->options.lanes = 1;
 	b->options.name = "a/b";
@@ -210,7 +211,7 @@ static void test_remove_leftover(void **state)
 	board_mkdir(b, "configfs/usb_gadget/other/functions/ffs.bpfd0");
 	make_leftover(b);
 	board_mkdir(b, "run/bpfd0");
-	board_mkdir(b, "run/bpfd15");
+	board_mkdir(b, "run/bpfd14");
 	board_mkdir(b, "run/bpfd99"); /* no lane of ours: its number is too high */
 	board_mkdir(b, "run/usb_gadget");
 	assert_int_equal(symlink("x", board_path(b, "run/usb_gadget/bpfd")), 0);
@@ -218,7 +219,7 @@ static void test_remove_leftover(void **state)
 	assert_false(board_has(b, GADGET "/functions/ffs.bpfd0"));
 	assert_true(board_has(b, "configfs/usb_gadget/other/functions/ffs.bpfd0"));
 	assert_false(board_has(b, "run/bpfd0"));
-	assert_false(board_has(b, "run/bpfd15"));
+	assert_false(board_has(b, "run/bpfd14"));
 	assert_true(board_has(b, "run/bpfd99"));
 	assert_false(board_has(b, "run/usb_gadget"));
 	/* Still bound after everything is unmounted: a daemon in another mount namespace lives. */
