@@ -196,13 +196,13 @@ enum check {
 #define VALUES_MAX 8
 
 /* One argument of a call, numbered from 0, of which the kernel takes 32 bits. */
-struct call {
+struct allowed_call {
 	int number, argument;
 	enum check check;
 	uint32_t values[VALUES_MAX]; /* up to the first 0 */
 };
 
-static const struct call checked[] = {
+static const struct allowed_call checked[] = {
 	{__NR_openat, 2, NO_BITS, {REFUSED_OF_FILES}},
 #ifdef __NR_open
 	{__NR_open, 1, NO_BITS, {REFUSED_OF_FILES}},
@@ -228,10 +228,11 @@ static const struct call checked[] = {
 	{__NR_tkill, 0, SELF, {0}},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define CALL_COUNT    (sizeof(calls) / sizeof(calls[0]))
+#define CHECKED_COUNT (sizeof(checked) / sizeof(checked[0]))
 
 /* A call with arguments takes two instructions a value and some about them. */
-#define CODE_MAX     (8 + 2 * COUNT(calls) + COUNT(checked) * (2 * VALUES_MAX + 8))
+#define CODE_MAX     (8 + 2 * CALL_COUNT + CHECKED_COUNT * (2 * VALUES_MAX + 8))
 
 struct code {
 	struct sock_filter at[CODE_MAX];
@@ -269,7 +270,7 @@ static size_t argument_offset(int argument)
 }
 
 /* The call's number is in the accumulator, and still is behind it if it is another one's. */
-static void put_checked(struct code *code, const struct call *call)
+static void put_checked(struct code *code, const struct allowed_call *call)
 {
 	unsigned short skip = code->count;
 
@@ -300,9 +301,9 @@ static void make_code(struct code *code)
 	put(code, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
 	put_return(code, REFUSED); /* another one's numbers */
 	put_load(code, offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < COUNT(calls); i++)
+	for (size_t i = 0; i < CALL_COUNT; i++)
 		put_allow_value(code, (uint32_t)calls[i]);
-	for (size_t i = 0; i < COUNT(checked); i++)
+	for (size_t i = 0; i < CHECKED_COUNT; i++)
 		put_checked(code, &checked[i]);
 	put_return(code, OTHERWISE);
 }

@@ -8,8 +8,8 @@
 #include "core/bpfd/line.h"
 #include "core/bpfd/serve.h"
 #include "core/bpfd/session.h"
+#include "core/bpfd/terminal.h"
 #include "core/bpfd/text/command.h"
-#include "core/bpfd/tty.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define STATUS_FAILED 1
-#define STATUS_USAGE  2
+#define EXIT_USAGE 2
 
 #define HEAP_MIN (1 << 20) /* bytes: less than a session has from its start on is none */
 
@@ -178,15 +177,15 @@ static int read_options(
 			if (*profile)
 				break;
 			log_error("--profile %s: not trace or minimal", optarg);
-			return STATUS_USAGE;
+			return EXIT_USAGE;
 		default:
 			if (take_option(id, config))
-				return STATUS_USAGE;
+				return EXIT_USAGE;
 		}
 	}
 	if (optind < argc) {
 		log_error("%s: unexpected argument; see bpfd --help", argv[optind]);
-		return STATUS_USAGE;
+		return EXIT_USAGE;
 	}
 	log_open("bpfd", options_log_level(&verbosity));
 	return -1;
@@ -216,23 +215,23 @@ static int confine(const struct bpfd_config *config, const struct profile *profi
 static int run(const struct bpfd_config *config, const struct profile *profile)
 {
 	struct bpfd *bpfd;
-	struct tty tty;
+	struct terminal terminal;
 	int err;
 
-	err = tty_raw(&tty, STDIN_FILENO); /* first: what is typed from here on is not echoed */
+	err = terminal_open(&terminal, STDIN_FILENO); /* first: what is typed from here on is not echoed */
 	if (err)
 		log_warning("terminal: %s; lines above 4095 bytes are cut", strerror(-err));
 	err = bpfd_open(&bpfd, config, STDIN_FILENO, STDOUT_FILENO);
 	if (err) {
-		tty_restore(&tty);
+		terminal_restore(&terminal);
 		return err;
 	}
-	line_reader_set_eof(bpfd->input, tty_eof_byte(&tty));
+	line_reader_set_eof(bpfd->input, terminal_eof_byte(&terminal));
 	err = confine(config, profile);
 	if (!err)
 		err = bpfd_serve(bpfd);
 	bpfd_close(bpfd);
-	tty_restore(&tty);
+	terminal_restore(&terminal);
 	if (err && err != -EINTR)
 		log_error(
 			"session: %s", err == -EPIPE ? "nobody reads the replies" : strerror(-err));
@@ -253,10 +252,10 @@ int main(int argc, char **argv)
 		return status;
 	/* A stream that is closed would become the first map. */
 	if (standard_files_open(0))
-		return STATUS_FAILED;
+		return EXIT_FAILURE;
 	catch_signals();
 	err = run(&config, profile);
 	if (stop_signal)
 		die_of(stop_signal);
-	return err ? STATUS_FAILED : 0;
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

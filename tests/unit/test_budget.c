@@ -102,7 +102,7 @@ static int new_prog(struct budget *budget, struct prog **prog)
 /* Makes one of each and closes it. Returns which of them there was no memory for, as bits. */
 static unsigned int cycle(struct budget *budgets)
 {
-	struct object *object;
+	struct fd_object *object;
 	unsigned int refused = 0;
 	struct prog *prog;
 	struct map *map;
@@ -203,7 +203,7 @@ static void test_unmade(void **state)
 	const struct map_spec spec = {
 		.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 10};
 	struct budget budget = {.max = 1 << 20};
-	struct object *object;
+	struct fd_object *object;
 	struct prog *prog;
 	struct map *map;
 

@@ -103,6 +103,18 @@ int budget_take(struct budget *budget, uint64_t bytes)
 	return 0;
 }
 
+void *budget_alloc(struct budget *budget, uint64_t bytes, size_t size)
+{
+	void *object;
+
+	if (budget_take(budget, bytes))
+		return NULL;
+	object = calloc(1, size);
+	if (!object)
+		budget_give(budget, bytes);
+	return object;
+}
+
 void budget_free(struct budget *budget)
 {
 	struct budget_kept *kept;

@@ -4,6 +4,7 @@
 #define CORE_BPFD_BPF_BUDGET_H
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct budget_kept;
@@ -26,6 +27,11 @@ static inline int budget_take_ring(struct budget *budget, uint64_t bytes)
 {
 	return budget->max_ring && bytes > budget->max_ring ? -ENOMEM : budget_take(budget, bytes);
 }
+
+/* Takes bytes and allocates `size` bytes, all zero, for the object that gives them back when it is
+ * freed. Returns NULL, with nothing taken, if there is no memory or the budget does not allow it.
+ */
+void *budget_alloc(struct budget *budget, uint64_t bytes, size_t size);
 
 /* Gives bytes back that were taken. */
 static inline void budget_give(struct budget *budget, uint64_t bytes)

@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_SIZE 144 /* group/event, of at most 63 characters each on all kernels */
+#define EVENT_NAME_SIZE 144 /* group/event, of at most 63 characters each on all kernels */
 
 struct event {
 	struct event *next;
 	enum probe_event_kind kind;
-	char name[NAME_SIZE];
+	char name[EVENT_NAME_SIZE];
 };
 
 struct event_list {
@@ -67,7 +67,7 @@ static bool is_blank(char c)
 
 /* The name of the event that a line is about: "p:group/event place", with 'r' and a number or '-'
  * instead of 'p'. Returns whether it tells one. */
-static bool line_name(const char *line, size_t size, char name[NAME_SIZE])
+static bool line_name(const char *line, size_t size, char name[EVENT_NAME_SIZE])
 {
 	size_t at = 0, len = 0;
 
@@ -77,7 +77,7 @@ static bool line_name(const char *line, size_t size, char name[NAME_SIZE])
 		return false;
 	for (at++; at + len < size && !is_blank(line[at + len]);)
 		len++;
-	if (!len || len >= NAME_SIZE)
+	if (!len || len >= EVENT_NAME_SIZE)
 		return false;
 	memcpy(name, line + at, len);
 	name[len] = '\0';
@@ -117,7 +117,7 @@ static bool may_be_renamed(const char *line, size_t size, const char *listed)
 /* Whether the text that was written defines an event of that name, or one without a name. */
 static bool text_defines(const char *text, size_t size, const char *listed)
 {
-	char name[NAME_SIZE];
+	char name[EVENT_NAME_SIZE];
 	size_t len;
 
 	for (; size; text += len, size -= len) {
@@ -138,7 +138,7 @@ static bool text_defines(const char *text, size_t size, const char *listed)
 /* Whether a list of the kernel has an event of that name. */
 static bool list_has(const char *list, const char *listed)
 {
-	char name[NAME_SIZE];
+	char name[EVENT_NAME_SIZE];
 
 	for (const char *line = list; line && *line; line = strchr(line, '\n')) {
 		line += *line == '\n';
@@ -190,7 +190,7 @@ void event_list_before(struct event_list *list, enum probe_event_kind kind)
 void event_list_after(
 	struct event_list *list, enum probe_event_kind kind, const char *text, size_t size)
 {
-	char *now = read_events(list, kind), name[NAME_SIZE];
+	char *now = read_events(list, kind), name[EVENT_NAME_SIZE];
 
 	for (const char *line = now; line && *line; line = strchr(line, '\n')) {
 		line += *line == '\n';

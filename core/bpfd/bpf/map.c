@@ -109,14 +109,9 @@ static int map_object(
 	bytes = value_size + spec->key_size; /* our buffer */
 	if (owned)
 		bytes += MAP_BYTES + full_size(spec, value_size);
-	err = budget_take(budget, bytes);
-	if (err)
-		return err;
-	m = malloc(sizeof(*m));
-	if (!m) {
-		budget_give(budget, bytes);
+	m = budget_alloc(budget, bytes, sizeof(*m));
+	if (!m)
 		return -ENOMEM;
-	}
 	*m = (struct map){.budget = budget,
 		.bytes = bytes,
 		.owned = owned,

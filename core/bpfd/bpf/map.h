@@ -69,6 +69,9 @@ int map_next_key(struct map *map, const void *key, const void **next);
  * any case. Returns the number of entries, what the sink returned, or the kernel's errno. */
 int64_t map_walk(struct map *map, size_t chunk, map_sink sink, void *arg);
 
+/* How many keys a walk looks at before it gives up: others may add entries faster than it goes. */
+uint64_t map_walk_steps(const struct map *map);
+
 /* Deletes every entry. Returns the number of entries deleted or an errno. */
 int64_t map_clear(struct map *map, size_t chunk);
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define WALK_HISTORY 16	 /* keys to go back to when the one we stand on is deleted */
-#define WALK_SLACK   64	 /* steps beyond twice the map's size */
+#define MAP_WALK_SLACK 64 /* steps beyond twice the size of the map */
 #define BATCH_GROWTH 64	 /* times that the pieces may outgrow the wish, for one full bucket */
 #define ERR_NOTSUPP  524 /* the kernel's own ENOTSUPP, which it hands to user space */
 
@@ -27,10 +27,9 @@ struct batch {
 	size_t token_size;
 };
 
-/* How many steps a walk takes at most: others may add entries as fast as we go. */
-static uint64_t walk_budget(const struct map *map)
+uint64_t map_walk_steps(const struct map *map)
 {
-	return 2 * (uint64_t)map->max_entries + WALK_SLACK;
+	return 2 * (uint64_t)map->max_entries + MAP_WALK_SLACK;
 }
 
 static char *batch_values(const struct batch *b)
@@ -86,7 +85,7 @@ static int batch_emit(const struct batch *b, uint32_t count, map_sink sink, void
 static int64_t batch_run(struct batch *b, batch_call *call, map_sink sink, void *arg, bool *started)
 {
 	char *in = NULL, *out = b->position, *next = b->position + b->token_size;
-	uint64_t steps = walk_budget(b->map);
+	uint64_t steps = map_walk_steps(b->map);
 	int64_t total = 0;
 
 	while (steps--) {
@@ -107,7 +106,7 @@ static int64_t batch_run(struct batch *b, batch_call *call, map_sink sink, void 
 		err = batch_emit(b, count, sink, arg);
 		if (err)
 			return err;
-		if (ended || (uint64_t)total > walk_budget(b->map))
+		if (ended || (uint64_t)total > map_walk_steps(b->map))
 			return total;
 		if (count) {
 			in = out;
@@ -135,18 +134,18 @@ static int64_t map_batch(struct map *map, size_t chunk, batch_call *call, map_si
 	return total;
 }
 
-struct walk {
+struct map_walk {
 	struct map *map;
 	char *current, *next, *first; /* keys */
 	char *history;		      /* WALK_HISTORY keys that were there when we passed */
 	unsigned int passed;	      /* how many keys went into the history */
 };
 
-static int walk_open(struct walk *w, struct map *map)
+static int walk_open(struct map_walk *w, struct map *map)
 {
 	size_t size = map->key_size;
 
-	*w = (struct walk){.map = map};
+	*w = (struct map_walk){.map = map};
 	w->current = malloc((3 + WALK_HISTORY) * size + 1);
 	if (!w->current)
 		return -ENOMEM;
@@ -156,7 +155,7 @@ static int walk_open(struct walk *w, struct map *map)
 	return 0;
 }
 
-static char *walk_passed(const struct walk *w, unsigned int number)
+static char *walk_passed(const struct map_walk *w, unsigned int number)
 {
 	return w->history + number % WALK_HISTORY * w->map->key_size;
 }
@@ -166,7 +165,7 @@ static char *walk_passed(const struct walk *w, unsigned int number)
  * the next one, the kernel has answered with the first key of all, and we would begin anew. Then
  * the last key that we passed and that is still there tells where to go on. Returns like
  * bpf_map_get_next_key. */
-static int walk_resume(struct walk *w, int next_err)
+static int walk_resume(struct map_walk *w, int next_err)
 {
 	unsigned int oldest = w->passed > WALK_HISTORY ? w->passed - WALK_HISTORY : 0;
 	const void *value;
@@ -190,9 +189,9 @@ static int walk_resume(struct walk *w, int next_err)
 	return map_first_key(w->map, w->next);
 }
 
-static int64_t walk_run(struct walk *w, map_sink sink, void *arg)
+static int64_t walk_run(struct map_walk *w, map_sink sink, void *arg)
 {
-	uint64_t steps = walk_budget(w->map);
+	uint64_t steps = map_walk_steps(w->map);
 	int64_t total = 0;
 	const void *value;
 	char *swap;
@@ -224,7 +223,7 @@ static int64_t walk_run(struct walk *w, map_sink sink, void *arg)
 
 static int64_t walk_keys(struct map *map, map_sink sink, void *arg)
 {
-	struct walk w;
+	struct map_walk w;
 	int64_t total;
 	char *memory;
 
@@ -254,7 +253,7 @@ int64_t map_walk(struct map *map, size_t chunk, map_sink sink, void *arg)
 static int64_t clear_keys(struct map *map)
 {
 	char *keys = malloc(2 * map->key_size + 1), *current = keys, *swap;
-	uint64_t steps = walk_budget(map);
+	uint64_t steps = map_walk_steps(map);
 	int64_t total = 0;
 	char *next;
 	int err;

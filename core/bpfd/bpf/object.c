@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct object {
+struct fd_object {
 	struct budget *budget;
 	uint64_t bytes; /* taken from it */
 	int fd;
@@ -30,30 +30,23 @@ const struct handle_class event_class = {"event", object_close};
 const struct handle_class follow_class = {"followed file", object_close};
 const struct handle_class other_class = {"other", object_close};
 
-int object_reserve(struct object **object, uint64_t bytes, struct budget *budget)
+int object_reserve(struct fd_object **object, uint64_t bytes, struct budget *budget)
 {
-	struct object *o;
-	int err;
+	struct fd_object *o = budget_alloc(budget, bytes, sizeof(*o));
 
-	err = budget_take(budget, bytes);
-	if (err)
-		return err;
-	o = malloc(sizeof(*o));
-	if (!o) {
-		budget_give(budget, bytes);
+	if (!o)
 		return -ENOMEM;
-	}
-	*o = (struct object){.budget = budget, .bytes = bytes, .fd = -1};
+	*o = (struct fd_object){.budget = budget, .bytes = bytes, .fd = -1};
 	*object = o;
 	return 0;
 }
 
-void object_adopt(struct object *object, int fd)
+void object_adopt(struct fd_object *object, int fd)
 {
 	object->fd = fd;
 }
 
-void object_free(struct object *object)
+void object_free(struct fd_object *object)
 {
 	if (!object)
 		return;

@@ -8,19 +8,19 @@
 #include <stdint.h>
 
 struct budget;
-struct object;
+struct fd_object;
 
 extern const struct handle_class btf_class, link_class, event_class, follow_class, other_class;
 
 /* Makes an object that has taken bytes from the budget, without a descriptor. Returns 0, -ENOMEM.
  */
-int object_reserve(struct object **object, uint64_t bytes, struct budget *budget);
+int object_reserve(struct fd_object **object, uint64_t bytes, struct budget *budget);
 
 /* Gives it its descriptor, which it then owns. */
-void object_adopt(struct object *object, int fd);
+void object_adopt(struct fd_object *object, int fd);
 
 /* Closes and frees it. NULL is fine. */
-void object_free(struct object *object);
+void object_free(struct fd_object *object);
 
 /* Which classes of enum bpf_abi_class a handle is of; 0: none. */
 unsigned int object_classes(const struct handle *handle);

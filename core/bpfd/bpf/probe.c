@@ -125,7 +125,7 @@ static int open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int grou
 }
 
 /* What is to be attached, and on the way to it. */
-struct request {
+struct attach_request {
 	struct probe_set *set;
 	int prog_fd;
 	enum probe_kind kind;
@@ -135,7 +135,7 @@ struct request {
 };
 
 /* Opens the event and sets the program running on it; on success *probe is a new probe. */
-static int attach(struct probe **probe, const struct request *request, struct perf_event_attr *attr)
+static int attach(struct probe **probe, const struct attach_request *request, struct perf_event_attr *attr)
 {
 	struct probe *new;
 	int err;
@@ -190,10 +190,10 @@ static int first_cpu(const struct probe_set *set)
 }
 
 /* A probe without a process is one event on the first CPU, and its program runs on all. */
-static struct request probe_request(
+static struct attach_request probe_request(
 	struct probe_set *set, int prog_fd, enum probe_kind kind, const char *event, pid_t pid)
 {
-	return (struct request){
+	return (struct attach_request){
 		.set = set,
 		.prog_fd = prog_fd,
 		.kind = kind,
@@ -225,7 +225,7 @@ static int read_pmu(
 }
 
 /* Attaches through the PMU; -ENODEV if the kernel has none of that name. */
-static int attach_pmu(struct probe **probe, const struct request *request, const char *pmu,
+static int attach_pmu(struct probe **probe, const struct attach_request *request, const char *pmu,
 	const char *name, uint64_t offset, bool retprobe)
 {
 	struct perf_event_attr attr = {.type = 0};
@@ -247,7 +247,7 @@ static int attach_pmu(struct probe **probe, const struct request *request, const
 }
 
 static int attach_event(
-	struct probe **probe, const struct request *request, const char *category, const char *name)
+	struct probe **probe, const struct attach_request *request, const char *category, const char *name)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT};
 	int id = probe_event_id(request->set->paths, category, name);
@@ -273,7 +273,7 @@ static void name_tracefs_event(
 
 /* Attaches through an event in tracefs: `prefix` is its kind, `place` what it is put on. */
 static int attach_tracefs(
-	struct probe **probe, const struct request *request, const char *prefix, const char *place)
+	struct probe **probe, const struct attach_request *request, const char *prefix, const char *place)
 {
 	enum probe_event_kind kind = tracefs_kinds[request->kind];
 	struct probe_set *set = request->set;
@@ -317,7 +317,7 @@ static bool is_function(const char *name)
 int probe_attach_kprobe(struct probe **probe, struct probe_set *set, int prog_fd, const char *event,
 	const struct probe_kprobe *at)
 {
-	struct request request = probe_request(set, prog_fd, PROBE_KPROBE, event, -1);
+	struct attach_request request = probe_request(set, prog_fd, PROBE_KPROBE, event, -1);
 	char prefix[16], place[FUNCTION_MAX + 32];
 	int err;
 
@@ -343,7 +343,7 @@ int probe_attach_kprobe(struct probe **probe, struct probe_set *set, int prog_fd
 int probe_attach_uprobe(struct probe **probe, struct probe_set *set, int prog_fd, const char *event,
 	const struct probe_uprobe *at)
 {
-	struct request request = probe_request(set, prog_fd, PROBE_UPROBE, event, at->pid);
+	struct attach_request request = probe_request(set, prog_fd, PROBE_UPROBE, event, at->pid);
 	char *place;
 	int err;
 
@@ -366,7 +366,7 @@ int probe_attach_uprobe(struct probe **probe, struct probe_set *set, int prog_fd
 int probe_attach_tracepoint(struct probe **probe, struct probe_set *set, int prog_fd,
 	const char *category, const char *name)
 {
-	struct request request;
+	struct attach_request request;
 	char *event;
 	int err;
 
@@ -382,7 +382,7 @@ int probe_attach_perf_event(
 	struct probe **probe, struct probe_set *set, int prog_fd, const struct probe_perf_event *at)
 {
 	struct perf_event_attr attr = {.type = at->type, .config = at->config};
-	struct request request = {
+	struct attach_request request = {
 		.set = set,
 		.prog_fd = prog_fd,
 		.kind = PROBE_PERF_EVENT,

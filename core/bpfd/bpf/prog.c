@@ -103,17 +103,10 @@ static int load_and_explain(const struct prog_spec *spec, size_t log_max, char *
 int prog_reserve(struct prog **prog, uint32_t insn_count, struct budget *budget)
 {
 	uint64_t bytes = insn_count ? PROG_BYTES + (uint64_t)insn_count * INSN_BYTES : 0;
-	struct prog *p;
-	int err;
+	struct prog *p = budget_alloc(budget, bytes, sizeof(*p));
 
-	err = budget_take(budget, bytes);
-	if (err)
-		return err;
-	p = malloc(sizeof(*p));
-	if (!p) {
-		budget_give(budget, bytes);
+	if (!p)
 		return -ENOMEM;
-	}
 	*p = (struct prog){.budget = budget, .bytes = bytes, .fd = -1};
 	*prog = p;
 	return 0;

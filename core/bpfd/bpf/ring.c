@@ -2,6 +2,7 @@
 /* Perf rings: opened, waited for, and drained in turn. */
 #include "core/bpfd/bpf/ring.h"
 
+#include "core/base/clock.h"
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/ring_private.h"
 
@@ -12,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RECORD_MAX  65536      /* the header's size has 16 bits */
@@ -270,14 +270,6 @@ static int wait_room(struct ring_set *set, unsigned int n)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool any_sample(struct ring *const *rings, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
@@ -289,7 +281,7 @@ static bool any_sample(struct ring *const *rings, unsigned int n)
 int ring_set_wait(struct ring_set *set, struct ring *const *rings, unsigned int n, int input_fd,
 	int timeout_ms, const volatile sig_atomic_t *stop)
 {
-	int64_t end = now_ms() + timeout_ms, left = timeout_ms;
+	int64_t end = (int64_t)clock_monotonic_ms() + timeout_ms, left = timeout_ms;
 	int err;
 
 	err = wait_room(set, n + 1);
@@ -310,7 +302,7 @@ int ring_set_wait(struct ring_set *set, struct ring *const *rings, unsigned int 
 		for (unsigned int i = 0; err > 0 && i < n; i++)
 			if (set->polled[i].revents & ~POLLIN) /* its process or CPU is gone */
 				set->polled[i].fd = -1;
-		left = err == 0 ? -1 : end - now_ms();
+		left = err == 0 ? -1 : end - (int64_t)clock_monotonic_ms();
 	}
 	return 0;
 }

@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define NAME_SIZE 16 /* of a thread, for prctl */
+#define THREAD_NAME_SIZE 16 /* of a thread, for prctl */
 
 struct lost_record {
 	struct perf_event_header header;
@@ -44,7 +44,7 @@ static void ring_look_ahead(struct ring *ring)
 /* Runs on one CPU for a moment. Returns 0 if that went. */
 static int change_name_on(const cpu_set_t *cpus, size_t size)
 {
-	char name[NAME_SIZE];
+	char name[THREAD_NAME_SIZE];
 
 	if (sched_setaffinity(0, size, cpus) < 0)
 		return -1;

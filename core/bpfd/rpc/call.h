@@ -11,7 +11,7 @@
 
 struct handle;
 struct map;
-struct object;
+struct fd_object;
 struct prog;
 struct rpc;
 
@@ -38,7 +38,7 @@ struct call {
 	/* What will own the descriptor that is made: one of these, or none yet. */
 	struct map *new_map;
 	struct prog *new_prog;
-	struct object *new_object;
+	struct fd_object *new_object;
 };
 
 /* bpf(2). Returns what it returns, or a negative errno. */

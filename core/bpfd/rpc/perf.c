@@ -105,7 +105,7 @@ static int check_open(const struct paths *paths, struct open_request *request)
 
 static int open_event(struct bpfd *bpfd, const struct open_request *request)
 {
-	struct object *object;
+	struct fd_object *object;
 	int err, number;
 	long fd;
 

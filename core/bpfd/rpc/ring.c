@@ -273,7 +273,7 @@ int rpc_ring_credit(struct rpc *rpc, struct bytes_in *in)
 int rpc_file_follow(struct rpc *rpc, struct bytes_in *in)
 {
 	struct bpfd *bpfd = rpc->bpfd;
-	struct object *object;
+	struct fd_object *object;
 	char path[PATH_MAX];
 	int err, fd, number;
 	uint64_t credit;

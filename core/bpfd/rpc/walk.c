@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define WALK_MAX   (1U << 20) /* bytes of keys and values in a reply, about */
-#define WALK_SLACK 64	      /* steps beyond twice the map's size, while others change it */
 
 struct walk {
 	struct map *map;
@@ -58,7 +57,7 @@ static int add_entry(struct walk *walk, struct bytes_out *out)
 
 static int add_entries(struct walk *walk, struct bytes_out *out)
 {
-	uint64_t steps = 2 * (uint64_t)map_max_entries(walk->map) + WALK_SLACK;
+	uint64_t steps = map_walk_steps(walk->map);
 	size_t start = out->size;
 	const void *next;
 	int err = 0;

@@ -14,11 +14,6 @@ struct output {
 	jmp_buf full;
 };
 
-bool demangle_available(void)
-{
-	return true;
-}
-
 static void take(const char *piece, size_t len, void *arg)
 {
 	struct output *output = arg;
@@ -47,11 +42,6 @@ bool demangle(const char *name, char *text, size_t size)
 }
 
 #else
-
-bool demangle_available(void)
-{
-	return false;
-}
 
 bool demangle(const char *name, char *text, size_t size)
 {

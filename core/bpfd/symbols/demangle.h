@@ -6,9 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether this build can demangle: it was made with libiberty. */
-bool demangle_available(void);
-
 /* Writes the demangled name into text, ended by a NUL. Returns whether it is a mangled C++ name
  * whose demangled form fits into size bytes; if not, text is undefined. */
 bool demangle(const char *name, char *text, size_t size);

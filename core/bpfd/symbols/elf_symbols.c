@@ -12,15 +12,15 @@
 
 /* The biggest programs of a board have some 100,000; a hostile file claims what it likes. */
 #define SYMBOLS_MAX	(1U << 20)
-#define NAMES_MAX	(32U << 20)
+#define ELF_NAMES_MAX	(32U << 20)
 #define SEGMENTS_MAX	256
 #define SYMBOL_SIZE_MAX ((1U << 29) - 1)
 
 /* Symbols lie inside each other (labels of assembly code); this many are looked through for
  * one that is long enough. */
-#define NESTED_MAX 32
+#define NESTED_SYMBOLS_MAX 32
 
-struct symbol {
+struct elf_symbol {
 	uint64_t address;
 	uint32_t size : 29; /* 0: not told */
 	uint32_t rank : 3;  /* of two at one address the higher one is shown */
@@ -34,7 +34,7 @@ struct segment {
 };
 
 struct elf_symbols {
-	struct symbol *symbols;
+	struct elf_symbol *symbols;
 	size_t count, cap;
 	char *names;
 	size_t names_len;
@@ -119,11 +119,11 @@ static bool is_wanted(const struct elf_symbols *symbols, const GElf_Sym *sym, co
 static int add_symbol(
 	struct elf_symbols *symbols, const GElf_Sym *sym, uint32_t name, unsigned int machine)
 {
-	struct symbol *symbol;
+	struct elf_symbol *symbol;
 
 	if (symbols->count == symbols->cap) {
 		size_t cap = symbols->cap + symbols->cap / 2 + 256;
-		struct symbol *grown = realloc(symbols->symbols, cap * sizeof(*grown));
+		struct elf_symbol *grown = realloc(symbols->symbols, cap * sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;
@@ -148,7 +148,7 @@ static int add_names(struct elf_symbols *symbols, const Elf_Data *strings)
 {
 	char *grown;
 
-	if (symbols->names_len + strings->d_size + 1 > NAMES_MAX)
+	if (symbols->names_len + strings->d_size + 1 > ELF_NAMES_MAX)
 		return -E2BIG;
 	grown = realloc(symbols->names, symbols->names_len + strings->d_size + 1);
 	if (!grown)
@@ -183,7 +183,7 @@ static int read_table(struct elf_symbols *symbols, Elf *elf, Elf_Scn *section,
 	if (header->sh_size > (uint64_t)SYMBOLS_MAX * sizeof(GElf_Sym))
 		return -E2BIG;
 	data = section_data(section, UINT64_MAX);
-	strings = section_data(elf_getscn(elf, header->sh_link), NAMES_MAX - base);
+	strings = section_data(elf_getscn(elf, header->sh_link), ELF_NAMES_MAX - base);
 	if (!data || !strings || data->d_type != ELF_T_SYM)
 		return 0;
 	err = add_names(symbols, strings);
@@ -208,7 +208,7 @@ static int read_table(struct elf_symbols *symbols, Elf *elf, Elf_Scn *section,
 
 static int by_address(const void *left, const void *right)
 {
-	const struct symbol *a = left, *b = right;
+	const struct elf_symbol *a = left, *b = right;
 
 	if (a->address != b->address)
 		return a->address < b->address ? -1 : 1;
@@ -245,7 +245,7 @@ static int read_elf(struct elf_symbols *symbols, Elf *elf)
 	if (err)
 		return err;
 	if (symbols->count) {
-		struct symbol *fit = realloc(symbols->symbols, symbols->count * sizeof(*fit));
+		struct elf_symbol *fit = realloc(symbols->symbols, symbols->count * sizeof(*fit));
 
 		symbols->symbols = fit ? fit : symbols->symbols;
 		symbols->cap = fit ? symbols->count : symbols->cap;
@@ -336,7 +336,7 @@ const char *elf_symbols_find_address(
 	const struct elf_symbols *symbols, uint64_t address, uint64_t *offset)
 {
 	const struct segment *segment = segment_of(symbols, address);
-	const struct symbol *all = symbols->symbols, *found = NULL;
+	const struct elf_symbol *all = symbols->symbols, *found = NULL;
 	size_t first = 0, end = symbols->count;
 
 	if (!segment)
@@ -349,7 +349,7 @@ const char *elf_symbols_find_address(
 		else
 			end = middle;
 	}
-	for (size_t i = first; i && first - i < NESTED_MAX; i--) {
+	for (size_t i = first; i && first - i < NESTED_SYMBOLS_MAX; i--) {
 		if (address - all[i - 1].address < all[i - 1].size) {
 			found = &all[i - 1];
 			break;
@@ -366,10 +366,10 @@ const char *elf_symbols_find_address(
 
 int elf_symbols_find_name(const struct elf_symbols *symbols, const char *name, uint64_t *address)
 {
-	const struct symbol *found = NULL;
+	const struct elf_symbol *found = NULL;
 
 	for (size_t i = 0; i < symbols->count; i++) {
-		const struct symbol *symbol = &symbols->symbols[i];
+		const struct elf_symbol *symbol = &symbols->symbols[i];
 
 		if (strcmp(symbols->names + symbol->name, name))
 			continue;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's symbols: reads <proc>/kallsyms once and again when modules have changed. */
 #include "core/bpfd/symbols/ksym.h"
-#include "core/base/paths.h"
 
+#include "core/base/clock.h"
+#include "core/base/paths.h"
+#include "core/bpfd/symbols/array.h"
+#include "core/bpfd/symbols/hash.h"
 #include "core/bpfd/symbols/ksym_table.h"
 
 #include <errno.h>
@@ -12,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Modules come and go while a session lasts and the kernel tells nobody. <proc>/modules costs
@@ -24,9 +26,9 @@
  * gap, not in that symbol. */
 #define OFFSET_MAX (64ULL << 20)
 
-#define READ_SIZE 65536
+#define KALLSYMS_PIECE 65536
 
-struct symbol {
+struct loose_symbol {
 	uint64_t address;
 	uint32_t name; /* in loose_names */
 	uint16_t length;
@@ -48,7 +50,7 @@ struct ksym {
 
 /* What kallsyms lists out of order, until it is sorted into ksym.rest. */
 struct loose {
-	struct symbol *symbols;
+	struct loose_symbol *symbols;
 	size_t count, cap;
 	char *names;
 	size_t names_len, names_cap;
@@ -116,32 +118,16 @@ static int intern_module(struct ksym *ksym, const char *name, size_t len)
 	return (int)++ksym->module_count;
 }
 
-static int reserve(void *array, size_t *cap, size_t wanted, size_t size)
+static int loose_add(struct loose *loose, const struct loose_symbol *symbol, const char *name)
 {
-	void **at = array;
-	void *grown;
-
-	if (wanted <= *cap)
-		return 0;
-	wanted += wanted / 2 + 1024;
-	grown = realloc(*at, wanted * size);
-	if (!grown)
-		return -ENOMEM;
-	*at = grown;
-	*cap = wanted;
-	return 0;
-}
-
-static int loose_add(struct loose *loose, const struct symbol *symbol, const char *name)
-{
-	struct symbol *new;
+	struct loose_symbol *new;
 	int err;
 
 	if (loose->names_len + symbol->length > UINT32_MAX)
 		return -E2BIG;
-	err = reserve(&loose->symbols, &loose->cap, loose->count + 1, sizeof(*loose->symbols));
+	err = array_reserve(&loose->symbols, &loose->cap, loose->count + 1, sizeof(*loose->symbols));
 	if (!err)
-		err = reserve(
+		err = array_reserve(
 			&loose->names, &loose->names_cap, loose->names_len + symbol->length, 1);
 	if (err)
 		return err;
@@ -165,7 +151,7 @@ static int hex_value(char c)
 /* One line without its end: "address type name", for a module's symbol then "\t[module]". */
 static int parse_line(struct ksym *ksym, struct loose *loose, const char *at, const char *end)
 {
-	struct symbol symbol = {.address = 0};
+	struct loose_symbol symbol = {.address = 0};
 	const char *name;
 	int digit, err;
 
@@ -197,7 +183,7 @@ static int parse_line(struct ksym *ksym, struct loose *loose, const char *at, co
 
 static int read_lines(struct ksym *ksym, struct loose *loose, int fd)
 {
-	char *buffer = malloc(READ_SIZE);
+	char *buffer = malloc(KALLSYMS_PIECE);
 	size_t have = 0;
 	int err = 0;
 
@@ -205,7 +191,7 @@ static int read_lines(struct ksym *ksym, struct loose *loose, int fd)
 		return -ENOMEM;
 	for (;;) {
 		const char *at = buffer, *end;
-		ssize_t n = read(fd, buffer + have, READ_SIZE - have);
+		ssize_t n = read(fd, buffer + have, KALLSYMS_PIECE - have);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -225,7 +211,7 @@ static int read_lines(struct ksym *ksym, struct loose *loose, int fd)
 		if (err)
 			break;
 		have -= (size_t)(at - buffer);
-		if (have == READ_SIZE)
+		if (have == KALLSYMS_PIECE)
 			have = 0; /* a line as long as this is no symbol */
 		memmove(buffer, at, have);
 	}
@@ -235,7 +221,7 @@ static int read_lines(struct ksym *ksym, struct loose *loose, int fd)
 
 static int by_address(const void *left, const void *right)
 {
-	const struct symbol *a = left, *b = right;
+	const struct loose_symbol *a = left, *b = right;
 
 	if (a->address != b->address)
 		return a->address < b->address ? -1 : 1;
@@ -249,7 +235,7 @@ static int sort_loose(struct ksym *ksym, struct loose *loose)
 	if (loose->count)
 		qsort(loose->symbols, loose->count, sizeof(*loose->symbols), by_address);
 	for (size_t i = 0; i < loose->count; i++) {
-		const struct symbol *symbol = &loose->symbols[i];
+		const struct loose_symbol *symbol = &loose->symbols[i];
 
 		err = ksym_table_add(&ksym->rest, symbol->address, loose->names + symbol->name,
 			symbol->length, symbol->module);
@@ -292,7 +278,7 @@ static int load(struct ksym *ksym)
 static uint64_t hash_modules(const struct ksym *ksym)
 {
 	static const bool counted[6] = {true, true, false, false, true, true};
-	uint64_t hash = 14695981039346656037ULL;
+	uint64_t hash = HASH_EMPTY;
 	unsigned int field = 0;
 	char buffer[4096];
 	ssize_t n;
@@ -303,7 +289,7 @@ static uint64_t hash_modules(const struct ksym *ksym)
 	while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
 		for (ssize_t i = 0; i < n; i++) {
 			if (field >= 6 || counted[field])
-				hash = (hash ^ (unsigned char)buffer[i]) * 1099511628211ULL;
+				hash = hash_add(hash, (unsigned char)buffer[i]);
 			if (buffer[i] == '\n')
 				field = 0;
 			else if (buffer[i] == ' ')
@@ -317,11 +303,8 @@ static uint64_t hash_modules(const struct ksym *ksym)
 /* Makes sure that the table is there and current. */
 static int refresh(struct ksym *ksym)
 {
-	struct timespec now;
-	uint64_t now_ms, hash;
+	uint64_t now_ms = clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000, hash;
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	if (ksym->tried && now_ms - ksym->checked_ms < MODULES_CHECK_MS)
 		return ksym->error;
 	/* Hashed before kallsyms is read: a module that comes in between is seen next time. */

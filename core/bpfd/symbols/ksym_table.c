@@ -2,6 +2,8 @@
 /* A packed table of kernel symbols in order of address: about 25 bytes a symbol. */
 #include "core/bpfd/symbols/ksym_table.h"
 
+#include "core/bpfd/symbols/array.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,7 +18,7 @@
 #define PREFIXED  0x02
 #define NONE	  UINT32_MAX
 #define COUNT_MAX (16U << 20)
-#define NAMES_MAX (256U << 20)
+#define TABLE_NAMES_MAX (256U << 20)
 #define HIGH_MAX  4096
 
 struct ksym_high {
@@ -24,23 +26,12 @@ struct ksym_high {
 	uint32_t first;
 };
 
-struct entry {
+struct table_entry {
 	unsigned int module;
 	bool prefixed;
 	const unsigned char *name;
 	size_t length;
 };
-
-static int grow(void *array, size_t elements, size_t size)
-{
-	void **at = array;
-	void *grown = realloc(*at, elements * size);
-
-	if (!grown)
-		return -ENOMEM;
-	*at = grown;
-	return 0;
-}
 
 static const unsigned char *skip_module(const unsigned char *at, unsigned int *module)
 {
@@ -53,7 +44,7 @@ static const unsigned char *skip_module(const unsigned char *at, unsigned int *m
 }
 
 /* Decodes the entry at `at` and returns where the next one begins. */
-static const unsigned char *decode(const unsigned char *at, struct entry *entry)
+static const unsigned char *decode(const unsigned char *at, struct table_entry *entry)
 {
 	unsigned int ignored;
 	const unsigned char *next;
@@ -90,7 +81,7 @@ uint64_t ksym_table_address(const struct ksym_table *table, uint32_t i)
 
 unsigned int ksym_table_name(const struct ksym_table *table, uint32_t i, char *name)
 {
-	struct entry entry;
+	struct table_entry entry;
 	size_t prefix;
 
 	decode(entry_at(table, i), &entry);
@@ -105,21 +96,21 @@ static int reserve(struct ksym_table *table, size_t name_size)
 	uint32_t cap = table->cap;
 	int err;
 
-	if (table->count >= COUNT_MAX || table->names_len + name_size > NAMES_MAX)
+	if (table->count >= COUNT_MAX || table->names_len + name_size > TABLE_NAMES_MAX)
 		return -E2BIG;
 	if (table->names_len + name_size > table->names_cap) {
 		size_t wanted = table->names_cap + table->names_cap / 2 + 65536;
 
-		err = grow(&table->names, wanted, 1);
+		err = array_resize(&table->names, wanted, 1);
 		if (err)
 			return err;
 		table->names_cap = wanted;
 	}
 	if (table->count == cap) {
 		cap += cap / 2 + 4096;
-		err = grow(&table->low, cap, sizeof(*table->low));
+		err = array_resize(&table->low, cap, sizeof(*table->low));
 		if (!err)
-			err = grow(&table->block, cap / BLOCK + 1, sizeof(*table->block));
+			err = array_resize(&table->block, cap / BLOCK + 1, sizeof(*table->block));
 		if (err)
 			return err;
 		table->cap = cap;
@@ -135,7 +126,7 @@ static int add_high(struct ksym_table *table, uint32_t value)
 		return 0;
 	if (table->high_count == HIGH_MAX)
 		return -E2BIG;
-	err = grow(&table->high, table->high_count + 1, sizeof(*table->high));
+	err = array_resize(&table->high, table->high_count + 1, sizeof(*table->high));
 	if (err)
 		return err;
 	table->high[table->high_count].value = value;
@@ -203,10 +194,10 @@ int ksym_table_add(struct ksym_table *table, uint64_t address, const char *name,
 void ksym_table_trim(struct ksym_table *table)
 {
 	/* A refused shrink leaves the array as it is: nothing to report. */
-	if (table->names_len && !grow(&table->names, table->names_len, 1))
+	if (table->names_len && !array_resize(&table->names, table->names_len, 1))
 		table->names_cap = table->names_len;
-	if (table->count && !grow(&table->low, table->count, sizeof(*table->low)) &&
-		!grow(&table->block, table->count / BLOCK + 1, sizeof(*table->block)))
+	if (table->count && !array_resize(&table->low, table->count, sizeof(*table->low)) &&
+		!array_resize(&table->block, table->count / BLOCK + 1, sizeof(*table->block)))
 		table->cap = table->count;
 }
 
@@ -255,7 +246,7 @@ static uint32_t hash_bytes(uint32_t hash, const unsigned char *at, size_t len)
 	return hash;
 }
 
-static uint32_t bucket_of(const struct ksym_table *table, const struct entry *entry)
+static uint32_t bucket_of(const struct ksym_table *table, const struct table_entry *entry)
 {
 	uint32_t hash = 2166136261U;
 
@@ -267,7 +258,7 @@ static uint32_t bucket_of(const struct ksym_table *table, const struct entry *en
 static int build_index(struct ksym_table *table)
 {
 	const unsigned char *at = table->names;
-	struct entry entry;
+	struct table_entry entry;
 
 	table->buckets = table->count / 2 + 1;
 	table->head = malloc(table->buckets * sizeof(*table->head));
@@ -290,7 +281,7 @@ static int build_index(struct ksym_table *table)
 	return 0;
 }
 
-static bool same_name(const struct entry *entry, const struct entry *wanted)
+static bool same_name(const struct table_entry *entry, const struct table_entry *wanted)
 {
 	const char *name = (const char *)wanted->name;
 	size_t prefix = entry->prefixed ? KSYM_PREFIX_SIZE : 0;
@@ -301,7 +292,7 @@ static bool same_name(const struct entry *entry, const struct entry *wanted)
 
 int64_t ksym_table_find_name(struct ksym_table *table, const char *name)
 {
-	struct entry wanted = {.name = (const unsigned char *)name, .length = strlen(name)};
+	struct table_entry wanted = {.name = (const unsigned char *)name, .length = strlen(name)};
 	int64_t found = -ENOENT;
 
 	if (!table->count)
@@ -310,7 +301,7 @@ int64_t ksym_table_find_name(struct ksym_table *table, const char *name)
 		return -ENOMEM;
 	/* A chain runs from the last symbol to the first: the last match is the first symbol. */
 	for (uint32_t i = table->head[bucket_of(table, &wanted)]; i != NONE; i = table->next[i]) {
-		struct entry entry;
+		struct table_entry entry;
 
 		decode(entry_at(table, i), &entry);
 		if (same_name(&entry, &wanted))

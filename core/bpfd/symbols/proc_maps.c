@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads what files a process has mapped where. */
 #include "core/bpfd/symbols/proc_maps.h"
-#include "core/base/paths.h"
 
+#include "core/base/paths.h"
 #include "core/bpfd/files/file.h"
+#include "core/bpfd/symbols/array.h"
+#include "core/bpfd/symbols/hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,22 +37,6 @@ const char *proc_maps_path(const struct proc_maps *maps, const struct proc_range
 	return maps->paths + range->path;
 }
 
-static int reserve(void *array, size_t *cap, size_t wanted, size_t size)
-{
-	void **at = array;
-	void *grown;
-
-	if (wanted <= *cap)
-		return 0;
-	wanted += wanted / 2;
-	grown = realloc(*at, wanted * size);
-	if (!grown)
-		return -ENOMEM;
-	*at = grown;
-	*cap = wanted;
-	return 0;
-}
-
 /* Keeps the range and its path; the ranges of one file follow each other and share it. */
 static int add_range(struct proc_maps *maps, const struct proc_range *range, const char *path)
 {
@@ -63,9 +49,9 @@ static int add_range(struct proc_maps *maps, const struct proc_range *range, con
 		return 0;
 	if ((maps->count + 1) * sizeof(*range) + maps->paths_len + len > MAPS_MAX)
 		return -E2BIG;
-	err = reserve(&maps->ranges, &maps->cap, maps->count + 1, sizeof(*range));
+	err = array_reserve(&maps->ranges, &maps->cap, maps->count + 1, sizeof(*range));
 	if (!err)
-		err = reserve(&maps->paths, &maps->paths_cap, maps->paths_len + len, 1);
+		err = array_reserve(&maps->paths, &maps->paths_cap, maps->paths_len + len, 1);
 	if (err)
 		return err;
 	last = maps->count ? &maps->ranges[maps->count - 1] : NULL;
@@ -129,7 +115,7 @@ static int take_text(void *arg, const void *data, size_t size)
 	int err;
 
 	for (size_t i = 0; i < size; i++) {
-		hash = (hash ^ (unsigned char)text[i]) * 1099511628211ULL; /* FNV-1a */
+		hash = hash_add(hash, (unsigned char)text[i]);
 		if (text[i] != '\n') {
 			if (reader->len < sizeof(reader->line) - 1)
 				reader->line[reader->len++] = text[i];
@@ -167,7 +153,7 @@ int proc_maps_read(struct proc_maps *maps, const char *proc, pid_t pid)
 		goto err_close;
 	}
 	reader->maps = maps;
-	maps->hash = 14695981039346656037ULL;
+	maps->hash = HASH_EMPTY;
 	err = file_copy(fd, take_text, reader);
 	free(reader);
 err_close:

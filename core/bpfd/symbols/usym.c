@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The symbols of user processes: keeps the maps of processes and the symbols of files. */
 #include "core/bpfd/symbols/usym.h"
-#include "core/base/printable.h"
 
+#include "core/base/clock.h"
 #include "core/base/paths.h"
+#include "core/base/printable.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/files/tree.h"
 #include "core/bpfd/symbols/demangle.h"
 #include "core/bpfd/symbols/elf_symbols.h"
+#include "core/bpfd/symbols/hash.h"
 #include "core/bpfd/symbols/proc_maps.h"
 
 #include <errno.h>
@@ -18,19 +20,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A process can map, unmap, end, and leave its number to another, and nobody is told. Its start
  * time and maps are looked at again after this time: an answer may be older by as much. */
-#define CHECK_MS 100
+#define MAPS_CHECK_MS 100
 
 /* What is held: of each kind the one that was not asked for longest goes first. */
 #define PROCESSES_MAX	 32
-#define OBJECTS_MAX	 128
-#define OBJECT_BYTES_MAX (32U << 20)
+#define FILES_MAX	 128
+#define FILE_BYTES_MAX (32U << 20)
 
-#define NAME_SIZE     4096
+#define USYM_NAME_SIZE     4096
 #define VDSO_SIZE_MAX (1U << 20)
 
 struct process {
@@ -41,16 +42,16 @@ struct process {
 };
 
 /* What makes a file that file and no other, also after an inode was reused. */
-struct identity {
+struct file_identity {
 	uint64_t device, inode, size;
 	int64_t changed_s, changed_ns;
 };
 
 /* The symbols of a file, or why there are none. */
-struct object {
+struct mapped_file {
 	uint32_t number; /* never used twice, 0: this place is free */
 	uint64_t used;
-	struct identity identity;
+	struct file_identity identity;
 	struct elf_symbols *symbols;
 	int error;
 };
@@ -59,10 +60,10 @@ struct usym {
 	const char *proc;
 	uint64_t clock; /* counts lookups: who was used last */
 	uint32_t last_number;
-	size_t object_bytes;
+	size_t file_bytes;
 	struct process processes[PROCESSES_MAX];
-	struct object objects[OBJECTS_MAX];
-	char name[NAME_SIZE];
+	struct mapped_file files[FILES_MAX];
+	char name[USYM_NAME_SIZE];
 };
 
 int usym_new(struct usym **usym, const char *proc)
@@ -76,12 +77,12 @@ int usym_new(struct usym **usym, const char *proc)
 	return 0;
 }
 
-static void object_drop(struct usym *usym, struct object *object)
+static void mapped_file_drop(struct usym *usym, struct mapped_file *file)
 {
-	if (object->symbols)
-		usym->object_bytes -= elf_symbols_size(object->symbols);
-	elf_symbols_free(object->symbols);
-	memset(object, 0, sizeof(*object));
+	if (file->symbols)
+		usym->file_bytes -= elf_symbols_size(file->symbols);
+	elf_symbols_free(file->symbols);
+	memset(file, 0, sizeof(*file));
 }
 
 void usym_free(struct usym *usym)
@@ -90,8 +91,8 @@ void usym_free(struct usym *usym)
 		return;
 	for (size_t i = 0; i < PROCESSES_MAX; i++)
 		proc_maps_clear(&usym->processes[i].maps);
-	for (size_t i = 0; i < OBJECTS_MAX; i++)
-		object_drop(usym, &usym->objects[i]);
+	for (size_t i = 0; i < FILES_MAX; i++)
+		mapped_file_drop(usym, &usym->files[i]);
 	free(usym);
 }
 
@@ -138,18 +139,16 @@ static int process_read(struct usym *usym, struct process *process, pid_t pid)
 static int process_get(struct usym *usym, pid_t pid, struct process **found)
 {
 	struct process *process;
-	struct timespec now;
 	uint64_t now_ms;
 	int err;
 
 	if (pid <= 0)
 		return -ENOENT;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	now_ms = clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
 	process = process_slot(usym, pid);
 	process->used = ++usym->clock;
 	*found = process;
-	if (process->pid && now_ms - process->checked_ms < CHECK_MS)
+	if (process->pid && now_ms - process->checked_ms < MAPS_CHECK_MS)
 		return 0;
 	err = process_read(usym, process, pid);
 	if (err) {
@@ -217,59 +216,59 @@ static int open_range(const struct usym *usym, const struct process *process,
 	return open_below_root(usym, process->pid, proc_maps_path(&process->maps, range), status);
 }
 
-static struct object *object_find(struct usym *usym, const struct identity *identity)
+static struct mapped_file *mapped_file_find(struct usym *usym, const struct file_identity *identity)
 {
-	for (size_t i = 0; i < OBJECTS_MAX; i++) {
-		struct object *object = &usym->objects[i];
+	for (size_t i = 0; i < FILES_MAX; i++) {
+		struct mapped_file *file = &usym->files[i];
 
-		if (object->number && !memcmp(&object->identity, identity, sizeof(*identity)))
-			return object;
+		if (file->number && !memcmp(&file->identity, identity, sizeof(*identity)))
+			return file;
 	}
 	return NULL;
 }
 
-static struct object *object_oldest(struct usym *usym, const struct object *but)
+static struct mapped_file *mapped_file_oldest(struct usym *usym, const struct mapped_file *but)
 {
-	struct object *oldest = NULL;
+	struct mapped_file *oldest = NULL;
 
-	for (size_t i = 0; i < OBJECTS_MAX; i++) {
-		struct object *object = &usym->objects[i];
+	for (size_t i = 0; i < FILES_MAX; i++) {
+		struct mapped_file *file = &usym->files[i];
 
-		if (object != but && (!oldest || object->used < oldest->used))
-			oldest = object;
+		if (file != but && (!oldest || file->used < oldest->used))
+			oldest = file;
 	}
 	return oldest;
 }
 
 /* Takes the symbols, which become the cache's, or the error, and makes room for them. */
-static struct object *object_add(
-	struct usym *usym, const struct identity *identity, struct elf_symbols *symbols, int error)
+static struct mapped_file *mapped_file_add(
+	struct usym *usym, const struct file_identity *identity, struct elf_symbols *symbols, int error)
 {
-	struct object *object = object_oldest(usym, NULL);
+	struct mapped_file *file = mapped_file_oldest(usym, NULL);
 
-	object_drop(usym, object);
+	mapped_file_drop(usym, file);
 	if (!++usym->last_number)
 		usym->last_number++;
-	object->number = usym->last_number;
-	object->identity = *identity;
-	object->symbols = symbols;
-	object->error = error;
+	file->number = usym->last_number;
+	file->identity = *identity;
+	file->symbols = symbols;
+	file->error = error;
 	if (symbols)
-		usym->object_bytes += elf_symbols_size(symbols);
-	while (usym->object_bytes > OBJECT_BYTES_MAX) {
-		struct object *oldest = object_oldest(usym, object);
+		usym->file_bytes += elf_symbols_size(symbols);
+	while (usym->file_bytes > FILE_BYTES_MAX) {
+		struct mapped_file *oldest = mapped_file_oldest(usym, file);
 
 		if (!oldest->number)
 			break;
-		object_drop(usym, oldest);
+		mapped_file_drop(usym, oldest);
 	}
-	return object;
+	return file;
 }
 
 static int load_file(struct usym *usym, const struct process *process,
-	const struct proc_range *range, struct object **found)
+	const struct proc_range *range, struct mapped_file **found)
 {
-	struct identity identity = {.device = 0};
+	struct file_identity identity = {.device = 0};
 	struct elf_symbols *symbols = NULL;
 	struct stat status;
 	int err, fd;
@@ -282,10 +281,10 @@ static int load_file(struct usym *usym, const struct process *process,
 	identity.size = (uint64_t)status.st_size;
 	identity.changed_s = status.st_ctim.tv_sec;
 	identity.changed_ns = status.st_ctim.tv_nsec;
-	*found = object_find(usym, &identity);
+	*found = mapped_file_find(usym, &identity);
 	if (!*found) {
 		err = elf_symbols_read(&symbols, fd);
-		*found = object_add(usym, &identity, symbols, err);
+		*found = mapped_file_add(usym, &identity, symbols, err);
 	}
 	close(fd);
 	return 0;
@@ -293,9 +292,9 @@ static int load_file(struct usym *usym, const struct process *process,
 
 /* The vDSO is a whole ELF file in the process's memory. Its identity is what it holds. */
 static int load_vdso(struct usym *usym, const struct process *process,
-	const struct proc_range *range, struct object **found)
+	const struct proc_range *range, struct mapped_file **found)
 {
-	struct identity identity = {.device = UINT64_MAX, .size = range->end - range->start};
+	struct file_identity identity = {.device = UINT64_MAX, .size = range->end - range->start};
 	struct elf_symbols *symbols = NULL;
 	unsigned char *image;
 	char path[PATH_MAX];
@@ -318,13 +317,13 @@ static int load_vdso(struct usym *usym, const struct process *process,
 		err = -EIO;
 		goto err_close;
 	}
-	identity.inode = 14695981039346656037ULL;
+	identity.inode = HASH_EMPTY;
 	for (size_t i = 0; i < identity.size; i++)
-		identity.inode = (identity.inode ^ image[i]) * 1099511628211ULL; /* FNV-1a */
-	*found = object_find(usym, &identity);
+		identity.inode = hash_add(identity.inode, image[i]);
+	*found = mapped_file_find(usym, &identity);
 	if (!*found) {
 		err = elf_symbols_read_image(&symbols, image, identity.size);
-		*found = object_add(usym, &identity, symbols, err);
+		*found = mapped_file_add(usym, &identity, symbols, err);
 	}
 	err = 0;
 err_close:
@@ -334,30 +333,30 @@ err_free:
 	return err;
 }
 
-/* The symbols of the file that a range shows. A range remembers the place of its object and the
+/* The symbols of the file that a range shows. A range remembers the place of its file and the
  * object's number: both match as long as the object was not dropped. */
 static int range_symbols(struct usym *usym, struct process *process, struct proc_range *range,
 	const struct elf_symbols **symbols)
 {
-	struct object *object = &usym->objects[range->slot];
+	struct mapped_file *file = &usym->files[range->slot];
 	int err;
 
-	if (!range->number || object->number != range->number) {
+	if (!range->number || file->number != range->number) {
 		if (proc_maps_path(&process->maps, range)[0] == '[')
-			err = load_vdso(usym, process, range, &object);
+			err = load_vdso(usym, process, range, &file);
 		else
-			err = load_file(usym, process, range, &object);
+			err = load_file(usym, process, range, &file);
 		if (err)
 			return err;
-		range->slot = (uint8_t)(object - usym->objects);
-		range->number = object->number;
+		range->slot = (uint8_t)(file - usym->files);
+		range->number = file->number;
 	}
-	object->used = ++usym->clock;
-	*symbols = object->symbols;
-	return object->error;
+	file->used = ++usym->clock;
+	*symbols = file->symbols;
+	return file->error;
 }
 
-_Static_assert(OBJECTS_MAX <= UINT8_MAX + 1, "a place of an object fits into proc_range.slot");
+_Static_assert(FILES_MAX <= UINT8_MAX + 1, "the index of a file fits into proc_range.slot");
 
 /* The executable range that belongs to a range of data: the nearest one of that file below (a
  * file can be mapped more than once), or above, where linkers put constants before the code. */

@@ -116,6 +116,16 @@ static int parse_signed(const char *text, int64_t *value)
 	return 0;
 }
 
+/* Whether a number was parsed and lies in its range; if not, notes why. */
+static bool is_accepted(struct args *args, unsigned int field, int err, bool in_range)
+{
+	if (err == -EINVAL)
+		args_refuse(args, field, "not a number");
+	else if (err || !in_range)
+		args_refuse(args, field, "out of range");
+	return !args->wrong;
+}
+
 uint64_t args_unsigned(struct args *args, unsigned int field, uint64_t min, uint64_t max)
 {
 	const char *text = args_text(args, field);
@@ -125,11 +135,7 @@ uint64_t args_unsigned(struct args *args, unsigned int field, uint64_t min, uint
 	if (args->wrong)
 		return 0;
 	err = parse_unsigned(text, &value);
-	if (!err && (value < min || value > max))
-		err = -ERANGE;
-	if (err)
-		args_refuse(args, field, err == -ERANGE ? "out of range" : "not a number");
-	return err ? 0 : value;
+	return is_accepted(args, field, err, value >= min && value <= max) ? value : 0;
 }
 
 int64_t args_signed(struct args *args, unsigned int field, int64_t min, int64_t max)
@@ -141,11 +147,7 @@ int64_t args_signed(struct args *args, unsigned int field, int64_t min, int64_t 
 	if (args->wrong)
 		return 0;
 	err = parse_signed(text, &value);
-	if (!err && (value < min || value > max))
-		err = -ERANGE;
-	if (err)
-		args_refuse(args, field, err == -ERANGE ? "out of range" : "not a number");
-	return err ? 0 : value;
+	return is_accepted(args, field, err, value >= min && value <= max) ? value : 0;
 }
 
 int64_t args_handle(struct args *args, unsigned int field)

@@ -187,28 +187,28 @@ void cmd_get_next_key(struct bpfd *bpfd, struct args *args)
 		reply_key(bpfd, target.map, target.key, "bpf_get_next_key");
 }
 
-void cmd_delete_elem(struct bpfd *bpfd, struct args *args)
-{
-	struct target target;
-	int ret;
-
-	ret = read_target(bpfd, args, 2, 3, &target);
-	if (args_wrong(args))
-		return;
-	if (!ret)
-		ret = map_delete(target.map, target.key);
-	reply_ret(bpfd->reply, "bpf_delete_elem", ret);
-}
-
-void cmd_clear_map(struct bpfd *bpfd, struct args *args)
+/* Deletes the entry of the key that the command names, or all entries if key_field is 0. */
+static void delete_entries(struct bpfd *bpfd, struct args *args, unsigned int key_field,
+	unsigned int length_field, const char *what)
 {
 	struct target target;
 	int64_t ret;
 
-	ret = read_target(bpfd, args, 0, 2, &target);
+	ret = read_target(bpfd, args, key_field, length_field, &target);
 	if (args_wrong(args))
 		return;
 	if (!ret)
-		ret = map_clear(target.map, bpfd->config.limits.chunk_bytes);
-	reply_ret(bpfd->reply, "bpf_clear_map", ret);
+		ret = key_field ? map_delete(target.map, target.key)
+				: map_clear(target.map, bpfd->config.limits.chunk_bytes);
+	reply_ret(bpfd->reply, what, ret);
+}
+
+void cmd_delete_elem(struct bpfd *bpfd, struct args *args)
+{
+	delete_entries(bpfd, args, 2, 3, "bpf_delete_elem");
+}
+
+void cmd_clear_map(struct bpfd *bpfd, struct args *args)
+{
+	delete_entries(bpfd, args, 0, 2, "bpf_clear_map");
 }

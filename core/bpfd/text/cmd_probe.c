@@ -48,6 +48,17 @@ static int detach(struct bpfd *bpfd, enum probe_kind kind, const char *event)
 	return result;
 }
 
+/* Detaches the kprobes or uprobes of the event that the command names, and answers. */
+static void detach_named(
+	struct bpfd *bpfd, struct args *args, const char *what, enum probe_kind kind)
+{
+	const char *event = args_text(args, 1);
+
+	if (args_wrong(args))
+		return;
+	reply_ret(bpfd->reply, what, detach(bpfd, kind, event));
+}
+
 /* FD TYPE EVENT FUNCTION [OFFSET [MAXACTIVE]] */
 void cmd_attach_kprobe(struct bpfd *bpfd, struct args *args)
 {
@@ -76,11 +87,7 @@ void cmd_attach_kprobe(struct bpfd *bpfd, struct args *args)
 /* EVENT */
 void cmd_detach_kprobe(struct bpfd *bpfd, struct args *args)
 {
-	const char *event = args_text(args, 1);
-
-	if (args_wrong(args))
-		return;
-	reply_ret(bpfd->reply, "bpf_detach_kprobe", detach(bpfd, PROBE_KPROBE, event));
+	detach_named(bpfd, args, "bpf_detach_kprobe", PROBE_KPROBE);
 }
 
 /* FD TYPE EVENT PATH OFFSET PID; a path may hold spaces: the two behind it are the last. */
@@ -108,11 +115,7 @@ void cmd_attach_uprobe(struct bpfd *bpfd, struct args *args)
 /* EVENT */
 void cmd_detach_uprobe(struct bpfd *bpfd, struct args *args)
 {
-	const char *event = args_text(args, 1);
-
-	if (args_wrong(args))
-		return;
-	reply_ret(bpfd->reply, "bpf_detach_uprobe", detach(bpfd, PROBE_UPROBE, event));
+	detach_named(bpfd, args, "bpf_detach_uprobe", PROBE_UPROBE);
 }
 
 /* FD CATEGORY NAME */

@@ -10,14 +10,14 @@
 #include <string.h>
 
 #define FIELDS_ANY UINT32_MAX
-#define READS	   true
+#define ONLY_READS true
 #define CHANGES	   false
 
 /* Sorted by name, for bsearch. */
 static const struct command commands[] = {
-	{"BPFD_RPC", "VERSION", 1, 1, "go on with binary messages, both ways", cmd_rpc, READS},
+	{"BPFD_RPC", "VERSION", 1, 1, "go on with binary messages, both ways", cmd_rpc, ONLY_READS},
 	{"BPFD_VERSION", "", 0, 0, "versions, kernel, machine, online CPUs, features", cmd_version,
-		READS},
+		ONLY_READS},
 	{"BPF_ATTACH_KPROBE", "FD TYPE EVENT FUNCTION [OFFSET MAXACTIVE]", 4, 6,
 		"attach a program to a kernel function; type 0: entry, 1: return",
 		cmd_attach_kprobe, CHANGES},
@@ -30,7 +30,7 @@ static const struct command commands[] = {
 		cmd_attach_uprobe, CHANGES},
 	{"BPF_CLEAR_MAP", "FD KLEN", 2, 2, "delete all entries of a map", cmd_clear_map, CHANGES},
 	{"BPF_CLOSE_PERF_EVENT_FD", "PFD", 1, 1, "close an attachment or a perf ring",
-		cmd_close_perf_event_fd, READS},
+		cmd_close_perf_event_fd, ONLY_READS},
 	{"BPF_CREATE_MAP", "TYPE [NAME] KEY VALUE MAX FLAGS [ALLOW_RLIMIT]", 5, 7, "make a map",
 		cmd_create_map, CHANGES},
 	{"BPF_DELETE_ELEM", "FD KEY KLEN", 3, 3, "delete an entry of a map", cmd_delete_elem,
@@ -43,35 +43,35 @@ static const struct command commands[] = {
 		cmd_detach_uprobe, CHANGES},
 	{"BPF_GET_FIRST_KEY", "FD KLEN VLEN DUMP", 4, 4,
 		"the first key of a map, or with DUMP 1 all keys and values", cmd_get_first_key,
-		READS},
-	{"BPF_GET_NEXT_KEY", "FD KEY KLEN", 3, 3, "the key behind a key", cmd_get_next_key, READS},
-	{"BPF_LOOKUP_ELEM", "FD KEY KLEN VLEN", 4, 4, "the value of a key", cmd_lookup_elem, READS},
+		ONLY_READS},
+	{"BPF_GET_NEXT_KEY", "FD KEY KLEN", 3, 3, "the key behind a key", cmd_get_next_key, ONLY_READS},
+	{"BPF_LOOKUP_ELEM", "FD KEY KLEN VLEN", 4, 4, "the value of a key", cmd_lookup_elem, ONLY_READS},
 	{"BPF_OPEN_PERF_BUFFER", "PID CPU PAGES", 3, 3, "open a perf ring", cmd_open_perf_buffer,
 		CHANGES},
 	{"BPF_PROG_LOAD", "TYPE [NAME] LEN LICENSE KVER PROGRAM", 5, FIELDS_ANY, "load a program",
 		cmd_prog_load, CHANGES},
 	{"BPF_UPDATE_ELEM", "FD KEY KLEN VALUE VLEN FLAGS", 6, 6, "set the value of a key",
 		cmd_update_elem, CHANGES},
-	{"COMM_FOR_PID", "PID", 1, 1, "the name of a process", cmd_comm_for_pid, READS},
-	{"GET_KALLSYMS", "", 0, 0, "the kernel's symbols, raw", cmd_get_kallsyms, READS},
+	{"COMM_FOR_PID", "PID", 1, 1, "the name of a process", cmd_comm_for_pid, ONLY_READS},
+	{"GET_KALLSYMS", "", 0, 0, "the kernel's symbols, raw", cmd_get_kallsyms, ONLY_READS},
 	{"GET_KPROBES_BLACKLIST", "TRACEFS", 1, 1, "functions that cannot be probed",
-		cmd_get_kprobes_blacklist, READS},
-	{"GET_KSYM_ADDR", "NAME", 1, 1, "the address of a kernel symbol", cmd_get_ksym_addr, READS},
+		cmd_get_kprobes_blacklist, ONLY_READS},
+	{"GET_KSYM_ADDR", "NAME", 1, 1, "the address of a kernel symbol", cmd_get_ksym_addr, ONLY_READS},
 	{"GET_KSYM_NAME", "ADDR", 1, 1, "the kernel symbol at an address", cmd_get_ksym_name,
-		READS},
+		ONLY_READS},
 	{"GET_TRACE_EVENTS", "TRACEFS CATEGORY", 2, 2, "the tracepoints of a category",
-		cmd_get_trace_events, READS},
+		cmd_get_trace_events, ONLY_READS},
 	{"GET_TRACE_EVENTS_CATEGORIES", "TRACEFS", 1, 1, "the categories of tracepoints",
-		cmd_get_trace_events_categories, READS},
+		cmd_get_trace_events_categories, ONLY_READS},
 	{"GET_USYM_ADDR", "PID NAME MODULE", 3, FIELDS_ANY, "the address of a process's symbol",
-		cmd_get_usym_addr, READS},
+		cmd_get_usym_addr, ONLY_READS},
 	{"GET_USYM_NAME", "PID ADDR DEMANGLE", 3, 3, "the symbol at an address of a process",
-		cmd_get_usym_name, READS},
+		cmd_get_usym_name, ONLY_READS},
 	{"PERF_READER_LOST", "FD", 1, 1, "records lost since the last question",
-		cmd_perf_reader_lost, READS},
+		cmd_perf_reader_lost, ONLY_READS},
 	{"PERF_READER_POLL", "TIMEOUT N FD...", 2, FIELDS_ANY,
-		"wait for records of N rings and print them", cmd_perf_reader_poll, READS},
-	{"exit", "", 0, 0, "end the session", cmd_exit, READS},
+		"wait for records of N rings and print them", cmd_perf_reader_poll, ONLY_READS},
+	{"exit", "", 0, 0, "end the session", cmd_exit, ONLY_READS},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
