@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gives up the capabilities that the profile has not. */
+/* Gives up the capabilities that the profile does not include. */
 #include "core/bpfd/confine.h"
 
 #include "core/base/caps.h"
@@ -13,17 +13,16 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define PARANOID_MAX 2 /* of kernel.perf_event_paranoid: what kernel.org knows */
+#define PARANOID_MAX 2 /* the highest kernel.perf_event_paranoid that kernel.org defines */
 
-/* The address sanitizer's own tables are terabytes. */
+/* The address sanitizer reserves terabytes. */
 #if defined(__SANITIZE_ADDRESS__)
 #define MEMORY_IS_BOUNDED 0
 #else
 #define MEMORY_IS_BOUNDED 1
 #endif
 
-/* Mappings that are shared, as rings and maps are, do not count here but in the session's budget.
- */
+/* RLIMIT_DATA does not count shared mappings, such as rings and maps. The budget counts them. */
 static void bound_memory(uint64_t bytes)
 {
 	const rlim_t max = bytes < RLIM_INFINITY ? (rlim_t)bytes : RLIM_INFINITY;
@@ -33,7 +32,7 @@ static void bound_memory(uint64_t bytes)
 		log_debug("RLIMIT_DATA: %m");
 }
 
-/* Above 2, kernels of Debian, Ubuntu and Android leave perf events to CAP_SYS_ADMIN. */
+/* Above 2, kernels of Debian, Ubuntu and Android reserve perf events for CAP_SYS_ADMIN. */
 static void warn_of_paranoia(const struct paths *paths)
 {
 	char path[PATH_MAX], text[16];
@@ -41,8 +40,8 @@ static void warn_of_paranoia(const struct paths *paths)
 	if (path_format(path, "%s/sys/kernel/perf_event_paranoid", paths->proc) ||
 		file_read(path, text, sizeof(text)) < 0 || atoi(text) <= PARANOID_MAX)
 		return;
-	log_warning("kernel.perf_event_paranoid is %d: if this kernel then refuses perf events to "
-		    "those without CAP_SYS_ADMIN, set it to %d",
+	log_warning("kernel.perf_event_paranoid is %d: this kernel may refuse perf events without "
+		    "CAP_SYS_ADMIN; set it to %d",
 		atoi(text), PARANOID_MAX);
 }
 

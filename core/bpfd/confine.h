@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes from this process what a session has no use for, before it reads what a client sends. */
+/* Gives up the rights that a session does not need, before it reads any input. */
 #ifndef CORE_BPFD_CONFINE_H
 #define CORE_BPFD_CONFINE_H
 
@@ -8,15 +8,15 @@
 struct paths;
 struct profile;
 
-/* Keeps the capabilities of a profile, and bounds this process's own memory, in bytes. Returns 0,
- * or an errno after having said what failed. */
+/* Keeps only the capabilities of a profile, and bounds this process's own memory to `memory` bytes.
+ * Returns 0 or a negative errno, which is logged. */
 int confine_rights(const struct paths *paths, const struct profile *profile, uint64_t memory);
 
-/* Refuses all system calls that sessions do not make, for good: of the others nothing can be opened
- * for writing, made executable, or done to another process. A call that is not in the list fails
- * with ENOSYS, for which C libraries have another way, and does not end the process: a library that
- * we have not seen may try it in good faith. An argument that is refused fails with EPERM. Returns
- * 0; -ENOSYS: no filter for this architecture, or what the kernel refuses it with. */
+/* Allows only the system calls that sessions make, for the rest of the process's life. Their
+ * arguments are checked too: no file can be opened for writing, no memory made executable, no other
+ * process signalled or changed. A call outside the list fails with ENOSYS, and a refused argument
+ * with EPERM. Neither ends the process: a C library may try a new call and fall back to an old one.
+ * Returns 0; -ENOSYS: there is no filter for this architecture; or the kernel's errno. */
 int confine_calls(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The system calls of a session, as a seccomp filter. libseccomp would make it as well, but knows
- * the numbers of all architectures: that is 115 KiB in a static program for this one list. */
+/* The seccomp filter of a session.
+ * libseccomp could build it, but knows the numbers of all architectures, which adds 115 KiB to a
+ * static program. */
 #include "core/bpfd/confine.h"
 
 #include <asm/termbits.h>
@@ -42,7 +43,7 @@ int confine_calls(void)
 }
 #else
 
-/* Sanitizers and gcov make calls of their own, at the end of the process above all. */
+/* Sanitizers and gcov make calls of their own, mostly when the process ends. */
 #if defined(__SANITIZE_ADDRESS__) || defined(BPFD_COVERAGE)
 #define OTHERWISE	 SECCOMP_RET_ALLOW
 #define REFUSED_OF_FILES 0
@@ -52,15 +53,15 @@ int confine_calls(void)
 #endif
 #define REFUSED (SECCOMP_RET_ERRNO | EPERM)
 
-#ifndef PR_SET_VMA /* glibc names its memory with it */
+#ifndef PR_SET_VMA /* glibc uses it to name its memory */
 #define PR_SET_VMA 0x53564d41
 #endif
 #ifndef SECCOMP_FILTER_FLAG_SPEC_ALLOW
 #define SECCOMP_FILTER_FLAG_SPEC_ALLOW (1UL << 2)
 #endif
 
-/* Any arguments; the most frequent ones first. Old architectures have older calls as well, those of
- * 32 bits newer ones for longer times and files. */
+/* Calls that are allowed with any argument, the most frequent ones first. Old architectures also
+ * have older calls, and 32-bit architectures also have calls for 64-bit times and offsets. */
 static const int calls[] = {
 	__NR_read,
 	__NR_write,
@@ -78,7 +79,7 @@ static const int calls[] = {
 	__NR_brk,
 	__NR_madvise,
 	__NR_mremap,
-	/* Files: what they may be opened for is among the arguments below. */
+	/* Files; the calls that open them are in checked[]. */
 	__NR_pread64,
 	__NR_readv,
 	__NR_writev,
@@ -188,18 +189,19 @@ static const int calls[] = {
 };
 
 enum check {
-	NO_BITS, /* of these */
-	VALUE,	 /* one of these */
-	SELF,	 /* 0 or our own id */
+	NO_BITS, /* none of these bits is set */
+	VALUE,	 /* it is one of these values */
+	SELF,	 /* it is 0 or this process's id */
 };
 
 #define VALUES_MAX 8
 
-/* One argument of a call, numbered from 0, of which the kernel takes 32 bits. */
+/* A call that is allowed if one of its arguments passes a check. The kernel uses only the lower 32
+ * bits of each argument that is checked here. */
 struct allowed_call {
-	int number, argument;
+	int number, argument; /* arguments count from 0 */
 	enum check check;
-	uint32_t values[VALUES_MAX]; /* up to the first 0 */
+	uint32_t values[VALUES_MAX]; /* 0 ends the list */
 };
 
 static const struct allowed_call checked[] = {
@@ -213,9 +215,9 @@ static const struct allowed_call checked[] = {
 	{__NR_mmap, 2, NO_BITS, {PROT_EXEC}},
 #endif
 	{__NR_mprotect, 2, NO_BITS, {PROT_EXEC}},
-	/* The terminal's modes; perf's are below. */
+	/* The terminal's modes; put_checked() allows those of perf events. */
 	{__NR_ioctl, 1, VALUE, {TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ}},
-	/* No owner, who would get signals. */
+	/* Not F_SETOWN: the owner would receive signals. */
 	{__NR_fcntl, 1, VALUE, {F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL}},
 #ifdef __NR_fcntl64
 	{__NR_fcntl64, 1, VALUE, {F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL}},
@@ -231,8 +233,8 @@ static const struct allowed_call checked[] = {
 #define CALL_COUNT    (sizeof(calls) / sizeof(calls[0]))
 #define CHECKED_COUNT (sizeof(checked) / sizeof(checked[0]))
 
-/* A call with arguments takes two instructions a value and some about them. */
-#define CODE_MAX     (8 + 2 * CALL_COUNT + CHECKED_COUNT * (2 * VALUES_MAX + 8))
+/* A checked call takes two instructions for each value and up to 8 more. */
+#define CODE_MAX      (8 + 2 * CALL_COUNT + CHECKED_COUNT * (2 * VALUES_MAX + 8))
 
 struct code {
 	struct sock_filter at[CODE_MAX];
@@ -269,7 +271,8 @@ static size_t argument_offset(int argument)
 	return offsetof(struct seccomp_data, args) + 8 * (size_t)argument + low;
 }
 
-/* The call's number is in the accumulator, and still is behind it if it is another one's. */
+/* The accumulator holds the number of the call, and still does where the code goes on if it is
+ * another call. */
 static void put_checked(struct code *code, const struct allowed_call *call)
 {
 	unsigned short skip = code->count;
@@ -286,7 +289,7 @@ static void put_checked(struct code *code, const struct allowed_call *call)
 		for (int i = 0; i < VALUES_MAX && call->values[i]; i++)
 			put_allow_value(code, call->values[i]);
 	}
-	if (call->number == __NR_ioctl) { /* all of perf's: _IO('$', ...) */
+	if (call->number == __NR_ioctl) { /* all ioctls of perf events: _IO('$', ...) */
 		put(code, BPF_ALU | BPF_AND | BPF_K, 0xff00, 0, 0);
 		put_allow_value(code, '$' << 8);
 	}
@@ -299,7 +302,7 @@ static void make_code(struct code *code)
 	code->count = 0;
 	put_load(code, offsetof(struct seccomp_data, arch));
 	put(code, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
-	put_return(code, REFUSED); /* another one's numbers */
+	put_return(code, REFUSED); /* another architecture's numbers */
 	put_load(code, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < CALL_COUNT; i++)
 		put_allow_value(code, (uint32_t)calls[i]);
@@ -308,8 +311,8 @@ static void make_code(struct code *code)
 	put_return(code, OTHERWISE);
 }
 
-/* Without SPEC_ALLOW (Linux 4.17) kernels before 5.16 slow the process down, as if it ran code of
- * somebody else. */
+/* SPEC_ALLOW (Linux 4.17) stops kernels before 5.16 from enabling costly Spectre mitigations for
+ * the process, which are meant for untrusted code. */
 static int install(const struct code *code)
 {
 	struct sock_fprog program = {code->count, (struct sock_filter *)code->at};

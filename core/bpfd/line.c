@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The line reader: one buffer, grown when a line does not fit, each byte looked at once. */
+/* The line reader: one buffer, which grows with the line; each byte is examined once. */
 #include "core/bpfd/line.h"
 
 #include <errno.h>
@@ -9,17 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_ROOM (64 * 1024) /* what a pipe holds; more only while a longer line needs it */
+#define LINE_ROOM (64 * 1024) /* the size of a pipe; a longer line gets more while it is read */
 
 struct line_reader {
 	int fd, eof_byte;
 	size_t max;
 	const volatile sig_atomic_t *stop;
 	char *data;
-	size_t room;	 /* size of data, one byte more is allocated */
-	size_t from, to; /* what is read and not handed out */
-	size_t looked;	 /* no newline between from and here */
-	bool skipping;	 /* the rest of a line that was too long */
+	size_t room;	 /* size of data; one byte more is allocated */
+	size_t from, to; /* bytes that were read but not returned */
+	size_t looked;	 /* there is no newline between from and here */
+	bool skipping;	 /* the line is too long; its rest is dropped */
 	bool ended;
 };
 
@@ -57,7 +57,7 @@ void line_reader_set_eof(struct line_reader *reader, int byte)
 	reader->eof_byte = byte;
 }
 
-/* Sets the size of the buffer, which keeps what is in it. */
+/* Sets the size of the buffer. Its content stays. */
 static int reader_resize(struct line_reader *r, size_t room)
 {
 	char *data = realloc(r->data, room + 1);
@@ -69,7 +69,7 @@ static int reader_resize(struct line_reader *r, size_t room)
 	return 0;
 }
 
-/* Moves what is left to the front, and gives the memory of a long line back. */
+/* Moves the rest to the front, and frees the memory of a long line. */
 static void reader_compact(struct line_reader *r)
 {
 	memmove(r->data, r->data + r->from, r->to - r->from);
@@ -77,10 +77,10 @@ static void reader_compact(struct line_reader *r)
 	r->looked -= r->from;
 	r->from = 0;
 	if (r->room > LINE_ROOM && r->to < LINE_ROOM / 2)
-		reader_resize(r, LINE_ROOM); /* if not, the larger one is as good */
+		reader_resize(r, LINE_ROOM); /* on failure the larger buffer stays */
 }
 
-/* Reads once behind what is there. Returns 0 or an errno. */
+/* Reads once, and appends to the buffer. Returns 0 or a negative errno. */
 static int reader_fill(struct line_reader *r)
 {
 	struct pollfd readable = {.fd = r->fd, .events = POLLIN};
@@ -90,7 +90,7 @@ static int reader_fill(struct line_reader *r)
 	if (r->from)
 		reader_compact(r);
 	if (r->to == r->room) {
-		/* The longest line and its newline; line_read has refused what is longer. */
+		/* max + 1 holds the longest line and its newline. line_read skips longer lines. */
 		room = r->room > r->max / 2 ? r->max + 1 : 2 * r->room;
 		if (reader_resize(r, room))
 			return -ENOMEM;
@@ -98,7 +98,7 @@ static int reader_fill(struct line_reader *r)
 	if (r->stop && *r->stop)
 		return -EINTR;
 	n = read(r->fd, r->data + r->to, r->room - r->to);
-	if (n < 0 && errno == EAGAIN) /* whoever shares the descriptor made it so */
+	if (n < 0 && errno == EAGAIN) /* another process set O_NONBLOCK on the shared pipe */
 		n = poll(&readable, 1, -1) < 0 ? -1 : 0;
 	else if (n == 0)
 		r->ended = true;
@@ -108,7 +108,7 @@ static int reader_fill(struct line_reader *r)
 	return 0;
 }
 
-/* The newline that ends the next line, or NULL if it is not there yet. */
+/* The newline that ends the next line, or NULL if it was not read yet. */
 static char *reader_newline(struct line_reader *r)
 {
 	char *newline = memchr(r->data + r->looked, '\n', r->to - r->looked);
@@ -127,7 +127,7 @@ static void reader_check_eof(struct line_reader *r)
 	r->to = r->looked = r->from;
 }
 
-/* Hands out the bytes up to len, and passes over the newline if there is one. */
+/* Returns the next len bytes as a line, and skips its newline if there is one. */
 static ssize_t reader_take(struct line_reader *r, char **line, size_t len, bool newline)
 {
 	bool too_long = r->skipping || len > r->max;
@@ -159,7 +159,7 @@ ssize_t line_read(struct line_reader *r, char **line)
 			r->from = r->looked = r->to;
 		}
 		err = reader_fill(r);
-		if (err == -ENOMEM) { /* longer than we have memory for */
+		if (err == -ENOMEM) { /* no memory for a line of this length */
 			r->skipping = true;
 			r->from = r->looked = r->to;
 		} else if (err)

@@ -22,9 +22,9 @@
 
 #define EXIT_USAGE 2
 
-#define HEAP_MIN (1 << 20) /* bytes: less than a session has from its start on is none */
+#define HEAP_MIN (1 << 20) /* bytes; about what an idle session uses */
 
-#define REPEAT_US 100000 /* how often a pending signal interrupts what blocks */
+#define REPEAT_US 100000 /* interval at which a pending signal interrupts blocking calls */
 
 enum {
 	OPT_PROC = 256,
@@ -46,27 +46,29 @@ enum {
 
 static const struct option_spec options[] = {
 	{OPT_COMMANDS, "commands", NULL, "print the commands and what they do"},
-	{OPT_PROFILE, "profile", "NAME", "rights that are kept: trace (default) or minimal"},
+	{OPT_PROFILE, "profile", "NAME", "capabilities to keep: trace (default) or minimal"},
 	{OPT_READ_ONLY, "read-only", NULL,
-		"refuse what loads, attaches, makes or changes anything"},
-	{OPT_PROC, "proc", "DIR", "where procfs is (/proc)"},
-	{OPT_SYSFS, "sysfs", "DIR", "where sysfs is (/sys)"},
-	{OPT_TRACEFS, "tracefs", "DIR", "where tracefs is (/sys/kernel/tracing)"},
+		"refuse commands that load, attach, create or change anything"},
+	{OPT_PROC, "proc", "DIR", "mount point of procfs (/proc)"},
+	{OPT_SYSFS, "sysfs", "DIR", "mount point of sysfs (/sys)"},
+	{OPT_TRACEFS, "tracefs", "DIR", "mount point of tracefs (/sys/kernel/tracing)"},
 	{OPT_MAX_LINE, "max-line", "BYTES", "longest command"},
 	{OPT_MAX_HANDLES, "max-handles", "N", "maps, programs, attachments and rings together"},
-	{OPT_MAX_MEMORY, "max-memory", "BYTES", "memory of maps, programs and rings (half of all)"},
+	{OPT_MAX_MEMORY, "max-memory", "BYTES",
+		"kernel memory of maps, programs and rings (half of the RAM)"},
 	{OPT_MAX_POLL_BYTES, "max-poll-bytes", "BYTES", "record data in one reply"},
 	{OPT_MAX_LOG_BYTES, "max-log-bytes", "BYTES", "longest verifier log"},
-	{OPT_CHUNK_BYTES, "chunk-bytes", "BYTES", "part of a map held while it is dumped"},
-	{OPT_MAX_FILE_BYTES, "max-file-bytes", "BYTES", "of a file that is read"},
+	{OPT_CHUNK_BYTES, "chunk-bytes", "BYTES", "memory for one part of a map during a dump"},
+	{OPT_MAX_FILE_BYTES, "max-file-bytes", "BYTES",
+		"bytes that one request may read of a file"},
 	{OPT_MAX_RING_PAGES, "max-ring-pages", "N", "pages of one perf ring"},
-	{OPT_MAX_HEAP, "max-heap", "BYTES", "memory of this process itself (half of all)"},
+	{OPT_MAX_HEAP, "max-heap", "BYTES", "memory of this process (half of the RAM)"},
 	OPTIONS_COMMON};
 
 static volatile sig_atomic_t stop_signal;
 
-/* The signal may come just before a call that blocks and would then be missed: the timer repeats
- * it until the session has ended. */
+/* A signal that arrives just before a blocking call does not interrupt that call. The timer
+ * interrupts it later, and repeats until the session has ended. */
 static void on_signal(int signal_number)
 {
 	const struct itimerval repeat = {{0, REPEAT_US}, {0, REPEAT_US}};
@@ -84,13 +86,13 @@ static void catch_signals(void)
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		/* As nohup and shells do it: a signal that was ignored stays so. */
+		/* A signal that nohup or a shell made us ignore stays ignored. */
 		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN &&
 			signals[i] != SIGALRM)
 			continue;
 		sigaction(signals[i], &action, NULL);
 	}
-	sigaction(SIGPIPE, &ignore, NULL); /* EPIPE tells it */
+	sigaction(SIGPIPE, &ignore, NULL); /* write(2) reports EPIPE instead */
 }
 
 static int limit_option(const char *name, uint64_t min, uint64_t max, uint64_t *limit)
@@ -145,7 +147,7 @@ static int take_option(int id, struct bpfd_config *config)
 	}
 }
 
-/* Reads the options. Returns the status to exit with, or -1 to go on. */
+/* Reads the options. Returns the exit status, or -1 if a session shall run. */
 static int read_options(
 	int argc, char **argv, struct bpfd_config *config, const struct profile **profile)
 {
@@ -191,7 +193,7 @@ static int read_options(
 	return -1;
 }
 
-/* Ends as the signal would have ended us, so that the parent sees which one it was. */
+/* Dies of the signal, so that the parent sees which one ended the session. */
 static void die_of(int signal_number)
 {
 	signal(SIGALRM, SIG_IGN);
@@ -199,7 +201,7 @@ static void die_of(int signal_number)
 	raise(signal_number);
 }
 
-/* Before anything of the client is read. Files that are written to are open by now. */
+/* Must run before any input of the client is read. The files that a session writes to are open. */
 static int confine(const struct bpfd_config *config, const struct profile *profile)
 {
 	int err = confine_rights(&config->paths, profile, config->limits.heap);
@@ -208,7 +210,7 @@ static int confine(const struct bpfd_config *config, const struct profile *profi
 		return err;
 	err = confine_calls();
 	if (err)
-		log_debug("no filter of system calls: %s", strerror(-err));
+		log_debug("seccomp: system calls are not filtered: %s", strerror(-err));
 	return 0;
 }
 
@@ -218,9 +220,9 @@ static int run(const struct bpfd_config *config, const struct profile *profile)
 	struct terminal terminal;
 	int err;
 
-	err = terminal_open(&terminal, STDIN_FILENO); /* first: what is typed from here on is not echoed */
+	err = terminal_open(&terminal, STDIN_FILENO); /* first: later input is not echoed */
 	if (err)
-		log_warning("terminal: %s; lines above 4095 bytes are cut", strerror(-err));
+		log_warning("terminal: %s; lines longer than 4095 bytes are cut", strerror(-err));
 	err = bpfd_open(&bpfd, config, STDIN_FILENO, STDOUT_FILENO);
 	if (err) {
 		terminal_restore(&terminal);
@@ -250,7 +252,7 @@ int main(int argc, char **argv)
 	status = read_options(argc, argv, &config, &profile);
 	if (status >= 0)
 		return status;
-	/* A stream that is closed would become the first map. */
+	/* If a standard stream is closed, the first map would get its descriptor. */
 	if (standard_files_open(0))
 		return EXIT_FAILURE;
 	catch_signals();

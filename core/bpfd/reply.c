@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REPLY_SIZE   (64 * 1024) /* what a pipe takes at once */
-#define REPLY_LINE   512	 /* of reply_printf: names and numbers */
-#define BASE64_PIECE (12 * 1024) /* bytes of data encoded at a time; a multiple of 3 */
-#define NUMBER_SIZE  20		 /* of a signed 64-bit number, "-" included */
+#define REPLY_SIZE   (64 * 1024) /* the size of a pipe */
+#define REPLY_LINE   512	 /* reply_printf formats longer text in memory of its own */
+#define BASE64_PIECE (12 * 1024) /* bytes of data that are encoded at once */
+#define NUMBER_SIZE  20		 /* digits and sign of a 64-bit number */
 
 _Static_assert(BASE64_PIECE % 3 == 0, "only the last piece may be padded");
 _Static_assert(BASE64_SIZE(BASE64_PIECE) <= REPLY_SIZE, "a piece fits into an empty buffer");
@@ -61,7 +61,7 @@ int reply_flush(struct reply *reply)
 		n = write(reply->fd, reply->data + done, reply->used - done);
 		if (n >= 0)
 			done += (size_t)n;
-		else if (errno == EAGAIN) /* whoever shares the descriptor made it so */
+		else if (errno == EAGAIN) /* another process set O_NONBLOCK on the shared pipe */
 			poll(&writable, 1, -1);
 		else if (errno != EINTR)
 			reply->error = -errno;
@@ -72,7 +72,7 @@ int reply_flush(struct reply *reply)
 	return reply->error;
 }
 
-/* Makes room for size bytes, at most REPLY_SIZE, and returns where they go. */
+/* Makes room for size bytes, at most REPLY_SIZE. Returns where to write them. */
 static char *reply_room(struct reply *reply, size_t size)
 {
 	if (REPLY_SIZE - reply->used < size)
@@ -122,7 +122,7 @@ void reply_printf(struct reply *reply, const char *format, ...)
 	n = vasprintf(&text, format, ap);
 	va_end(ap);
 	if (n < 0) {
-		reply->error = -ENOMEM; /* never a cut reply that looks whole */
+		reply->error = -ENOMEM; /* a truncated reply must not look complete */
 		return;
 	}
 	reply_bytes(reply, text, (size_t)n);

@@ -18,7 +18,7 @@ static int answer_line(struct bpfd *b, struct args *args)
 	ssize_t len;
 	char *line = NULL;
 
-	/* Replies are gathered while commands are there, and sent before waiting for input. */
+	/* Replies are sent together: only when no further command is waiting. */
 	if (!line_ready(b->input)) {
 		int err = reply_flush(b->reply);
 

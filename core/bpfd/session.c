@@ -22,9 +22,9 @@
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 
-#define OTHER_FILES 64 /* descriptors that are not handles: streams, files while they are read */
+#define OTHER_FILES 64 /* descriptors that are not handles: streams, files that are being read */
 
-/* One session must leave room for the board's own work. */
+/* The other half is for the board's own work. */
 static uint64_t half_of_memory(void)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
@@ -39,21 +39,21 @@ void bpfd_config_init(struct bpfd_config *config)
 	config->paths.sysfs = "/sys";
 	config->paths.tracefs = "/sys/kernel/tracing";
 	config->limits = (struct limits){
-		.line = 32 * MIB, /* three times the largest program the kernel takes */
+		.line = 32 * MIB, /* three times the largest program that the kernel accepts */
 		.handles = 4096,
 		.memory = half_of_memory(),
-		.poll_bytes = 1 * MIB,	   /* some 40 ms on a high-speed USB link */
-		.log_bytes = 16 * MIB - 1, /* the most that kernels before 5.2 take */
+		.poll_bytes = 1 * MIB,	   /* about 40 ms on a high-speed USB link */
+		.log_bytes = 16 * MIB - 1, /* the maximum of kernels before 5.2 */
 		.chunk_bytes = 256 * KIB,
-		.file_bytes = 1024 * MIB, /* programs with all their debug information */
-		.ring_pages = 16384,	  /* 64 MiB, of which each processor may have one */
+		.file_bytes = 1024 * MIB, /* enough for programs with debug information */
+		.ring_pages = 16384,	  /* 64 MiB for each CPU's ring */
 		.heap = half_of_memory(),
 	};
 }
 
-/* Kernels before 5.11 count the memory of maps against RLIMIT_MEMLOCK, which is 64 KiB by default;
- * of descriptors there are those of the handles. Neither limit is worth failing for: the call that
- * needs more says so. */
+/* Kernels before 5.11 count the memory of maps against RLIMIT_MEMLOCK, which is 64 KiB by default.
+ * RLIMIT_NOFILE must allow a descriptor for each handle. If a limit cannot be raised, the session
+ * goes on: a call that exceeds it reports its own error. */
 static void set_rlimits(const struct limits *limits)
 {
 	struct rlimit memory = {RLIM_INFINITY, RLIM_INFINITY}, files;
@@ -104,7 +104,7 @@ int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int 
 
 	if (!b)
 		return -ENOMEM;
-	/* libbpf's own messages would wait for whoever reads stderr; the errno tells enough. */
+	/* libbpf's messages could block on stderr, and add nothing to the errno. */
 	libbpf_set_print(NULL);
 	b->config = *config;
 	b->memory.max = config->limits.memory;
@@ -126,8 +126,8 @@ void bpfd_close(struct bpfd *b)
 {
 	if (!b)
 		return;
-	handles_free(b->handles);   /* first: they belong to the sets */
-	event_list_free(b->events); /* behind what is attached to them */
+	handles_free(b->handles);   /* first: its objects belong to the sets */
+	event_list_free(b->events); /* after the probes that are attached to its events */
 	event_files_close(&b->event_files);
 	probe_set_free(b->probes);
 	ring_set_free(b->rings);

@@ -334,8 +334,7 @@ static void test_own_process(void **state)
 	assert_int_equal(usym_find_address(usym, pid, address, false, &found), 0);
 	assert_string_equal(found.name, "_ZN4usym4testEi");
 	assert_int_equal(usym_find_address(usym, pid, address, true, &found), 0);
-	assert_string_equal(
-		found.name, has_libiberty() ? "usym::test(int)" : "_ZN4usym4testEi");
+	assert_string_equal(found.name, has_libiberty() ? "usym::test(int)" : "_ZN4usym4testEi");
 
 	/* A shared library; qsort_r, which no sanitizer replaces. */
 	assert_int_equal(usym_find_name(usym, pid, "lfind", "libc.so.6", &address), 0);

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALK_HISTORY 16	 /* keys to go back to when the one we stand on is deleted */
-#define MAP_WALK_SLACK 64 /* steps beyond twice the size of the map */
-#define BATCH_GROWTH 64	 /* times that the pieces may outgrow the wish, for one full bucket */
-#define ERR_NOTSUPP  524 /* the kernel's own ENOTSUPP, which it hands to user space */
+#define WALK_HISTORY   16  /* keys to go back to when the one we stand on is deleted */
+#define MAP_WALK_SLACK 64  /* steps beyond twice the size of the map */
+#define BATCH_GROWTH   64  /* times that the pieces may outgrow the wish, for one full bucket */
+#define ERR_NOTSUPP    524 /* the kernel's own ENOTSUPP, which it hands to user space */
 
 typedef int batch_call(int fd, void *in, void *out, void *keys, void *values, __u32 *count,
 	const struct bpf_map_batch_opts *opts);

@@ -135,7 +135,8 @@ struct attach_request {
 };
 
 /* Opens the event and sets the program running on it; on success *probe is a new probe. */
-static int attach(struct probe **probe, const struct attach_request *request, struct perf_event_attr *attr)
+static int attach(
+	struct probe **probe, const struct attach_request *request, struct perf_event_attr *attr)
 {
 	struct probe *new;
 	int err;
@@ -246,8 +247,8 @@ static int attach_pmu(struct probe **probe, const struct attach_request *request
 	return attach(probe, request, &attr);
 }
 
-static int attach_event(
-	struct probe **probe, const struct attach_request *request, const char *category, const char *name)
+static int attach_event(struct probe **probe, const struct attach_request *request,
+	const char *category, const char *name)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT};
 	int id = probe_event_id(request->set->paths, category, name);
@@ -272,8 +273,8 @@ static void name_tracefs_event(
 }
 
 /* Attaches through an event in tracefs: `prefix` is its kind, `place` what it is put on. */
-static int attach_tracefs(
-	struct probe **probe, const struct attach_request *request, const char *prefix, const char *place)
+static int attach_tracefs(struct probe **probe, const struct attach_request *request,
+	const char *prefix, const char *place)
 {
 	enum probe_event_kind kind = tracefs_kinds[request->kind];
 	struct probe_set *set = request->set;

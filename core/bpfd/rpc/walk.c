@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALK_MAX   (1U << 20) /* bytes of keys and values in a reply, about */
+#define WALK_MAX (1U << 20) /* bytes of keys and values in a reply, about */
 
 struct walk {
 	struct map *map;

@@ -125,7 +125,8 @@ static int loose_add(struct loose *loose, const struct loose_symbol *symbol, con
 
 	if (loose->names_len + symbol->length > UINT32_MAX)
 		return -E2BIG;
-	err = array_reserve(&loose->symbols, &loose->cap, loose->count + 1, sizeof(*loose->symbols));
+	err = array_reserve(
+		&loose->symbols, &loose->cap, loose->count + 1, sizeof(*loose->symbols));
 	if (!err)
 		err = array_reserve(
 			&loose->names, &loose->names_cap, loose->names_len + symbol->length, 1);

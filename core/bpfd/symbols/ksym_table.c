@@ -14,12 +14,12 @@
  * stand two bytes with the top bit set and the module's number. The byte PREFIXED alone stands
  * for "__pfx_" and the name of the following symbol: x86 kernels with call padding have such a
  * pair for each function. */
-#define BLOCK	  16
-#define PREFIXED  0x02
-#define NONE	  UINT32_MAX
-#define COUNT_MAX (16U << 20)
+#define BLOCK		16
+#define PREFIXED	0x02
+#define NONE		UINT32_MAX
+#define COUNT_MAX	(16U << 20)
 #define TABLE_NAMES_MAX (256U << 20)
-#define HIGH_MAX  4096
+#define HIGH_MAX	4096
 
 struct ksym_high {
 	uint32_t value;

@@ -27,12 +27,12 @@
 #define MAPS_CHECK_MS 100
 
 /* What is held: of each kind the one that was not asked for longest goes first. */
-#define PROCESSES_MAX	 32
-#define FILES_MAX	 128
+#define PROCESSES_MAX  32
+#define FILES_MAX      128
 #define FILE_BYTES_MAX (32U << 20)
 
-#define USYM_NAME_SIZE     4096
-#define VDSO_SIZE_MAX (1U << 20)
+#define USYM_NAME_SIZE 4096
+#define VDSO_SIZE_MAX  (1U << 20)
 
 struct process {
 	pid_t pid; /* 0: this place is free */
@@ -241,8 +241,8 @@ static struct mapped_file *mapped_file_oldest(struct usym *usym, const struct ma
 }
 
 /* Takes the symbols, which become the cache's, or the error, and makes room for them. */
-static struct mapped_file *mapped_file_add(
-	struct usym *usym, const struct file_identity *identity, struct elf_symbols *symbols, int error)
+static struct mapped_file *mapped_file_add(struct usym *usym, const struct file_identity *identity,
+	struct elf_symbols *symbols, int error)
 {
 	struct mapped_file *file = mapped_file_oldest(usym, NULL);
 
