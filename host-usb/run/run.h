@@ -16,7 +16,6 @@ struct client;
 struct objects;
 struct opener;
 struct remote;
-struct seccomp_notif;
 struct waits;
 
 #define RUN_UNSUPPORTED_MAX 16
@@ -41,7 +40,7 @@ struct run {
 	bool own_group;	   /* the tool is a process group of its own */
 	bool ending;	   /* a signal has asked for the end */
 	uint64_t asked_ms; /* when the first one did in the operation that is waited for */
-	const char *unsupported[RUN_UNSUPPORTED_MAX]; /* of which the user was told */
+	const char *unsupported[RUN_UNSUPPORTED_MAX]; /* what was logged as such */
 };
 
 /* One system call of the tool. */

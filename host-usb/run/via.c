@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to the board. */
 #include "host-usb/run/via.h"
-#include "core/base/clock.h"
-#include "core/base/printable.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/printable.h"
 #include "core/messages/rpc.h"
 #include "host-usb/run/status.h"
 

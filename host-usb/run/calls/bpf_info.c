@@ -81,18 +81,18 @@ static int64_t learn_link_type(struct object *object)
 	return 0;
 }
 
-/* A tool makes room for what it will look up, and maps, by what it is told of a map: that has to be
- * what we know of it. The fields have been there since the call exists. */
+/* From the info of a map a tool computes how much memory its lookups and mappings need, so the info
+ * must agree with what we know of the map. All kernels that have the call have these fields. */
 static bool is_map_known(const struct info_call *info, const void *data, size_t size)
 {
-	struct bpf_map_info told = {.type = 0};
+	struct bpf_map_info map = {.type = 0};
 
 	if (info->object->class != BPF_ABI_MAP ||
 		info->size < offsetof(struct bpf_map_info, map_flags))
 		return true;
-	memcpy(&told, data, size < sizeof(told) ? size : sizeof(told));
+	memcpy(&map, data, size < sizeof(map) ? size : sizeof(map));
 	return size >= offsetof(struct bpf_map_info, map_flags) &&
-	       object_is_map_of(info->object, &told);
+	       object_is_map_of(info->object, &map);
 }
 
 /* The tool's own pointers go back into it. */
@@ -175,20 +175,20 @@ static int copy_file(const struct call *call, uint64_t to, int fd, uint64_t size
 	return 0;
 }
 
-/* As the kernel does it: what fits is copied, and the true lengths are told. */
+/* Answers like the kernel: copies as much as fits, and reports the full lengths. */
 static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 {
 	const struct bpf_btf_info *known = info->object->btf_info;
 	const char *name = info->object->path;
 	uint32_t length = info->size < sizeof(*known) ? (uint32_t)info->size : sizeof(*known);
-	struct bpf_btf_info wanted = {.id = 0}, told = *known;
+	struct bpf_btf_info wanted = {.id = 0}, answer = *known;
 	size_t name_size = strlen(name) + 1;
 	int err = 0, fd;
 
 	memcpy(&wanted, info->data, length);
-	told.btf = wanted.btf;
-	told.name = wanted.name;
-	told.name_len = (uint32_t)name_size - 1;
+	answer.btf = wanted.btf;
+	answer.name = wanted.name;
+	answer.name_len = (uint32_t)name_size - 1;
 	if (!wanted.name != !wanted.name_len)
 		return -EINVAL;
 	if (wanted.btf && wanted.btf_size) {
@@ -204,7 +204,7 @@ static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 			      ? -ENOSPC
 			      : memory_write(info->call, wanted.name, name, name_size);
 	if (!err || err == -ENOSPC) {
-		int failed = memory_write(info->call, info->user, &told, length);
+		int failed = memory_write(info->call, info->user, &answer, length);
 
 		if (!failed)
 			failed = memory_write(info->call,

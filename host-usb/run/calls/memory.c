@@ -20,17 +20,17 @@
 
 static int check(ssize_t n, size_t size)
 {
-	static bool told;
+	static bool is_logged;
 
 	if (n == (ssize_t)size)
 		return 0;
 	if (n >= 0 || errno != EPERM)
 		return -EFAULT;
-	if (!told)
+	if (!is_logged)
 		log_error("the tool's memory cannot be read: is its program readable, and does "
 			  "kernel.yama.ptrace_scope (%s) allow a parent to look at its child?",
 			strerror(errno));
-	told = true;
+	is_logged = true;
 	return -EPERM;
 }
 

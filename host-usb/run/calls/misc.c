@@ -94,15 +94,15 @@ int64_t sys_prlimit64(const struct call *call)
 
 void run_unsupported(const struct call *call, const char *what)
 {
-	const char **told = call->run->unsupported;
+	const char **logged = call->run->unsupported;
 	size_t i = 0;
 
-	while (i < RUN_UNSUPPORTED_MAX && told[i] && told[i] != what)
+	while (i < RUN_UNSUPPORTED_MAX && logged[i] && logged[i] != what)
 		i++;
-	if (i < RUN_UNSUPPORTED_MAX && told[i])
+	if (i < RUN_UNSUPPORTED_MAX && logged[i])
 		return;
 	if (i < RUN_UNSUPPORTED_MAX)
-		told[i] = what;
+		logged[i] = what;
 	log_warning("the tool asks for %s (%s), which is not supported from afar", what,
 		notify_name(call->number));
 }

@@ -63,7 +63,7 @@ static int take_name(
 	return n < 0 ? (int)n : 1;
 }
 
-/* A uprobe of the kernel counts up the semaphore of a USDT probe if it is told where that is. */
+/* The kernel increments the semaphore of a USDT probe if the uprobe has the semaphore's offset. */
 static int add_semaphore(const struct call *call, const char *name, struct perf_event_attr *attr)
 {
 	struct run *run = call->run;
@@ -107,7 +107,7 @@ int64_t sys_perf_event_open(const struct call *call)
 		char bytes[PERF_ATTR_MAX];
 	} u = {.bytes = {0}};
 	char name[PATH_MAX] = "";
-	const char *told = name;
+	const char *board_name = name;
 	struct object *leader = NULL;
 	struct bytes_in reply;
 	struct bytes_out *out;
@@ -128,7 +128,7 @@ int64_t sys_perf_event_open(const struct call *call)
 			return -EBADF;
 	}
 	if (has_name && is_path) {
-		err = open_board_path(call, name, &told);
+		err = open_board_path(call, name, &board_name);
 		if (!err)
 			err = add_semaphore(call, name, &u.attr);
 		if (err)
@@ -141,9 +141,9 @@ int64_t sys_perf_event_open(const struct call *call)
 	bytes_put_u32(out, leader ? leader->handle : RPC_NO_HANDLE);
 	bytes_put_u64(out, call->args[4]);
 	bytes_put_u8(out, (uint8_t)has_name);
-	rpc_put_string(out, told);
+	rpc_put_string(out, board_name);
 	client_note(client, "type %u, config %llu, pid %d, cpu %d%s%s", u.attr.type,
-		(unsigned long long)u.attr.config, pid, cpu, has_name ? ", " : "", told);
+		(unsigned long long)u.attr.config, pid, cpu, has_name ? ", " : "", board_name);
 	ret = client_call(client, &reply);
 	return ret < 0 ? ret : give(call, (uint32_t)ret);
 }

@@ -296,16 +296,16 @@ void object_add_part(
 	object->parts = part;
 }
 
-bool object_is_map_of(const struct object *map, const struct bpf_map_info *told)
+bool object_is_map_of(const struct object *map, const struct bpf_map_info *info)
 {
 	/* Rounded to a multiple of the CPUs if each has a list. */
 	bool rounded = map->map_type == BPF_MAP_TYPE_LRU_HASH ||
 		       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 
-	return map->map_type == told->type && map->key_size == told->key_size &&
-	       map->value_size == bpf_abi_value_size(told->type, told->value_size,
+	return map->map_type == info->type && map->key_size == info->key_size &&
+	       map->value_size == bpf_abi_value_size(info->type, info->value_size,
 					  map->run->board.possible_cpus) &&
-	       (rounded || map->max_entries == told->max_entries);
+	       (rounded || map->max_entries == info->max_entries);
 }
 
 /* Our own descriptor stays open, so the tool gets another file of the same inode: its last close is

@@ -92,9 +92,9 @@ int object_new(
  * feet. Returns 0 or a negative errno. */
 int object_set_size(int fd, uint64_t size);
 
-/* Whether a map is of the type and sizes that are told, whose value_size is as the kernel sees it:
- * how much is written into the tool's memory follows from either. */
-bool object_is_map_of(const struct object *map, const struct bpf_map_info *told);
+/* Whether a map has the type and sizes of the info, whose value_size is that of the kernel. Both
+ * decide how much is written into the tool's memory. */
+bool object_is_map_of(const struct object *map, const struct bpf_map_info *info);
 
 /* Adds a part, which the object owns from then on: it calls `free` when it ends. */
 void object_add_part(
