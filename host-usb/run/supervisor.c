@@ -202,21 +202,21 @@ static void take_data(struct loop *loop, bool readable)
 static void look_after(struct loop *loop)
 {
 	struct run *run = loop->run;
-	uint64_t now = clock_monotonic_ms();
 
 	loop->credit_ms = UINT64_MAX;
 	if (!client_dead(run->client)) {
 		if (tool_rings_credit(run->objects))
-			loop->credit_ms = now + CREDIT_MS;
-		if (now - loop->mirror_ms >= MIRROR_MS) {
+			loop->credit_ms = clock_monotonic_ms() + CREDIT_MS;
+		if (clock_monotonic_ms() - loop->mirror_ms >= MIRROR_MS) {
 			mirrors_sync(run);
-			loop->mirror_ms = now;
+			/* Counted from its end: on a slow link it takes longer than MIRROR_MS. */
+			loop->mirror_ms = clock_monotonic_ms();
 		}
 	}
 	waits_answer(run);
-	if (now >= loop->kill_ms) {
+	if (clock_monotonic_ms() >= loop->kill_ms) {
 		processes_kill(SIGKILL);
-		loop->kill_ms = now + AGAIN_MS;
+		loop->kill_ms = clock_monotonic_ms() + AGAIN_MS;
 	}
 }
 
@@ -237,8 +237,7 @@ static bool is_over(const struct loop *loop)
 	return loop->run->ended && (!loop->lost || loop->alone);
 }
 
-/* Waits for the next event or deadline and handles all that is due. Returns 0 or a negative errno.
- */
+/* Waits for an event or a deadline, and handles all that is due. Returns 0 or a negative errno. */
 static int turn(struct loop *loop)
 {
 	struct run *run = loop->run;
