@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes of sessions: pipes, statuses, a failed exec, ending, the sweep after a violent end. */
+/* Tests processes of sessions: pipes, status, a failed exec, their end, the run that cleans up. */
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "gadget/child.h"
@@ -51,7 +51,7 @@ static ssize_t read_some(int fd, char *buffer, size_t size)
 	return read(fd, buffer, size);
 }
 
-/* True once no process of ours is left. */
+/* Waits until no child of this process is left. */
 static void wait_none(struct children *all)
 {
 	uint64_t end = clock_boottime_ms() + WAIT_MS;
@@ -60,7 +60,7 @@ static void wait_none(struct children *all)
 		assert_true(clock_boottime_ms() < end);
 		children_tick(all, clock_boottime_ms());
 		poll(NULL, 0, 5);
-	} while (waitpid(-1, NULL, WNOHANG) >= 0); /* also those that an earlier test has left */
+	} while (waitpid(-1, NULL, WNOHANG) >= 0); /* reaps those of earlier tests, too */
 	assert_int_equal(errno, ECHILD);
 }
 
@@ -86,7 +86,7 @@ static void test_pipes_and_status(void **state)
 	children_free(all);
 }
 
-static void test_signal(void **state)
+static void test_killed_by_signal(void **state)
 {
 	struct children *all = shell("kill -9 $$");
 	struct child *child;
@@ -99,7 +99,7 @@ static void test_signal(void **state)
 	children_free(all);
 }
 
-static void test_exec_fails(void **state)
+static void test_failed_exec(void **state)
 {
 	char *argv[] = {(char *)"/no/such/program", NULL};
 	struct children *all = children_new(argv);
@@ -107,12 +107,12 @@ static void test_exec_fails(void **state)
 
 	assert_int_equal(child_start(all, &child), -ENOENT);
 	assert_null(child);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left to reap */
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no process is left to reap */
 	children_free(all);
 }
 
-/* A process that ignores SIGTERM is killed, and meanwhile nobody waits for it. */
-static void test_stubborn(void **state)
+/* A process that ignores SIGTERM is killed, and child_release() does not wait for that. */
+static void test_sigterm_ignored(void **state)
 {
 	struct children *all = shell("trap '' TERM; echo up; while :; do sleep 0.1; done");
 	struct child *child;
@@ -129,8 +129,8 @@ static void test_stubborn(void **state)
 	assert_true(clock_boottime_ms() - start >= CHILD_GRACE_MS);
 }
 
-/* After a violent end the program runs once more without input, and only once. */
-static void test_sweep(void **state)
+/* After a process that a signal killed, the program runs once more without input, and only once. */
+static void test_cleanup_run(void **state)
 {
 	char path[] = "/tmp/test_child.XXXXXX", script[128], line[16] = "";
 	struct children *all;
@@ -151,8 +151,8 @@ static void test_sweep(void **state)
 	children_free(all);
 }
 
-/* A host that opens session after session does not fill the board with processes. */
-static void test_limit(void **state)
+/* A host that opens sessions without end does not fill the board with processes. */
+static void test_process_limit(void **state)
 {
 	struct children *all = shell("kill -9 $$");
 	struct child *child;
@@ -176,8 +176,8 @@ static void test_limit(void **state)
 	children_free(all);
 }
 
-/* Nothing of ours but the pipes reaches the process; what this test inherited itself does. */
-static void test_descriptors_stay_here(void **state)
+/* The process inherits only its pipes, and what this test has inherited without close-on-exec. */
+static void test_inherited_descriptors(void **state)
 {
 	struct children *all = shell("ls /proc/self/fd | wc -l");
 	struct child *child;
@@ -200,12 +200,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pipes_and_status),
-		cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_exec_fails),
-		cmocka_unit_test(test_stubborn),
-		cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_descriptors_stay_here),
+		cmocka_unit_test(test_killed_by_signal),
+		cmocka_unit_test(test_failed_exec),
+		cmocka_unit_test(test_sigterm_ignored),
+		cmocka_unit_test(test_cleanup_run),
+		cmocka_unit_test(test_process_limit),
+		cmocka_unit_test(test_inherited_descriptors),
 	};
 
 	log_open("test_child", LOG_ERROR);

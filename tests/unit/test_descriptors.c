@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The descriptors of a lane, read back as the kernel reads them. */
+/* Tests the descriptors of a lane by reading them the way the kernel does. */
 #include "core/link/link.h"
 #include "gadget/descriptors.h"
 
@@ -17,8 +17,8 @@ static uint32_t le32(const uint8_t *at)
 	return (uint32_t)(at[0] | at[1] << 8 | at[2] << 16) | (uint32_t)at[3] << 24;
 }
 
-/* Walks the descriptors of one speed; returns where they end. */
-static const uint8_t *walk_speed(const uint8_t *at, unsigned int packet, unsigned int count)
+/* Checks the descriptors of one speed. Returns their end. */
+static const uint8_t *check_speed(const uint8_t *at, unsigned int packet, unsigned int count)
 {
 	unsigned int endpoints = 0;
 
@@ -39,7 +39,7 @@ static const uint8_t *walk_speed(const uint8_t *at, unsigned int packet, unsigne
 	return at;
 }
 
-static const uint8_t *walk_os(const uint8_t *at, unsigned int index, unsigned int version)
+static const uint8_t *check_os(const uint8_t *at, unsigned int index, unsigned int version)
 {
 	uint32_t len = le32(at + 1);
 
@@ -50,7 +50,7 @@ static const uint8_t *walk_os(const uint8_t *at, unsigned int index, unsigned in
 	if (index == 4)
 		assert_memory_equal(at + 13, "WINUSB\0\0", 8);
 	else
-		assert_int_equal(le32(at + 11), len - 11); /* one property fills it */
+		assert_int_equal(le32(at + 11), len - 11); /* it contains exactly one property */
 	return at + len;
 }
 
@@ -66,12 +66,12 @@ static void check(enum os_descriptors os, unsigned int version)
 		assert_int_equal(le32(at), 2);
 		at += 4;
 	}
-	at = walk_speed(at, 64, le32(buffer + 12));
-	at = walk_speed(at, 512, le32(buffer + 16));
-	at = walk_speed(at, 1024, le32(buffer + 20));
+	at = check_speed(at, 64, le32(buffer + 12));
+	at = check_speed(at, 512, le32(buffer + 16));
+	at = check_speed(at, 1024, le32(buffer + 20));
 	if (os != OS_DESC_NONE) {
-		at = walk_os(at, 4, version);
-		at = walk_os(at, 5, version);
+		at = check_os(at, 4, version);
+		at = check_os(at, 5, version);
 	}
 	assert_ptr_equal(at, buffer + len);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's configuration file: what is taken, and what is wrong with which line. */
+/* Tests the daemon's configuration file: settings that are taken, and errors with their line. */
 #include "core/base/log.h"
 #include "gadget/settings.h"
 
@@ -28,7 +28,7 @@ static char path[] = "/tmp/test_settings.XXXXXX";
 static char taken[1024]; /* "id=value;" of each setting */
 static char logged[1024];
 
-/* The library's, so that the message can be looked at. */
+/* Replaces the function of the library and keeps its message. */
 void log_write(enum log_level level, const char *format, ...)
 {
 	va_list args;
@@ -79,7 +79,7 @@ static void assert_wrong(const char *data, size_t size, unsigned int line, const
 	assert_string_equal(logged, wanted);
 }
 
-static void test_good(void **state)
+static void test_valid_lines(void **state)
 {
 	assert_taken("", "");
 	assert_taken("\n\n  \n# comment = 1\n  # another", "");
@@ -88,7 +88,7 @@ static void test_good(void **state)
 	assert_taken("name=1\nname=2\n", "300=1;300=2;"); /* in order */
 }
 
-static void test_wrong(void **state)
+static void test_wrong_lines(void **state)
 {
 	static const struct {
 		const char *text;
@@ -102,7 +102,8 @@ static void test_wrong(void **state)
 		{"= a\n", 1, "no such setting"},
 		{"Name = a\n", 1, "no such setting"},
 		{"names = a\n", 1, "no such setting"},
-		{"name=a\nverbose = yes\n", 2, "no such setting"}, /* has no argument */
+		{"name=a\nverbose = yes\n", 2,
+			"no such setting"}, /* an option without an argument */
 		{"help = yes\n", 1, "no such setting"},
 		{"name=a\n\nrefused = 1\nname=b", 3, "bad value"},
 	};
@@ -113,7 +114,7 @@ static void test_wrong(void **state)
 	assert_wrong("\0", 1, 1, "a NUL byte");
 }
 
-static void test_size(void **state)
+static void test_size_limit(void **state)
 {
 	char *data = malloc(SETTINGS_SIZE_MAX + 1);
 
@@ -152,9 +153,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_valid_lines),
+		cmocka_unit_test(test_wrong_lines),
+		cmocka_unit_test(test_size_limit),
 		cmocka_unit_test(test_no_file),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process that serves the lanes: started, told of, reaped, ended; it dies with its parent. */
+/* Tests the worker process: start, reports, reaping, stop, and that it dies with its parent. */
 #include "gadget/worker.h"
 
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 
 #define WAIT_MS 5000
 
-static bool comes_to_end(struct worker *w, int *status)
+static bool ends_within_limit(struct worker *w, int *status)
 {
 	for (int i = 0; i < WAIT_MS / 10; i++) {
 		if (worker_ended(w, status))
@@ -24,15 +24,15 @@ static bool comes_to_end(struct worker *w, int *status)
 	return false;
 }
 
-/* In the worker: exits with a status, or waits for a signal. */
+/* Starts a worker that exits with `exit_status`, or waits for a signal if that is negative. */
 static void start(struct worker *w, int exit_status)
 {
-	int tell, n;
+	int unbound_fd, n;
 
 	*w = (struct worker){.unbound = -1};
-	n = worker_start(w, &tell);
+	n = worker_start(w, &unbound_fd);
 	if (n == 1) {
-		if (write(tell, "uu", 2) != 2)
+		if (write(unbound_fd, "uu", 2) != 2)
 			_exit(99);
 		if (exit_status >= 0)
 			_exit(exit_status);
@@ -43,7 +43,7 @@ static void start(struct worker *w, int exit_status)
 	assert_true(w->pid > 0);
 }
 
-static void test_none(void **state)
+static void test_no_worker(void **state)
 {
 	struct worker w = {.unbound = -1};
 	int status;
@@ -59,7 +59,7 @@ static void test_exits(void **state)
 	int status;
 
 	start(&w, 3);
-	assert_true(comes_to_end(&w, &status));
+	assert_true(ends_within_limit(&w, &status));
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 3);
 	assert_int_equal(w.pid, 0);
@@ -78,13 +78,13 @@ static void test_killed(void **state)
 		usleep(1000);
 	assert_false(worker_unbound(&w));
 	kill(w.pid, SIGKILL);
-	assert_true(comes_to_end(&w, &status));
+	assert_true(ends_within_limit(&w, &status));
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
-/* Also one that is stopped: a stopped process does not see SIGTERM. */
-static void test_stop(void **state)
+/* A worker that is stopped ends, too: it does not handle SIGTERM before it goes on. */
+static void test_stop_stopped(void **state)
 {
 	struct worker w;
 	pid_t pid;
@@ -97,7 +97,7 @@ static void test_stop(void **state)
 	assert_int_equal(kill(pid, 0), -1);
 }
 
-/* The parent is killed: so is the worker, which holds the pipe open that ends with it. */
+/* If the parent is killed, the worker dies. It has a pipe open, whose end shows that. */
 static void test_parent_dies(void **state)
 {
 	int held[2];
@@ -129,10 +129,10 @@ static void test_parent_dies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_no_worker),
 		cmocka_unit_test(test_exits),
 		cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_stopped),
 		cmocka_unit_test(test_parent_dies),
 	};
 
