@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decides who may open a session. The list is read for each of them, so that a key which is taken
- * out of it opens none any more. */
+/* Decides who may open a session.
+ *
+ * The list is read for each session, so that a key that is removed opens no more sessions. */
 #include "gadget/admission.h"
 
 #include "core/base/log.h"
@@ -13,7 +14,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-/* Whether the list has faults that were not told yet. */
+/* True if the list may have faults that are not logged yet. */
 static bool is_news(struct admission *admission)
 {
 	struct stat st;
@@ -27,8 +28,8 @@ static bool is_news(struct admission *admission)
 	return true;
 }
 
-/* Returns as keys_read(), and notes that a list was there: who has keys does not open up when they
- * are lost. */
+/* Reads the list like keys_read(), and remembers that it existed: a board that has had keys stays
+ * closed when the list is lost. */
 static int read_keys(struct admission *admission, struct key_list *list)
 {
 	int err = keys_read(admission->path, is_news(admission), list);
@@ -39,7 +40,7 @@ static int read_keys(struct admission *admission, struct key_list *list)
 
 int admission_start(struct admission *admission)
 {
-	/* Shared, so that a worker that takes over knows what the one before it has seen. */
+	/* Shared memory, so that the next worker knows what the previous one has seen. */
 	bool *seen = mmap(
 		NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool required = admission->required;
@@ -98,8 +99,8 @@ static int admission_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct r
 				"it cannot read its list of keys now, see its log");
 		return refuse(refusal, RESET_AUTH, "its list of keys cannot be used, see its log");
 	}
-	/* Soon after it was switched on a board may have no randomness, and waiting for it would
-	 * stop all lanes. A nonce that can be guessed would be none. */
+	/* Soon after power-on a board may have no randomness. Waiting for it would stop all lanes,
+	 * and a nonce that can be guessed would protect nothing. */
 	n = admission->random(nonce, AUTH_NONCE_SIZE, GRND_NONBLOCK);
 	if (n == AUTH_NONCE_SIZE)
 		return 1;
@@ -121,7 +122,7 @@ static bool admission_check(
 
 	ssh_fingerprint(response->key, fingerprint);
 	if (read_keys(lane->admission, &list) < 0)
-		return false; /* it was just there */
+		return false; /* the list vanished after the challenge */
 	entry = keys_find(&list, response->key);
 	admitted = entry && ssh_verify(response, message, len);
 	if (admitted) {

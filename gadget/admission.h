@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may open a session, and what it may do: the policy behind the gate of board_session.h. */
+/* Decides who may open a session and what it may do, through the gate of board_session.h. */
 #ifndef GADGET_ADMISSION_H
 #define GADGET_ADMISSION_H
 
@@ -8,34 +8,33 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* What holds for all lanes. */
+/* The part that all lanes share. */
 struct admission {
 	const char *path; /* the list of keys */
-	bool required;	  /* a host has to show a key, whether there is a list or not */
-	bool *seen;	  /* a list was there; of all processes of the daemon together */
-	bool read_only;	  /* all sessions */
+	bool required;	  /* a host must prove a key even if there is no list */
+	bool *seen;	  /* a list has existed; shared by all processes of the daemon */
+	bool read_only;	  /* all sessions are read-only */
 	const char *serial;
-	/* The command behind a session, NULL at its end; and one that may not change anything. */
+	/* The command of a session, and that of a read-only session; NULL ends each. */
 	char *const *command, *const *read_only_command;
-	struct timespec
-		logged_change; /* when the list was changed last: its faults are told once */
+	struct timespec logged_change; /* change time of the list whose faults are logged */
 
-	/* getrandom(2), but for tests. */
+	/* getrandom(2), except in tests. */
 	ssize_t (*random)(void *data, size_t size, unsigned int flags);
 };
 
-/* What a lane's sessions have of it. */
+/* The part of one lane. */
 struct admission_lane {
 	struct admission *admission;
-	struct board_gate gate; /* for the configuration of its session */
-	bool read_only;		/* the session may not change anything */
+	struct board_gate gate; /* for the lane's board session */
+	bool read_only;		/* the admitted session is read-only */
 };
 
-/* Looks at the list when the daemon starts, before it forks, and tells who may connect. Returns 0,
- * or a negative errno, having logged the cause, if a key is required and there is none. */
+/* Reads the list at the start of the daemon, before it forks, and logs who may connect. Returns 0,
+ * or a negative errno, logged: -ENOENT or -ENOKEY if a key is required and there is none. */
 int admission_start(struct admission *admission);
 
-/* Prepares a lane, which must not move any more. */
+/* Prepares *lane, which must not move afterwards: its gate points to it. */
 void admission_lane_init(struct admission_lane *lane, struct admission *admission, uint8_t number);
 
 /* The command for the session that was just admitted. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts, ends and reaps the processes behind the sessions. */
+/* Starts, ends and reaps the processes of the sessions. */
 #include "gadget/child.h"
 
 #include "core/base/clock.h"
@@ -23,9 +23,9 @@ struct child {
 	int stdin_fd, stdout_fd, stderr_fd;
 	int code, signal;
 	bool ended;
-	bool released;	  /* no session uses it any more */
-	bool sweep;	  /* it runs only to remove leftovers */
-	uint64_t kill_ms; /* when SIGKILL is due, UINT64_MAX when it is not */
+	bool released;	  /* no session uses it */
+	bool sweep;	  /* it runs only to remove what a killed process left */
+	uint64_t kill_ms; /* when to send SIGKILL; UINT64_MAX: never */
 };
 
 struct children {
@@ -54,7 +54,7 @@ static void close_pair(int pair[2])
 	close(pair[1]);
 }
 
-/* In the new process, up to exec: only async-signal-safe calls. Does not return. */
+/* Runs in the new process until exec: only async-signal-safe calls. Does not return. */
 static void child_exec(char *const *argv, const int fds[3], int report, pid_t parent)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL};
@@ -65,11 +65,11 @@ static void child_exec(char *const *argv, const int fds[3], int report, pid_t pa
 	for (int sig = 1; sig < NSIG; sig++)
 		sigaction(sig, &action, NULL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	setpgid(0, 0); /* Ctrl-C at the daemon's terminal is the daemon's to handle */
+	setpgid(0, 0); /* Ctrl-C at the daemon's terminal is for the daemon alone */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(1); /* the daemon died before the line above */
-	/* None of fds is 0, 1 or 2: main made sure that those are open. */
+	/* None of fds is 0, 1 or 2: main() has opened those. */
 	for (int i = 0; i < 3; i++) {
 		if (dup2(fds[i], i) < 0)
 			goto err_report;
@@ -82,7 +82,7 @@ err_report:
 	_exit(127);
 }
 
-/* Returns the pid, or a negative errno, also when exec failed. */
+/* Returns the pid, or a negative errno, also if exec failed. */
 static pid_t spawn(char *const *argv, const int fds[3])
 {
 	pid_t pid, parent = getpid();
@@ -139,7 +139,7 @@ static void child_remove(struct children *all, struct child *child)
 	free(child);
 }
 
-/* Our ends alone are non-blocking: the process reads and writes as on any pipe. */
+/* Only our ends are non-blocking: the process reads and writes as on any pipe. */
 static int make_pipes(int pipes[3][2])
 {
 	int err;
@@ -153,7 +153,7 @@ static int make_pipes(int pipes[3][2])
 		}
 		fcntl(pipes[i][i == 0 ? 1 : 0], F_SETFL, O_NONBLOCK);
 		if (i < 2 && fcntl(pipes[i][1], F_SETPIPE_SZ, PIPE_BYTES) < 0)
-			log_debug("pipe: size: %s", strerror(errno)); /* the default does too */
+			log_debug("pipe: size: %s", strerror(errno)); /* the default works, too */
 	}
 	return 0;
 }
@@ -238,32 +238,35 @@ bool child_ended(const struct child *child, int *code, int *signal)
 	return child->ended;
 }
 
-/* Without input and output bpfd ends at once, after it has removed what dead ones left behind. It
- * takes the place of the one that has just been buried, so that no limit is needed here. */
+/* Runs the program without input and output: bpfd then removes what killed ones left, and ends. The
+ * process takes the place of one that was just removed, so CHILDREN_MAX needs no check. */
 static void child_sweep(struct children *all)
 {
 	struct child *child = child_add(all);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int err = !child ? -ENOMEM : null < 0 ? -errno : 0;
 
-	if (!child || null < 0)
+	if (err)
 		goto err_close;
 	child->sweep = child->released = true;
 	child->kill_ms = clock_boottime_ms() + CHILD_GRACE_MS;
 	child->pid = spawn(all->argv, (const int[3]){null, null, null});
-	if (child->pid < 0)
+	err = child->pid < 0 ? child->pid : 0;
+	if (err)
 		goto err_close;
 	close(null);
 	return;
 
 err_close:
-	log_warning("%s: cannot run it to remove leftovers", all->argv[0]);
+	log_warning("%s: cannot be run to remove what a killed process left: %s", all->argv[0],
+		strerror(-err));
 	if (null >= 0)
 		close(null);
 	if (child)
 		child_remove(all, child);
 }
 
-/* What is to be done about a process that has ended and that no session uses any more. */
+/* Removes an ended process that no session uses, and cleans up after it if a signal killed it. */
 static void child_bury(struct children *all, struct child *child)
 {
 	bool sweep = child->signal != 0 && !child->sweep;
@@ -286,7 +289,7 @@ void child_release(struct children *all, struct child *child)
 		return;
 	}
 	kill(child->pid, SIGTERM);
-	kill(child->pid, SIGCONT); /* a stopped process would not see the other */
+	kill(child->pid, SIGCONT); /* a stopped process does not handle SIGTERM */
 	child->kill_ms = clock_boottime_ms() + CHILD_GRACE_MS;
 }
 
@@ -302,7 +305,7 @@ static void child_reap(struct child *child)
 		return;
 	child->ended = true;
 	if (pid < 0)
-		child->code = 255; /* somebody else took the status */
+		child->code = 255; /* it was reaped elsewhere, and the status is lost */
 	else if (WIFSIGNALED(status))
 		child->signal = WTERMSIG(status);
 	else
@@ -348,15 +351,15 @@ void children_free(struct children *all)
 		if (!child->released)
 			child_release(all, child);
 	}
-	/* A process that even SIGKILL does not end hangs in the kernel: waiting does not help it.
-	 */
+	/* A process that survives SIGKILL hangs in the kernel: more waiting does not help. */
 	give_up = clock_boottime_ms() + 2 * CHILD_GRACE_MS;
 	while (all->list && clock_boottime_ms() < give_up) {
 		poll(NULL, 0, 10);
 		children_tick(all, clock_boottime_ms());
 	}
 	while (all->list) {
-		log_error("process %d: does not end", (int)all->list->pid);
+		log_error("process %d: did not exit after SIGKILL; not waiting for it",
+			(int)all->list->pid);
 		kill(all->list->pid, SIGKILL);
 		child_remove(all, all->list);
 	}

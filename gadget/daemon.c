@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's life: set-up, looking after the worker and the controller, clean-up.
+/* The daemon: sets up the gadget, watches the worker and the controller, cleans up.
  *
- * This process keeps every ep0 open and takes nothing from the host: that the worker does. */
+ * This process keeps every ep0 open. Only the worker handles what hosts send. */
 #include "gadget/daemon.h"
 
 #include "configfs/udc.h"
@@ -21,8 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define UDC_RETRY_MS	1000 /* how often a controller that is not there yet is looked for */
-#define WORKER_LIFE_MS	5000 /* a worker that dies earlier is not replaced at once */
+#define UDC_RETRY_MS	1000 /* how often to look for a missing controller */
+#define WORKER_LIFE_MS	5000 /* a worker that dies sooner is replaced after WORKER_RETRY_MS */
 #define WORKER_RETRY_MS 1000
 
 struct daemon {
@@ -32,10 +32,10 @@ struct daemon {
 	unsigned int lane_count;
 	struct worker worker;
 	int signals;
-	bool waiting;	    /* for a controller; said so */
-	uint64_t bind_ms;   /* when to try to bind again, UINT64_MAX: not */
-	uint64_t worker_ms; /* when to start a worker, UINT64_MAX: not */
-	bool in_worker;	    /* this is the new process */
+	bool waiting;	    /* for a controller, and that is logged */
+	uint64_t bind_ms;   /* when to try to bind; UINT64_MAX: never */
+	uint64_t worker_ms; /* when to start a worker; UINT64_MAX: never */
+	bool in_worker;	    /* this process is the worker */
 	bool ending;
 };
 
@@ -60,8 +60,8 @@ static int open_lanes(struct daemon *d)
 	return 0;
 }
 
-/* Takes lanes out of the unbound gadget, until `count` are left. A worker that lives has the files
- * of all of them open; another one takes over once the gadget is bound. */
+/* Removes lanes from the unbound gadget until `count` are left. The worker is stopped, because it
+ * has the files of all lanes open; another one takes over once the gadget is bound. */
 static int drop_lanes(struct daemon *d, unsigned int count, const char *why)
 {
 	int err = 0;
@@ -75,7 +75,8 @@ static int drop_lanes(struct daemon *d, unsigned int count, const char *why)
 	return err;
 }
 
-/* Binds, with fewer lanes if the controller has not endpoints for all. -ENODEV: no controller. */
+/* Binds the gadget, with fewer lanes if the controller has too few endpoints. Returns 0, or a
+ * negative errno, logged, except -ENODEV: there is no controller. */
 static int bind_gadget(struct daemon *d)
 {
 	int err;
@@ -90,7 +91,7 @@ static int bind_gadget(struct daemon *d)
 	}
 }
 
-/* A controller that is not there may come: a module is loaded late, a role is switched. */
+/* Binds, or tries again later: a module may be loaded late, or a role switched. */
 static int try_bind(struct daemon *d, uint64_t now_ms)
 {
 	int err = bind_gadget(d);
@@ -118,8 +119,9 @@ static int try_bind(struct daemon *d, uint64_t now_ms)
 	return err;
 }
 
-/* The controller vanished (a driver was unbound, a role switched) and may come back. An unbinding
- * by hand, with the controller still there, is the administrator's will and stays. */
+/* Tries to bind again if the controller vanished: a driver was unbound or a role switched, so it
+ * may come back. If the controller exists, the administrator has unbound the gadget, and it stays
+ * so. */
 static void watch_controller(struct daemon *d, uint64_t now_ms)
 {
 	if (!d->gadget || d->bind_ms != UINT64_MAX || gadget_bound(d->gadget))
@@ -128,7 +130,8 @@ static void watch_controller(struct daemon *d, uint64_t now_ms)
 		d->bind_ms = now_ms + UDC_RETRY_MS;
 }
 
-/* Runs the worker to its end when it returns 1: this is the new process. */
+/* Forks a worker. Returns 0 in the parent, also if that failed and is due again later. In the
+ * worker, sets in_worker, serves, and returns the exit status. */
 static int start_worker(struct daemon *d)
 {
 	struct serve_options serve = {
@@ -137,7 +140,7 @@ static int start_worker(struct daemon *d)
 
 	d->worker_ms = UINT64_MAX;
 	if (err < 0) {
-		log_error("worker: cannot be started now: %s", strerror(-err));
+		log_error("worker: cannot be started: %s; trying again", strerror(-err));
 		d->worker_ms = clock_boottime_ms() + WORKER_RETRY_MS;
 	}
 	if (err <= 0)
@@ -150,14 +153,14 @@ static int start_worker(struct daemon *d)
 	return err;
 }
 
-/* Endpoints of the other lanes have addresses that these have. */
+/* Goes on with the first `count` lanes: endpoints of the others have the same addresses. */
 static int keep_lanes(struct daemon *d, unsigned int count, uint64_t now_ms)
 {
 	static const char why[] = "the controller gave one address to two endpoints";
 	int err;
 
 	if (!d->gadget) {
-		log_error("%s", why);
+		log_error("%s; put fewer FunctionFS instances into the gadget", why);
 		return -ENOSPC;
 	}
 	err = gadget_unbind(d->gadget);
@@ -166,7 +169,7 @@ static int keep_lanes(struct daemon *d, unsigned int count, uint64_t now_ms)
 	return err < 0 ? err : try_bind(d, now_ms);
 }
 
-/* Another worker takes over, unless this one has given up for a cause that it said. */
+/* Has another worker take over, unless the last one gave up, which it logged. */
 static int replace_worker(struct daemon *d, int status, uint64_t now_ms)
 {
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SERVE_FAILED)
@@ -182,7 +185,7 @@ static int replace_worker(struct daemon *d, int status, uint64_t now_ms)
 	d->worker_ms = now_ms;
 	if (now_ms - d->worker.started_ms < WORKER_LIFE_MS)
 		d->worker_ms += WORKER_RETRY_MS;
-	watch_controller(d, now_ms); /* what the dead one cannot tell */
+	watch_controller(d, now_ms); /* the worker died before it could report an unbinding */
 	return 0;
 }
 
@@ -222,7 +225,7 @@ static int daemon_wait(struct daemon *d)
 	return 0;
 }
 
-/* Returns 0 at the end or a negative errno; in the worker a status. */
+/* Returns 0 at the end or a negative errno, logged; in the worker the exit status. */
 static int daemon_loop(struct daemon *d)
 {
 	int err = 0;
@@ -261,7 +264,7 @@ static int daemon_start(struct daemon *d)
 	return err;
 }
 
-/* The new process has got all that the daemon has, which is not its own. */
+/* Frees the worker's copy of the daemon's state; the gadget itself belongs to the parent. */
 static int leave_worker(struct daemon *d, int status)
 {
 	while (d->lane_count > 0)

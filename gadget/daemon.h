@@ -13,18 +13,18 @@
 #include "gadget/serve.h"
 
 struct daemon_options {
-	struct gadget_options gadget; /* unused when ffs_dirs are given */
-	const char *udc;	      /* NULL: the only one, or the first that is free */
+	struct gadget_options gadget; /* unused if there are ffs_dirs */
+	const char *udc;	      /* controller; NULL: the only one, or the first free one */
 	struct admission *admission;  /* who may open sessions, and what they run */
-	/* Mounted FunctionFS instances that somebody else puts into a gadget: configfs is then not
-	 * touched. */
+	/* Mounted FunctionFS instances that another program puts into a gadget. If there are any,
+	 * configfs is not touched. */
 	const char *ffs_dirs[SERVE_LANES_MAX];
 	unsigned int ffs_dir_count;
 };
 
-/* Runs until SIGTERM, SIGINT or SIGHUP. Returns 0 after a clean end, or a negative errno, having
- * logged the cause; in both cases nothing of ours is left of the gadget. Returns as well in each
- * process that it has forked, with the status that it has to exit with. */
+/* Runs until SIGTERM, SIGINT or SIGHUP, and then removes what it made. Returns 0 after a clean end,
+ * or a negative errno, logged. It also returns in each worker that it forks, with the status that
+ * this process must exit with. */
 int daemon_run(const struct daemon_options *options);
 
 #endif

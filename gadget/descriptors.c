@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builds the descriptors of a lane. The layout is that of linux/usb/functionfs.h, of chapter 9 of
- * the USB 3 specification, and of Microsoft's OS descriptors 1.0. */
+/* Builds the descriptors of a lane.
+ *
+ * Their layout comes from linux/usb/functionfs.h, chapter 9 of the USB 3 specification, and
+ * Microsoft's OS descriptors 1.0. */
 #include "gadget/descriptors.h"
 
 #include "core/link/link.h"
@@ -16,7 +18,7 @@
 #define OS_EXT_PROPERTY 5 /* wIndex of an extended properties descriptor */
 #define OS_REG_SZ	1 /* type of a property: text */
 
-/* Names this kind of interface to Windows programs; made for this project. */
+/* Windows programs find the interface by it. It was generated for this project. */
 static const char guid_name[] = "DeviceInterfaceGUID";
 static const char guid_value[] = "{5A6B1C0E-2F7D-4E39-9C41-B7D8F00BF3A2}";
 
@@ -128,11 +130,11 @@ size_t descriptors_build(uint8_t out[static DESCRIPTORS_MAX], enum os_descriptor
 	if (os != OS_DESC_NONE)
 		flags |= FUNCTIONFS_HAS_MS_OS_DESC;
 	put32(&b, FUNCTIONFS_DESCRIPTORS_MAGIC_V2);
-	put32(&b, 0); /* the length, set below */
+	put32(&b, 0); /* length, set below */
 	put32(&b, flags);
-	put32(&b, 3); /* interface and two endpoints at full speed, */
-	put32(&b, 3); /* at high speed, */
-	put32(&b, 5); /* with two companions at super speed */
+	put32(&b, 3); /* full speed: interface, two endpoints */
+	put32(&b, 3); /* high speed: the same */
+	put32(&b, 5); /* super speed: with two companions */
 	if (os != OS_DESC_NONE)
 		put32(&b, 2);
 	put_speed(&b, 64, 0);
@@ -150,10 +152,10 @@ size_t descriptors_build_strings(uint8_t out[static DESCRIPTORS_MAX])
 	struct builder b = {out, 0};
 
 	put32(&b, FUNCTIONFS_STRINGS_MAGIC);
-	put32(&b, 0);
-	put32(&b, 1); /* strings */
-	put32(&b, 1); /* languages */
-	put16(&b, 0x0409);
+	put32(&b, 0);	   /* length, set below */
+	put32(&b, 1);	   /* strings */
+	put32(&b, 1);	   /* languages */
+	put16(&b, 0x0409); /* English (United States) */
 	put(&b, name, sizeof(name));
 	set32(&b, 4, (uint32_t)b.len);
 	return b.len;

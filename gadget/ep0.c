@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens ep0 and tells the kernel what the lane looks like. */
+/* Opens ep0 and writes the descriptors of the lane. */
 #include "gadget/ep0.h"
 
 #include "core/base/log.h"
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OPEN_TRIES    40 /* the worker of a daemon that was killed closes its files a little later */
+#define OPEN_TRIES    40 /* after a daemon is killed, its worker closes the files a little later */
 #define OPEN_PAUSE_MS 50
 
 static int write_all(int fd, const uint8_t *data, size_t len)
@@ -26,7 +26,8 @@ static int write_all(int fd, const uint8_t *data, size_t len)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
-/* Without OS descriptors the gadget still works everywhere but on Windows. */
+/* Kernels reject OS descriptors with a bcdVersion that they do not know. Without OS descriptors the
+ * gadget works everywhere except on Windows. */
 static int write_descriptors(int ep0)
 {
 	static const enum os_descriptors attempts[] = {OS_DESC_0100, OS_DESC_0001, OS_DESC_NONE};
@@ -61,8 +62,8 @@ int ep0_open_file(const char *dir, const char *name)
 	return fd;
 }
 
-/* -EBUSY: another program has written the descriptors and serves the instance, or has just closed
- * it and the kernel unbinds it. */
+/* *refused: ep0 was opened, but the descriptors were not accepted. -EBUSY: another program serves
+ * the instance, or has just closed it and the kernel still unbinds it. */
 static int try_open(const char *dir, bool *refused)
 {
 	int ep0 = open_in(dir, "ep0"), err;

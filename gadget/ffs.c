@@ -17,8 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The controller ended this many transfers in a row with errors: wait for the host to reset the
- * link rather than spin. */
+/* After this many failed transfers in a row, wait for the host to reset the link instead of
+ * spinning. */
 #define ERRORS_MAX 16
 
 enum slot_state { SLOT_IDLE, SLOT_IN_FLIGHT, SLOT_DONE };
@@ -27,19 +27,19 @@ struct ffs_slot {
 	struct iocb iocb;
 	uint8_t *buffer;
 	enum slot_state state;
-	unsigned int generation; /* of the link, when the transfer was started */
+	unsigned int generation; /* of the link at the start of the transfer */
 	int64_t result;		 /* bytes or a negative errno */
 };
 
 /* Transfers of an endpoint complete in the order in which they were started, but old kernels may
- * report them out of order: the slots are a ring and are taken from its head. */
+ * report them out of order. So the slots are a ring and are taken from its head. */
 struct endpoint {
 	int fd;
 	size_t size; /* of a buffer, bytes */
 	struct ffs_slot slots[FFS_DEPTH];
-	unsigned int head; /* the oldest slot that is in flight or done */
-	unsigned int used; /* slots from head on that are in flight or done */
-	unsigned int errors;
+	unsigned int head;   /* the oldest slot that is in flight or done */
+	unsigned int used;   /* slots from head on that are in flight or done */
+	unsigned int errors; /* failed transfers in a row */
 };
 
 struct ffs {
@@ -93,7 +93,7 @@ static void close_endpoint(struct endpoint *ep)
 		free(ep->slots[i].buffer);
 }
 
-/* io_destroy cancels what is in flight and waits for it, so buffers are freed after it. */
+/* io_destroy cancels the transfers in flight and waits for them: free the buffers only after it. */
 void ffs_close(struct ffs *ffs)
 {
 	if (!ffs)
@@ -149,7 +149,7 @@ static int slot_submit(
 	return err;
 }
 
-/* Starts a read on each idle slot. A read that the kernel refuses waits for the next ENABLE. */
+/* Starts a read on each idle slot. After one that the kernel refuses, reads wait for an ENABLE. */
 static void start_reads(struct ffs *ffs)
 {
 	struct endpoint *ep = &ffs->out;
@@ -165,8 +165,7 @@ static void start_reads(struct ffs *ffs)
 	}
 }
 
-/* The data stage of a request that is not ours is refused by a read or write of the wrong
- * direction, which FunctionFS turns into a stall. */
+/* Stalls a control request: FunctionFS does so for a read or write in the wrong direction. */
 static void refuse_setup(struct ffs *ffs, const struct usb_ctrlrequest *setup)
 {
 	ssize_t n;
@@ -183,8 +182,8 @@ static int act_on_event(struct ffs *ffs, const struct usb_functionfs_event *even
 {
 	switch (event->type) {
 	case FUNCTIONFS_ENABLE:
-		/* It may come without a DISABLE before it. Requests of the old generation end with
-		 * ESHUTDOWN in their own time; idle slots need not wait for them. */
+		/* It may come without a DISABLE before it. Transfers of the old generation end with
+		 * ESHUTDOWN some time later; reads on idle slots need not wait for them. */
 		ffs->enabled = true;
 		ffs->generation++;
 		ffs->send_error = 0;
@@ -194,7 +193,7 @@ static int act_on_event(struct ffs *ffs, const struct usb_functionfs_event *even
 	case FUNCTIONFS_DISABLE:
 		ffs->enabled = false;
 		return FFS_DISABLE;
-	case FUNCTIONFS_UNBIND: /* comes without DISABLE */
+	case FUNCTIONFS_UNBIND: /* comes without a DISABLE */
 		ffs->enabled = false;
 		return FFS_UNBIND;
 	case FUNCTIONFS_BIND:
@@ -215,7 +214,7 @@ int ffs_next_event(struct ffs *ffs)
 	struct pollfd p = {.fd = ffs->ep0, .events = POLLIN};
 	ssize_t n;
 
-	/* Kernels ignore O_NONBLOCK of ep0 in some states: never read without poll. */
+	/* In some states of ep0, kernels ignore O_NONBLOCK: never read without poll. */
 	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLIN))
 		return FFS_NONE;
 	n = read(ffs->ep0, &event, sizeof(event));
@@ -250,8 +249,8 @@ static void pop(struct endpoint *ep)
 	ep->used--;
 }
 
-/* A transfer of this generation failed. ESHUTDOWN, and EAGAIN of an endpoint that is not there any
- * more, mean that the link is down until ENABLE. */
+/* Handles a failed transfer of the current generation. ESHUTDOWN, or EAGAIN from an endpoint that
+ * no longer exists, means that the link is down until ENABLE. */
 static void note_failure(struct ffs *ffs, struct endpoint *ep, const char *name, int64_t error)
 {
 	if (error == -ESHUTDOWN || error == -EAGAIN || ++ep->errors >= ERRORS_MAX)
@@ -359,25 +358,26 @@ int ffs_addresses(const struct ffs *ffs, uint8_t *out, uint8_t *in)
 	return 0;
 }
 
-/* A process that served the lane before may have read ENABLE and died: its successor sees by the
- * endpoint whether it is enabled. What it died over comes again or is not missed: a request that it
- * read but did not answer is refused. */
+/* Takes over from a process that served the lane before and died. That process may have read
+ * ENABLE, so the state comes from the endpoints. The event that it died on comes again or is
+ * harmless. A control request that it read but did not answer is stalled. */
 static void take_over(struct ffs *ffs)
 {
 	struct pollfd p = {.fd = ffs->ep0, .events = POLLOUT};
 	uint8_t out, in;
 
-	/* Only with such a request ep0 can be written. Reading none of it refuses one that asks for
-	 * data; any other one ends as soon as the host has sent its data or gives up. */
+	/* Only such a request makes ep0 writable. Reading zero bytes stalls a request for data; any
+	 * other request ends when the host has sent its data or gives up. */
 	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) && read(ffs->ep0, NULL, 0) < 0)
-		log_debug("ep0: a request that was not answered: %s", strerror(errno));
+		log_debug("ep0: stalled the control request of the previous worker: %s",
+			strerror(errno));
 	if (ffs_addresses(ffs, &out, &in) < 0)
 		return;
 	ffs->enabled = true;
 	start_reads(ffs);
 }
 
-/* What completions are reported through. */
+/* Opens what completed transfers are reported through. */
 static int open_completion(struct ffs *ffs, const char *dir)
 {
 	int err = aio_setup(2 * FFS_DEPTH, &ffs->aio);

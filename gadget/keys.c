@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Types that OpenSSH has and that are not for here. */
+/* Key types of OpenSSH that are not accepted. */
 static const char *const other_types[] = {"ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp256",
 	"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com",
 	"sk-ecdsa-sha2-nistp256@openssh.com"};
@@ -42,7 +42,7 @@ static bool span_is(struct span t, const char *word)
 	return (size_t)(t.end - t.at) == strlen(word) && memcmp(t.at, word, strlen(word)) == 0;
 }
 
-/* Takes what is before the next blank; with `quotes`, one within them is no end. */
+/* Takes the text up to the next blank. With `quotes`, a blank in double quotes does not end it. */
 static struct span take_word(struct span *t, bool quotes)
 {
 	struct span word = {t->at, t->at};
@@ -67,7 +67,7 @@ static const char *other_type(struct span word)
 	return NULL;
 }
 
-/* An option that is not known may be a restriction: its key is not accepted. */
+/* An unknown option may be a restriction, so its key is not accepted. */
 static const char *take_options(struct span options, struct key_entry *entry)
 {
 	struct span option = {options.at, options.at};
@@ -76,7 +76,7 @@ static const char *take_options(struct span options, struct key_entry *entry)
 		while (option.end < options.end && *option.end != ',')
 			option.end++;
 		if (!span_is(option, "read-only"))
-			return "an option that is not known (there is only read-only)";
+			return "unknown option; only read-only is known";
 		entry->read_only = true;
 		if (option.end == options.end)
 			return NULL;
@@ -84,7 +84,7 @@ static const char *take_options(struct span options, struct key_entry *entry)
 	}
 }
 
-/* The comment goes into logs. */
+/* The comment appears in logs, so it is made printable. */
 static void take_name(struct span comment, struct key_entry *entry)
 {
 	size_t len;
@@ -99,7 +99,7 @@ static void take_name(struct span comment, struct key_entry *entry)
 	entry->name[len] = '\0';
 }
 
-/* Returns NULL with a key, "" for a line without one, or what is wrong. */
+/* Returns NULL and a key, "" for an empty line or a comment, or what is wrong. */
 static const char *take_line(struct span line, struct key_entry *entry)
 {
 	struct span start, word;
@@ -125,7 +125,7 @@ static const char *take_line(struct span line, struct key_entry *entry)
 	if (other_type(word))
 		return "not an ssh-ed25519 key, skipped";
 	if (ssh_key_get(start.at, (size_t)(start.end - start.at), entry->key, &line.at) < 0)
-		return "not a whole ssh-ed25519 key";
+		return "not a complete ssh-ed25519 key";
 	take_name(line, entry);
 	return NULL;
 }
@@ -186,8 +186,8 @@ const struct key_entry *keys_find(const struct key_list *list, const uint8_t key
 	return NULL;
 }
 
-/* Whether only root and the daemon's user can change what is there. In a directory with the sticky
- * bit others can make files but not replace those that are there. */
+/* True if only root and the daemon's user can change the file or directory. In a directory with the
+ * sticky bit others can create files, but not replace files that exist. */
 static bool is_safe(const struct stat *st)
 {
 	if (st->st_uid != 0 && st->st_uid != geteuid())
@@ -195,7 +195,7 @@ static bool is_safe(const struct stat *st)
 	return !(st->st_mode & 022) || (S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX));
 }
 
-/* Who can replace a directory above the file can replace the file. */
+/* Whoever can replace a directory above the file can replace the file. */
 static int check_directories(const char *path, const char *file)
 {
 	char name[PATH_MAX], real[PATH_MAX], *slash;
@@ -208,18 +208,18 @@ static int check_directories(const char *path, const char *file)
 		if (stat(real, &st) < 0)
 			return -errno;
 		if (!is_safe(&st)) {
-			log_error("%s: others than root may write the directory %s; not used", path,
+			log_error("%s: not used: others than root can write the directory %s", path,
 				real);
 			return -EPERM;
 		}
 		slash = strrchr(real, '/');
 		if (!slash[1])
 			return 0;
-		slash[slash == real] = '\0'; /* "/" itself stays */
+		slash[slash == real] = '\0'; /* keeps the "/" of the root */
 	}
 }
 
-/* The path may be a link: both where it is and where it leads count. */
+/* The path may be a symbolic link: its own directories and those of its target are checked. */
 static int check_place(const char *path)
 {
 	char real[PATH_MAX];
@@ -239,8 +239,8 @@ static int check_file(const char *path, int fd)
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
 	if (!is_safe(&st)) {
-		log_error("%s: others than root may write it; not used (chmod 600, chown root)",
-			path);
+		log_error(
+			"%s: not used: others than root can write it; chown root, chmod 600", path);
 		return -EPERM;
 	}
 	return check_place(path);
@@ -264,7 +264,7 @@ static ssize_t read_all(int fd, char *text)
 	return (ssize_t)size;
 }
 
-/* Opening tells that only when there are descriptors. */
+/* When no descriptor is free, open(2) fails before it looks for the file. */
 static bool is_there(const char *path)
 {
 	struct stat st;
@@ -276,7 +276,7 @@ int keys_read(const char *path, bool log_faults, struct key_list *list)
 {
 	char *text = NULL;
 	ssize_t size;
-	/* O_NONBLOCK: what is there may be a pipe that nobody writes. */
+	/* O_NONBLOCK: the path may be a pipe that nobody writes. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err;
 
 	err = fd < 0 ? -errno : 0;
@@ -295,6 +295,6 @@ int keys_read(const char *path, bool log_faults, struct key_list *list)
 		log_error("%s: %s", path, err == -EINVAL ? "not a regular file" : strerror(-err));
 	if (fd >= 0)
 		close(fd);
-	/* It vanished in between: it was there. */
+	/* It vanished after open(2), so a list has existed. */
 	return err == -ENOENT ? -EIO : err;
 }

@@ -14,9 +14,9 @@
 
 struct key_entry {
 	uint8_t key[AUTH_KEY_SIZE];
-	bool read_only;	   /* its sessions may not change anything */
+	bool read_only;	   /* its sessions are read-only */
 	unsigned int line; /* in the file */
-	char name[64 + 1]; /* the comment, printable, cut */
+	char name[64 + 1]; /* the comment in printable ASCII, cut to fit */
 };
 
 struct key_list {
@@ -24,14 +24,14 @@ struct key_list {
 	size_t count;
 };
 
-/* Reads the file. A line that is no key is told with `log_faults`, else at debug level, and is left
- * out. Returns 0; -ENOENT: there is no such file (nothing is said); or a negative errno after the
- * cause was logged: -EPERM when others than root or the caller may write it. *list is to be freed.
- */
+/* Reads the file. A line that is not a key is skipped, and logged as a warning if `log_faults` is
+ * true, else at debug level. Returns 0; -ENOENT, not logged: there is no such file; or a negative
+ * errno, logged: -EPERM if others than root and the user of this process can write the file. The
+ * caller frees *list with keys_free(). */
 int keys_read(const char *path, bool log_faults, struct key_list *list);
 void keys_free(struct key_list *list);
 
-/* The same for a text in memory; `path` is for messages. Returns 0 or -ENOMEM. */
+/* Reads a list from memory; `path` is its name in messages. Returns 0, or -ENOMEM, logged. */
 int keys_parse(
 	const char *path, const char *text, size_t size, bool log_faults, struct key_list *list);
 

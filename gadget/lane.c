@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Bytes of a buffer, four of each to a lane. The kernel allocates as much contiguous memory for
- * each transfer in flight, for reads all the time: 32 KiB is the most that it hands out without
- * fear of fragmentation (PAGE_ALLOC_COSTLY_ORDER). Half of it takes a third more of the board's
- * time. */
+/* Bytes of a buffer; a lane has FFS_DEPTH of each kind. The kernel allocates contiguous memory of
+ * this size for each transfer in flight, and the reads are always in flight. 32 KiB is
+ * the most that it allocates without fear of fragmentation (PAGE_ALLOC_COSTLY_ORDER). Half of it
+ * costs a third more of the board's time. */
 #define LANE_RECEIVE (32 * 1024)
 #define LANE_SEND    (32 * 1024)
 
@@ -29,15 +29,15 @@ struct lane {
 	struct children *children;
 	struct admission_lane admission;
 	struct child *child;
-	/* The session's HELLO arrived in a transfer that was started before ENABLE was read: what
-	 * follows in such transfers is of the same session. */
+	/* The session's HELLO arrived in a transfer that was started before ENABLE was read. What
+	 * follows in other such transfers belongs to the same session. */
 	bool opened_stale;
-	bool bound; /* or not told */
-	unsigned int bindings;
-	/* The process's pipes may have something to read: poll said so, or did not look, and no
-	 * read since then emptied them. */
+	bool bound;	       /* cleared when ep0 reports UNBIND */
+	unsigned int bindings; /* BIND events */
+	/* True if the pipe may be readable: poll reported it, or was not asked, and no later read
+	 * drained it. */
 	bool out_ready, err_ready;
-	bool in_full; /* the process's input takes nothing until poll says so */
+	bool in_full; /* the process's stdin is full: do not write until poll reports it writable */
 };
 
 int lane_open(const struct lane_source *source, unsigned int index, struct children *children,
@@ -89,7 +89,7 @@ void lane_close(struct lane *lane)
 {
 	if (!lane)
 		return;
-	lane_stop(lane, "the lane is closed");
+	lane_stop(lane, "the daemon closes the lane");
 	ffs_close(lane->ffs);
 	board_session_free(lane->session);
 	free(lane);
@@ -100,7 +100,7 @@ static void lane_start(struct lane *lane)
 	char text[LINK_TEXT_MAX + 1];
 	int err;
 
-	lane_stop(lane, "another one replaces it");
+	lane_stop(lane, "a new session replaces it");
 	err = child_start_command(
 		lane->children, admission_command(&lane->admission), &lane->child);
 	if (err == 0) {
@@ -141,7 +141,7 @@ static int lane_events(struct lane *lane)
 			lane_drop(lane, "the gadget was unbound");
 			break;
 		case FFS_DISABLE:
-			lane_drop(lane, "disconnected");
+			lane_drop(lane, "the host disconnected");
 			break;
 		case FFS_SUSPEND:
 			board_session_end(lane->session, RESET_SUSPEND, NULL);
@@ -157,20 +157,20 @@ static int lane_events(struct lane *lane)
 	return 0;
 }
 
-/* Returns a negative errno when ep0 failed. */
+/* Returns 0, or a negative errno, logged, if ep0 failed. */
 static int lane_transfer(struct lane *lane, const struct ffs_transfer *t, uint64_t now_ms)
 {
 	bool hello = board_session_is_hello(t->data, t->len);
 	int err;
 
 	if (hello) {
-		/* The ENABLE of this host's own reset came before its HELLO: were it read after,
-		 * it would end the session that the HELLO starts. */
+		/* The host resets the lane before it sends HELLO. Read the ENABLE of that reset
+		 * now: later it would end the session that this HELLO starts. */
 		err = lane_events(lane);
 		if (err < 0)
 			return err;
 		if (!ffs_enabled(lane->ffs))
-			return 0; /* this host has gone since */
+			return 0; /* the host has disconnected since */
 		lane->opened_stale = t->generation != ffs_generation(lane->ffs);
 	} else if (t->generation != ffs_generation(lane->ffs) && !lane->opened_stale) {
 		return 0;
@@ -180,8 +180,8 @@ static int lane_transfer(struct lane *lane, const struct ffs_transfer *t, uint64
 		lane_start(lane);
 		break;
 	case BOARD_STOP:
-		lane_stop(lane, hello ? "another HELLO ends it"
-				      : "the host closed it, or broke the protocol");
+		lane_stop(lane, hello ? "a new HELLO ended it"
+				      : "the host closed it or broke the protocol");
 		break;
 	case BOARD_NOTHING:
 		break;
@@ -189,7 +189,7 @@ static int lane_transfer(struct lane *lane, const struct ffs_transfer *t, uint64
 	return 0;
 }
 
-/* Hands the host's input to the process. */
+/* Writes the host's input to the process. */
 static void lane_feed(struct lane *lane)
 {
 	const uint8_t *data;
@@ -204,7 +204,7 @@ static void lane_feed(struct lane *lane)
 		if (lane->in_full || (n < 0 && errno == EINTR))
 			return;
 		if (n < 0) {
-			/* The process does not read any more: the host may go on writing. */
+			/* The process no longer reads, but the host may go on writing. */
 			board_session_discard_input(lane->session);
 			child_close_stdin(lane->child);
 			return;
@@ -231,7 +231,7 @@ static int lane_receive(struct lane *lane, uint64_t now_ms)
 			if (n < 0)
 				return n;
 		}
-		/* Straight from the transfer, unless the process is slower than the host. */
+		/* Write from the transfer itself: only what the process does not take is copied. */
 		lane_feed(lane);
 		board_session_keep(lane->session);
 		ffs_release(lane->ffs);
@@ -239,7 +239,7 @@ static int lane_receive(struct lane *lane, uint64_t now_ms)
 	return 0;
 }
 
-/* Moves what is there from a pipe of the process into the transfer. Returns false at its end. */
+/* Moves output from a pipe of the process into the transfer. Returns false at the pipe's end. */
 static bool lane_take(
 	struct lane *lane, struct transfer *t, int fd, enum frame_type type, bool ended)
 {
@@ -253,7 +253,8 @@ static bool lane_take(
 	*ready = n == (ssize_t)room || (n < 0 && errno == EINTR);
 	if (n > 0)
 		board_session_put(lane->session, t, type, (size_t)n);
-	/* When the process has ended an empty pipe stays empty, even if an heir holds it open. */
+	/* Once the process has ended, an empty pipe is at its end, even if a descendant of the
+	 * process holds it open. */
 	return n > 0 || (n < 0 && errno == EINTR) || (n < 0 && errno == EAGAIN && !ended);
 }
 
@@ -291,7 +292,7 @@ static void lane_send(struct lane *lane)
 		else if (!board_session_pending(lane->session))
 			break;
 	}
-	/* A lost transfer is a hole in the output: nothing may follow it. */
+	/* A lost transfer is a gap in the output: nothing may follow it. */
 	if (ffs_send_error(lane->ffs) != 0)
 		lane_drop(lane, "a transfer to the host was lost");
 }

@@ -45,32 +45,32 @@ enum {
 
 static const char usage[] =
 	"Usage: bpfd-gadget [OPTION]... [-- BPFD-ARGUMENT...]\n"
-	"Offers bpfd over USB: makes a gadget of bulk endpoint pairs (lanes) and "
-	"runs one bpfd\nbehind each that a host has opened. Runs in the "
-	"foreground until SIGTERM.";
+	"Offers bpfd over USB: makes a gadget with pairs of bulk endpoints (lanes) and runs\n"
+	"one bpfd for each lane that a host opens. Stays in the foreground until SIGTERM.";
 
 static const struct option_spec option_table[] = {
-	{OPT_UDC, "udc", "NAME", "USB device controller (default: the only, or first free)"},
+	{OPT_UDC, "udc", "NAME",
+		"USB device controller (default: the only one, or the first free one)"},
 	{OPT_LANES, "lanes", "N", "concurrent sessions, 1 to 8 (default 2)"},
 	{OPT_SERIAL, "serial", "TEXT", "serial number (default: the board's own)"},
 	{OPT_VENDOR, "vendor-id", "ID", "USB vendor (default 0x1d6b)"},
 	{OPT_PRODUCT, "product-id", "ID", "USB product (default 0x0104)"},
-	{OPT_BPFD, "bpfd", "PATH", "program to run for a session (default bpfd, of $PATH)"},
+	{OPT_BPFD, "bpfd", "PATH", "program of a session (default: bpfd in $PATH)"},
 	{OPT_BPFD_ARGS, "bpfd-args", "TEXT", "its arguments, separated by blanks"},
 	{OPT_CONFIG, "config", "FILE", "read settings from FILE (default " SETTINGS_PATH ")"},
 	{OPT_KEYS, "authorized-keys", "FILE",
 		"hosts with one of these keys may connect (default " KEYS_PATH ")"},
 	{OPT_REQUIRE_KEY, "require-key", "[ANSWER]",
-		"do not start without a list of keys; yes, or no"},
+		"do not start without a usable key; yes or no"},
 	{OPT_READ_ONLY, "read-only", "[ANSWER]",
-		"sessions may look, but change nothing; yes, or no"},
+		"sessions may look, but not change anything; yes or no"},
 	{OPT_JOIN, "join", "GADGET",
-		"add the lanes to this gadget of somebody else, unbinding it once"},
+		"add the lanes to this existing gadget, which is unbound once"},
 	{OPT_FFS_DIR, "ffs-dir", "DIR",
-		"use this mounted FunctionFS instance, leave configfs alone; repeat for lanes"},
+		"serve this mounted FunctionFS instance, not configfs; once for each lane"},
 	{OPT_CONFIGFS, "configfs", "DIR", "configfs mount point (default /sys/kernel/config)"},
 	{OPT_CHECK, "check", NULL, "report what kernel and board offer or lack, and exit"},
-	{OPT_REMOVE, "remove", NULL, "remove what a killed daemon left behind, and exit"},
+	{OPT_REMOVE, "remove", NULL, "remove what a killed daemon left, and exit"},
 	OPTIONS_COMMON,
 };
 
@@ -80,7 +80,7 @@ struct command_line {
 	struct daemon_options daemon;
 	const char *bpfd, *bpfd_args;
 	struct admission admission;
-	const char *config; /* NULL: the default one, if it exists */
+	const char *config; /* file; NULL: the default one, if it exists */
 	char *settings;	    /* the text of the configuration file, which options point into */
 	char join[2 * NAME_MAX + 2];	 /* gadget and configuration */
 	char serial[SERIAL_MAX + 1];	 /* that hosts see */
@@ -237,8 +237,9 @@ static int take_option(struct command_line *line, int id)
 	}
 }
 
-/* The program, `option` unless it is NULL, the arguments that `text` has, and `argc` more. The
- * words of `text` are cut out of *copy. Both are to be freed. */
+/* Returns the command of a session: the program, `option` unless it is NULL, the words of
+ * --bpfd-args, and `argc` more arguments. The words point into *copy. The caller frees both.
+ * Returns NULL if memory is short. */
 static char **make_command(
 	const struct command_line *line, const char *option, int argc, char **argv, char **copy)
 {
@@ -264,8 +265,8 @@ err_free:
 	return NULL;
 }
 
-/* What the host sees, and what it signs with its key. Without a list of keys a board in whose
- * gadget somebody else has put the serial needs none. */
+/* Finds the serial number that the host sees and signs with its key. If another program made the
+ * gadget and no key is needed, there may be none. Returns 0 or a negative errno, logged. */
 static int find_serial(struct command_line *line)
 {
 	struct gadget_options *gadget = &line->daemon.gadget;
@@ -279,7 +280,7 @@ static int find_serial(struct command_line *line)
 	} else if (err < 0 && (line->admission.required || *line->admission.seen)) {
 		err = serial_find(gadget, serial);
 	} else if (err < 0) {
-		/* Of --ffs-dir; a list may come later. */
+		/* No key is needed now, but a list may appear later. */
 		snprintf(serial, SERIAL_MAX + 1, "%s", gadget->serial ? gadget->serial : "");
 		err = 0;
 	}
@@ -316,7 +317,7 @@ static int run_daemon(struct command_line *line, int argc, char **argv)
 	return err;
 }
 
-/* With --ffs-dir a daemon leaves nothing, and gadgets and mounts are somebody else's. */
+/* With --ffs-dir a daemon leaves nothing, and gadgets and mounts belong to other programs. */
 static int remove_leftover(const struct command_line *line)
 {
 	if (line->daemon.ffs_dir_count == 0)
@@ -325,8 +326,8 @@ static int remove_leftover(const struct command_line *line)
 	return 0;
 }
 
-/* The command line counts more than the file: what it has given goes into `overridden`, so that it
- * is checked and has no effect. --join and --ffs-dir exclude each other, so one overrides both. */
+/* The command line overrides the file. A setting that it has given is checked, but taken into
+ * `overridden`. --join and --ffs-dir exclude each other: each overrides both. */
 struct file_settings {
 	struct command_line *line, overridden;
 };
@@ -387,7 +388,7 @@ int main(int argc, char **argv)
 		log_error("%s: unexpected argument", argv[optind]);
 		err = 2;
 	} else if (line.daemon.gadget.join && line.daemon.ffs_dir_count) {
-		log_error("--join and --ffs-dir: one of them");
+		log_error("--join, --ffs-dir: give one of them, not both");
 		err = 2;
 	} else if (line.action == OPT_CHECK)
 		err = gadget_check(&line.daemon.gadget, stdout) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the daemon still may do once its gadget is made. */
+/* Drops the capabilities that the daemon and its worker no longer need. */
 #include "gadget/privileges.h"
 
 #include "core/base/caps.h"
@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* FunctionFS is unmounted with CAP_SYS_ADMIN, and another worker opens endpoints that are somebody
- * else's, if an instance was mounted so. */
+/* Unmounting FunctionFS needs CAP_SYS_ADMIN. A new worker needs CAP_DAC_OVERRIDE to open endpoints
+ * that belong to another user, if the instance was mounted so. */
 #define DAEMON_CAPS (CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_DAC_OVERRIDE))
 
 static void keep(uint64_t caps)

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHUTDOWN_MS 300 /* how long sessions get to hear that the daemon ends */
+#define SHUTDOWN_MS 300 /* to inform the hosts that the daemon ends */
 
 _Static_assert(SERVE_LANES_MAX <= LANES_MAX, "more lanes than USB has endpoint addresses");
 
@@ -25,14 +25,14 @@ struct serve {
 	struct lane *lanes[SERVE_LANES_MAX];
 	unsigned int lane_count;
 	int signals;
-	unsigned int bindings;	/* of the first lane, when the addresses were compared */
-	bool addresses_checked; /* since then */
+	unsigned int bindings;	/* of the first lane, as last seen */
+	bool addresses_checked; /* since that binding */
 	bool unbinding_announced;
 	bool ending;
 };
 
-/* Returns whether a process has ended. A signal stands for all that came before it was read:
- * whoever ends later makes another one. */
+/* Returns true if processes may have ended. One SIGCHLD stands for all processes that ended before
+ * it was read; a later one raises it again. */
 static bool take_signals(struct serve *s)
 {
 	bool ended = false;
@@ -67,8 +67,9 @@ static bool all_lanes_enabled(const struct serve *s)
 	return true;
 }
 
-/* Some controllers give one address to two endpoints when they run out: data would cross lanes.
- * Returns how many lanes, from the first on, have none that another one before has. */
+/* Some controllers give one address to two endpoints when they run out of endpoints, and data would
+ * cross between lanes. Returns the number of lanes before the first one that shares an address with
+ * an earlier lane. */
 static unsigned int count_distinct(struct serve *s)
 {
 	uint8_t seen[2 * SERVE_LANES_MAX];
@@ -76,7 +77,7 @@ static unsigned int count_distinct(struct serve *s)
 
 	for (unsigned int i = 0; i < s->lane_count; i++, n += 2) {
 		if (lane_addresses(s->lanes[i], &seen[n], &seen[n + 1]) < 0)
-			return s->lane_count; /* disabled meanwhile: after the next ENABLE */
+			return s->lane_count; /* disabled: compare after the next ENABLE */
 		if (memchr(seen, seen[n], n) || memchr(seen, seen[n + 1], n))
 			return i;
 	}
@@ -99,7 +100,7 @@ static void announce_unbinding(struct serve *s)
 	bool unbound = !lane_bound(s->lanes[0]);
 
 	if (unbound && !s->unbinding_announced && write(s->options->unbound, "u", 1) < 0)
-		log_debug("the gadget was unbound: cannot tell: %s", strerror(errno));
+		log_debug("unbinding: cannot be reported to the daemon: %s", strerror(errno));
 	s->unbinding_announced = unbound;
 }
 
@@ -115,7 +116,8 @@ static uint64_t next_deadline(const struct serve *s)
 	return next;
 }
 
-/* Waits until something can be done or the deadline, and does it. Failures are logged. */
+/* Waits until something can be done or the deadline, and does it. Returns 0, or a negative errno,
+ * logged. */
 static int serve_step(struct serve *s, uint64_t deadline_ms)
 {
 	struct pollfd fds[1 + SERVE_LANES_MAX * LANE_POLLFDS];
@@ -160,7 +162,7 @@ static int serve_loop(struct serve *s)
 	return SERVE_ENDED;
 }
 
-/* Tells the hosts of open sessions, for as long as that takes but not longer. */
+/* Informs the hosts of open sessions, for at most SHUTDOWN_MS. */
 static void serve_shutdown(struct serve *s)
 {
 	uint64_t deadline_ms = clock_boottime_ms() + SHUTDOWN_MS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the worker does: one loop over all lanes and the processes behind their sessions. */
+/* Serves the lanes in the worker: one loop over them and the processes of their sessions. */
 #ifndef GADGET_SERVE_H
 #define GADGET_SERVE_H
 
@@ -13,7 +13,7 @@
 enum serve_status {
 	SERVE_ENDED = 0,
 	SERVE_FAILED = 1, /* the cause is logged */
-	/* Plus a number of lanes: only so many have endpoint addresses of their own. */
+	/* Plus n: only the first n lanes have endpoint addresses of their own. */
 	SERVE_FEWER = 16,
 };
 
@@ -21,11 +21,11 @@ struct serve_options {
 	const struct lane_source *lanes;
 	unsigned int count;
 	struct admission *admission; /* who may open sessions, and what they run */
-	int unbound;		     /* gets a byte each time the gadget is unbound */
+	int unbound;		     /* gets a byte at each unbinding of the gadget */
 };
 
-/* Serves until SIGTERM; then tells the hosts of open sessions and ends their processes. Returns the
- * exit status. */
+/* Serves until SIGTERM, then informs the hosts of open sessions and ends their processes. Returns
+ * the exit status, see above. */
 int serve_run(const struct serve_options *options);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The datagram of sd_notify(3); libsystemd would double the size of a board's program. */
+/* Sends the datagram of sd_notify(3): libsystemd would double the size of a board's program. */
 #include "gadget/service_manager.h"
 
 #include "core/base/log.h"
@@ -28,7 +28,7 @@ void service_manager_notify(const char *state)
 	}
 	memcpy(address.sun_path, path, len);
 	if (path[0] == '@')
-		address.sun_path[0] = '\0'; /* an abstract name */
+		address.sun_path[0] = '\0'; /* an abstract socket */
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
 			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's configuration file. */
+/* Reads the daemon's configuration file. */
 #include "gadget/settings.h"
 
 #include "core/base/log.h"
@@ -51,7 +51,7 @@ static const struct option_spec *find(const struct option_spec *table, const cha
 	return NULL;
 }
 
-/* Without blanks around it. */
+/* Removes the blanks at both ends. */
 static char *trim(char *text)
 {
 	size_t length;

@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* It ends its sessions' processes, which takes up to twice their grace, and tells the hosts. */
+/* After SIGTERM the worker informs the hosts and ends the processes of its sessions, which takes up
+ * to twice their grace. */
 #define WORKER_STOP_MS (2 * CHILD_GRACE_MS + 1000)
 #define WORKER_KILL_MS 1000
 
@@ -35,10 +36,10 @@ int worker_start(struct worker *w, int *unbound_fd)
 		return err;
 	}
 	if (w->pid == 0) {
-		/* Without its parent nobody takes the gadget away: the next start does. */
+		/* Without its parent: the next start of the daemon removes the gadget. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
-			raise(SIGKILL); /* it died before the line above */
+			raise(SIGKILL); /* the parent died before prctl() */
 		prctl(PR_SET_NAME, "bpfd-worker");
 		close(ends[0]);
 		w->unbound = -1;
@@ -61,7 +62,7 @@ bool worker_ended(struct worker *w, int *status)
 	if (pid == 0 || (pid < 0 && errno == EINTR))
 		return false;
 	if (pid < 0)
-		*status = SIGKILL; /* somebody else took the status */
+		*status = SIGKILL; /* it was reaped elsewhere, and the status is lost */
 	w->pid = 0;
 	close(w->unbound);
 	w->unbound = -1;
@@ -96,12 +97,13 @@ void worker_stop(struct worker *w)
 	if (w->pid == 0)
 		return;
 	kill(w->pid, SIGTERM);
-	kill(w->pid, SIGCONT); /* a stopped process would not see the other */
+	kill(w->pid, SIGCONT); /* a stopped process does not handle SIGTERM */
 	if (ends_within(w, WORKER_STOP_MS))
 		return;
-	log_error("worker: does not end, killing it");
+	log_error("worker: did not exit after SIGTERM; killing it");
 	kill(w->pid, SIGKILL);
-	/* One that even SIGKILL does not end hangs in the kernel: waiting does not help it. */
+	/* A process that survives SIGKILL hangs in the kernel: more waiting does not help. */
 	if (!ends_within(w, WORKER_KILL_MS))
-		log_error("worker: process %d does not end", (int)w->pid);
+		log_error("worker: process %d did not exit after SIGKILL; not waiting for it",
+			(int)w->pid);
 }

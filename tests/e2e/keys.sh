@@ -93,8 +93,8 @@ check "a key does not harm" opens --key mine
 } >$list
 check "a list that appears counts" connects 251 'it asks for a key, and this host has no Ed25519 key'
 check "an RSA key in it is told" logged "$list:4: not an ssh-ed25519 key, skipped"
-check "a cut line is told" logged "$list:5: not a whole ssh-ed25519 key"
-check "an option that is not known is told" logged "$list:7: an option that is not known"
+check "a cut line is told" logged "$list:5: not a complete ssh-ed25519 key"
+check "an option that is not known is told" logged "$list:7: unknown option"
 check "a host without keys is told what to do" grep -q 'see --key and --keygen' /run/err
 check "no process was started for it" sh -c "! pgrep -x bpfd"
 check "the right key" opens --key mine
@@ -178,7 +178,7 @@ check "and ends well" test $? = 0
 # The list becomes unusable, or is gone: nobody comes in.
 chmod 666 $list
 check "a list that others may write" connects 251 'its list of keys cannot be used' --key theirs
-check "is told" logged "$list: others than root may write it"
+check "is told" logged "$list: not used: others than root can write it"
 chmod 600 $list
 chmod 777 /etc/bpfd
 check "a directory that others may write" connects 251 'its list of keys cannot be used' --key theirs

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the board's list of keys and who is let in by it.
+// Tests the board's list of keys and the admission of hosts.
 #include "tests/unit/link_test.h"
 #include "tests/unit/log_capture.h"
 
@@ -49,7 +49,7 @@ static void put_text(const char *text)
 	put(text, strlen(text));
 }
 
-/* The text of the last log_end() of a helper. */
+/* What the last helper logged. */
 static const char *logged;
 
 static struct key_list read_list(const char *text)
@@ -71,7 +71,7 @@ static void expect_lines(const char *text, size_t count, const char *log)
 	keys_free(&list);
 }
 
-static void lines(void **state)
+static void lines_with_key(void **state)
 {
 	struct key_list list = read_list("# comment\n\n \t\r\n"
 					 "ssh-ed25519 " A "\n"
@@ -101,30 +101,30 @@ static void lines(void **state)
 	assert_null(keys_find(&list, key));
 }
 
-static void lines_that_are_no_key(void **state)
+static void lines_without_key(void **state)
 {
 	expect_lines("ssh-rsa AAAAB3NzaC1yc2E= x\nsk-ssh-ed25519@openssh.com AAAA\n", 0,
 		"test: list:1: not an ssh-ed25519 key, skipped\n"
 		"test: list:2: not an ssh-ed25519 key, skipped\n");
 	expect_lines(
 		"read-only ssh-rsa AAAA\n", 0, "test: list:1: not an ssh-ed25519 key, skipped\n");
-	expect_lines("ssh-ed25519\n", 0, "test: list:1: not a whole ssh-ed25519 key\n");
+	expect_lines("ssh-ed25519\n", 0, "test: list:1: not a complete ssh-ed25519 key\n");
 	expect_lines("ssh-ed25519 " A "A\nssh-ed25519 " A "AAAA\n", 0,
-		"test: list:1: not a whole ssh-ed25519 key\n"
-		"test: list:2: not a whole ssh-ed25519 key\n");
-	expect_lines(
-		"ssh-ed25519 AAAAB3NzaC1yc2E=\n", 0, "test: list:1: not a whole ssh-ed25519 key\n");
+		"test: list:1: not a complete ssh-ed25519 key\n"
+		"test: list:2: not a complete ssh-ed25519 key\n");
+	expect_lines("ssh-ed25519 AAAAB3NzaC1yc2E=\n", 0,
+		"test: list:1: not a complete ssh-ed25519 key\n");
 	expect_lines(A "\nhello\nread-only\nread-only,\n", 0,
 		"test: list:1: not a key\ntest: list:2: not a key\n"
-		"test: list:3: not a whole ssh-ed25519 key\ntest: list:4: not a key\n");
+		"test: list:3: not a complete ssh-ed25519 key\ntest: list:4: not a key\n");
 	expect_lines("from=\"a b\\\" c\" ssh-ed25519 " A "\nrestrict ssh-ed25519 " A
 		     "\nread-only,no-pty ssh-ed25519 " A "\n",
 		0,
-		"test: list:1: an option that is not known (there is only read-only)\n"
-		"test: list:2: an option that is not known (there is only read-only)\n"
-		"test: list:3: an option that is not known (there is only read-only)\n");
+		"test: list:1: unknown option; only read-only is known\n"
+		"test: list:2: unknown option; only read-only is known\n"
+		"test: list:3: unknown option; only read-only is known\n");
 	expect_lines("cert-authority,read-only ssh-ed25519 " A "\n", 0,
-		"test: list:1: an option that is not known (there is only read-only)\n");
+		"test: list:1: unknown option; only read-only is known\n");
 }
 
 static void nul_byte(void **state)
@@ -139,7 +139,7 @@ static void nul_byte(void **state)
 	keys_free(&list);
 }
 
-/* A list that was cut anywhere, as by a full disk: never a key that was not in it. */
+/* A list that is truncated, for example by a full disk, never yields a key that was not in it. */
 static void cut_at_every_byte(void **state)
 {
 	static const char text[] = "read-only ssh-ed25519 " A "\nssh-ed25519 " B "\n";
@@ -157,7 +157,7 @@ static void cut_at_every_byte(void **state)
 	}
 }
 
-static void files(void **state)
+static void list_files(void **state)
 {
 	static char large[KEYS_SIZE_MAX + 1];
 	struct key_list list;
@@ -187,7 +187,7 @@ static void files(void **state)
 	log_end();
 }
 
-static void files_that_others_may_write(void **state)
+static void files_that_others_can_write(void **state)
 {
 	static const mode_t wrong[] = {0620, 0602, 0666};
 	char open_dir[64], link_path[80];
@@ -198,19 +198,19 @@ static void files_that_others_may_write(void **state)
 		chmod(path, wrong[i]);
 		log_begin();
 		assert_int_equal(keys_read(path, true, &list), -EPERM);
-		assert_non_null(strstr(log_end(), "others than root may write it"));
+		assert_non_null(strstr(log_end(), "others than root can write it"));
 		assert_int_equal(list.count, 0);
 	}
 	chmod(path, 0644);
 	chmod(directory, 0770);
 	log_begin();
 	assert_int_equal(keys_read(path, true, &list), -EPERM);
-	assert_non_null(strstr(log_end(), "may write the directory"));
-	chmod(directory, 01777); /* like /tmp */
+	assert_non_null(strstr(log_end(), "can write the directory"));
+	chmod(directory, 01777); /* sticky, like /tmp */
 	assert_int_equal(keys_read(path, true, &list), 0);
 	keys_free(&list);
 	chmod(directory, 0700);
-	/* A link to it in such a directory. */
+	/* A symbolic link in a directory that others can write. */
 	snprintf(open_dir, sizeof(open_dir), "%s/open", directory);
 	snprintf(link_path, sizeof(link_path), "%s/keys", open_dir);
 	assert_int_equal(mkdir(open_dir, 0700) | symlink(path, link_path), 0);
@@ -219,9 +219,9 @@ static void files_that_others_may_write(void **state)
 	chmod(open_dir, 0777);
 	log_begin();
 	assert_int_equal(keys_read(link_path, true, &list), -EPERM);
-	assert_non_null(strstr(log_end(), "/open; not used"));
+	assert_non_null(strstr(log_end(), "/open\n"));
 	assert_int_equal(unlink(link_path) | rmdir(open_dir), 0);
-	if (geteuid() == 0) { /* of another user */
+	if (geteuid() == 0) { /* a file of another user */
 		assert_int_equal(chown(path, 1000, 0), 0);
 		log_begin();
 		assert_int_equal(keys_read(path, true, &list), -EPERM);
@@ -286,7 +286,7 @@ static int start(struct admission *admission)
 	return err;
 }
 
-static void without_a_list(void **state)
+static void admission_without_list(void **state)
 {
 	struct admission admission = admission_new();
 	struct reset_info refusal;
@@ -298,7 +298,7 @@ static void without_a_list(void **state)
 	assert_int_equal(ask(&refusal), 0);
 	assert_string_equal(logged, "");
 	assert_ptr_equal(admission_command(&lane), admission.command);
-	/* It comes, and is gone again: who has had keys does not open up. */
+	/* The list appears and vanishes again: a board that has had keys stays closed. */
 	put_text("ssh-ed25519 " A "\n");
 	assert_int_equal(ask(&refusal), 1);
 	unlink(path);
@@ -310,18 +310,18 @@ static void without_a_list(void **state)
 	assert_int_equal(start(&admission), -ENOENT);
 }
 
-static void with_a_list(void **state)
+static void admission_with_list(void **state)
 {
 	struct admission admission = admission_new();
 	struct reset_info refusal;
 
 	put_text("# none\nssh-ed25519 AAAA\n");
 	assert_int_equal(start(&admission), 0);
-	assert_non_null(strstr(logged, ":2: not a whole"));
+	assert_non_null(strstr(logged, ":2: not a complete"));
 	assert_non_null(strstr(logged, "no usable key: no host may connect"));
 	admission_lane_init(&lane, &admission, 1);
 	assert_int_equal(ask(&refusal), 1);
-	assert_string_equal(logged, ""); /* faults are told once */
+	assert_string_equal(logged, ""); /* faults are logged once */
 	assert_int_equal(start(&(struct admission){.path = path, .required = true}), -ENOKEY);
 	chmod(path, 0666);
 	assert_int_equal(ask(&refusal), -EACCES);
@@ -332,7 +332,7 @@ static void with_a_list(void **state)
 	assert_non_null(strstr(logged, "one of its 2 keys"));
 }
 
-/* Asks while no file can be opened. */
+/* Asks for a challenge while no file can be opened. */
 static int ask_without_descriptors(struct reset_info *refusal)
 {
 	struct rlimit before, none;
@@ -349,8 +349,8 @@ static int ask_without_descriptors(struct reset_info *refusal)
 	return asked;
 }
 
-/* A board without a list does not get one by a moment in which it cannot look. */
-static void without_descriptors(void **state)
+/* A board without a list stays open after a moment in which it cannot look for one. */
+static void admission_without_descriptors(void **state)
 {
 	struct admission admission = admission_new();
 	struct reset_info refusal;
@@ -369,7 +369,7 @@ static void without_descriptors(void **state)
 	assert_int_equal(ask(&refusal), -EACCES);
 }
 
-static void no_randomness(void **state)
+static void admission_without_randomness(void **state)
 {
 	struct admission admission = admission_new();
 	struct reset_info refusal;
@@ -403,7 +403,7 @@ static bool check(const struct auth_response *response, const uint8_t *message)
 	return admitted;
 }
 
-static void checks(void **state)
+static void admission_checks(void **state)
 {
 	struct admission admission = admission_new();
 	uint8_t seed[crypto_sign_SEEDBYTES] = {1}, secret[SSH_SECRET_SIZE];
@@ -425,7 +425,7 @@ static void checks(void **state)
 	assert_ptr_equal(admission_command(&lane), admission.command);
 	assert_false(check(&response, (const uint8_t *)"wrong"));
 	assert_non_null(strstr(logged, "its signature is wrong"));
-	/* Read-only by the key, by the daemon, and not by the session before. */
+	/* The key or the daemon makes a session read-only; the previous session does not. */
 	snprintf(line, sizeof(line), "read-only %s\n", text);
 	put_text(line);
 	assert_true(check(&response, (const uint8_t *)"right"));
@@ -437,7 +437,7 @@ static void checks(void **state)
 	admission.read_only = true;
 	assert_true(check(&response, (const uint8_t *)"right"));
 	assert_ptr_equal(admission_command(&lane), admission.read_only_command);
-	/* Taken out between the question and the answer. */
+	/* The key is removed between challenge and response. */
 	put_text("ssh-ed25519 " A "\n");
 	assert_false(check(&response, (const uint8_t *)"right"));
 	assert_non_null(strstr(logged, "not in the list"));
@@ -448,17 +448,17 @@ static void checks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines),
-		cmocka_unit_test(lines_that_are_no_key),
+		cmocka_unit_test(lines_with_key),
+		cmocka_unit_test(lines_without_key),
 		cmocka_unit_test(nul_byte),
 		cmocka_unit_test(cut_at_every_byte),
-		cmocka_unit_test(files),
-		cmocka_unit_test(files_that_others_may_write),
-		cmocka_unit_test(without_a_list),
-		cmocka_unit_test(with_a_list),
-		cmocka_unit_test(without_descriptors),
-		cmocka_unit_test(no_randomness),
-		cmocka_unit_test(checks),
+		cmocka_unit_test(list_files),
+		cmocka_unit_test(files_that_others_can_write),
+		cmocka_unit_test(admission_without_list),
+		cmocka_unit_test(admission_with_list),
+		cmocka_unit_test(admission_without_descriptors),
+		cmocka_unit_test(admission_without_randomness),
+		cmocka_unit_test(admission_checks),
 	};
 
 	log_open("test", LOG_INFO);
