@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bytes of objects that were closed and live on are kept until the kernel has them no more. */
+/* The bytes of a closed object stay taken until the kernel has freed it. */
 #include "core/bpfd/bpf/budget.h"
 
 #include <bpf/bpf.h>
@@ -12,7 +12,7 @@ struct budget_kept {
 	struct budget_kept *next;
 	uint64_t bytes;
 	enum budget_kind kind;
-	uint32_t id; /* numbers that were used come again after 2^31 others only */
+	uint32_t id; /* the kernel reuses an id only after 2^31 others */
 };
 
 union info {
@@ -22,7 +22,7 @@ union info {
 };
 
 static const struct {
-	size_t id; /* where it is in the info */
+	size_t id; /* offset of the id in the info */
 	int (*open)(__u32 id);
 } kinds[] = {
 	[BUDGET_MAP] = {offsetof(struct bpf_map_info, id), bpf_map_get_fd_by_id},
@@ -30,7 +30,7 @@ static const struct {
 	[BUDGET_BTF] = {offsetof(struct bpf_btf_info, id), bpf_btf_get_fd_by_id},
 };
 
-/* 0: the kernel has none for it. */
+/* The id of an object, or 0 if the kernel reports none. */
 static uint32_t id_of(int fd, enum budget_kind kind)
 {
 	union info info;
@@ -43,7 +43,7 @@ static uint32_t id_of(int fd, enum budget_kind kind)
 	return id;
 }
 
-/* Returns 0: the object is there; -ENOENT: it is gone; or why the kernel does not tell. */
+/* Returns 0: the object exists; -ENOENT: it is gone; or the errno of looking it up. */
 static int look_for(enum budget_kind kind, uint32_t id)
 {
 	int fd = kinds[kind].open(id);

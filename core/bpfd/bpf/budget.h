@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bounds the memory that one session makes the kernel and us hold. */
+/* Bounds the memory that one session uses in the kernel and in bpfd. */
 #ifndef CORE_BPFD_BPF_BUDGET_H
 #define CORE_BPFD_BPF_BUDGET_H
 
@@ -11,41 +11,40 @@ struct budget_kept;
 
 struct budget {
 	uint64_t used, max;	  /* bytes */
-	uint64_t max_ring;	  /* of them for one ring, 0: all */
-	struct budget_kept *kept; /* a list: closed objects that the kernel still has */
+	uint64_t max_ring;	  /* the part that one ring may take; 0: all */
+	struct budget_kept *kept; /* list of closed objects that the kernel still has */
 };
 
-/* Objects that others may hold when their descriptor is closed: programs hold maps, links and pins
- * hold programs, maps hold BTF. */
+/* Objects that can outlive their descriptor: programs hold maps, links and pins hold programs, maps
+ * hold BTF. */
 enum budget_kind { BUDGET_MAP, BUDGET_PROG, BUDGET_BTF };
 
-/* Takes bytes. Returns 0; -ENOMEM: there are not so many left. */
+/* Takes bytes. Returns 0; -ENOMEM: fewer are left. */
 int budget_take(struct budget *budget, uint64_t bytes);
 
-/* The same for a ring. */
+/* Takes the bytes of a ring. Returns 0; -ENOMEM: fewer are left, or a ring may not take so many. */
 static inline int budget_take_ring(struct budget *budget, uint64_t bytes)
 {
 	return budget->max_ring && bytes > budget->max_ring ? -ENOMEM : budget_take(budget, bytes);
 }
 
 /* Takes bytes and allocates `size` bytes, all zero, for the object that gives them back when it is
- * freed. Returns NULL, with nothing taken, if there is no memory or the budget does not allow it.
- */
+ * freed. Returns NULL, with nothing taken, if memory is short or the budget does not allow it. */
 void *budget_alloc(struct budget *budget, uint64_t bytes, size_t size);
 
-/* Gives bytes back that were taken. */
+/* Gives back bytes that were taken. */
 static inline void budget_give(struct budget *budget, uint64_t bytes)
 {
 	budget->used -= bytes;
 }
 
-/* Closes the descriptor of an object for which bytes were taken, 0 if it is another's. Without one
- * (fd is negative) they come back at once, else when the kernel has
- * the object no more; never if it does not tell: objects are found by their id by CAP_SYS_ADMIN
- * only, and not before Linux 4.13. */
+/* Closes the descriptor of an object for which bytes were taken. They are given back when the
+ * kernel has freed the object: at once if fd is negative, never if the kernel cannot be asked. It
+ * looks objects up by id since Linux 4.13, and only for CAP_SYS_ADMIN. `bytes` is 0 for an object
+ * that the session did not create. */
 void budget_close(struct budget *budget, uint64_t bytes, int fd, enum budget_kind kind);
 
-/* Forgets what was closed. The budget itself is the caller's. */
+/* Frees the list of closed objects. The budget itself is the caller's. */
 void budget_free(struct budget *budget);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds out which probe events a client's commands have made, as the kernel chooses names too. */
+/* Finds the probe events that commands of a client defined. The kernel chose some of the names. */
 #include "core/bpfd/bpf/event_list.h"
 
 #include "core/base/log.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENT_NAME_SIZE 144 /* group/event, of at most 63 characters each on all kernels */
+#define EVENT_NAME_SIZE 144 /* group/event; each has at most 63 characters on all kernels */
 
 struct event {
 	struct event *next;
@@ -59,14 +59,14 @@ static char *read_events(const struct event_list *list, enum probe_event_kind ki
 	return text;
 }
 
-/* What the kernel's isspace() is true of: that is what it cuts lines into words at. */
+/* Like the kernel's isspace(), at which it splits lines into words. */
 static bool is_blank(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r') || c == '\xa0';
 }
 
-/* The name of the event that a line is about: "p:group/event place", with 'r' and a number or '-'
- * instead of 'p'. Returns whether it tells one. */
+/* Copies the name of the event from a line such as "p:group/event place". Instead of 'p' it may
+ * begin with 'r' and a number, or '-'. Returns whether the line has a name. */
 static bool line_name(const char *line, size_t size, char name[EVENT_NAME_SIZE])
 {
 	size_t at = 0, len = 0;
@@ -84,8 +84,8 @@ static bool line_name(const char *line, size_t size, char name[EVENT_NAME_SIZE])
 	return true;
 }
 
-/* The kernel's group is a default of its own where the client names none, and since Linux 6.0 the
- * event's name where it is a group only; '.' is '/' as well. */
+/* Whether a listed event can come from a written name. The kernel chooses the group if the name has
+ * none, and since Linux 6.0 the event if the name is only a group. '.' can replace '/'. */
 static bool same_name(const char *listed, const char *written)
 {
 	const char *event = strchr(listed, '/');
@@ -106,15 +106,14 @@ static size_t line_size(const char *text, size_t size)
 	return end ? (size_t)(end - text) : size;
 }
 
-/* Kernels before 4.12 do not know the number in "r16:group/event", and make up a name themselves.
- */
+/* Kernels before 4.12 do not know the number in "r16:group/event", and choose a name themselves. */
 static bool may_be_renamed(const char *line, size_t size, const char *listed)
 {
 	return size > 1 && line[0] == 'r' && isdigit((unsigned char)line[1]) &&
 	       !strncmp(listed, "kprobes/r_", strlen("kprobes/r_"));
 }
 
-/* Whether the text that was written defines an event of that name, or one without a name. */
+/* Whether the written text can define the listed event. A line without a name can define any. */
 static bool text_defines(const char *text, size_t size, const char *listed)
 {
 	char name[EVENT_NAME_SIZE];
@@ -135,7 +134,7 @@ static bool text_defines(const char *text, size_t size, const char *listed)
 	return false;
 }
 
-/* Whether a list of the kernel has an event of that name. */
+/* Whether the kernel's list has an event of that name. */
 static bool list_has(const char *list, const char *listed)
 {
 	char name[EVENT_NAME_SIZE];
@@ -157,7 +156,8 @@ static void note(struct event_list *list, enum probe_event_kind kind, const char
 			return;
 	event = calloc(1, sizeof(*event));
 	if (!event) {
-		log_warning("event %s: %s; it will stay", name, strerror(ENOMEM));
+		log_warning("event %s: cannot note it: %s; it will stay in tracefs", name,
+			strerror(ENOMEM));
 		return;
 	}
 	event->kind = kind;
@@ -166,7 +166,7 @@ static void note(struct event_list *list, enum probe_event_kind kind, const char
 	list->first = event;
 }
 
-/* Forgets the events that are gone: a name may be another program's next time. */
+/* Forgets the events that are gone: another program may define one of the same name later. */
 static void forget_gone(struct event_list *list, enum probe_event_kind kind, const char *now)
 {
 	struct event **at = &list->first, *event;
@@ -218,7 +218,7 @@ void event_list_free(struct event_list *list)
 		*slash = '\0';
 		err = probe_event_remove(list->paths, event->kind, event->name, slash + 1);
 		if (err && err != -ENOENT)
-			log_warning("event %s/%s: cannot be removed: %s", event->name, slash + 1,
+			log_warning("event %s/%s: cannot remove: %s", event->name, slash + 1,
 				strerror(-err));
 		free(event);
 	}

@@ -8,10 +8,10 @@
 #define HANDLES_FIRST_ROOM 64
 
 struct handles {
-	struct handle *slots; /* slot 0 is number HANDLE_FIRST; class NULL: free */
+	struct handle *slots; /* slot 0 has number HANDLE_FIRST; class NULL: free */
 	unsigned int room, max;
-	unsigned int used; /* slots at and above are free */
-	unsigned int low;  /* slots below are taken */
+	unsigned int used; /* slots from this one on are free */
+	unsigned int low;  /* slots below this one are taken */
 };
 
 int handles_new(struct handles **handles, unsigned int max)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a session owns: numbers, which clients take for descriptors, and the objects behind them. */
+/* The handles of a session: numbers that clients use as descriptors, and their objects. */
 #ifndef CORE_BPFD_BPF_HANDLE_H
 #define CORE_BPFD_BPF_HANDLE_H
 
@@ -9,43 +9,43 @@
 
 struct handles;
 
-/* A kind of object; its address is what handles are checked against. */
+/* A kind of object. Handles are compared by its address. */
 struct handle_class {
 	const char *name;
-	/* Ends the object and closes fd. Returns 0 or a negative errno; it is gone in any case. */
+	/* Frees the object and closes fd, also if it fails. Returns 0 or a negative errno. */
 	int (*close)(void *object, int fd);
 };
 
 struct handle {
 	const struct handle_class *class;
 	void *object; /* may be NULL */
-	int fd;	      /* the real descriptor, for kernel calls */
+	int fd;	      /* the descriptor in this process */
 };
 
 /* Makes an empty table for at most max handles. Returns 0, -ENOMEM. */
 int handles_new(struct handles **handles, unsigned int max);
 
-/* Closes everything, the newest number first, and frees the table. NULL is fine. */
+/* Closes all handles, the highest number first, and frees the table. NULL is fine. */
 void handles_free(struct handles *handles);
 
 /* Gives the smallest free number to an object, which the table then owns. Returns the number;
- * -EMFILE: the table is full, -ENOMEM: the object is still the caller's. */
+ * -EMFILE: the table is full; -ENOMEM. After an error the object is still the caller's. */
 int handle_add(struct handles *handles, const struct handle_class *class, void *object, int fd);
 
-/* The handle of that number if it is of that class, else NULL (the answer is then EBADF). It is
- * valid until the next call of handle_add or handle_close. */
+/* The handle of that number if it is of that class, else NULL, for which callers return -EBADF. It
+ * is valid until the next call of handle_add or handle_close. */
 const struct handle *handle_get(
 	const struct handles *handles, int64_t number, const struct handle_class *class);
 
-/* The same for a handle of any class. */
+/* The handle of that number, of any class, or NULL. */
 const struct handle *handle_any(const struct handles *handles, int64_t number);
 
 /* The number of an object. Returns -ENOENT if the table does not own it. */
 int handle_find(
 	const struct handles *handles, const struct handle_class *class, const void *object);
 
-/* Closes the object and frees its number. Returns what close returned; -EBADF: no such handle
- * or not of that class, nothing is touched. */
+/* Closes the object and frees its number. Returns the result of the class's close; -EBADF: there is
+ * no such handle of that class. */
 int handle_close(struct handles *handles, int64_t number, const struct handle_class *class);
 
 #endif

@@ -11,7 +11,7 @@
 #include <sys/utsname.h>
 
 #define NOTE_NAME    "Linux"
-#define NOTE_VERSION 0 /* type of the vDSO's note that holds the code */
+#define NOTE_VERSION 0 /* type of the vDSO's note that has the version code */
 #define NOTE_ALIGN   4
 
 static size_t padded(size_t size)
@@ -44,7 +44,7 @@ static uint32_t find_note(const char *at, size_t size)
 	return 0;
 }
 
-/* The vDSO is an ELF file in our memory. Only some architectures have the note. */
+/* Reads the vDSO, an ELF file in this process's memory. Only some architectures have the note. */
 static uint32_t vdso_version(void)
 {
 	const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);
@@ -61,8 +61,8 @@ static uint32_t vdso_version(void)
 	return code;
 }
 
-/* The release is what the packager calls it: of Debian's 4.19.316 it is 4.19.0-27-amd64, and only
- * the text behind it tells more. The code has a byte for the last number. */
+/* Distributions choose the release: Debian's 4.19.316 has 4.19.0-27-amd64. Its version string has
+ * the real number. The code has one byte for the last number. */
 uint32_t kernel_version_of_names(const char *release, const char *version)
 {
 	const char *debian = strstr(version, "Debian ");

@@ -5,11 +5,11 @@
 
 #include <stdint.h>
 
-/* The kernel's LINUX_VERSION_CODE; 0 if it cannot be told. Kernels before 5.0 load a program for
- * kprobes only with it. */
+/* The kernel's LINUX_VERSION_CODE, or 0 if it is unknown. Kernels before 5.0 load programs for
+ * kprobes only with this code. */
 uint32_t kernel_version(void);
 
-/* What uname(2) tells of it. For tests. */
+/* The code according to the release and version of uname(2), or 0. Public for tests. */
 uint32_t kernel_version_of_names(const char *release, const char *version);
 
 #endif

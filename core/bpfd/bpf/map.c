@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BPF maps, one entry at a time; map_walk.c has what goes through all of them. */
+/* Creates BPF maps and handles single entries; map_walk.c handles all entries. */
 #include "core/bpfd/bpf/map.h"
 
 #include "core/bpfd/bpf/budget.h"
@@ -13,11 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of the kernel's memory, bytes; those of a 64-bit kernel, the larger ones. */
+/* Bytes of kernel memory, on 64-bit kernels, which need more than 32-bit ones. */
 #define ALIGNMENT    8		 /* of each key and value, also for each CPU */
-#define MAP_BYTES    (16 * 1024) /* of a map without entries: pages, if it can be mapped */
-#define ENTRY_BYTES  56		 /* beside each key and value of a hash, with its allocator's */
-#define BUCKET_BYTES 16 /* of which a hash has as many as entries, rounded up to a power of 2 */
+#define MAP_BYTES    (16 * 1024) /* of a map without entries; pages if it can be mapped */
+#define ENTRY_BYTES  56		 /* overhead of an entry of a hash, including the allocator's */
+#define BUCKET_BYTES 16		 /* a hash has max_entries buckets, rounded up to a power of 2 */
 
 static int map_class_close(void *object, int fd)
 {
@@ -32,7 +32,7 @@ static uint64_t align(uint64_t size)
 	return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-/* How many bytes a value has for user space. */
+/* The size of a value for user space, in bytes. */
 static int user_value_size(const struct map_spec *spec, uint64_t *size)
 {
 	int cpus;
@@ -57,7 +57,7 @@ static int map_create(const struct map_spec *spec)
 	return fd;
 }
 
-/* What the entries of a hash take; the types that are not named in full_size() take no more. */
+/* The memory of a hash's entries. Types that full_size() does not name take no more than this. */
 static uint64_t hash_size(const struct map_spec *spec, uint64_t value_size)
 {
 	uint64_t entry = align(spec->key_size) + value_size + ENTRY_BYTES, buckets = 1;
@@ -65,35 +65,35 @@ static uint64_t hash_size(const struct map_spec *spec, uint64_t value_size)
 
 	while (buckets < spec->max_entries)
 		buckets *= 2;
-	/* Each CPU has an entry more, for updates. */
+	/* Each CPU has one spare entry for updates. */
 	return entry * (spec->max_entries + (uint64_t)(cpus > 0 ? cpus : 1)) +
 	       buckets * BUCKET_BYTES;
 }
 
-/* What the entries take when the map is full. */
+/* The memory of the entries of a full map. */
 static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 {
 	value_size = align(value_size);
 	if (bpf_abi_is_percpu(spec->type))
-		value_size += sizeof(uint64_t); /* where the CPUs' values are */
+		value_size += sizeof(uint64_t); /* the pointer to the values of the CPUs */
 	switch (spec->type) {
 	case BPF_MAP_TYPE_RINGBUF:
 	case MAP_TYPE_USER_RINGBUF:
-		return spec->max_entries; /* are bytes */
+		return spec->max_entries; /* counted in bytes */
 	case MAP_TYPE_ARENA:
-		return spec->max_entries * (uint64_t)sysconf(_SC_PAGESIZE); /* are pages */
+		return spec->max_entries * (uint64_t)sysconf(_SC_PAGESIZE); /* in pages */
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 		return value_size * spec->max_entries;
-	case BPF_MAP_TYPE_LPM_TRIE: /* has nodes between them, not more than entries */
+	case BPF_MAP_TYPE_LPM_TRIE: /* inner nodes, at most one for each entry */
 		return 2 * hash_size(spec, value_size);
 	default:
 		return hash_size(spec, value_size);
 	}
 }
 
-/* Makes an object without a descriptor that has taken its own entry from the budget, and all
- * others too if they are the session's. */
+/* Makes an object without a descriptor. Takes from the budget the buffer for one entry and, if the
+ * session owns the map, the memory of all entries. */
 static int map_object(
 	struct map **map, const struct map_spec *spec, struct budget *budget, bool owned)
 {
@@ -106,7 +106,7 @@ static int map_object(
 		return err;
 	if (value_size > MAP_ENTRY_MAX || spec->key_size > MAP_ENTRY_MAX - value_size)
 		return -E2BIG;
-	bytes = value_size + spec->key_size; /* our buffer */
+	bytes = value_size + spec->key_size; /* the buffer, see map_buffer() */
 	if (owned)
 		bytes += MAP_BYTES + full_size(spec, value_size);
 	m = budget_alloc(budget, bytes, sizeof(*m));
@@ -220,7 +220,7 @@ size_t map_value_size(const struct map *map)
 	return map->value_size;
 }
 
-/* Room for a key or a value, made when it is first needed: most maps are written only. */
+/* A buffer for a key or a value, allocated when it is first needed: most maps are only written. */
 static void *map_buffer(struct map *map)
 {
 	size_t size = map->value_size > map->key_size ? map->value_size : map->key_size;
@@ -246,8 +246,8 @@ int map_delete(struct map *map, const void *key)
 	return bpf_map_delete_elem(map->fd, key);
 }
 
-/* Behind a key that is not there the kernel sees the first one. */
-static int key_behind_none(struct map *map, void *first)
+/* Asks for the key after a key that the map does not have, which is the first one. */
+static int key_after_missing(struct map *map, void *first)
 {
 	static const uint8_t fills[] = {0xff, 0x00, 0x55, 0xaa};
 	char *none = malloc(map->key_size + 1);
@@ -272,7 +272,7 @@ int map_first_key(struct map *map, void *first)
 {
 	int err = bpf_map_get_next_key(map->fd, NULL, first);
 
-	return err == -EFAULT ? key_behind_none(map, first) : err;
+	return err == -EFAULT ? key_after_missing(map, first) : err;
 }
 
 int map_next_key(struct map *map, const void *key, const void **next)

@@ -16,16 +16,16 @@ struct budget;
 struct map {
 	struct budget *budget;
 	uint64_t bytes; /* taken from the budget */
-	bool owned;	/* the session has made it: all its entries are among them */
+	bool owned;	/* the session created it, so `bytes` includes all its entries */
 	int fd;
 	uint32_t type, max_entries, flags;
-	size_t key_size, value_size; /* as user space sees them */
-	bool batch;		     /* the kernel was not yet seen to lack batch calls for it */
-	void *buffer;		     /* what the last call has found; NULL: not used yet */
+	size_t key_size, value_size; /* for user space */
+	bool batch;		     /* false once the kernel refused batch calls for this map */
+	void *buffer;		     /* the key or value of the last call; NULL: not used yet */
 };
 
-/* Writes the first key of all, also on kernels before 4.12, which take no NULL for it. May change
- * what the map's buffer holds. Returns like bpf_map_get_next_key(). */
+/* Writes the first key, also on kernels before 4.12, which do not accept NULL as the previous key.
+ * Overwrites the map's buffer. Returns like bpf_map_get_next_key(). */
 int map_first_key(struct map *map, void *first);
 
 #endif

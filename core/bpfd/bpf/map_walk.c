@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Goes through whole maps: with the kernel's batch calls, or key by key where it has none. */
+/* Walks and clears maps, with the kernel's batch calls or key by key. */
 #include "core/bpfd/bpf/map.h"
 
 #include "core/bpfd/bpf/map_private.h"
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALK_HISTORY   16  /* keys to go back to when the one we stand on is deleted */
+#define WALK_HISTORY   16  /* keys to go back to if the current one is deleted */
 #define MAP_WALK_SLACK 64  /* steps beyond twice the size of the map */
-#define BATCH_GROWTH   64  /* times that the pieces may outgrow the wish, for one full bucket */
+#define BATCH_GROWTH   64  /* a piece may grow by this factor to hold one bucket of a hash */
 #define ERR_NOTSUPP    524 /* the kernel's own ENOTSUPP, which it hands to user space */
 
 typedef int batch_call(int fd, void *in, void *out, void *keys, void *values, __u32 *count,
@@ -22,8 +22,7 @@ struct batch {
 	size_t room;	/* entries */
 	size_t most;	/* entries that room may grow to */
 	char *data;	/* room keys, then room values */
-	char *position; /* two of token_size bytes: where the next piece starts, and the one after
-			 */
+	char *position; /* two tokens: where the next piece starts, and the piece after it */
 	size_t token_size;
 };
 
@@ -37,7 +36,7 @@ static char *batch_values(const struct batch *b)
 	return b->data + b->room * b->map->key_size;
 }
 
-/* Sets the number of entries of a piece. What was in it is gone. */
+/* Sets the number of entries of a piece. Its content is lost. */
 static int batch_resize(struct batch *b, size_t room)
 {
 	free(b->data);
@@ -81,7 +80,7 @@ static int batch_emit(const struct batch *b, uint32_t count, map_sink sink, void
 	return err;
 }
 
-/* Returns the number of entries or an errno; *started tells whether any was handed out. */
+/* Returns the number of entries or a negative errno. Sets *started if the sink received any. */
 static int64_t batch_run(struct batch *b, batch_call *call, map_sink sink, void *arg, bool *started)
 {
 	char *in = NULL, *out = b->position, *next = b->position + b->token_size;
@@ -99,7 +98,7 @@ static int64_t batch_run(struct batch *b, batch_call *call, map_sink sink, void 
 			continue;
 		}
 		ended = err == -ENOENT;
-		if (err && !ended && err != -EINTR) /* EINTR: keys went away, count holds */
+		if (err && !ended && err != -EINTR) /* EINTR: keys were deleted; count is valid */
 			return err;
 		*started = true;
 		total += count;
@@ -117,7 +116,7 @@ static int64_t batch_run(struct batch *b, batch_call *call, map_sink sink, void 
 	return total;
 }
 
-/* Returns -EOPNOTSUPP, before anything is handed out, if the kernel cannot do it. */
+/* Returns -EOPNOTSUPP, with nothing passed to the sink, if the kernel cannot do it. */
 static int64_t map_batch(struct map *map, size_t chunk, batch_call *call, map_sink sink, void *arg)
 {
 	bool started = false;
@@ -128,7 +127,7 @@ static int64_t map_batch(struct map *map, size_t chunk, batch_call *call, map_si
 	if (!total)
 		total = batch_run(&b, call, sink, arg, &started);
 	batch_close(&b);
-	/* EINVAL: the kernel does not know the call; ENOSPC: a bucket too big for a piece. */
+	/* EINVAL: the kernel does not know the call. ENOSPC: a bucket is too big for a piece. */
 	if (!started && (total == -EINVAL || total == -ERR_NOTSUPP || total == -ENOSPC))
 		return -EOPNOTSUPP;
 	return total;
@@ -137,8 +136,8 @@ static int64_t map_batch(struct map *map, size_t chunk, batch_call *call, map_si
 struct map_walk {
 	struct map *map;
 	char *current, *next, *first; /* keys */
-	char *history;		      /* WALK_HISTORY keys that were there when we passed */
-	unsigned int passed;	      /* how many keys went into the history */
+	char *history;		      /* the last WALK_HISTORY keys that had a value */
+	unsigned int passed;	      /* number of keys that were put into the history */
 };
 
 static int walk_open(struct map_walk *w, struct map *map)
@@ -160,11 +159,11 @@ static char *walk_passed(const struct map_walk *w, unsigned int number)
 	return w->history + number % WALK_HISTORY * w->map->key_size;
 }
 
-/* The current key has no value, and `next` is what the kernel says comes behind it. In an array of
- * descriptors that is an empty slot, else the key was deleted; and if it was so before we asked for
- * the next one, the kernel has answered with the first key of all, and we would begin anew. Then
- * the last key that we passed and that is still there tells where to go on. Returns like
- * bpf_map_get_next_key. */
+/* Continues after a current key that has no value; `next` is the kernel's next key for it. In an
+ * array of descriptors the key is an empty slot; in other maps it was deleted. If it was deleted
+ * before the kernel was asked for the next key, the kernel returned the first key of the map, and
+ * the walk would start again. So it goes on after the most recent key that still exists. Returns
+ * like bpf_map_get_next_key(). */
 static int walk_resume(struct map_walk *w, int next_err)
 {
 	unsigned int oldest = w->passed > WALK_HISTORY ? w->passed - WALK_HISTORY : 0;
@@ -182,7 +181,7 @@ static int walk_resume(struct map_walk *w, int next_err)
 		err = bpf_map_get_next_key(w->map->fd, key, w->next);
 		if (err && err != -ENOENT)
 			return err;
-		/* Looked at second: if it is there now, it was there then. */
+		/* Checked second: if the key exists now, it existed when its next was asked for. */
 		if (map_lookup(w->map, key, &value) == 0)
 			return err;
 	}
@@ -248,8 +247,9 @@ int64_t map_walk(struct map *map, size_t chunk, map_sink sink, void *arg)
 	return walk_keys(map, sink, arg);
 }
 
-/* The next key is asked for while the current one is there: without it the kernel would search from
- * the start each time. If another has deleted it, we go on from the start, which is as good. */
+/* Asks for the next key before the current one is deleted: for a missing key the kernel searches
+ * from the start. If somebody else has deleted it, the loop continues with the first key, which is
+ * correct too. */
 static int64_t clear_keys(struct map *map)
 {
 	char *keys = malloc(2 * map->key_size + 1), *current = keys, *swap;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects that are no more than a descriptor, and which kind of object any handle is. */
+/* Objects that consist of a descriptor only, and the classes of all handles. */
 #include "core/bpfd/bpf/object.h"
 
 #include "core/bpfd/bpf/budget.h"
@@ -14,7 +14,7 @@
 
 struct fd_object {
 	struct budget *budget;
-	uint64_t bytes; /* taken from it */
+	uint64_t bytes; /* taken from the budget */
 	int fd;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects of a session that are no more than a descriptor: BTF, links, perf events, files. */
+/* Objects that consist of a descriptor only: BTF, links, perf events, files. */
 #ifndef CORE_BPFD_BPF_OBJECT_H
 #define CORE_BPFD_BPF_OBJECT_H
 
@@ -12,20 +12,19 @@ struct fd_object;
 
 extern const struct handle_class btf_class, link_class, event_class, follow_class, other_class;
 
-/* Makes an object that has taken bytes from the budget, without a descriptor. Returns 0, -ENOMEM.
- */
+/* Makes an object without a descriptor, and takes its bytes from the budget. Returns 0, -ENOMEM. */
 int object_reserve(struct fd_object **object, uint64_t bytes, struct budget *budget);
 
-/* Gives it its descriptor, which it then owns. */
+/* Gives the object its descriptor, which it then owns. */
 void object_adopt(struct fd_object *object, int fd);
 
-/* Closes and frees it. NULL is fine. */
+/* Closes and frees the object. NULL is fine. */
 void object_free(struct fd_object *object);
 
-/* Which classes of enum bpf_abi_class a handle is of; 0: none. */
+/* The classes of enum bpf_abi_class that a handle belongs to; 0: none. */
 unsigned int object_classes(const struct handle *handle);
 
-/* The descriptor of a handle of one of these classes, or -EBADF. */
+/* The descriptor of a handle that belongs to one of these classes, or -EBADF. */
 int object_fd(const struct handles *handles, int64_t number, unsigned int classes);
 
 #endif

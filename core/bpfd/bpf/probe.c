@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A symbol of the kernel's longest kind with its module's name before it. */
+/* Room for the kernel's longest symbol names, preceded by the name of a module. */
 #define FUNCTION_MAX 600
 
 /* Event names in tracefs are C identifiers of at most 63 characters. */
@@ -33,7 +33,7 @@ struct probe_set {
 };
 
 struct probe {
-	struct probe *next; /* of the set */
+	struct probe *next; /* in the set */
 	struct probe_set *set;
 	int fd;
 	enum probe_kind kind;
@@ -124,7 +124,7 @@ static int open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int grou
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* What is to be attached, and on the way to it. */
+/* An attachment in progress. */
 struct attach_request {
 	struct probe_set *set;
 	int prog_fd;
@@ -134,7 +134,7 @@ struct attach_request {
 	int cpu, group_fd;
 };
 
-/* Opens the event and sets the program running on it; on success *probe is a new probe. */
+/* Opens the event and attaches the program. Returns 0 and the new probe, or a negative errno. */
 static int attach(
 	struct probe **probe, const struct attach_request *request, struct perf_event_attr *attr)
 {
@@ -178,7 +178,7 @@ err_free:
 	return err;
 }
 
-/* The first CPU that is online: on some boards it is not 0. */
+/* The first online CPU. On some boards it is not 0. */
 static int first_cpu(const struct probe_set *set)
 {
 	char path[PATH_MAX], text[64];
@@ -190,7 +190,7 @@ static int first_cpu(const struct probe_set *set)
 	return cpu;
 }
 
-/* A probe without a process is one event on the first CPU, and its program runs on all. */
+/* A probe of all processes is one event on the first CPU; its program runs on all CPUs. */
 static struct attach_request probe_request(
 	struct probe_set *set, int prog_fd, enum probe_kind kind, const char *event, pid_t pid)
 {
@@ -205,7 +205,7 @@ static struct attach_request probe_request(
 	};
 }
 
-/* Reads a number behind a prefix from a file of a PMU. Returns it or a negative errno. */
+/* Reads the number after a prefix from a file of a PMU. Returns it or a negative errno. */
 static int read_pmu(
 	const struct probe_set *set, const char *pmu, const char *file, const char *prefix)
 {
@@ -225,7 +225,7 @@ static int read_pmu(
 	return value;
 }
 
-/* Attaches through the PMU; -ENODEV if the kernel has none of that name. */
+/* Attaches through a PMU. Returns -ENODEV if the kernel does not have that PMU. */
 static int attach_pmu(struct probe **probe, const struct attach_request *request, const char *pmu,
 	const char *name, uint64_t offset, bool retprobe)
 {
@@ -259,8 +259,8 @@ static int attach_event(struct probe **probe, const struct attach_request *reque
 	return attach(probe, request, &attr);
 }
 
-/* "e", a number that this process uses once, and for people who look into tracefs the client's
- * name for it as far as it is allowed there. */
+/* Makes a name of "e", a number that this process uses once, and the client's name. Its characters
+ * that tracefs does not allow become '_'. The client's name is for people who look into tracefs. */
 static void name_tracefs_event(
 	char name[TRACEFS_EVENT_SIZE], unsigned int number, const char *event)
 {
@@ -272,7 +272,8 @@ static void name_tracefs_event(
 	}
 }
 
-/* Attaches through an event in tracefs: `prefix` is its kind, `place` what it is put on. */
+/* Attaches through an event in tracefs. `prefix` is "p", or "r" with an optional number; `place` is
+ * the probed instruction. */
 static int attach_tracefs(struct probe **probe, const struct attach_request *request,
 	const char *prefix, const char *place)
 {
@@ -301,7 +302,7 @@ static int attach_tracefs(struct probe **probe, const struct attach_request *req
 	return 0;
 }
 
-/* What the kernel's symbols are made of: a name goes into a line of kprobe_events. */
+/* Allows only characters of kernel symbols, because the name is written to kprobe_events. */
 static bool is_function(const char *name)
 {
 	size_t len = strlen(name);
@@ -324,7 +325,7 @@ int probe_attach_kprobe(struct probe **probe, struct probe_set *set, int prog_fd
 
 	if (!is_function(at->function) || (at->maxactive && !at->retprobe))
 		return -EINVAL;
-	/* The PMU cannot be told how many returns may be pending. */
+	/* The PMU has no setting for the number of pending returns. */
 	if (!at->maxactive) {
 		err = attach_pmu(probe, &request, "kprobe", at->function, at->offset, at->retprobe);
 		if (err != -ENODEV)
@@ -351,7 +352,7 @@ int probe_attach_uprobe(struct probe **probe, struct probe_set *set, int prog_fd
 	if (at->path[0] != '/' || strlen(at->path) >= PATH_MAX)
 		return -EINVAL;
 	err = attach_pmu(probe, &request, "uprobe", at->path, at->offset, at->retprobe);
-	/* Before Linux 6.13 that PMU is for CAP_SYS_ADMIN only, and the event in tracefs is not. */
+	/* Before Linux 6.13 the PMU needs CAP_SYS_ADMIN, but an event in tracefs does not. */
 	if (err != -ENODEV && err != -EACCES)
 		return err;
 	/* In uprobe_events a space ends the path, a colon begins the offset, '#' a comment. */
@@ -396,7 +397,7 @@ int probe_attach_perf_event(
 		return -EINVAL;
 	attr.freq = at->freq != 0;
 	attr.sample_period = at->freq ? at->freq : at->period;
-	/* The threads that the process starts later are meant as well. */
+	/* Includes threads that the process starts later. */
 	attr.inherit = at->pid > 0;
 	return attach(probe, &request, &attr);
 }

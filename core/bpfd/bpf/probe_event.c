@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes and removes probe events in tracefs, for kernels without the kprobe and uprobe PMUs. */
+/* Adds and removes probe events in tracefs, and those that dead processes left there. */
 #include "core/bpfd/bpf/probe_event.h"
 
 #include "core/base/log.h"
@@ -20,7 +20,7 @@
 
 #define GROUP_PREFIX "bpfd_"
 
-/* The kernel lets go of an event some time after its last descriptor was closed. */
+/* The kernel releases an event some time after its last descriptor was closed. */
 #define REMOVE_TRIES   50
 #define REMOVE_WAIT_MS 10
 
@@ -60,7 +60,7 @@ static int open_file(const struct paths *paths, enum probe_event_kind kind)
 		err = path_format(path, "%s/%s", root, files[kind]);
 	if (err)
 		return err;
-	/* O_TRUNC would remove the events of all. */
+	/* Not O_TRUNC: it would remove the events of all programs. */
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -113,7 +113,7 @@ int probe_event_add(const struct paths *paths, enum probe_event_kind kind, const
 	char *line;
 	int err;
 
-	/* One write is one command, and more than one line would be more than one. */
+	/* A second line would be a second command. */
 	if (strchr(definition, '\n'))
 		return -EINVAL;
 	if (asprintf(&line, "%s\n", definition) < 0)
@@ -186,7 +186,7 @@ bool probe_event_has_maxactive(const struct paths *paths)
 	return has;
 }
 
-/* Whether the process that a group names by id and start time is no more. In doubt it lives. */
+/* Whether the process with this id and start time has ended. If that is unknown, returns false. */
 static bool is_dead(const struct paths *paths, int pid, uint64_t start)
 {
 	uint64_t now;
@@ -198,8 +198,8 @@ static bool is_dead(const struct paths *paths, int pid, uint64_t start)
 	return err ? err == -ENOENT : now != start;
 }
 
-/* A line is "p:group/name place...", with an 'r' and a number for return probes. Returns the
- * group and the name of an event that a bpfd of this board has made, in the line itself. */
+/* Splits a line "p:group/name place...", which begins with 'r' and a number for return probes.
+ * Returns whether a bpfd made the event. *group and *name point into the line. */
 static bool parse_event(char *line, int *pid, uint64_t *start, char **group, char **name)
 {
 	char *at = line + strcspn(line, ": "), canonical[PROBE_GROUP_SIZE];
@@ -227,12 +227,13 @@ static void clean_line(const struct paths *paths, enum probe_event_kind kind, ch
 	if (!parse_event(line, &pid, &start, &group, &name) || !is_dead(paths, pid, start))
 		return;
 	err = remove_once(paths, kind, group, name);
-	if (err == -EBUSY) /* in use: its bpfd lives where we do not see it, in a container */
+	if (err == -EBUSY) /* its bpfd runs in a container whose processes we cannot see */
 		log_debug("probe: %s/%s: in use", group, name);
 	else if (err)
-		log_warning("probe: %s/%s, left behind: %s", group, name, strerror(-err));
+		log_warning("probe: %s/%s, left by a dead bpfd: cannot remove: %s", group, name,
+			strerror(-err));
 	else
-		log_info("probe: %s/%s, left behind: removed", group, name);
+		log_info("probe: %s/%s, left by a dead bpfd: removed", group, name);
 }
 
 static void clean_kind(const struct paths *paths, enum probe_event_kind kind)
@@ -247,7 +248,7 @@ static void clean_kind(const struct paths *paths, enum probe_event_kind kind)
 	file = fopen(path, "re");
 	if (!file)
 		return;
-	/* Read whole first: a list that shrinks while it is read skips lines. */
+	/* Read completely first: removing an event while reading would skip lines. */
 	if (getdelim(&text, &size, '\0', file) > 0) {
 		rest = text;
 		while ((line = strsep(&rest, "\n")))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes and removes probe events in tracefs, for kernels without the kprobe and uprobe PMUs. */
+/* Adds and removes probe events in tracefs, for kernels without the kprobe and uprobe PMUs. */
 #ifndef CORE_BPFD_BPF_PROBE_EVENT_H
 #define CORE_BPFD_BPF_PROBE_EVENT_H
 
@@ -13,43 +13,46 @@ struct paths;
 
 enum probe_event_kind { PROBE_EVENT_KPROBE, PROBE_EVENT_UPROBE };
 
-/* The files of both kinds, opened to be written to: a process that may not open files so any more
- * still makes and removes events. */
+/* The files of both kinds, opened for writing before the process gives up the right to open files
+ * for writing. */
 struct event_files {
-	int fd[2]; /* or what opening it failed with, as an errno */
+	int fd[2]; /* the descriptors, or the negative errno of opening one */
 };
 
 void event_files_open(struct event_files *event_files, const struct paths *paths);
 void event_files_close(struct event_files *event_files);
 
-/* Writes commands to the file of that kind at once. Returns what write(2) does, or an errno. */
+/* Writes commands to the file of that kind in one write(2). Returns the number of bytes written or
+ * a negative errno. */
 ssize_t event_file_write(
 	const struct paths *paths, enum probe_event_kind kind, const void *data, size_t size);
 
 /* The name of the file in tracefs. */
 const char *probe_event_file(enum probe_event_kind kind);
 
-/* The group of this process's events: "bpfd_PID_START", START being the process's start time,
- * so that a reused PID is another group. Returns 0, or what <proc>/self/stat fails with. */
+/* The group of this process's events, "bpfd_PID_START". START is the process's start time, so that
+ * a later process with the same PID has another group. Returns 0 or the errno of reading
+ * <proc>/self/stat. */
 int probe_event_group(const struct paths *paths, char group[PROBE_GROUP_SIZE]);
 
-/* Adds an event; definition is one line of kprobe_events(5) or uprobe_events syntax without
- * its end. Returns 0 or what the kernel refuses with. */
+/* Adds an event. `definition` is one line for kprobe_events or uprobe_events, without a newline.
+ * Returns 0 or the kernel's errno. */
 int probe_event_add(const struct paths *paths, enum probe_event_kind kind, const char *definition);
 
-/* Removes an event of this process. Returns 0, -EBUSY after some tries. */
+/* Removes an event of this process. Returns 0; -EBUSY: it stayed in use for half a second; or the
+ * kernel's errno. */
 int probe_event_remove(
 	const struct paths *paths, enum probe_event_kind kind, const char *group, const char *name);
 
-/* The id of events/<category>/<name> for perf_event_open(2), or a negative errno; -EINVAL: not
- * names of one path component each. */
+/* The id of events/<category>/<name> for perf_event_open(2), or a negative errno; -EINVAL: a name
+ * is not exactly one path component. */
 int probe_event_id(const struct paths *paths, const char *category, const char *name);
 
-/* Whether kprobe_events takes the number of pending returns in "r16:group/event" (Linux 4.12). A
- * kernel that does not makes an event of another name of it. */
+/* Whether kprobe_events accepts the number of pending returns, as in "r16:group/event"
+ * (Linux 4.12). An older kernel creates an event of another name instead. */
 bool probe_event_has_maxactive(const struct paths *paths);
 
-/* Removes the events of processes that are no more; other programs' events are not touched. */
+/* Removes the events of dead bpfd processes. Events of other programs stay. */
 void probe_event_clean(const struct paths *paths);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loads BPF programs: without a log first, since most programs are right and a log is slow. */
+/* Loads BPF programs. The first try has no log: most programs load, and a log is slow. */
 #include "core/bpfd/bpf/prog.h"
 
 #include "core/bpfd/bpf/budget.h"
@@ -14,14 +14,14 @@
 #define LOG_FIRST_SIZE (64 * 1024)
 #define LOG_LEVEL      1
 
-/* In the kernel an instruction takes its own 8 bytes, its native code, and the verifier's notes;
- * a program takes pages for each at least. */
+/* Kernel memory. An instruction takes its own 8 bytes, its native code and the verifier's data; a
+ * program takes at least a page for each of the three. */
 #define INSN_BYTES 64
 #define PROG_BYTES (16 * 1024)
 
 struct prog {
 	struct budget *budget;
-	uint64_t bytes; /* taken from it */
+	uint64_t bytes; /* taken from the budget */
 	int fd;
 };
 
@@ -33,8 +33,8 @@ static int prog_class_close(void *object, int fd)
 
 const struct handle_class prog_class = {"program", prog_class_close};
 
-/* Kernels before 5.0 want to hear their own version with programs for kprobes. The client has it
- * from its headers, which may be those of another build, or not at all. */
+/* Kernels before 5.0 check the version of programs for kprobes. Clients take it from kernel
+ * headers, which may be of another build, or do not have it at all. */
 uint32_t prog_kern_version(uint32_t type, uint32_t given)
 {
 	return type == BPF_PROG_TYPE_KPROBE ? kernel_version() : given;
@@ -49,8 +49,9 @@ static int load(const struct prog_spec *spec, const char *name, char *log, size_
 		spec->insn_count, &opts);
 }
 
-/* The kernel says ENOSPC for a log that does not fit, newer ones keep its end. Returns what the
- * load returned: it may succeed, when what was missing has come in the meantime. */
+/* Loads with a log, which grows while the kernel reports ENOSPC; newer kernels keep the end of a
+ * log that does not fit. Returns like load(). It can succeed if the cause of the first failure is
+ * gone. */
 static int load_with_log(const struct prog_spec *spec, size_t log_max, char **log)
 {
 	size_t size = LOG_FIRST_SIZE < log_max ? LOG_FIRST_SIZE : log_max;
@@ -77,7 +78,7 @@ static int load_with_log(const struct prog_spec *spec, size_t log_max, char **lo
 	return fd;
 }
 
-/* Whether the verifier has looked at the program: other errors leave no log. */
+/* Whether the error can come from the verifier. Other errors leave no log. */
 static bool has_log(int err)
 {
 	return err != -EPERM && err != -ENOMEM && err != -EMFILE && err != -EBADF;
@@ -90,14 +91,14 @@ static int load_and_explain(const struct prog_spec *spec, size_t log_max, char *
 
 	fd = load(spec, spec->name, NULL, 0);
 	if ((fd == -EINVAL || fd == -E2BIG) && spec->name) {
-		/* The verifier says EINVAL as well, so that this does not tell the name's guilt. */
+		/* The name may be the cause, but the verifier reports EINVAL too. */
 		nameless.name = NULL;
 		fd = load(&nameless, NULL, NULL, 0);
 	}
 	if (fd >= 0 || !has_log(fd))
 		return fd;
 	err = load_with_log(&nameless, log_max, log);
-	return err == -ENOMEM || err == -ENOSPC ? fd : err; /* fd: why it was refused at first */
+	return err == -ENOMEM || err == -ENOSPC ? fd : err; /* fd: the first error */
 }
 
 int prog_reserve(struct prog **prog, uint32_t insn_count, struct budget *budget)

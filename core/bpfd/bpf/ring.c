@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Perf rings: opened, waited for, and drained in turn. */
+/* Opens perf rings, waits for records, and drains the rings in turn. */
 #include "core/bpfd/bpf/ring.h"
 
 #include "core/base/clock.h"
@@ -15,16 +15,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define RECORD_MAX  65536      /* the header's size has 16 bits */
+#define RECORD_MAX  65536      /* bytes; the size in a record's header has 16 bits */
 #define FORMAT_LOST (1U << 4)  /* PERF_FORMAT_LOST, which older headers lack */
-#define PAGES_MAX   (1U << 20) /* so that sizes do not overflow */
+#define PAGES_MAX   (1U << 20) /* keeps sizes from overflowing */
 
 struct ring_set {
 	struct budget *budget;
-	struct pollfd *polled; /* one for each ring of the largest poll, and the input */
+	struct pollfd *polled; /* the rings of the largest poll so far, and the input */
 	unsigned int polled_room;
-	unsigned int turn;	 /* which ring comes first in the next drain */
-	char record[RECORD_MAX]; /* where one that wraps is put together */
+	unsigned int turn;	 /* index of the first ring in the next drain */
+	char record[RECORD_MAX]; /* a copy of a record that wraps */
 };
 
 static int ring_class_close(void *object, int fd)
@@ -61,7 +61,7 @@ int ring_perf_open(const struct perf_event_attr *attr, pid_t pid, int cpu)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Kernels before 6.0 do not count what they lose and refuse to be asked for it. */
+/* Kernels before 6.0 do not count lost records, and refuse FORMAT_LOST with EINVAL. */
 static int ring_open_event(struct ring *ring, pid_t pid)
 {
 	struct perf_event_attr attr = {
@@ -161,8 +161,8 @@ int ring_tag(const struct ring *ring)
 	return ring->tag;
 }
 
-/* The kernel fills up to the head before it moves it, and writes behind the tail only when it sees
- * it moved: hence the ordering of both. */
+/* The kernel writes records before it moves the head, and reuses space only after it sees the tail
+ * moved. So the head is read with acquire and the tail written with release. */
 static uint64_t ring_head(const struct ring *ring)
 {
 	return __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
@@ -183,7 +183,7 @@ void ring_copy(const struct ring *ring, uint64_t at, void *to, size_t size)
 	memcpy((char *)to + straight, ring->data, size - straight);
 }
 
-/* Passes what is no sample, up to a position. Returns whether a sample comes next. */
+/* Skips records that are not samples, up to a position. Returns whether a sample comes next. */
 static bool ring_sample_before(struct ring *ring, uint64_t end)
 {
 	uint64_t tail = ring->page->data_tail;
@@ -193,7 +193,7 @@ static bool ring_sample_before(struct ring *ring, uint64_t end)
 
 		if (header->type == PERF_RECORD_SAMPLE)
 			return true;
-		if (header->size < sizeof(*header)) { /* never seen; but it would be for ever */
+		if (header->size < sizeof(*header)) { /* never seen; would loop forever */
 			ring_pass(ring, end);
 			return false;
 		}
@@ -204,7 +204,8 @@ static bool ring_sample_before(struct ring *ring, uint64_t end)
 	return false;
 }
 
-/* Hands the sample at the tail to the sink and passes it. *size is that of its data. */
+/* Passes the sample at the tail to the sink and moves the tail past it. *size is set to the number
+ * of bytes of data. */
 static int ring_take(struct ring *ring, ring_sink sink, void *arg, uint32_t *size)
 {
 	struct {
@@ -290,7 +291,7 @@ int ring_set_wait(struct ring_set *set, struct ring *const *rings, unsigned int 
 	for (unsigned int i = 0; i < n; i++)
 		set->polled[i] = (struct pollfd){.fd = rings[i]->fd, .events = POLLIN};
 	set->polled[n] = (struct pollfd){.fd = input_fd, .events = POLLIN};
-	/* A wakeup is told once, to the first poll, so the rings themselves are looked at first. */
+	/* The kernel reports a wakeup to one poll only, so check the rings themselves first. */
 	while (!any_sample(rings, n) && !(stop && *stop)) {
 		if (timeout_ms >= 0 && left < 0)
 			return 0;
@@ -300,7 +301,7 @@ int ring_set_wait(struct ring_set *set, struct ring *const *rings, unsigned int 
 		if (err > 0 && set->polled[n].revents)
 			return 0;
 		for (unsigned int i = 0; err > 0 && i < n; i++)
-			if (set->polled[i].revents & ~POLLIN) /* its process or CPU is gone */
+			if (set->polled[i].revents & ~POLLIN) /* the process or CPU is gone */
 				set->polled[i].fd = -1;
 		left = err == 0 ? -1 : end - (int64_t)clock_monotonic_ms();
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many records a perf ring had no room for, those included after which none came. */
+/* Counts the records that a full perf ring lost, also if no record followed. */
 #include "core/bpfd/bpf/ring.h"
 #include "core/bpfd/bpf/ring_private.h"
 
@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define THREAD_NAME_SIZE 16 /* of a thread, for prctl */
+#define THREAD_NAME_SIZE 16 /* for PR_GET_NAME */
 
 struct lost_record {
 	struct perf_event_header header;
@@ -28,7 +28,7 @@ void ring_note(struct ring *ring, uint64_t at)
 	ring->lost += record.lost;
 }
 
-/* Notes the losses that records tell of which are not yet read. */
+/* Adds up the LOST records that were not read yet. */
 static void ring_look_ahead(struct ring *ring)
 {
 	uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
@@ -41,7 +41,7 @@ static void ring_look_ahead(struct ring *ring)
 	ring->looked = head;
 }
 
-/* Runs on one CPU for a moment. Returns 0 if that went. */
+/* Moves this thread to one CPU and sets its name, which stays the same, there. Returns 0 or -1. */
 static int change_name_on(const cpu_set_t *cpus, size_t size)
 {
 	char name[THREAD_NAME_SIZE];
@@ -52,9 +52,10 @@ static int change_name_on(const cpu_set_t *cpus, size_t size)
 	return prctl(PR_SET_NAME, name);
 }
 
-/* Kernels before 6.0 tell of a loss when the next record goes into the ring. We cause one: an
- * event on the same CPU that writes into the same ring when a process takes a name, and this
- * process takes the one it has. Best effort: rings of one process cannot be marked by another. */
+/* Makes a kernel before 6.0 report losses, which it does with the next record that it writes to the
+ * ring. An event on the same CPU, with its output in the same ring, records each process that sets
+ * its name; this process then sets its own name again. Best effort: it does not work for rings of a
+ * single process. */
 static void ring_mark(struct ring *ring)
 {
 	struct perf_event_attr attr = {
@@ -86,8 +87,8 @@ uint64_t ring_take_lost(struct ring *ring)
 	if (ring->counts_lost) {
 		if (read(ring->fd, counts, sizeof(counts)) != sizeof(counts))
 			return 0;
-		lost = counts[1] - ring->told;
-		ring->told = counts[1];
+		lost = counts[1] - ring->reported;
+		ring->reported = counts[1];
 		return lost;
 	}
 	ring_mark(ring);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client writes handle numbers where the kernel reads descriptors of this process: whatever is
- * one for the kernel is replaced here, and refused if the session does not own it. */
+/* Replaces the handles that a client writes where the kernel reads descriptors.
+ * Everything that the kernel would read as a descriptor must be a handle of the session: otherwise
+ * a client could use any descriptor of this process. */
 #include "core/bpfd/bpf/translate.h"
 
 #include "core/bpfd/bpf/object.h"
@@ -11,19 +12,19 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Names of insn->src_reg that headers before 5.14 lack. */
+/* Values of insn->src_reg that headers before 5.14 lack. */
 #define PSEUDO_MAP_IDX	     5
 #define PSEUDO_MAP_IDX_VALUE 6
 #define PSEUDO_KFUNC_CALL    2
 
-/* Map types whose keys are descriptors, and one whose values have them in unknown places. */
+/* Map types whose keys are descriptors. Values of STRUCT_OPS have descriptors in unknown places. */
 #define MAP_TYPE_SK_STORAGE    24
 #define MAP_TYPE_STRUCT_OPS    26
 #define MAP_TYPE_INODE_STORAGE 28
 #define MAP_TYPE_TASK_STORAGE  29
 #define MAP_TYPE_CGRP_STORAGE  32
 
-/* One instruction that loads 64 bits, of which the second half is in the next one. */
+/* Translates an instruction that loads 64 bits; insn[1] has the second half. */
 static int translate_load(const struct handles *handles, struct bpf_insn *insn)
 {
 	int fd;
@@ -36,21 +37,21 @@ static int translate_load(const struct handles *handles, struct bpf_insn *insn)
 			return fd;
 		insn->imm = fd;
 		return 0;
-	case BPF_PSEUDO_BTF_ID: /* the second half is a module's BTF; 0 means the kernel's own */
+	case BPF_PSEUDO_BTF_ID: /* the second half is the BTF of a module, or 0 for the kernel */
 		fd = insn[1].imm ? object_fd(handles, insn[1].imm, BPF_ABI_BTF) : 0;
 		if (fd < 0)
 			return fd;
 		insn[1].imm = fd;
 		return 0;
-	case PSEUDO_MAP_IDX: /* in a table of descriptors, which we do not pass */
+	case PSEUDO_MAP_IDX: /* an index into a table of descriptors, which is not passed */
 	case PSEUDO_MAP_IDX_VALUE:
 		return -EINVAL;
-	default: /* the rest are numbers */
+	default: /* the others are not descriptors */
 		return 0;
 	}
 }
 
-/* A call of a module's function names the module by its place in that table. */
+/* A call of a module's function names the module by its index in that table. */
 static bool calls_module(const struct bpf_insn *insn)
 {
 	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == PSEUDO_KFUNC_CALL &&
@@ -90,7 +91,7 @@ int translate_key(uint32_t map_type)
 int translate_value(const struct handles *handles, uint32_t map_type, void *value, size_t size)
 {
 	uint32_t offset, classes = bpf_abi_value_classes(map_type, &offset);
-	bool optional = offset > 0; /* the value may end before it, or hold 0 for none */
+	bool optional = offset > 0; /* the value may end before the handle, or have 0 for none */
 	int32_t number;
 	int fd;
 
@@ -101,7 +102,7 @@ int translate_value(const struct handles *handles, uint32_t map_type, void *valu
 	if (size < offset + sizeof(number))
 		return optional ? 0 : -EBADF;
 	memcpy(&number, (char *)value + offset, sizeof(number));
-	if (optional && number <= 0) /* the kernel takes 0 and -1 as none */
+	if (optional && number <= 0) /* for the kernel 0 and -1 mean none */
 		return 0;
 	fd = object_fd(handles, number, classes);
 	if (fd < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fields of a command line and their values. */
+/* Splits a command line into fields, and reads their values. */
 #include "core/bpfd/text/args.h"
 
 #include "core/base/base64.h"
@@ -78,7 +78,7 @@ static int digit_value(char c)
 	return 16;
 }
 
-/* Not strtoull: that takes signs, spaces and octal, and costs more than a short number needs. */
+/* Not strtoull: it accepts signs, spaces and octal, and is slower for short numbers. */
 static int parse_unsigned(const char *text, uint64_t *value)
 {
 	int base = 10, digit;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text commands that hand out files and directories of the kernel. */
+/* Commands that send files and directories of the kernel. */
 #include "core/base/log.h"
 #include "core/base/paths.h"
 #include "core/bpfd/files/file.h"
@@ -13,7 +13,7 @@
 
 struct copy {
 	struct reply *reply;
-	char last; /* the byte sent last */
+	char last; /* the last byte that was sent */
 };
 
 static int take_bytes(void *arg, const void *data, size_t size)
@@ -25,7 +25,7 @@ static int take_bytes(void *arg, const void *data, size_t size)
 	return reply_error(copy->reply);
 }
 
-/* Sends the rest of fd as it is, and closes it; a negative fd is what opening failed with. */
+/* Sends the rest of fd unchanged, and closes it. A negative fd is the errno of opening it. */
 static void answer_file(struct bpfd *bpfd, int fd, const char *what)
 {
 	struct copy copy = {.reply = bpfd->reply, .last = '\n'};
@@ -39,8 +39,8 @@ static void answer_file(struct bpfd *bpfd, int fd, const char *what)
 	err = file_copy(fd, take_bytes, &copy);
 	close(fd);
 	if (err)
-		log_warning("%s: cannot read on: %s", what, strerror(-err));
-	/* The line that ends the reply must be a line of its own. */
+		log_warning("%s: cannot read all of it: %s", what, strerror(-err));
+	/* The end of the reply must be a line of its own. */
 	if (copy.last != '\n')
 		reply_text(bpfd->reply, "\n");
 }
@@ -64,7 +64,7 @@ static int take_name(void *arg, const char *name)
 {
 	struct reply *reply = arg;
 
-	/* Who defines an event chooses its name and its group's: none may end the reply. */
+	/* Any program can define an event with this name, which must not end the reply. */
 	if (strcmp(name, REPLY_END) == 0)
 		return 0;
 	reply_text(reply, name);
@@ -72,7 +72,8 @@ static int take_name(void *arg, const char *name)
 	return reply_error(reply);
 }
 
-/* Sends the directories of one below events/; nothing is sent before all of it was read. */
+/* Sends the names of the directories in events/ or in a category. Sends nothing unless all could be
+ * read. */
 static void answer_events(
 	struct bpfd *bpfd, struct args *args, const char *tracefs, const char *category)
 {
@@ -125,7 +126,7 @@ void cmd_comm_for_pid(struct bpfd *bpfd, struct args *args)
 		reply_text(bpfd->reply, OPEN_FAILED);
 		return;
 	}
-	/* A process chooses its name, and that one is just short enough. */
+	/* A process chooses its name, which is long enough for the line that ends a reply. */
 	if (strcmp(comm, REPLY_END) == 0)
 		comm[0] = '?';
 	reply_text(bpfd->reply, comm);

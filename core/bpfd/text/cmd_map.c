@@ -8,14 +8,15 @@
 #include <errno.h>
 #include <string.h>
 
-/* A map that a command names, with the lengths and the key that it states. */
+/* The map, and the key if there is one, that a command names. */
 struct target {
 	struct map *map;
 	const void *key;
 };
 
-/* Reads handle, key length and, if key_field is not 0, the key. Returns 0; -EBADF: not a map of
- * this session; -EINVAL: not the map's key size. If a field is wrong that is noted as usual. */
+/* Reads the handle from field 1, the length of a key, and the key unless key_field is 0. Returns 0;
+ * -EBADF: the handle is not a map of this session; -EINVAL: the length is not the map's key size.
+ * Wrong fields are noted in args. */
 static int read_target(struct bpfd *bpfd, struct args *args, unsigned int key_field,
 	unsigned int length_field, struct target *target)
 {
@@ -33,7 +34,7 @@ static int read_target(struct bpfd *bpfd, struct args *args, unsigned int key_fi
 	return size == map_key_size(target->map) ? 0 : -EINVAL;
 }
 
-/* "__none__" is how clients say that there is no name. */
+/* Clients send "__none__" for a map without a name. */
 static const char *read_name(struct args *args, unsigned int field)
 {
 	const char *name = args_text(args, field);
@@ -41,8 +42,8 @@ static const char *read_name(struct args *args, unsigned int field)
 	return strcmp(name, "__none__") == 0 ? NULL : name;
 }
 
-/* 2017: TYPE KEY VALUE MAX FLAGS; 2018: TYPE NAME KEY ...; 2019: a switch behind it that lets the
- * memory limit be raised, which we do at the start. */
+/* Clients of 2017 send TYPE KEY VALUE MAX FLAGS, those of 2018 add NAME after TYPE. Clients of 2019
+ * add a last field that allows raising the memory limit, which happened when the session opened. */
 void cmd_create_map(struct bpfd *bpfd, struct args *args)
 {
 	unsigned int named = args->count > 6;
@@ -114,7 +115,6 @@ void cmd_lookup_elem(struct bpfd *bpfd, struct args *args)
 		reply_base64_line(bpfd->reply, value, size);
 }
 
-/* Where a dump goes. */
 struct dump {
 	struct reply *reply;
 	size_t key_size, value_size;
@@ -129,7 +129,7 @@ static int dump_entry(void *arg, const void *key, const void *value)
 	return reply_error(dump->reply);
 }
 
-/* Keys and values in turn, then an empty line; if it breaks off, the error instead of that. */
+/* Sends keys and values in turn, then an empty line, or the error that ended the walk. */
 static void dump_map(struct bpfd *bpfd, struct map *map)
 {
 	struct dump dump = {bpfd->reply, map_key_size(map), map_value_size(map)};

@@ -31,7 +31,7 @@ void cmd_open_perf_buffer(struct bpfd *bpfd, struct args *args)
 	reply_ret(bpfd->reply, "bpf_open_perf_buffer", ret);
 }
 
-/* What is written before a record, "FD SIZE ": mostly the same as for the record before it. */
+/* The text "FD SIZE " before a record. Kept, because it is mostly the same for the next record. */
 struct poll_prefix {
 	struct reply *reply;
 	int fd;
@@ -59,8 +59,8 @@ static int poll_record(void *arg, const struct ring *ring, const void *data, uin
 	return reply_error(reply);
 }
 
-/* Finds the n rings that the command names from its third field on. Returns 0, -EBADF; a field that
- * is no number is noted. */
+/* Finds the n rings that the command names from its third field on. Returns 0, -EBADF. Fields that
+ * are not numbers are noted. */
 static int poll_rings(struct bpfd *bpfd, struct args *args, struct ring **rings, unsigned int n)
 {
 	const struct handle *handle;
@@ -76,8 +76,8 @@ static int poll_rings(struct bpfd *bpfd, struct args *args, struct ring **rings,
 	return ret;
 }
 
-/* Waits unless input is there already. What was answered before goes out first: its reader must
- * not wait for the records. */
+/* Waits for records, unless there is input. Earlier replies are sent first, so that the client need
+ * not wait for records to receive them. */
 static int poll_wait(struct bpfd *bpfd, struct ring *const *rings, unsigned int n, int timeout_ms)
 {
 	if (line_pending(bpfd->input) || timeout_ms == 0)

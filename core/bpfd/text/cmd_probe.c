@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text commands that attach programs to events and detach them. */
+/* Commands that attach programs to events and detach them. */
 #include "core/bpfd/bpf/handle.h"
 #include "core/bpfd/bpf/probe.h"
 #include "core/bpfd/bpf/prog.h"
@@ -21,7 +21,7 @@ static int program_fd(const struct bpfd *bpfd, int64_t number)
 	return handle ? handle->fd : -EBADF;
 }
 
-/* Gives a new probe its number, if attaching it went well, and answers. */
+/* Replies to an attach command. If it succeeded, gives the new probe a handle. */
 static void answer_attach(struct bpfd *bpfd, const char *what, int result, struct probe *probe)
 {
 	if (!result) {
@@ -32,7 +32,7 @@ static void answer_attach(struct bpfd *bpfd, const char *what, int result, struc
 	reply_ret(bpfd->reply, what, result);
 }
 
-/* Detaches all probes of that event. Returns 0, also when there is none, or the first error. */
+/* Detaches all probes of that event. Returns 0, also if there are none, or the first error. */
 static int detach(struct bpfd *bpfd, enum probe_kind kind, const char *event)
 {
 	struct probe *probe;
@@ -48,7 +48,7 @@ static int detach(struct bpfd *bpfd, enum probe_kind kind, const char *event)
 	return result;
 }
 
-/* Detaches the kprobes or uprobes of the event that the command names, and answers. */
+/* Detaches the kprobes or uprobes of the event that the command names, and replies. */
 static void detach_named(
 	struct bpfd *bpfd, struct args *args, const char *what, enum probe_kind kind)
 {
@@ -75,7 +75,7 @@ void cmd_attach_kprobe(struct bpfd *bpfd, struct args *args)
 		at.maxactive = (unsigned int)args_unsigned(args, 6, 0, INT_MAX);
 	if (args_wrong(args))
 		return;
-	/* A client that knows of it names it for entry probes as well. */
+	/* Newer clients send MAXACTIVE for entry probes too, where it means nothing. */
 	if (!retprobe)
 		at.maxactive = 0;
 	result = program_fd(bpfd, number);
@@ -90,7 +90,7 @@ void cmd_detach_kprobe(struct bpfd *bpfd, struct args *args)
 	detach_named(bpfd, args, "bpf_detach_kprobe", PROBE_KPROBE);
 }
 
-/* FD TYPE EVENT PATH OFFSET PID; a path may hold spaces: the two behind it are the last. */
+/* FD TYPE EVENT PATH OFFSET PID. A path may contain spaces: OFFSET and PID are the last fields. */
 void cmd_attach_uprobe(struct bpfd *bpfd, struct args *args)
 {
 	unsigned int last = args->count - 1;
@@ -182,7 +182,7 @@ void cmd_attach_perf_event(struct bpfd *bpfd, struct args *args)
 	answer_attach(bpfd, "bpf_attach_perf_event", result, probe);
 }
 
-/* PFD: an attachment or a perf ring; clients close what they failed to open as well, as -1. */
+/* PFD: an attachment or a perf ring. Clients that failed to open one close -1. */
 void cmd_close_perf_event_fd(struct bpfd *bpfd, struct args *args)
 {
 	int64_t number = args_handle(args, 1);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each line of the log is a line of the body. */
+/* Appends the log to the body, and a newline if it lacks one. */
 static void reply_log(struct reply *reply, const char *log)
 {
 	size_t len = strlen(log);
@@ -20,7 +20,7 @@ static void reply_log(struct reply *reply, const char *log)
 		reply_bytes(reply, "\n", 1);
 }
 
-/* The base64 text need not be aligned as instructions are. */
+/* Copies the program first, because decoded base64 is not aligned for instructions. */
 static int load(
 	struct bpfd *bpfd, struct prog_spec *spec, const void *program, size_t size, char **log)
 {
@@ -45,8 +45,8 @@ static int load(
 	return ret;
 }
 
-/* TYPE [NAME] LEN LICENSE... KVER PROGRAM: the licence may hold spaces, so the line is read from
- * both ends, and a name is there if what would be the licence without it is a number. */
+/* TYPE [NAME] LEN LICENSE... KVER PROGRAM. The licence may contain spaces, so the line is read from
+ * both ends. There is a NAME if field 3, which would begin the licence without it, is a number. */
 void cmd_prog_load(struct bpfd *bpfd, struct args *args)
 {
 	unsigned int last = args->count - 1, named = args_is_number(args, 3);
@@ -58,7 +58,7 @@ void cmd_prog_load(struct bpfd *bpfd, struct args *args)
 	char *log = NULL;
 	int ret;
 
-	args_unsigned(args, last - 1, 0, UINT32_MAX); /* KVER: see prog_kern_version() */
+	args_unsigned(args, last - 1, 0, UINT32_MAX); /* KVER is ignored: see prog_kern_version() */
 	if (last < 5 + named)
 		args_refuse(args, last, "missing");
 	if (size % sizeof(struct bpf_insn))

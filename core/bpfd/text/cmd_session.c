@@ -16,11 +16,10 @@ void cmd_exit(struct bpfd *bpfd, struct args *args)
 	bpfd->finished = true;
 }
 
-/* The features that a client may want to know before it uses them, and the file below sysfs that
- * shows each; tracefs is where it is found. */
+/* The features that BPFD_VERSION lists. A feature exists if its file below sysfs does. */
 static const struct feature {
 	const char *word;
-	const char *file; /* NULL: tracefs */
+	const char *file; /* NULL: looks for tracefs instead */
 } features[] = {
 	{"kprobe_pmu", "bus/event_source/devices/kprobe/type"},
 	{"uprobe_pmu", "bus/event_source/devices/uprobe/type"},
@@ -28,7 +27,7 @@ static const struct feature {
 	{"btf", "kernel/btf/vmlinux"},
 };
 
-static bool feature_there(const struct paths *paths, const struct feature *feature)
+static bool has_feature(const struct paths *paths, const struct feature *feature)
 {
 	char path[PATH_MAX];
 
@@ -48,7 +47,7 @@ void cmd_version(struct bpfd *bpfd, struct args *args)
 	reply_printf(bpfd->reply, "%s %d %s %s %s", BPFD_USB_VERSION, BPFD_PROTOCOL, uts.release,
 		uts.machine, cpus);
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
-		if (feature_there(&bpfd->config.paths, &features[i]))
+		if (has_feature(&bpfd->config.paths, &features[i]))
 			reply_printf(bpfd->reply, " %s", features[i].word);
 	reply_printf(bpfd->reply, " rpc%s\n", bpfd->config.read_only ? " read_only" : "");
 }

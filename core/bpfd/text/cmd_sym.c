@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text commands that look up symbols of the kernel and of processes. */
+/* Commands that look up symbols of the kernel and of processes. */
 #include "core/bpfd/symbols/ksym.h"
 #include "core/bpfd/symbols/usym.h"
 #include "core/bpfd/text/command.h"
@@ -64,7 +64,7 @@ void cmd_get_usym_name(struct bpfd *bpfd, struct args *args)
 	answer_name(bpfd, "GET_USYM_NAME", result, found.name, found.offset, found.module);
 }
 
-/* PID NAME MODULE; the module's path may hold spaces. */
+/* PID NAME MODULE. The path of the module may contain spaces. */
 void cmd_get_usym_addr(struct bpfd *bpfd, struct args *args)
 {
 	pid_t pid = (pid_t)args_signed(args, 1, -1, INT_MAX);

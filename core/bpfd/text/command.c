@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one table of all commands, and what happens to a line. */
+/* The table of all commands, and the dispatch of a line. */
 #include "core/bpfd/text/command.h"
 
 #include "core/base/log.h"
@@ -15,7 +15,7 @@
 
 /* Sorted by name, for bsearch. */
 static const struct command commands[] = {
-	{"BPFD_RPC", "VERSION", 1, 1, "go on with binary messages, both ways", cmd_rpc, ONLY_READS},
+	{"BPFD_RPC", "VERSION", 1, 1, "switch to binary messages, both ways", cmd_rpc, ONLY_READS},
 	{"BPFD_VERSION", "", 0, 0, "versions, kernel, machine, online CPUs, features", cmd_version,
 		ONLY_READS},
 	{"BPF_ATTACH_KPROBE", "FD TYPE EVENT FUNCTION [OFFSET MAXACTIVE]", 4, 6,
@@ -31,7 +31,7 @@ static const struct command commands[] = {
 	{"BPF_CLEAR_MAP", "FD KLEN", 2, 2, "delete all entries of a map", cmd_clear_map, CHANGES},
 	{"BPF_CLOSE_PERF_EVENT_FD", "PFD", 1, 1, "close an attachment or a perf ring",
 		cmd_close_perf_event_fd, ONLY_READS},
-	{"BPF_CREATE_MAP", "TYPE [NAME] KEY VALUE MAX FLAGS [ALLOW_RLIMIT]", 5, 7, "make a map",
+	{"BPF_CREATE_MAP", "TYPE [NAME] KEY VALUE MAX FLAGS [ALLOW_RLIMIT]", 5, 7, "create a map",
 		cmd_create_map, CHANGES},
 	{"BPF_DELETE_ELEM", "FD KEY KLEN", 3, 3, "delete an entry of a map", cmd_delete_elem,
 		CHANGES},
@@ -42,9 +42,9 @@ static const struct command commands[] = {
 	{"BPF_DETACH_UPROBE", "EVENT", 1, 1, "detach a uprobe by its event's name",
 		cmd_detach_uprobe, CHANGES},
 	{"BPF_GET_FIRST_KEY", "FD KLEN VLEN DUMP", 4, 4,
-		"the first key of a map, or with DUMP 1 all keys and values", cmd_get_first_key,
+		"the first key of a map, or all keys and values if DUMP is 1", cmd_get_first_key,
 		ONLY_READS},
-	{"BPF_GET_NEXT_KEY", "FD KEY KLEN", 3, 3, "the key behind a key", cmd_get_next_key,
+	{"BPF_GET_NEXT_KEY", "FD KEY KLEN", 3, 3, "the key after a key", cmd_get_next_key,
 		ONLY_READS},
 	{"BPF_LOOKUP_ELEM", "FD KEY KLEN VLEN", 4, 4, "the value of a key", cmd_lookup_elem,
 		ONLY_READS},
@@ -70,8 +70,8 @@ static const struct command commands[] = {
 		cmd_get_usym_addr, ONLY_READS},
 	{"GET_USYM_NAME", "PID ADDR DEMANGLE", 3, 3, "the symbol at an address of a process",
 		cmd_get_usym_name, ONLY_READS},
-	{"PERF_READER_LOST", "FD", 1, 1, "records lost since the last question",
-		cmd_perf_reader_lost, ONLY_READS},
+	{"PERF_READER_LOST", "FD", 1, 1, "records lost since the last call", cmd_perf_reader_lost,
+		ONLY_READS},
 	{"PERF_READER_POLL", "TIMEOUT N FD...", 2, FIELDS_ANY,
 		"wait for records of N rings and print them", cmd_perf_reader_poll, ONLY_READS},
 	{"exit", "", 0, 0, "end the session", cmd_exit, ONLY_READS},
@@ -96,7 +96,7 @@ void command_refuse(struct bpfd *bpfd, const char *why)
 	reply_end(bpfd->reply);
 }
 
-/* As the command itself would answer when the kernel says no. */
+/* Sends the reply that the command itself would send if the kernel refused it with EPERM. */
 static void command_forbid(struct bpfd *bpfd, const struct command *command)
 {
 	char name[32];
@@ -131,7 +131,7 @@ static void command_dispatch(struct bpfd *bpfd, struct args *args)
 		command_forbid(bpfd, command);
 		return;
 	}
-	if (command->handler == cmd_exit) { /* the one command without a reply */
+	if (command->handler == cmd_exit) { /* the only command without a reply */
 		cmd_exit(bpfd, args);
 		return;
 	}

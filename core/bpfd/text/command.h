@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command table: dispatch, usage and help come from it. */
+/* The table of commands, from which dispatch, usage and help come. */
 #ifndef CORE_BPFD_TEXT_COMMAND_H
 #define CORE_BPFD_TEXT_COMMAND_H
 
@@ -9,30 +9,30 @@
 
 #include <stdio.h>
 
-/* Writes the body of the reply. Or, if a field is wrong (see args.h), returns before it has
- * written anything: the client then gets "Command not recognized". */
+/* Runs a command and writes the body of its reply. If a field is wrong (see args.h), it returns
+ * before it has written anything, and the reply is "Command not recognized". */
 typedef void command_handler(struct bpfd *bpfd, struct args *args);
 
 struct command {
 	const char *name;
-	const char *fields;    /* for people: "FD KEY KLEN" */
-	unsigned int min, max; /* number of fields behind the name */
+	const char *fields;    /* for usage and help: "FD KEY KLEN" */
+	unsigned int min, max; /* number of fields after the name */
 	const char *help;
 	command_handler *handler;
-	bool reads; /* it changes nothing: a session that is read-only may use it */
+	bool reads; /* it changes nothing, so a read-only session may use it */
 };
 
-/* Finds a command. Returns NULL if there is none. */
+/* Finds a command by its name. Returns NULL if it does not exist. */
 const struct command *command_find(const char *name);
 
-/* Answers one line of len bytes without its newline, with a byte of room behind it, which it
- * overwrites. An empty line gets no answer. */
+/* Answers one line of len bytes, without its newline. The line and the byte after it are
+ * overwritten. An empty line gets no reply. */
 void command_run(struct bpfd *bpfd, struct args *args, char *line, size_t len);
 
-/* Answers a line that cannot be run. */
+/* Replies to a line that cannot be run. */
 void command_refuse(struct bpfd *bpfd, const char *why);
 
-/* Prints the table. */
+/* Prints all commands, their fields, and what they do. */
 void command_help(FILE *out);
 
 command_handler cmd_exit, cmd_version, cmd_rpc;
