@@ -15,9 +15,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define REPLY_MAX (256 * 1024) /* bytes, as ssh has it */
-#define LIST_MS	  5000
-#define SIGN_MS	  (AUTH_MS - 5000) /* the board does not wait longer */
+#define AGENT_REPLY_MAX (256 * 1024) /* bytes, as ssh has it */
+#define LIST_MS		5000
+#define SIGN_MS		(AUTH_MS - 5000) /* the board does not wait longer */
 
 enum {
 	AGENT_FAILURE = 5,
@@ -105,7 +105,7 @@ static int ask(int fd, int signal_fd, struct ssh_out *request, unsigned int wait
 		return err;
 	in.data = length;
 	*len = ssh_get_u32(&in);
-	if (*len == 0 || *len > REPLY_MAX)
+	if (*len == 0 || *len > AGENT_REPLY_MAX)
 		return -EBADMSG;
 	*reply = malloc(*len);
 	if (!*reply)

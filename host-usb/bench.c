@@ -55,7 +55,7 @@ struct bench {
 static void bench_failed(struct bench *b)
 {
 	b->phase = BENCH_OVER;
-	pump_stop(b->pump, STATUS_LOST);
+	pump_close(b->pump, STATUS_LOST);
 }
 
 static void bench_ask(struct bench *b, const char *command)
@@ -113,7 +113,7 @@ static void bench_round_over(struct bench *b)
 		bench_round(b, BENCH_IN);
 	} else {
 		b->phase = BENCH_OVER;
-		pump_stop(b->pump, 0);
+		pump_close(b->pump, 0);
 	}
 }
 

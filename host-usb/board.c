@@ -31,7 +31,7 @@ int board_none(const struct board_choice *choice)
 	return STATUS_NO_BOARD;
 }
 
-static void tell_boards(const struct device_list *list)
+static void log_matches(const struct device_list *list)
 {
 	char serial[DEVICE_SERIAL_MAX];
 
@@ -59,7 +59,7 @@ static int find_board(const struct board_choice *choice, struct device *device)
 	else
 		err = -ENOTUNIQ;
 	if (err == -ENOTUNIQ)
-		tell_boards(&list);
+		log_matches(&list);
 	device_list_free(&list);
 	return err;
 }
@@ -121,7 +121,7 @@ int board_open(const struct board_choice *choice, int signal_fd, struct tty *tty
 	struct device *device, struct usb_lane **lane)
 {
 	uint64_t start = clock_monotonic_ms(), denied = 0, limit;
-	bool told = false;
+	bool is_announced = false;
 	char node[64];
 	int err, number;
 
@@ -144,10 +144,10 @@ int board_open(const struct board_choice *choice, int signal_fd, struct tty *tty
 		}
 		if (clock_monotonic_ms() - start >= limit)
 			return open_failed(choice, device, err);
-		if (!told)
+		if (!is_announced)
 			log_info("board%s%s: waiting for it", choice->serial ? " " : "",
 				choice->serial ? choice->serial : "");
-		told = true;
+		is_announced = true;
 		number = wait_scan(signal_fd, tty);
 		if (number)
 			return -number;

@@ -185,7 +185,7 @@ static int sign(struct identity *identity, const struct candidate *candidate,
 	return err;
 }
 
-static void tell_key(const struct identity *identity, enum log_level level, const char *what)
+static void log_key(const struct identity *identity, enum log_level level, const char *what)
 {
 	const struct candidate *candidate = &identity->list[identity->next - 1];
 	char fingerprint[SSH_FINGERPRINT_MAX];
@@ -215,13 +215,13 @@ int identity_answer(struct identity *identity, const struct host_session *sessio
 	if (err < 0)
 		return err;
 	if (identity->next > 0)
-		tell_key(identity, LOG_INFO, "the board does not accept it");
+		log_key(identity, LOG_INFO, "the board does not accept it");
 	while (identity->next < identity->count) {
 		err = sign(identity, &identity->list[identity->next], session, signal_fd, response);
 		if (err == -EINTR)
 			return err;
 		identity->next++;
-		tell_key(identity, err ? LOG_WARNING : LOG_DEBUG,
+		log_key(identity, err ? LOG_WARNING : LOG_DEBUG,
 			err == -EACCES ? "ssh-agent does not sign with it"
 			: err	       ? strerror(-err)
 				       : "shown to the board");
@@ -237,7 +237,7 @@ int identity_answer(struct identity *identity, const struct host_session *sessio
 void identity_refused(const struct identity *identity)
 {
 	if (identity->next > 0)
-		tell_key(identity, LOG_ERROR, "the board does not accept it");
+		log_key(identity, LOG_ERROR, "the board does not accept it");
 	log_error("board: add the public key of this host to its /etc/bpfd/authorized_keys, or "
 		  "choose "
 		  "another one with --key");

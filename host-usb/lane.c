@@ -19,12 +19,12 @@
 
 #define REAP_MS 2000 /* a cancelled transfer comes back at once, unless the controller hangs */
 
-enum slot_state { SLOT_IDLE, SLOT_FLYING, SLOT_DONE };
+enum transfer_state { TRANSFER_IDLE, TRANSFER_FLYING, TRANSFER_DONE };
 
-struct slot {
+struct transfer_slot {
 	struct usb_lane *lane;
 	struct libusb_transfer *usb;
-	enum slot_state state;
+	enum transfer_state state;
 	int err; /* of a transfer that is done */
 };
 
@@ -34,7 +34,7 @@ struct usb_lane {
 	int fd;
 	struct lane_place place;
 	size_t transfer;
-	struct slot in[LANE_DEPTH], out[LANE_DEPTH];
+	struct transfer_slot in[LANE_DEPTH], out[LANE_DEPTH];
 	unsigned int in_head, out_next;
 	unsigned int in_flying, out_flying;
 	int in_err, out_err; /* of the first that failed; then no other is started */
@@ -168,7 +168,7 @@ static void trace_failure(const struct usb_lane *lane, bool in, int err)
 
 static void LIBUSB_CALL slot_done(struct libusb_transfer *usb)
 {
-	struct slot *slot = usb->user_data;
+	struct transfer_slot *slot = usb->user_data;
 	struct usb_lane *lane = slot->lane;
 	bool in = (usb->endpoint & LIBUSB_ENDPOINT_IN) != 0;
 
@@ -177,28 +177,28 @@ static void LIBUSB_CALL slot_done(struct libusb_transfer *usb)
 		slot->err = -EIO;
 	trace_failure(lane, in, slot->err);
 	if (in) {
-		slot->state = SLOT_DONE;
+		slot->state = TRANSFER_DONE;
 		lane->in_flying--;
 		lane->counts.in_transfers += slot->err == 0;
 		if (slot->err && !lane->in_err)
 			lane->in_err = slot->err;
 		return;
 	}
-	slot->state = SLOT_IDLE;
+	slot->state = TRANSFER_IDLE;
 	lane->out_flying--;
 	lane->counts.out_transfers += slot->err == 0;
 	if (slot->err && !lane->out_err)
 		lane->out_err = slot->err;
 }
 
-static int slot_submit(struct slot *slot, size_t len)
+static int slot_submit(struct transfer_slot *slot, size_t len)
 {
 	int err;
 
 	slot->usb->length = (int)len;
 	err = usb_errno(libusb_submit_transfer(slot->usb));
 	if (err == 0)
-		slot->state = SLOT_FLYING;
+		slot->state = TRANSFER_FLYING;
 	else
 		trace_failure(slot->lane, slot->usb->endpoint & LIBUSB_ENDPOINT_IN, err);
 	return err;
@@ -206,7 +206,7 @@ static int slot_submit(struct slot *slot, size_t len)
 
 /* A transfer that cannot be started takes its turn as a failed one, after those before it. After a
  * failure none is: a reset has taken our claim, and usbfs would silently make another one. */
-static void slot_read(struct slot *slot)
+static void slot_read(struct transfer_slot *slot)
 {
 	struct usb_lane *lane = slot->lane;
 
@@ -214,10 +214,10 @@ static void slot_read(struct slot *slot)
 	if (slot->err == 0)
 		lane->in_flying++;
 	else
-		slot->state = SLOT_DONE;
+		slot->state = TRANSFER_DONE;
 }
 
-static int slot_init(struct slot *slot, struct usb_lane *lane, uint8_t endpoint)
+static int slot_init(struct transfer_slot *slot, struct usb_lane *lane, uint8_t endpoint)
 {
 	uint8_t *data;
 
@@ -233,7 +233,7 @@ static int slot_init(struct slot *slot, struct usb_lane *lane, uint8_t endpoint)
 	return 0;
 }
 
-static void slot_free(struct slot *slot)
+static void slot_free(struct transfer_slot *slot)
 {
 	if (!slot->usb)
 		return;
@@ -318,9 +318,9 @@ err_close:
 static void lane_cancel(struct usb_lane *lane)
 {
 	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
-		if (lane->in[i].state == SLOT_FLYING)
+		if (lane->in[i].state == TRANSFER_FLYING)
 			libusb_cancel_transfer(lane->in[i].usb);
-		if (lane->out[i].state == SLOT_FLYING)
+		if (lane->out[i].state == TRANSFER_FLYING)
 			libusb_cancel_transfer(lane->out[i].usb);
 	}
 }
@@ -405,9 +405,9 @@ int usb_lane_handle(struct usb_lane *lane)
 
 int usb_lane_receive(struct usb_lane *lane, const uint8_t **data, size_t *len)
 {
-	const struct slot *slot = &lane->in[lane->in_head];
+	const struct transfer_slot *slot = &lane->in[lane->in_head];
 
-	if (slot->state != SLOT_DONE)
+	if (slot->state != TRANSFER_DONE)
 		return lane->out_err;
 	if (slot->err < 0)
 		return slot->err;
@@ -425,7 +425,7 @@ void usb_lane_release(struct usb_lane *lane)
 uint8_t *usb_lane_buffer(struct usb_lane *lane)
 {
 	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
-		if (lane->out[i].state == SLOT_IDLE && !lane->out_err && !lane->in_err) {
+		if (lane->out[i].state == TRANSFER_IDLE && !lane->out_err && !lane->in_err) {
 			lane->out_next = i;
 			return lane->out[i].usb->buffer;
 		}

@@ -240,7 +240,7 @@ static int make_key(const char *path)
 	return STATUS_LOST;
 }
 
-static void tell_stats(const struct pump_counts *counts, const struct usb_lane_counts *lane)
+static void log_stats(const struct pump_counts *counts, const struct usb_lane_counts *lane)
 {
 	double seconds = (double)counts->open_ms / 1000;
 	double mb = (double)(counts->sent + counts->received) / 1e6;
@@ -345,7 +345,7 @@ static int run(const struct command_line *line, int signal_fd, struct tty *tty, 
 	lane = usb_lane_counts(options.lane);
 	usb_lane_close(options.lane);
 	if (line->stats)
-		tell_stats(&counts, &lane);
+		log_stats(&counts, &lane);
 	return status;
 }
 

@@ -41,8 +41,9 @@ struct near_end {
 /* Sends a PING. */
 void pump_ping(struct pump *pump);
 
-/* Closes the session; pump_run then returns this status. */
-void pump_stop(struct pump *pump, int status);
+/* Closes the session; pump_run will return this status. No effect on a session that is already
+ * closing or over. */
+void pump_close(struct pump *pump, int status);
 
 /* stdout failed with this errno: tells it and closes the session. */
 void pump_stdout_failed(struct pump *pump, int err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stdin and stdout as the near end of a session. */
+#include "host-usb/fd_stream.h"
 #include "host-usb/near.h"
-#include "host-usb/stream.h"
 #include "host-usb/tty.h"
 
 #include <errno.h>
@@ -11,14 +11,14 @@
 
 struct near_stdio {
 	struct near_end near;
-	struct stream *in, *out;
+	struct fd_stream *in, *out;
 	const struct tty *tty;
 };
 
 static ssize_t stdio_read(void *context, void *data, size_t room)
 {
 	const struct near_stdio *stdio = context;
-	ssize_t n = stream_read(stdio->in, data, room);
+	ssize_t n = fd_stream_read(stdio->in, data, room);
 
 	/* EIO is how a terminal that was hung up ends. */
 	return n == -EIO && stdio->tty->is_terminal ? 0 : n;
@@ -28,7 +28,7 @@ static ssize_t stdio_write(void *context, const void *data, size_t len)
 {
 	const struct near_stdio *stdio = context;
 
-	return stream_write(stdio->out, data, len);
+	return fd_stream_write(stdio->out, data, len);
 }
 
 /* A file can be full, or remote, and say so only now. What else has it open keeps it. */
@@ -44,8 +44,8 @@ struct near_end *near_stdio_new(const struct tty *tty)
 	if (!stdio)
 		return NULL;
 	stdio->tty = tty;
-	stdio->in = stream_new(STDIN_FILENO, O_RDONLY);
-	stdio->out = stream_new(STDOUT_FILENO, O_WRONLY);
+	stdio->in = fd_stream_new(STDIN_FILENO, O_RDONLY);
+	stdio->out = fd_stream_new(STDOUT_FILENO, O_WRONLY);
 	stdio->near = (struct near_end){
 		.context = stdio,
 		.accounts = true,
@@ -57,8 +57,8 @@ struct near_end *near_stdio_new(const struct tty *tty)
 		near_stdio_free(&stdio->near);
 		return NULL;
 	}
-	stdio->near.in_fd = stream_fd(stdio->in);
-	stdio->near.out_fd = stream_fd(stdio->out);
+	stdio->near.in_fd = fd_stream_fd(stdio->in);
+	stdio->near.out_fd = fd_stream_fd(stdio->out);
 	return &stdio->near;
 }
 
@@ -69,7 +69,7 @@ void near_stdio_free(struct near_end *near)
 	if (!near)
 		return;
 	stdio = near->context;
-	stream_free(stdio->out);
-	stream_free(stdio->in);
+	fd_stream_free(stdio->out);
+	fd_stream_free(stdio->in);
 	free(stdio);
 }

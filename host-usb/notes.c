@@ -3,7 +3,7 @@
 #include "host-usb/notes.h"
 
 #include "core/base/log.h"
-#include "host-usb/stream.h"
+#include "host-usb/fd_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 	      */
 
 struct notes {
-	struct stream *stream;
+	struct fd_stream *stream;
 	uint64_t deadline; /* UINT64_MAX: nothing waits */
 	uint64_t dropped;
 	int stuck; /* a wait was in vain: until something can be written there is no other */
@@ -27,7 +27,7 @@ struct notes *notes_new(int fd)
 	if (!notes)
 		return NULL;
 	notes->deadline = UINT64_MAX;
-	notes->stream = stream_new(fd, O_WRONLY);
+	notes->stream = fd_stream_new(fd, O_WRONLY);
 	if (!notes->stream) {
 		free(notes);
 		return NULL;
@@ -42,7 +42,7 @@ void notes_free(struct notes *notes)
 	if (notes->dropped)
 		log_warning("stderr: full, %llu bytes of the board's messages were dropped",
 			(unsigned long long)notes->dropped);
-	stream_free(notes->stream);
+	fd_stream_free(notes->stream);
 	free(notes);
 }
 
@@ -55,7 +55,7 @@ static size_t notes_drop(struct notes *notes, size_t len)
 
 size_t notes_write(struct notes *notes, const void *data, size_t len, uint64_t now_ms)
 {
-	ssize_t n = stream_write(notes->stream, data, len);
+	ssize_t n = fd_stream_write(notes->stream, data, len);
 
 	if (n >= 0) {
 		notes->deadline = UINT64_MAX;
@@ -79,5 +79,5 @@ uint64_t notes_deadline(const struct notes *notes)
 
 int notes_fd(const struct notes *notes)
 {
-	return stream_fd(notes->stream);
+	return fd_stream_fd(notes->stream);
 }

@@ -63,7 +63,7 @@ static void ping_round_over(struct ping *p, const char *answer)
 	if (err < 0)
 		pump_stdout_failed(p->pump, err);
 	else if (p->rounds == p->count)
-		pump_stop(p->pump, 0);
+		pump_close(p->pump, 0);
 }
 
 /* The second half of a round, once the link has answered. A bpfd that still owes an answer is not

@@ -87,11 +87,6 @@ static void pump_hello(struct pump *p)
 	host_session_open(p->session, nonce, p->now_ms);
 }
 
-void pump_stop(struct pump *p, int status)
-{
-	pump_close(p, status);
-}
-
 void pump_ping(struct pump *p)
 {
 	host_session_ping(p->session, p->now_ms);

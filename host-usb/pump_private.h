@@ -4,6 +4,7 @@
 #define HOST_USB_PUMP_PRIVATE_H
 
 #include "core/link/host_session.h"
+#include "host-usb/near.h"
 #include "host-usb/pump.h"
 
 enum pump_state {
@@ -32,9 +33,6 @@ struct pump {
 	struct host_event event;
 	uint64_t written, noted;
 };
-
-/* Closes the session; pump_run will return the status. No effect when it is over. */
-void pump_close(struct pump *p, int status);
 
 /* Takes the signals that wait. */
 void pump_signals(struct pump *p);

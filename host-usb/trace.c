@@ -5,7 +5,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/link/frame.h"
-#include "host-usb/stream.h"
+#include "host-usb/fd_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 
 struct trace {
 	const char *name; /* for messages */
-	struct stream *stream;
+	struct fd_stream *stream;
 	int fd;
 	bool own_fd, failed;
 	char data[TRACE_BUFFER];
@@ -47,7 +47,7 @@ int trace_open(const char *path, struct trace **result)
 		err = -errno;
 		goto err_free;
 	}
-	trace->stream = stream_new(trace->fd, O_WRONLY);
+	trace->stream = fd_stream_new(trace->fd, O_WRONLY);
 	if (!trace->stream) {
 		err = -ENOMEM;
 		goto err_close;
@@ -80,7 +80,7 @@ static void trace_flush(struct trace *trace)
 	ssize_t n = 0;
 
 	while (done < trace->len) {
-		n = stream_write(trace->stream, trace->data + done, trace->len - done);
+		n = fd_stream_write(trace->stream, trace->data + done, trace->len - done);
 		if (n <= 0)
 			break;
 		done += (size_t)n;
@@ -168,7 +168,7 @@ void trace_close(struct trace *trace)
 	if (!trace)
 		return;
 	end = clock_monotonic_ms() + TRACE_CLOSE_MS;
-	p.fd = stream_fd(trace->stream);
+	p.fd = fd_stream_fd(trace->stream);
 	trace_flush(trace);
 	while (trace->len > 0 && (now = clock_monotonic_ms()) < end) {
 		poll(&p, 1, (int)(end - now));
@@ -176,7 +176,7 @@ void trace_close(struct trace *trace)
 	}
 	if (trace->len > 0 || trace->lost > 0)
 		log_warning("trace: %s: its end was not read", trace->name);
-	stream_free(trace->stream);
+	fd_stream_free(trace->stream);
 	if (trace->own_fd && close(trace->fd) < 0 && errno != EINTR)
 		trace_failed(trace, -errno);
 	free(trace);

@@ -20,7 +20,7 @@
 
 /* The pump of the near end under test: what it was asked for. */
 struct pump {
-	unsigned int pings, stops;
+	unsigned int pings, closes;
 	int status, stdout_err;
 };
 
@@ -33,9 +33,9 @@ void pump_ping(struct pump *p)
 	p->pings++;
 }
 
-void pump_stop(struct pump *p, int status)
+void pump_close(struct pump *p, int status)
 {
-	p->stops++;
+	p->closes++;
 	p->status = status;
 }
 
@@ -164,7 +164,7 @@ static void ping_rounds(void **state)
 		expect_nothing(near);
 		one_round(near, link[i], bpfd[i]);
 		near->pong(near->context); /* of a PING that keeps the lease */
-		assert_int_equal(pump.stops, i == 2);
+		assert_int_equal(pump.closes, i == 2);
 		if (i == 2)
 			break;
 		assert_int_equal(tick(near), 6000 + 1000 * i); /* a second after its beginning */
@@ -245,7 +245,7 @@ static void check_ping_foreign(const char *says)
 	pass_us(700);
 	near->pong(near->context);
 	expect_nothing(near);
-	assert_int_equal(pump.stops, 1);
+	assert_int_equal(pump.closes, 1);
 	assert_int_equal(ping_end(ping, 0), 0);
 	ping_free(ping);
 }
@@ -362,7 +362,7 @@ static void bench_rounds(void **state)
 		bench_to_board(near);
 	for (int i = 0; i < 5; i++)
 		bench_from_board(near);
-	assert_int_equal(pump.stops, 1);
+	assert_int_equal(pump.closes, 1);
 	assert_int_equal(pump.status, 0);
 	expect_nothing(near);
 	assert_true(tick(near) == UINT64_MAX);
@@ -413,7 +413,7 @@ static void check_bench_refused(const char *first, const char *second)
 		assert_true(near->read(near->context, data, sizeof(data)) > 0);
 		say(near, second);
 	}
-	assert_int_equal(pump.stops, 1);
+	assert_int_equal(pump.closes, 1);
 	assert_int_equal(pump.status, STATUS_LOST);
 	expect_nothing(near);
 	assert_true(tick(near) == UINT64_MAX);
@@ -447,7 +447,7 @@ static void bench_stuck(void **state)
 	near->read(near->context, data, sizeof(data));
 	pass_us(14999000);
 	tick(near);
-	assert_int_equal(pump.stops, 0);
+	assert_int_equal(pump.closes, 0);
 	pass_us(2000);
 	tick(near);
 	assert_int_equal(pump.status, STATUS_LOST);

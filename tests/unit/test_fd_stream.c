@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests that shared descriptors are read and written without waiting, and left as they were. */
+#include "host-usb/fd_stream.h"
 #include "host-usb/notes.h"
-#include "host-usb/stream.h"
 #include "host-usb/tty.h"
 
 #include <errno.h>
@@ -33,22 +33,22 @@ static int start_clock(void **state)
 	return 0;
 }
 
-static void fill(struct stream *stream, size_t *total)
+static void fill(struct fd_stream *stream, size_t *total)
 {
 	ssize_t n;
 
-	while ((n = stream_write(stream, block, sizeof(block))) > 0)
+	while ((n = fd_stream_write(stream, block, sizeof(block))) > 0)
 		*total += (size_t)n;
 	assert_int_equal(n, -EAGAIN);
 }
 
-static size_t drain(struct stream *stream)
+static size_t drain(struct fd_stream *stream)
 {
 	static char buffer[sizeof(block)];
 	size_t total = 0;
 	ssize_t n;
 
-	while ((n = stream_read(stream, buffer, sizeof(buffer))) > 0)
+	while ((n = fd_stream_read(stream, buffer, sizeof(buffer))) > 0)
 		total += (size_t)n;
 	assert_true(n == -EAGAIN || n == 0);
 	return total;
@@ -57,7 +57,8 @@ static size_t drain(struct stream *stream)
 /* Both ends shared with somebody, full, empty, and ended. */
 static void check_pair(int in_fd, int out_fd)
 {
-	struct stream *in = stream_new(in_fd, O_RDONLY), *out = stream_new(out_fd, O_WRONLY);
+	struct fd_stream *in = fd_stream_new(in_fd, O_RDONLY),
+			 *out = fd_stream_new(out_fd, O_WRONLY);
 	size_t written = 0;
 
 	assert_non_null(in);
@@ -71,10 +72,10 @@ static void check_pair(int in_fd, int out_fd)
 	assert_int_equal(drain(in), written);
 	assert_int_equal(fcntl(in_fd, F_GETFL) & O_NONBLOCK, 0);
 	assert_int_equal(fcntl(out_fd, F_GETFL) & O_NONBLOCK, 0);
-	stream_free(out);
+	fd_stream_free(out);
 	close(out_fd);
-	assert_int_equal(stream_read(in, block, 1), 0);
-	stream_free(in);
+	assert_int_equal(fd_stream_read(in, block, 1), 0);
+	fd_stream_free(in);
 	close(in_fd);
 }
 
@@ -96,18 +97,18 @@ static void test_socket(void **state)
 
 static void test_already_nonblocking(void **state)
 {
-	struct stream *in, *out;
+	struct fd_stream *in, *out;
 	size_t written = 0;
 	int fds[2];
 
 	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
-	in = stream_new(fds[0], O_RDONLY);
-	out = stream_new(fds[1], O_WRONLY);
-	assert_int_equal(stream_fd(out), fds[1]);
+	in = fd_stream_new(fds[0], O_RDONLY);
+	out = fd_stream_new(fds[1], O_WRONLY);
+	assert_int_equal(fd_stream_fd(out), fds[1]);
 	fill(out, &written);
 	assert_int_equal(drain(in), written);
-	stream_free(in);
-	stream_free(out);
+	fd_stream_free(in);
+	fd_stream_free(out);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -115,7 +116,7 @@ static void test_already_nonblocking(void **state)
 /* Without permission to open the pipe again, poll has to do. */
 static void polled_pipe(void)
 {
-	struct stream *in, *out;
+	struct fd_stream *in, *out;
 	size_t written = 0;
 	int fds[2];
 
@@ -123,16 +124,16 @@ static void polled_pipe(void)
 		_exit(10);
 	if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
 		_exit(11);
-	in = stream_new(fds[0], O_RDONLY);
-	out = stream_new(fds[1], O_WRONLY);
-	if (stream_fd(in) != fds[0] || stream_fd(out) != fds[1])
+	in = fd_stream_new(fds[0], O_RDONLY);
+	out = fd_stream_new(fds[1], O_WRONLY);
+	if (fd_stream_fd(in) != fds[0] || fd_stream_fd(out) != fds[1])
 		_exit(12);
-	while (stream_write(out, block, sizeof(block)) > 0)
+	while (fd_stream_write(out, block, sizeof(block)) > 0)
 		written += 4096;
 	if (written != 65536 || drain(in) != written)
 		_exit(13);
-	stream_free(in);
-	stream_free(out);
+	fd_stream_free(in);
+	fd_stream_free(out);
 	_exit(0);
 }
 
@@ -152,41 +153,41 @@ static void test_polled(void **state)
 
 static void test_file(void **state)
 {
-	char path[] = "/tmp/test_stream.XXXXXX";
+	char path[] = "/tmp/test_fd_stream.XXXXXX";
 	int fd = mkstemp(path);
-	struct stream *stream = stream_new(fd, O_WRONLY);
+	struct fd_stream *stream = fd_stream_new(fd, O_WRONLY);
 
 	unlink(path);
 	/* The shared offset is used: a file that was appended to is not overwritten. */
 	assert_int_equal(write(fd, "12", 2), 2);
-	assert_int_equal(stream_write(stream, "345", 3), 3);
+	assert_int_equal(fd_stream_write(stream, "345", 3), 3);
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), 5);
-	stream_free(stream);
+	fd_stream_free(stream);
 	close(fd);
 }
 
 static void test_errors(void **state)
 {
-	struct stream *stream;
+	struct fd_stream *stream;
 	int fds[2], fd;
 
 	assert_int_equal(pipe(fds), 0);
 	close(fds[0]);
-	stream = stream_new(fds[1], O_WRONLY);
-	assert_int_equal(stream_write(stream, "x", 1), -EPIPE);
-	stream_free(stream);
+	stream = fd_stream_new(fds[1], O_WRONLY);
+	assert_int_equal(fd_stream_write(stream, "x", 1), -EPIPE);
+	fd_stream_free(stream);
 	close(fds[1]);
 
 	fd = open("/dev/full", O_WRONLY);
-	stream = stream_new(fd, O_WRONLY);
-	assert_int_equal(stream_write(stream, "x", 1), -ENOSPC);
-	stream_free(stream);
+	stream = fd_stream_new(fd, O_WRONLY);
+	assert_int_equal(fd_stream_write(stream, "x", 1), -ENOSPC);
+	fd_stream_free(stream);
 	close(fd);
 
-	stream = stream_new(fd, O_RDONLY); /* closed */
-	assert_int_equal(stream_read(stream, block, 1), -EBADF);
-	stream_free(stream);
-	stream_free(NULL);
+	stream = fd_stream_new(fd, O_RDONLY); /* closed */
+	assert_int_equal(fd_stream_read(stream, block, 1), -EBADF);
+	fd_stream_free(stream);
+	fd_stream_free(NULL);
 }
 
 static int open_pty(int *slave)
@@ -206,7 +207,7 @@ static void test_tty(void **state)
 {
 	struct termios before = {0}, during, after = {0};
 	size_t total = 0, sent = 0;
-	struct stream *in, *out;
+	struct fd_stream *in, *out;
 	int slave, master;
 	struct tty tty;
 	ssize_t n;
@@ -223,13 +224,13 @@ static void test_tty(void **state)
 	assert_int_equal(during.c_iflag & ICRNL, 0);
 	assert_int_equal(during.c_lflag & ISIG, before.c_lflag & ISIG);
 
-	in = stream_new(slave, O_RDONLY);
-	out = stream_new(slave, O_WRONLY);
+	in = fd_stream_new(slave, O_RDONLY);
+	out = fd_stream_new(slave, O_WRONLY);
 	memset(block, 'x', sizeof(block));
 	while (total < 1000000) {
 		n = write(master, block, 10000);
 		sent += n > 0 ? (size_t)n : 0;
-		while ((n = stream_read(in, block, sizeof(block))) > 0)
+		while ((n = fd_stream_read(in, block, sizeof(block))) > 0)
 			total += (size_t)n;
 		assert_int_equal(n, -EAGAIN);
 	}
@@ -239,8 +240,8 @@ static void test_tty(void **state)
 	fill(out, &total);
 	assert_true(total > 0);
 	assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0);
-	stream_free(in);
-	stream_free(out);
+	fd_stream_free(in);
+	fd_stream_free(out);
 
 	tty_restore(&tty);
 	tcgetattr(slave, &after);
@@ -308,13 +309,13 @@ static void test_tty_background(void **state)
 static void test_notes(void **state)
 {
 	struct notes *notes;
-	struct stream *in;
+	struct fd_stream *in;
 	size_t total = 0;
 	int fds[2];
 
 	assert_int_equal(pipe(fds), 0);
 	notes = notes_new(fds[1]);
-	in = stream_new(fds[0], O_RDONLY);
+	in = fd_stream_new(fds[0], O_RDONLY);
 	assert_true(notes_deadline(notes) == UINT64_MAX);
 	while (notes_write(notes, block, 4096, 1000) == 4096)
 		total += 4096;
@@ -327,7 +328,7 @@ static void test_notes(void **state)
 	assert_int_equal(notes_write(notes, block, 300, 2002), 300);
 	assert_int_equal(drain(in), 300);
 	close(fds[0]);
-	stream_free(in);
+	fd_stream_free(in);
 	assert_int_equal(notes_write(notes, block, 100, 2003), 100); /* nobody reads any more */
 	notes_free(notes);
 	notes_free(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and writes descriptors that others share, without waiting. */
-#include "host-usb/stream.h"
+#include "host-usb/fd_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,22 +13,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum stream_kind {
-	STREAM_NONBLOCKING, /* opened again by us, or found so */
-	STREAM_SOCKET,
-	STREAM_FILE,   /* never waits for another program */
-	STREAM_POLLED, /* poll says if it takes or gives something */
+enum fd_stream_kind {
+	FD_STREAM_NONBLOCKING, /* opened again by us, or found so */
+	FD_STREAM_SOCKET,
+	FD_STREAM_FILE,	  /* never waits for another program */
+	FD_STREAM_POLLED, /* poll says if it takes or gives something */
 };
 
-struct stream {
+struct fd_stream {
 	int fd;
 	int own_fd; /* opened here, -1 if none */
-	enum stream_kind kind;
+	enum fd_stream_kind kind;
 };
 
 /* Only what can be opened without side effects: opening the master of a pseudo-terminal would make
  * another one. */
-static int stream_reopen(int fd, int access, mode_t mode)
+static int fd_stream_reopen(int fd, int access, mode_t mode)
 {
 	char path[64];
 	int number;
@@ -41,36 +41,36 @@ static int stream_reopen(int fd, int access, mode_t mode)
 	return open(path, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-struct stream *stream_new(int fd, int access)
+struct fd_stream *fd_stream_new(int fd, int access)
 {
-	struct stream *stream = malloc(sizeof(*stream));
+	struct fd_stream *stream = malloc(sizeof(*stream));
 	struct stat st;
 	int flags;
 
 	if (!stream)
 		return NULL;
-	*stream = (struct stream){fd, -1, STREAM_POLLED};
+	*stream = (struct fd_stream){fd, -1, FD_STREAM_POLLED};
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fstat(fd, &st) < 0)
 		return stream; /* reading or writing will say what is wrong with it */
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode)) {
-		stream->kind = STREAM_FILE;
+		stream->kind = FD_STREAM_FILE;
 	} else if (S_ISSOCK(st.st_mode)) {
-		stream->kind = STREAM_SOCKET;
+		stream->kind = FD_STREAM_SOCKET;
 	} else if (flags & O_NONBLOCK) {
-		stream->kind = STREAM_NONBLOCKING;
+		stream->kind = FD_STREAM_NONBLOCKING;
 	} else {
 		/* Fails for want of permission after su, without /proc, in exclusive mode. */
-		stream->own_fd = stream_reopen(fd, access, st.st_mode);
+		stream->own_fd = fd_stream_reopen(fd, access, st.st_mode);
 		if (stream->own_fd >= 0) {
 			stream->fd = stream->own_fd;
-			stream->kind = STREAM_NONBLOCKING;
+			stream->kind = FD_STREAM_NONBLOCKING;
 		}
 	}
 	return stream;
 }
 
-void stream_free(struct stream *stream)
+void fd_stream_free(struct fd_stream *stream)
 {
 	if (!stream)
 		return;
@@ -79,26 +79,26 @@ void stream_free(struct stream *stream)
 	free(stream);
 }
 
-int stream_fd(const struct stream *stream)
+int fd_stream_fd(const struct fd_stream *stream)
 {
 	return stream->fd;
 }
 
-static int stream_ready(const struct stream *stream, short events)
+static int fd_stream_ready(const struct fd_stream *stream, short events)
 {
 	struct pollfd p = {.fd = stream->fd, .events = events};
 
-	return stream->kind != STREAM_POLLED || poll(&p, 1, 0) != 0;
+	return stream->kind != FD_STREAM_POLLED || poll(&p, 1, 0) != 0;
 }
 
-ssize_t stream_read(struct stream *stream, void *data, size_t len)
+ssize_t fd_stream_read(struct fd_stream *stream, void *data, size_t len)
 {
 	ssize_t n;
 
-	if (!stream_ready(stream, POLLIN))
+	if (!fd_stream_ready(stream, POLLIN))
 		return -EAGAIN;
 	do {
-		if (stream->kind == STREAM_SOCKET)
+		if (stream->kind == FD_STREAM_SOCKET)
 			n = recv(stream->fd, data, len, MSG_DONTWAIT);
 		else
 			n = read(stream->fd, data, len);
@@ -106,17 +106,17 @@ ssize_t stream_read(struct stream *stream, void *data, size_t len)
 	return n < 0 ? -errno : n;
 }
 
-ssize_t stream_write(struct stream *stream, const void *data, size_t len)
+ssize_t fd_stream_write(struct fd_stream *stream, const void *data, size_t len)
 {
 	ssize_t n;
 
-	if (!stream_ready(stream, POLLOUT))
+	if (!fd_stream_ready(stream, POLLOUT))
 		return -EAGAIN;
 	/* A pipe for which poll says so takes this much without waiting. */
-	if (stream->kind == STREAM_POLLED && len > PIPE_BUF)
+	if (stream->kind == FD_STREAM_POLLED && len > PIPE_BUF)
 		len = PIPE_BUF;
 	do {
-		if (stream->kind == STREAM_SOCKET)
+		if (stream->kind == FD_STREAM_SOCKET)
 			n = send(stream->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 		else
 			n = write(stream->fd, data, len);
