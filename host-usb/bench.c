@@ -17,14 +17,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BENCH_ROUNDS	5
-#define BENCH_ROUND_NS	1000000000ull /* then no more is begun, and what is under way is awaited */
-#define BENCH_SILENT_MS 15000	      /* the link lives, but nothing moves */
+#define BENCH_ROUNDS 5
+#define BENCH_ROUND_NS \
+	1000000000ull	      /* after it nothing new is sent; the round ends with the last reply */
+#define BENCH_SILENT_MS 15000 /* give up if only the link is alive */
 
-/* The map's value: the kernel copies it through memory that a small board still has in one piece,
- * and a reply of 87 KB is long enough for its command not to count. Replies asked for in advance
- * keep bpfd busy; at full speed they are under way for the better part of a second. */
+/* The size of the map's value, in bytes. The kernel copies it through contiguous memory, which a
+ * small board still has at this size. The reply of 87 KB is so long that its command does not
+ * matter. */
 #define BENCH_VALUE "65536"
+/* Lookups sent in advance keep bpfd busy. At full speed their replies take most of a second. */
 #define BENCH_AHEAD 8
 
 enum bench_phase { BENCH_CLOSED, BENCH_BANNER, BENCH_MAP, BENCH_OUT, BENCH_IN, BENCH_OVER };
@@ -33,22 +35,22 @@ struct bench {
 	struct near_end near;
 	struct pump *pump;
 	const struct usb_lane *lane;
-	size_t transfer; /* of the buffers here, bytes */
+	size_t transfer; /* size of the lane's buffers in bytes */
 	const char *title;
 	enum bench_phase phase;
 	struct replies replies;
-	uint64_t asked;	    /* commands so far */
-	char command[128];  /* that is being sent, and where the rest of it begins */
-	const char *unsent; /* NULL: all of it is sent */
-	char lookup[64];    /* the command of the second half */
-	uint64_t moved_ms;  /* when something last went to the board or came from it */
+	uint64_t asked;	    /* commands sent so far */
+	char command[128];  /* the last command */
+	const char *unsent; /* the rest of it that is to be sent; NULL: none */
+	char lookup[64];    /* the command that reads the map */
+	uint64_t moved_ms;  /* when bytes last moved in either direction */
 
-	/* The round. */
+	/* The current round. */
 	unsigned int round;
 	uint64_t start_ns, bytes, transfers;
-	bool late; /* its time is over */
+	bool is_late; /* its time is over */
 
-	struct samples out, in; /* bytes a second */
+	struct samples out, in; /* bytes per second */
 	bool ended;		/* the board's process has ended */
 };
 
@@ -77,16 +79,16 @@ static void bench_round(struct bench *b, enum bench_phase phase)
 	b->round = phase == b->phase ? b->round + 1 : 1;
 	b->phase = phase;
 	b->bytes = 0;
-	b->late = false;
+	b->is_late = false;
 	b->transfers = bench_transfers(b);
 	b->start_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 static bool bench_late(struct bench *b)
 {
-	if (!b->late)
-		b->late = clock_ns(CLOCK_MONOTONIC) - b->start_ns >= BENCH_ROUND_NS;
-	return b->late;
+	if (!b->is_late)
+		b->is_late = clock_ns(CLOCK_MONOTONIC) - b->start_ns >= BENCH_ROUND_NS;
+	return b->is_late;
 }
 
 static const char *direction(enum bench_phase phase)
@@ -119,12 +121,11 @@ static void bench_round_over(struct bench *b)
 
 static void bench_not_bpfd(struct bench *b)
 {
-	log_error("bench: the program behind the link does not speak as bpfd does; nothing more "
-		  "is sent to it");
+	log_error("bench: the program on the lane is not bpfd; nothing more is sent to it");
 	bench_failed(b);
 }
 
-/* The map is made, or not. */
+/* Handles the reply of BPF_CREATE_MAP. */
 static void bench_map(struct bench *b)
 {
 	static const char made[] = "bpf_create_map: ret=";
@@ -138,8 +139,8 @@ static void bench_map(struct bench *b)
 		bench_round(b, BENCH_OUT);
 		return;
 	}
-	log_error("bench: bpfd on the board cannot make a map whose value it could send; does it "
-		  "run as root?");
+	log_error("bench: bpfd on the board cannot create the map to read; check that it runs as "
+		  "root");
 	bench_failed(b);
 }
 
@@ -154,7 +155,7 @@ static void bench_reply(struct bench *b)
 			   strncmp(b->replies.first, "Command", 7) == 0)) {
 		log_error("bench: bpfd on the board cannot read its own map");
 		bench_failed(b);
-	} else if (b->late && b->replies.count == b->asked && b->phase != BENCH_OVER) {
+	} else if (b->is_late && b->replies.count == b->asked && b->phase != BENCH_OVER) {
 		bench_round_over(b);
 	}
 }
@@ -200,23 +201,23 @@ static ssize_t read_blanks(void *data, size_t room)
 	return (ssize_t)room;
 }
 
-/* To the board: blanks, and at the end a command, whose reply says that all of them were read. From
- * it: as many commands ahead as there may be. */
+/* A round to the board sends blanks, then a command; its reply shows that bpfd has read all blanks.
+ * A round from the board keeps BENCH_AHEAD lookups unanswered. */
 static ssize_t bench_read(void *context, void *data, size_t room)
 {
 	struct bench *b = context;
 	ssize_t n = -EAGAIN;
 
 	if (b->phase == BENCH_IN && b->asked == b->replies.count && bench_late(b))
-		bench_round_over(b); /* its time ended after the last reply */
-	if (!b->unsent && b->phase == BENCH_OUT && !b->late && bench_late(b))
+		bench_round_over(b); /* its time ended when nothing was unanswered */
+	if (!b->unsent && b->phase == BENCH_OUT && !b->is_late && bench_late(b))
 		bench_ask(b, "BPFD_VERSION\n");
 	if (!b->unsent && b->phase == BENCH_IN && b->asked - b->replies.count < BENCH_AHEAD &&
 		!bench_late(b))
 		bench_ask(b, b->lookup);
 	if (b->unsent)
 		n = read_command(b, data, room);
-	else if (b->phase == BENCH_OUT && !b->late)
+	else if (b->phase == BENCH_OUT && !b->is_late)
 		n = read_blanks(data, room);
 	if (n > 0)
 		b->moved_ms = clock_monotonic_ms();
@@ -230,7 +231,7 @@ static int bench_finish(void *context)
 	struct bench *b = context;
 
 	b->ended = true;
-	log_error("board: the process behind the session has ended");
+	log_error("board: the process of the session has ended");
 	return 0;
 }
 

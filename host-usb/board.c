@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From what the user asked for to a lane of the board that is meant. */
+/* Finds the chosen board and opens one of its lanes. */
 #include "host-usb/board.h"
 
 #include "core/base/clock.h"
@@ -15,19 +15,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SCAN_MS	  200  /* between two looks for the board: sysfs tells nobody of a new device */
-#define SETTLE_MS 3000 /* udevd sets the permissions of a new device a moment after it appears */
+#define SCAN_MS	  200  /* between two scans: sysfs does not announce new devices */
+#define SETTLE_MS 3000 /* udevd sets the permissions of a new device slightly after it appears */
 
 #define UDEV_RULES "70-bpfd-usb.rules"
 
 int board_none(const struct board_choice *choice)
 {
 	if (choice->serial)
-		log_error("board %s: not found (bpfd-usb -l lists the boards, -w waits for one)",
+		log_error("board %s: not found; bpfd-usb -l lists the boards, -w waits for one",
 			choice->serial);
 	else
-		log_error("board: none found; is it plugged in, and does bpfd-gadget run on it? "
-			  "(-w waits for it)");
+		log_error("board: none found; plug it in and check that bpfd-gadget runs on it, or "
+			  "wait for it with -w");
 	return STATUS_NO_BOARD;
 }
 
@@ -35,15 +35,15 @@ static void log_matches(const struct device_list *list)
 {
 	char serial[DEVICE_SERIAL_MAX];
 
-	log_error("board: %zu match, choose one by serial or path with -s or $BPFD_SERIAL:",
+	log_error("board: %zu match; choose one by serial or path with -s or $BPFD_SERIAL:",
 		list->count);
 	for (size_t i = 0; i < list->count; i++)
 		log_error("  %s  %s", list->items[i].path,
 			device_text(list->items[i].serial, serial, sizeof(serial)));
 }
 
-/* Finds the one board that is meant. Returns 0 and *device, -ENODEV if there is none, -ENOTUNIQ if
- * there are several, having listed them, or another errno. */
+/* Finds the only board that matches. Returns 0 and *device, -ENODEV if none matches, -ENOTUNIQ
+ * after listing the boards if several match, or another negative errno. */
 static int find_board(const struct board_choice *choice, struct device *device)
 {
 	struct device_list list;
@@ -69,7 +69,7 @@ static void device_node(const struct device *device, char *node, size_t size)
 	snprintf(node, size, "/dev/bus/usb/%03u/%03u", device->bus, device->address);
 }
 
-/* Says why no lane could be had; returns the exit status. */
+/* Logs why no lane was opened. Returns the exit status. */
 static int open_failed(const struct board_choice *choice, const struct device *device, int err)
 {
 	char node[64];
@@ -98,7 +98,7 @@ static int open_failed(const struct board_choice *choice, const struct device *d
 	}
 }
 
-/* Waits until it is time to look again. Returns 0, or the number of the signal to die of. */
+/* Waits for the time of the next scan. Returns 0, or the number of the signal to die of. */
 static int wait_scan(int signal_fd, struct tty *tty)
 {
 	struct pollfd p = {.fd = signal_fd, .events = POLLIN};

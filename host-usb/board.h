@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the board that is meant, waits for it if that was asked for, and claims a lane of it. */
+/* Finds the board that the user chose, waits for it if asked, claims a lane. */
 #ifndef HOST_USB_BOARD_H
 #define HOST_USB_BOARD_H
 
@@ -13,19 +13,20 @@
 #define BOARD_WAIT_FOREVER UINT64_MAX
 
 struct board_choice {
-	const char *serial; /* or bus path; NULL: the only one */
+	const char *serial; /* or bus path; NULL: there must be only one board */
 	const char *sysfs;
 	uint64_t wait_ms; /* 0: do not wait */
 	size_t transfer;  /* bytes of the lane's buffers */
 	struct trace *trace;
 };
 
-/* Finds the board and claims a lane, or says why there is none. Returns 0 with *device and *lane,
- * an exit status, or minus the signal to die of. */
+/* Finds the board and claims a lane. While it waits, it handles signals from `signal_fd` and
+ * restores the terminal when the program is stopped. Returns 0 with *device and *lane, an exit
+ * status after logging the cause, or minus the number of the signal to die of. */
 int board_open(const struct board_choice *choice, int signal_fd, struct tty *tty,
 	struct device *device, struct usb_lane **lane);
 
-/* Says that there is no such board; returns the exit status. */
+/* Logs that the board was not found. Returns the exit status. */
 int board_none(const struct board_choice *choice);
 
 #endif

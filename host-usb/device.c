@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds boards in sysfs.
  *
- * sysfs and not libusb's own list: the serial number can be read without opening the device, the
- * state of a lane without claiming it, and a device that has just appeared is seen at once (a
- * libusb context does not notice one where no udevd runs). */
+ * sysfs is better than libusb's device list: it shows the serial number without opening the device,
+ * and the state of a lane without claiming it. It also shows a new device at once, which a libusb
+ * context misses if no udevd runs. */
 #include "host-usb/device.h"
 #include "core/base/paths.h"
 #include "core/base/printable.h"
@@ -19,9 +19,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEVICES_MAX 1024 /* boards; more than a host has addresses for on eight buses */
+#define DEVICES_MAX 1024 /* boards; more than eight buses have addresses for */
 
-/* Reads an attribute without its newline. Returns its length or a negative errno. */
+/* Reads an attribute and strips its newline. Returns the length or a negative errno. */
 static int sysfs_read(int dir, const char *device, const char *name, char *text, size_t size)
 {
 	char path[PATH_MAX];
@@ -75,8 +75,8 @@ static bool is_lane(int dir, const char *interface)
 	       protocol == LANE_PROTOCOL;
 }
 
-/* usbfs is the driver of an interface that a program has claimed. Another driver makes a lane as
- * unavailable as that. */
+/* A claimed interface has the driver usbfs. A lane with any other driver cannot be claimed either.
+ */
 static bool is_busy(int dir, const char *interface)
 {
 	char path[PATH_MAX], target[PATH_MAX];
@@ -86,8 +86,7 @@ static bool is_busy(int dir, const char *interface)
 	return readlinkat(dir, path, target, sizeof(target)) > 0;
 }
 
-/* usbip-host takes a device as a whole, to lend it to another machine: it is no board of this one.
- */
+/* True if usbip-host exports the whole device to another machine: this host cannot use it. */
 static bool is_lent(int dir, const char *device)
 {
 	char path[PATH_MAX], target[PATH_MAX];
@@ -104,7 +103,7 @@ static bool is_lent(int dir, const char *device)
 	return strcmp(name ? name + 1 : target, "usb") != 0;
 }
 
-/* Returns 0, or a negative errno when the device vanished meanwhile. */
+/* Fills in *device from its path. Returns a negative errno if the device has vanished. */
 static int device_read(int dir, struct device *device)
 {
 	unsigned int release = 0;
@@ -114,7 +113,7 @@ static int device_read(int dir, struct device *device)
 		err = sysfs_number(dir, device->path, "devnum", 10, &device->address);
 	if (err < 0)
 		return err;
-	/* A device may have no strings. */
+	/* These strings are optional. */
 	sysfs_read(dir, device->path, "serial", device->serial, sizeof(device->serial));
 	sysfs_read(dir, device->path, "product", device->product, sizeof(device->product));
 	sysfs_read(dir, device->path, "speed", device->speed, sizeof(device->speed));
@@ -123,8 +122,8 @@ static int device_read(int dir, struct device *device)
 	return 0;
 }
 
-/* The device of an interface "1-2.3:1.0", with its number of lanes; added when it is new. Returns
- * NULL with *err 0 when there is no such device any more, or it is not for us. */
+/* Returns the list entry for the device of an interface such as "1-2.3:1.0", and adds it if it is
+ * new. Returns NULL with *err 0 if the device has vanished, is exported, or the list is full. */
 static struct device *list_device(
 	struct device_list *list, int dir, const char *interface, int *err)
 {
@@ -251,7 +250,8 @@ void device_list_print(const struct device_list *list, FILE *out)
 	}
 }
 
-/* The length of the UTF-8 character there, in its shortest form and no surrogate; 0: it is none. */
+/* Returns the length of the UTF-8 character at `text`. Returns 0 if the bytes are invalid, an
+ * overlong form or a surrogate. */
 static size_t utf8_length(const unsigned char *text)
 {
 	static const struct {
@@ -268,7 +268,7 @@ static size_t utf8_length(const unsigned char *text)
 		return 0;
 	code = (uint32_t)(text[0] & ~forms[more].mask);
 	for (size_t i = 1; i <= more; i++) {
-		if ((text[i] & 0xc0) != 0x80) /* also the end */
+		if ((text[i] & 0xc0) != 0x80) /* NUL at the end of the text also fails here */
 			return 0;
 		code = code << 6 | (text[i] & 0x3f);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads and writes descriptors that others share, without waiting. */
+/* Reads and writes descriptors that other processes share, without waiting. */
 #include "host-usb/fd_stream.h"
 
 #include <errno.h>
@@ -14,20 +14,20 @@
 #include <unistd.h>
 
 enum fd_stream_kind {
-	FD_STREAM_NONBLOCKING, /* opened again by us, or found so */
+	FD_STREAM_NONBLOCKING, /* opened again by us, or was non-blocking before */
 	FD_STREAM_SOCKET,
-	FD_STREAM_FILE,	  /* never waits for another program */
-	FD_STREAM_POLLED, /* poll says if it takes or gives something */
+	FD_STREAM_FILE,	  /* never waits for another process */
+	FD_STREAM_POLLED, /* is polled before each call */
 };
 
 struct fd_stream {
 	int fd;
-	int own_fd; /* opened here, -1 if none */
+	int own_fd; /* opened here; -1: none */
 	enum fd_stream_kind kind;
 };
 
-/* Only what can be opened without side effects: opening the master of a pseudo-terminal would make
- * another one. */
+/* Opens the file of `fd` again if that has no side effects. Opening the master of a pseudo-terminal
+ * would create another pseudo-terminal. Returns -1 if it was not opened. */
 static int fd_stream_reopen(int fd, int access, mode_t mode)
 {
 	char path[64];
@@ -52,7 +52,7 @@ struct fd_stream *fd_stream_new(int fd, int access)
 	*stream = (struct fd_stream){fd, -1, FD_STREAM_POLLED};
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fstat(fd, &st) < 0)
-		return stream; /* reading or writing will say what is wrong with it */
+		return stream; /* read or write will report the error */
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode)) {
 		stream->kind = FD_STREAM_FILE;
 	} else if (S_ISSOCK(st.st_mode)) {
@@ -60,7 +60,8 @@ struct fd_stream *fd_stream_new(int fd, int access)
 	} else if (flags & O_NONBLOCK) {
 		stream->kind = FD_STREAM_NONBLOCKING;
 	} else {
-		/* Fails for want of permission after su, without /proc, in exclusive mode. */
+		/* Fails without permission (after su), without /proc, and for a TIOCEXCL terminal.
+		 */
 		stream->own_fd = fd_stream_reopen(fd, access, st.st_mode);
 		if (stream->own_fd >= 0) {
 			stream->fd = stream->own_fd;
@@ -112,7 +113,7 @@ ssize_t fd_stream_write(struct fd_stream *stream, const void *data, size_t len)
 
 	if (!fd_stream_ready(stream, POLLOUT))
 		return -EAGAIN;
-	/* A pipe for which poll says so takes this much without waiting. */
+	/* A pipe that poll reports as writable takes this much without waiting. */
 	if (stream->kind == FD_STREAM_POLLED && len > PIPE_BUF)
 		len = PIPE_BUF;
 	do {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Claims a lane and keeps its transfers in flight, with libusb. */
+/* Claims a lane with libusb and keeps its transfers in flight. */
 #include "host-usb/lane.h"
 
 #include "core/link/link.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REAP_MS 2000 /* a cancelled transfer comes back at once, unless the controller hangs */
+#define REAP_MS 2000 /* a cancelled transfer completes at once, unless the controller hangs */
 
 enum transfer_state { TRANSFER_IDLE, TRANSFER_FLYING, TRANSFER_DONE };
 
@@ -25,7 +25,7 @@ struct transfer_slot {
 	struct usb_lane *lane;
 	struct libusb_transfer *usb;
 	enum transfer_state state;
-	int err; /* of a transfer that is done */
+	int err; /* the result, if done: 0 or a negative errno */
 };
 
 struct usb_lane {
@@ -37,34 +37,34 @@ struct usb_lane {
 	struct transfer_slot in[LANE_DEPTH], out[LANE_DEPTH];
 	unsigned int in_head, out_next;
 	unsigned int in_flying, out_flying;
-	int in_err, out_err; /* of the first that failed; then no other is started */
+	int in_err, out_err; /* the first failure; after it no transfer is started */
 	struct usb_lane_counts counts;
 	struct trace *trace;
-	bool closing; /* transfers fail because we cancel them */
+	bool closing; /* we cancel the transfers, so their failure is no event */
 };
 
 const char *usb_lane_error_text(int err)
 {
 	switch (-err) {
 	case ENODEV:
-		return "the board was unplugged, reset, or its gadget was taken away";
+		return "the board was unplugged or reset, or its gadget was taken away";
 	case EPIPE:
-		return "the board stopped the endpoint";
+		return "the board stalled the endpoint";
 	case EOVERFLOW:
-		return "the board sent more than fits into a transfer";
+		return "the board sent more than one transfer can hold";
 	case EIO:
 		return "the transfer failed on the bus (cable, hub, or a board that went away)";
 	case ECANCELED:
 		return "another program or the kernel took the lane away";
 	case EEXIST:
-		return "two lanes share an endpoint address, data would cross (start bpfd-gadget "
-		       "with fewer --lanes)";
+		return "two lanes share an endpoint address, so data would cross lanes; start "
+		       "bpfd-gadget with fewer --lanes";
 	default:
 		return strerror(-err);
 	}
 }
 
-/* True if the endpoint is also in an interface other than `number`. */
+/* True if an interface other than `number` uses the same endpoint address. */
 static bool address_elsewhere(
 	const struct libusb_config_descriptor *config, unsigned int number, uint8_t address)
 {
@@ -83,7 +83,7 @@ static bool address_elsewhere(
 	return false;
 }
 
-/* Fills in the place of a lane. Returns false for an interface that is none. */
+/* Fills in *place if the interface is a lane with a bulk pair; otherwise returns false. */
 static bool lane_place(const struct libusb_interface_descriptor *alt, struct lane_place *place)
 {
 	if (alt->bInterfaceClass != LANE_CLASS || alt->bInterfaceSubClass != LANE_SUBCLASS ||
@@ -127,8 +127,8 @@ static const char *result_text(int err)
 	return err == 0 ? "done" : usb_lane_error_text(err);
 }
 
-/* Claims the first lane that nobody holds: of two bridges that start at once the kernel gives it
- * to one, and the other goes on to the next. */
+/* Claims the first free lane. If two programs start at once, the kernel gives a lane to one of
+ * them, and the other tries the next lane. */
 static int lane_claim(struct usb_lane *lane)
 {
 	struct lane_place places[LANES_MAX];
@@ -204,8 +204,9 @@ static int slot_submit(struct transfer_slot *slot, size_t len)
 	return err;
 }
 
-/* A transfer that cannot be started takes its turn as a failed one, after those before it. After a
- * failure none is: a reset has taken our claim, and usbfs would silently make another one. */
+/* Starts reading into the slot. A transfer that cannot be started counts as failed, and its error
+ * is reported in its turn. After a failure none is started: the cause may be a reset, which took
+ * our claim, and usbfs would silently claim the interface again. */
 static void slot_read(struct transfer_slot *slot)
 {
 	struct usb_lane *lane = slot->lane;
@@ -257,8 +258,8 @@ static int lane_start(struct usb_lane *lane)
 	return 0;
 }
 
-/* The node is opened here and handed to libusb, which then looks at this device only: no scan of
- * the bus, no thread that waits for others. */
+/* Opens the node and hands the descriptor to libusb. libusb then neither scans the bus nor starts a
+ * thread that watches for other devices. */
 static int lane_open_node(struct usb_lane *lane, const char *node)
 {
 	int err;
@@ -275,7 +276,7 @@ static int lane_open_node(struct usb_lane *lane, const char *node)
 	return usb_errno(libusb_wrap_sys_device(lane->usb, lane->fd, &lane->handle));
 }
 
-/* The kernel of the board ends what is queued on the lane, both ways. */
+/* Makes the board's kernel drop everything that is queued on the lane, in both directions. */
 static int lane_set_interface(struct usb_lane *lane)
 {
 	uint8_t interface = lane->place.interface;
@@ -325,7 +326,7 @@ static void lane_cancel(struct usb_lane *lane)
 	}
 }
 
-/* Waits for all that is in flight. Returns false if something stays out. */
+/* Waits for the transfers in flight. Returns false if some are still in flight after REAP_MS. */
 static bool lane_reap(struct usb_lane *lane)
 {
 	struct timeval wait = {.tv_usec = 50000};
@@ -345,8 +346,8 @@ void usb_lane_close(struct usb_lane *lane)
 	lane->closing = true;
 	lane_cancel(lane);
 	if (!lane_reap(lane)) {
-		/* The kernel may still write into the buffers: leave them to it. */
-		log_warning("lane %u: transfers do not come back", lane->place.interface);
+		/* The kernel may still write into the buffers: leak them. */
+		log_warning("lane %u: cancelled transfers did not complete", lane->place.interface);
 		return;
 	}
 	for (unsigned int i = 0; i < LANE_DEPTH; i++) {
@@ -378,7 +379,7 @@ size_t usb_lane_pollfds(struct usb_lane *lane, struct pollfd fds[static LANE_FDS
 	size_t count = 0;
 
 	if (!list)
-		return 0; /* out of memory: seen again at the session's next ping */
+		return 0; /* out of memory: tried again after the session's next ping */
 	for (; list[count] && count < LANE_FDS_MAX; count++)
 		fds[count] = (struct pollfd){.fd = list[count]->fd, .events = list[count]->events};
 	libusb_free_pollfds(list);
@@ -389,7 +390,8 @@ int usb_lane_timeout(struct usb_lane *lane)
 {
 	struct timeval next;
 
-	/* libusb's own timers are descriptors to poll, unless the kernel has no timerfd. */
+	/* Only without timerfd: otherwise a descriptor from usb_lane_pollfds serves libusb's
+	 * timers. */
 	if (libusb_get_next_timeout(lane->usb, &next) != 1)
 		return -1;
 	return (int)(next.tv_sec * 1000 + (next.tv_usec + 999) / 1000);

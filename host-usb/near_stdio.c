@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stdin and stdout as the near end of a session. */
+/* The near end that uses stdin and stdout. */
 #include "host-usb/fd_stream.h"
 #include "host-usb/near.h"
 #include "host-usb/tty.h"
@@ -20,7 +20,7 @@ static ssize_t stdio_read(void *context, void *data, size_t room)
 	const struct near_stdio *stdio = context;
 	ssize_t n = fd_stream_read(stdio->in, data, room);
 
-	/* EIO is how a terminal that was hung up ends. */
+	/* A terminal that was hung up returns EIO at its end. */
 	return n == -EIO && stdio->tty->is_terminal ? 0 : n;
 }
 
@@ -31,7 +31,7 @@ static ssize_t stdio_write(void *context, const void *data, size_t len)
 	return fd_stream_write(stdio->out, data, len);
 }
 
-/* A file can be full, or remote, and say so only now. What else has it open keeps it. */
+/* close() may report an error of the disk or of a network file system that write() did not. */
 static int stdio_finish(void *context)
 {
 	return close(STDOUT_FILENO) < 0 && errno != EINTR && errno != EBADF ? -errno : 0;

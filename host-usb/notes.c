@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the board's stderr, with bounded patience. */
+/* Writes the board's stderr and waits only a bounded time for its reader. */
 #include "host-usb/notes.h"
 
 #include "core/base/log.h"
@@ -7,17 +7,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-#define NOTES_WAIT_MS                                                              \
-	1000 /* a slow terminal catches up; a full pipe that nobody reads does not \
-	      */
+#define NOTES_WAIT_MS 1000 /* a slow terminal catches up, a pipe without a reader does not */
 
 struct notes {
 	struct fd_stream *stream;
-	uint64_t deadline; /* UINT64_MAX: nothing waits */
+	uint64_t deadline; /* UINT64_MAX: nothing is waiting */
 	uint64_t dropped;
-	int stuck; /* a wait was in vain: until something can be written there is no other */
+	bool is_stuck; /* a wait timed out: drop at once until something can be written */
 };
 
 struct notes *notes_new(int fd)
@@ -40,7 +39,7 @@ void notes_free(struct notes *notes)
 	if (!notes)
 		return;
 	if (notes->dropped)
-		log_warning("stderr: full, %llu bytes of the board's messages were dropped",
+		log_warning("stderr: full; %llu bytes of the board's messages were dropped",
 			(unsigned long long)notes->dropped);
 	fd_stream_free(notes->stream);
 	free(notes);
@@ -59,16 +58,16 @@ size_t notes_write(struct notes *notes, const void *data, size_t len, uint64_t n
 
 	if (n >= 0) {
 		notes->deadline = UINT64_MAX;
-		notes->stuck = 0;
+		notes->is_stuck = false;
 		return (size_t)n;
 	}
-	if (n != -EAGAIN || notes->stuck)
+	if (n != -EAGAIN || notes->is_stuck)
 		return notes_drop(notes, len);
 	if (notes->deadline == UINT64_MAX)
 		notes->deadline = now_ms + NOTES_WAIT_MS;
 	if (now_ms < notes->deadline)
 		return 0;
-	notes->stuck = 1;
+	notes->is_stuck = true;
 	return notes_drop(notes, len);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Measures round trips: a PING of the link, then a command of bpfd, one at a time. */
+/* Measures round trips: each round is a PING of the link, then a command to bpfd. */
 #include "host-usb/ping.h"
 
 #include "core/base/clock.h"
@@ -15,17 +15,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PING_INTERVAL_MS 1000 /* as ping(8) */
-#define PING_ANSWER_MS	 5000 /* then a round ends without bpfd's answer */
-#define PING_RETRY_MS	 100  /* stdout is full: until the next look */
+#define PING_INTERVAL_MS 1000 /* like ping(8) */
+#define PING_ANSWER_MS	 5000 /* a round waits this long for bpfd's answer */
+#define PING_RETRY_MS	 100  /* between two checks of a stdout that is full */
 
-static const char command[] = "BPFD_VERSION\n"; /* of those that get a reply the cheapest */
+static const char command[] = "BPFD_VERSION\n"; /* the cheapest command that has a reply */
 
 enum ping_state {
 	PING_CLOSED,  /* no session yet */
-	PING_LINK,    /* PING is under way */
-	PING_BANNER,  /* bpfd has not started yet */
-	PING_COMMAND, /* the command is under way */
+	PING_LINK,    /* PING was sent */
+	PING_BANNER,  /* the link answered; bpfd has not printed its banner yet */
+	PING_COMMAND, /* the command was sent */
 	PING_PAUSE,
 };
 
@@ -36,12 +36,13 @@ struct ping {
 	uint64_t count;
 	enum ping_state state;
 	uint64_t rounds, opened_ms, round_ms;
-	uint64_t sent_ns, link_ns; /* when the last question was asked; how long the link took */
+	uint64_t sent_ns, link_ns; /* time of the last PING or command; round trip of the link */
 	struct samples link, bpfd;
 	struct replies replies;
-	uint64_t commands; /* asked of bpfd so far */
-	size_t unsent;	   /* bytes of the last one */
-	bool alone, ended; /* the link alone is measured; the board's process has ended */
+	uint64_t commands; /* sent to bpfd so far */
+	size_t unsent;	   /* bytes of the last command */
+	bool link_only;	   /* the board's process is not bpfd */
+	bool ended;	   /* the board's process has ended */
 };
 
 static void ping_round(struct ping *p)
@@ -53,7 +54,7 @@ static void ping_round(struct ping *p)
 	pump_ping(p->pump);
 }
 
-/* `answer` ends the line: what became of the command. */
+/* `answer` is the end of the line: the result of the command. */
 static void ping_round_over(struct ping *p, const char *answer)
 {
 	int err = print("%s: seq=%llu link=%.3f ms%s\n", p->board, (unsigned long long)p->rounds,
@@ -66,16 +67,15 @@ static void ping_round_over(struct ping *p, const char *answer)
 		pump_close(p->pump, 0);
 }
 
-/* The second half of a round, once the link has answered. A bpfd that still owes an answer is not
- * asked again. */
+/* Begins the second half of a round, after the link has answered. Sends no command while bpfd has
+ * not answered an earlier one. */
 static void ping_command(struct ping *p)
 {
-	if (p->replies.state == REPLIES_FOREIGN && !p->alone) {
-		p->alone = true;
-		log_info("board: the program behind the link is not bpfd: only the link is "
-			 "measured");
+	if (p->replies.state == REPLIES_FOREIGN && !p->link_only) {
+		p->link_only = true;
+		log_info("board: the program on the lane is not bpfd; measuring only the link");
 	}
-	if (p->alone) {
+	if (p->link_only) {
 		ping_round_over(p, "");
 	} else if (!replies_ready(&p->replies)) {
 		p->state = PING_BANNER;
@@ -117,7 +117,7 @@ static ssize_t ping_write(void *context, const void *data, size_t len)
 
 	for (size_t done = 0; done < len;)
 		done += replies_take(&p->replies, (const char *)data + done, len - done);
-	if (p->replies.count > p->commands) /* nobody has asked */
+	if (p->replies.count > p->commands) /* a reply without a command */
 		p->replies.state = REPLIES_FOREIGN;
 	if (p->state == PING_BANNER && p->replies.state != REPLIES_BANNER)
 		ping_command(p);
@@ -133,7 +133,7 @@ static int ping_finish(void *context)
 	struct ping *p = context;
 
 	p->ended = true;
-	log_error("board: the process behind the session has ended");
+	log_error("board: the process of the session has ended");
 	return 0;
 }
 
@@ -157,7 +157,7 @@ static void ping_pong(void *context)
 	struct ping *p = context;
 
 	if (p->state != PING_LINK)
-		return; /* the answer to a PING that keeps the lease */
+		return; /* answers a PING that keeps the lease */
 	p->link_ns = clock_ns(CLOCK_MONOTONIC) - p->sent_ns;
 	samples_add(&p->link, p->link_ns);
 	ping_command(p);

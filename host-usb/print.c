@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints to stdout, and hears of its failure at once. */
+/* Prints to stdout and flushes, so that a failure shows at once. */
 #include "host-usb/print.h"
 
 #include "core/base/log.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results of measurements on stdout, line by line. */
+/* Prints results of measurements to stdout, line by line. */
 #ifndef HOST_USB_PRINT_H
 #define HOST_USB_PRINT_H
 
@@ -10,15 +10,16 @@
 /* Prints and flushes. Returns 0 or a negative errno. */
 int print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Prints a line with minimum, median and maximum, if there are samples. The unit is a million of
- * theirs, as ms of ns; digits behind the point. Returns as print(). */
+/* Prints a line with minimum, median and maximum, if there are samples. `unit` names a million
+ * units of the samples, such as ms if the samples are in ns. `digits` is the number of decimals.
+ * Returns 0 or a negative errno. */
 int print_samples(const char *name, struct samples *samples, int digits, const char *unit);
 
-/* At the end of a measurement: the exit status, given that printing its summary returned err, which
- * is logged. */
+/* Logs `err`, the result of printing the summary, if it is negative. Returns the exit status of a
+ * measurement: `status`, but not 0 if the summary was not printed. */
 int print_end(int status, int err);
 
-/* True if a line will not wait for stdout's reader. */
+/* True if printing a line will not wait for the reader of stdout. */
 bool print_ready(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event loop of the bridge. One thread: nothing in it waits but poll. */
+/* The event loop of a session: one thread that waits only in poll. */
 #include "host-usb/pump.h"
 
 #include "core/base/clock.h"
@@ -23,11 +23,11 @@
 #include <unistd.h>
 
 #define HELLO_TRIES 3	/* 7 s */
-#define CLOSE_MS    300 /* for the board to take RESET; its lease covers for a lost one */
+#define CLOSE_MS    300 /* for sending RESET; if it is lost, the lease ends the session */
 
 enum { POLL_SIGNAL, POLL_STDIN, POLL_STDOUT, POLL_STDERR, POLL_LANE };
 
-/* Ends the loop, at once or when the board has taken the RESET that host_session_close queues. */
+/* Ends the loop at once, unlike pump_close, which sends RESET first. */
 static void pump_end(struct pump *p, int status)
 {
 	if (p->state == PUMP_RUNNING)
@@ -45,7 +45,7 @@ void pump_close(struct pump *p, int status)
 	p->close_ms = p->now_ms + CLOSE_MS;
 }
 
-/* Tells how far an interrupted session came: commands must not be sent again blindly. */
+/* Logs how far an interrupted session came, because commands must not be repeated blindly. */
 static void pump_account(const struct pump *p)
 {
 	struct host_counts counts = host_session_counts(p->session);
@@ -74,7 +74,7 @@ static void pump_hello(struct pump *p)
 	uint64_t nonce;
 
 	if (p->tries++ == HELLO_TRIES) {
-		log_error("lane %u: the board does not answer; does bpfd-gadget run on it?",
+		log_error("lane %u: the board does not answer; check that bpfd-gadget runs on it",
 			usb_lane_interface(p->lane));
 		pump_close(p, STATUS_LOST);
 		return;
@@ -107,7 +107,7 @@ void pump_stdout_failed(struct pump *p, int err)
 	pump_close(p, STATUS_LOST);
 }
 
-/* The board's process ended, and all its output is written. */
+/* The board's process has ended and all its output is written. */
 static void pump_exit(struct pump *p)
 {
 	const struct exit_info *info = &p->event.exit;
@@ -168,14 +168,14 @@ void pump_signals(struct pump *p)
 			/* fall through */
 		case SIGCONT:
 			tty_raw(p->options->tty);
-			/* The terminal may be another job's now. */
+			/* Another job may own the terminal now. */
 			p->input_ready = p->near->in_fd < 0;
-			/* Nobody has listened: the board's silence counts from now on. */
+			/* We did not listen meanwhile: measure the board's silence from now. */
 			host_session_heard(p->session, p->now_ms);
 			break;
 		default:
 			if (p->state == PUMP_CLOSING)
-				pump_end(p, p->status); /* the user is in a hurry */
+				pump_end(p, p->status); /* a second signal: do not wait for RESET */
 			else
 				pump_close(p, -number);
 			break;
@@ -227,7 +227,7 @@ static void pump_event(struct pump *p)
 	}
 }
 
-/* Writes what is possible of the last event's data, and advances it. */
+/* Writes as much of the last event's data as possible without waiting. */
 static void pump_write(struct pump *p)
 {
 	struct host_event *event = &p->event;
@@ -250,7 +250,7 @@ static void pump_write(struct pump *p)
 	}
 }
 
-/* Takes what arrived until there is no more or it cannot be written. */
+/* Handles what arrived, until there is no more or writing would wait. */
 static void pump_receive(struct pump *p)
 {
 	int n;
@@ -277,7 +277,7 @@ static void pump_receive(struct pump *p)
 	host_session_block(p->session, p->event.len > 0, p->now_ms);
 }
 
-/* Puts stdin into the transfer, as far as the board takes it. */
+/* Puts input into the transfer, within the board's window. */
 static void pump_input(struct pump *p, struct transfer *t)
 {
 	size_t room = host_session_room(p->session, t);
@@ -329,7 +329,7 @@ static void pump_tick(struct pump *p)
 		pump_hello(p);
 		break;
 	case HOST_TICK_DEAD:
-		log_error("board: not heard for the lease of %lu s",
+		log_error("board: silent for the whole lease of %lu s",
 			(unsigned long)host_session_reply(p->session)->hello.lease_ms / 1000);
 		pump_account(p);
 		pump_end(p, STATUS_LOST);
@@ -341,7 +341,7 @@ static void pump_tick(struct pump *p)
 		p->near_ms = p->near->tick(p->near->context, p->now_ms);
 }
 
-/* Milliseconds until something is due; poll's -1 is for ever. */
+/* Returns the milliseconds until something is due, or -1 (poll's value for no limit). */
 static int pump_timeout(const struct pump *p)
 {
 	uint64_t due = host_session_deadline(p->session), notes = notes_deadline(p->notes);
@@ -359,15 +359,15 @@ static int pump_timeout(const struct pump *p)
 	return lane >= 0 && (wait < 0 || lane < wait) ? lane : wait;
 }
 
-/* A job in the background is told by SIGCONT when it comes to the front. */
+/* A background job does not read the terminal; SIGCONT announces that it is in the foreground. */
 static bool pump_wants_input(struct pump *p)
 {
 	return p->state == PUMP_RUNNING && !p->input_ended && !p->input_ready &&
 	       host_session_credit(p->session) > 0 && tty_may_read(p->options->tty);
 }
 
-/* stdout is watched even when there is nothing to write: when its reader goes, so does the session
- * and what it attached on the board. */
+/* Watches stdout even if there is nothing to write: when its reader exits, the session ends, and so
+ * does everything that it attached on the board. */
 static void pump_wait(struct pump *p)
 {
 	struct pollfd fds[POLL_LANE + LANE_FDS_MAX];
@@ -384,7 +384,7 @@ static void pump_wait(struct pump *p)
 	if (p->state == PUMP_RUNNING)
 		fds[POLL_STDOUT].fd = p->near->out_fd;
 	lane_fds = usb_lane_pollfds(p->lane, &fds[POLL_LANE]);
-	/* EINTR (the program was continued) and ENOMEM are as good as nothing ready. */
+	/* After EINTR (the program was continued) or ENOMEM nothing is ready. */
 	poll(fds, POLL_LANE + lane_fds, pump_timeout(p));
 	p->now_ms = clock_monotonic_ms();
 	if (fds[POLL_SIGNAL].revents)
@@ -395,7 +395,7 @@ static void pump_wait(struct pump *p)
 		pump_stdout_failed(p, -EPIPE);
 }
 
-/* True when RESET has left, or is not going to. */
+/* True if RESET was sent, or its time is over. */
 static bool pump_closed(const struct pump *p)
 {
 	bool sent = !host_session_pending(p->session) && !usb_lane_sending(p->lane);

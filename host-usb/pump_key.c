@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shows keys to a board that asks for them. */
+/* Answers a board that asks for a key. */
 #include "core/base/clock.h"
 #include "host-usb/identity.h"
 #include "host-usb/pump_private.h"
@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
-/* Waiting for ssh-agent, which may ask its user, is the one wait that is not in pump_wait: before a
- * session is open there is nothing else to do. */
+/* This may wait for ssh-agent, which may ask its user: the only wait outside pump_wait. It delays
+ * nothing, because the session is not open yet. */
 void pump_answer(struct pump *p)
 {
 	struct auth_response response;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the pump share. */
+/* The state of the pump, shared by its files. */
 #ifndef HOST_USB_PUMP_PRIVATE_H
 #define HOST_USB_PUMP_PRIVATE_H
 
@@ -9,7 +9,7 @@
 
 enum pump_state {
 	PUMP_RUNNING,
-	PUMP_CLOSING, /* a RESET is on its way to the board */
+	PUMP_CLOSING, /* RESET is queued for the board */
 	PUMP_OVER,
 };
 
@@ -23,21 +23,22 @@ struct pump {
 	int status; /* what pump_run will return */
 	unsigned int tries;
 	uint64_t now_ms, close_ms, opened_ms;
-	uint64_t near_ms; /* when the near end's tick is due */
-	uint64_t pongs;	  /* that it was told of */
+	uint64_t near_ms; /* when the near end's tick is due next */
+	uint64_t pongs;	  /* PONGs that the near end knows of */
 	bool input_ready, input_ended;
 
-	/* The transfer that events are taken from, and what is left to write of the last event. */
+	/* The transfer that is being read (NULL: none), and the last event; its data and len are
+	 * what is still to be written. */
 	const uint8_t *transfer;
 	size_t transfer_len, offset;
 	struct host_event event;
 	uint64_t written, noted;
 };
 
-/* Takes the signals that wait. */
+/* Handles all pending signals. */
 void pump_signals(struct pump *p);
 
-/* The board wants a key: shows the next one, or closes. */
+/* Answers AUTH_CHALLENGE with the next key, or closes the session if there is none. */
 void pump_answer(struct pump *p);
 
 #endif

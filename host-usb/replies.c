@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a bpfd's output line by line; long lines pass without being kept. */
+/* Reads the output of bpfd line by line and keeps only the beginning of long lines. */
 #include "host-usb/replies.h"
 
 #include <string.h>
 
 static const char banner[] = "STARTED_BPFD";
 
-/* Keeps the beginning of a line, and that it was longer than that: then it is no marker. */
+/* Keeps the beginning of a line. REPLIES_LINE_MAX is larger than any marker, so a longer line never
+ * equals one. */
 static void line_keep(struct replies *r, const char *data, size_t len)
 {
 	size_t room = REPLIES_LINE_MAX - r->len;
@@ -18,7 +19,7 @@ static void line_keep(struct replies *r, const char *data, size_t len)
 	r->line[r->len] = '\0';
 }
 
-/* Returns true when a reply ends with this line. */
+/* Handles a complete line. Returns true if it ends a reply. */
 static bool line_end(struct replies *r)
 {
 	switch (r->state) {
@@ -61,7 +62,7 @@ size_t replies_take(struct replies *r, const void *data, size_t len)
 			r->len = 0;
 			r->line[0] = '\0';
 		} else if (r->state == REPLIES_BANNER && strncmp(r->line, banner, r->len) != 0) {
-			r->state = REPLIES_FOREIGN; /* a prompt waits for its answer */
+			r->state = REPLIES_FOREIGN; /* perhaps a prompt, which no newline follows */
 		}
 	}
 	return (size_t)(at - (const char *)data);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps measured values in a ring. */
+/* Keeps the latest measured values in a ring. */
 #include "host-usb/samples.h"
 
 #include <stdlib.h>

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Measured values, of which the lowest, the middle and the highest are told. */
+/* Collects measured values and reports minimum, median and maximum. */
 #ifndef HOST_USB_SAMPLES_H
 #define HOST_USB_SAMPLES_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* A measurement without end keeps the latest: the median is of these, the extremes are of all. At
- * one a second they last for four hours. */
+/* An endless measurement keeps only the latest values, four hours of them at one per second. The
+ * median covers the values kept, minimum and maximum cover all. */
 #define SAMPLES_MAX 16384
 
-/* All zero to begin with. */
+/* The caller sets it to zero. */
 struct samples {
 	uint64_t values[SAMPLES_MAX];
 	uint64_t count, min, max;
@@ -18,8 +18,8 @@ struct samples {
 
 void samples_add(struct samples *samples, uint64_t value);
 
-/* The median of what is kept, of an even number the lower one of the middle; 0 if there is none.
- * Reorders what is kept. */
+/* Returns the median of the values kept, the lower middle one if their number is even, or 0 if
+ * there are none. Reorders the values kept. */
 uint64_t samples_median(struct samples *samples);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes signals in the event loop, where the terminal and the session can be put in order first. */
+/* Lets the event loop restore the terminal and close the session before a signal acts. */
 #include "host-usb/signals.h"
 
 #include "core/base/signal_fd.h"
@@ -15,8 +15,8 @@ int signals_open(void)
 	struct sigaction old;
 
 	for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++) {
-		/* nohup, or a shell that starts a background job: a signalfd would get it all the
-		 * same. */
+		/* nohup or a shell with a background job ignores it, but a signalfd would receive
+		 * it. */
 		if (sigaction(handled[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
 			continue;
 		list[count++] = handled[i];
@@ -46,5 +46,5 @@ void signals_stop(int number)
 void signals_die(int number)
 {
 	raise_default(number, NULL);
-	_exit(128 + number); /* the first process of a container survives signals */
+	_exit(128 + number); /* the first process of a container ignores default actions */
 }

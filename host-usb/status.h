@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exit statuses of bpfd-usb; up to STATUS_CORE_MAX they are those of the board's process. */
+/* Exit statuses of bpfd-usb: up to STATUS_CORE_MAX that of the board's process. */
 #ifndef HOST_USB_STATUS_H
 #define HOST_USB_STATUS_H
 
@@ -10,7 +10,7 @@ enum status {
 	STATUS_AMBIGUOUS = 252,
 	STATUS_NO_BOARD = 253,
 	STATUS_NO_LANE = 254,
-	STATUS_LOST = 255, /* link lost, or an end that is not clean */
+	STATUS_LOST = 255, /* the link was lost, or the session did not end cleanly */
 };
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the trace of the wire. */
+/* Formats the trace of the wire and buffers it for a slow reader. */
 #include "host-usb/trace.h"
 
 #include "core/base/clock.h"
@@ -17,9 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TRACE_BUFFER   (64 * 1024) /* for a reader that is busy for a moment */
+#define TRACE_BUFFER   (64 * 1024) /* bytes; for a reader that is busy briefly */
 #define TRACE_LINE_MAX (FRAME_TEXT_MAX + 64)
-#define TRACE_CLOSE_MS 1000 /* for it to take the rest */
+#define TRACE_CLOSE_MS 1000 /* how long the reader may take for the rest */
 
 struct trace {
 	const char *name; /* for messages */
@@ -27,7 +27,7 @@ struct trace {
 	int fd;
 	bool own_fd, failed;
 	char data[TRACE_BUFFER];
-	size_t len; /* what waits to be written */
+	size_t len; /* bytes of data that are still to be written */
 	unsigned long long lost;
 };
 
@@ -63,17 +63,17 @@ err_free:
 	return err;
 }
 
-/* Told once; the session goes on without a trace. */
+/* Logs the first error. The session continues without a trace. */
 static void trace_failed(struct trace *trace, int err)
 {
 	if (!trace->failed)
-		log_error("trace: %s: %s; it ends here", trace->name, strerror(-err));
+		log_error("trace: %s: %s; the trace ends here", trace->name, strerror(-err));
 	trace->failed = true;
 	trace->len = 0;
 	trace->lost = 0;
 }
 
-/* Writes what its reader takes now. */
+/* Writes as much as the reader takes now. */
 static void trace_flush(struct trace *trace)
 {
 	size_t done = 0;
@@ -175,7 +175,7 @@ void trace_close(struct trace *trace)
 		trace_flush(trace);
 	}
 	if (trace->len > 0 || trace->lost > 0)
-		log_warning("trace: %s: its end was not read", trace->name);
+		log_warning("trace: %s: the reader did not take its end", trace->name);
 	fd_stream_free(trace->stream);
 	if (trace->own_fd && close(trace->fd) < 0 && errno != EINTR)
 		trace_failed(trace, -errno);

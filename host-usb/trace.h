@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A readable record of the wire: frames both ways, claims and requests, failures; one a line. The
- * format is in bpfd-usb(1). A trace never holds or ends the session that it tells of: what its
- * reader does not take is counted, and after an error nothing more is written. */
+/* Writes a readable trace of the wire: frames, claims, requests and failures, one per line.
+ *
+ * bpfd-usb(1) describes the format. A trace never delays or ends its session. Lines that its reader
+ * does not take are dropped and counted, and after an error nothing more is written. */
 #ifndef HOST_USB_TRACE_H
 #define HOST_USB_TRACE_H
 
@@ -11,21 +12,22 @@
 /* The second field of a line. */
 #define TRACE_TO_BOARD	 '>'
 #define TRACE_FROM_BOARD '<'
-#define TRACE_HERE	 '=' /* between this program and its kernel */
+#define TRACE_HERE	 '=' /* between this program and the kernel of this machine */
 
 struct trace;
 
-/* Makes or empties the file; "-" is stderr. Returns 0 and *trace, or a negative errno. */
+/* Creates or empties the file; "-" is stderr. `path` must outlive the trace. Returns 0 and *trace,
+ * or a negative errno. */
 int trace_open(const char *path, struct trace **trace);
 
-/* Waits a moment for a slow reader, and tells what was lost. NULL is fine here, and means no trace
- * in the calls below, which then cost a comparison. */
+/* Waits up to a second for a slow reader, and logs if lines were lost. `trace` may be NULL here and
+ * below, which means no trace. */
 void trace_close(struct trace *trace);
 
-/* The frames of a transfer, all with the same time. */
+/* Writes the frames of a transfer, all with the same time. */
 void trace_transfer(struct trace *trace, char direction, const uint8_t *data, size_t len);
 
-/* Anything else. */
+/* Writes any other event. */
 void trace_event(struct trace *trace, char direction, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

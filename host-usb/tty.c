@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Switches the terminal of stdin. */
+/* Changes and restores the settings of the terminal of stdin. */
 #include "host-usb/tty.h"
 
 #include <unistd.h>
@@ -10,8 +10,9 @@ void tty_init(struct tty *tty, int fd)
 	tty->is_terminal = tcgetattr(fd, &tty->saved) == 0;
 }
 
-/* tcsetattr stops a background job; continued in the background, it would stop again, for ever. On
- * a terminal that is not our controlling one (tcgetpgrp fails) there are no jobs. */
+/* tcsetattr stops a background job, and stops it again each time that it is continued in the
+ * background. If the terminal is not our controlling terminal, tcgetpgrp fails and there are no
+ * jobs. */
 static bool tty_is_ours(const struct tty *tty)
 {
 	pid_t foreground = tcgetpgrp(tty->fd);
@@ -31,7 +32,7 @@ void tty_raw(struct tty *tty)
 	raw.c_iflag &= ~(tcflag_t)ICRNL;
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
-	/* Not TCSAFLUSH: what was typed ahead stays. */
+	/* TCSAFLUSH would discard input that was typed ahead. */
 	if (tcsetattr(tty->fd, TCSANOW, &raw) == 0)
 		tty->changed = true;
 }
@@ -43,7 +44,7 @@ bool tty_may_read(const struct tty *tty)
 
 void tty_restore(struct tty *tty)
 {
-	/* Not TCSADRAIN: that waits for a terminal that was stopped with Ctrl-S. */
+	/* TCSADRAIN would wait for a terminal that was stopped with Ctrl-S. */
 	if (tty->changed && tty_is_ours(tty))
 		tcsetattr(tty->fd, TCSANOW, &tty->saved);
 	tty->changed = false;

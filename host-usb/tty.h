@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A terminal as stdin: lines of any length must pass, unchanged and without echo. */
+/* A terminal as stdin: passes lines of any length, unchanged and without echo. */
 #ifndef HOST_USB_TTY_H
 #define HOST_USB_TTY_H
 
@@ -12,17 +12,17 @@ struct tty {
 	struct termios saved;
 };
 
-/* Looks at `fd`, which need not be a terminal; then the others have no effect. */
+/* `fd` need not be a terminal; if it is not, the other functions have no effect. */
 void tty_init(struct tty *tty, int fd);
 
-/* Switches ICANON, ECHO and ICRNL off; ISIG stays as it is. Also to be called after the program was
- * continued. Leaves the terminal alone while another job has it. */
+/* Switches ICANON, ECHO and ICRNL off and leaves ISIG as it is. Does nothing while another job owns
+ * the terminal, so it must be called again after the program was continued. */
 void tty_raw(struct tty *tty);
 
-/* False while stdin is a terminal that another job has: reading from it would stop the program. */
+/* False while another job owns the terminal: reading from it would stop this program. */
 bool tty_may_read(const struct tty *tty);
 
-/* Gives the terminal its first settings back. */
+/* Restores the settings of the terminal. */
 void tty_restore(struct tty *tty);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libusb's codes as errnos. */
+/* The tables of libusb's codes and errnos. */
 #include "host-usb/usb_errno.h"
 
 #include <errno.h>

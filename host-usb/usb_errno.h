@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libusb returns, as errnos: its codes go no further than the lane. */
+/* Converts libusb's codes to errnos: only the lane sees libusb's codes. */
 #ifndef HOST_USB_USB_ERRNO_H
 #define HOST_USB_USB_ERRNO_H
 
 #include <libusb.h>
 
-/* Of a call: a negative errno for an error, else what it returned. */
+/* Converts the result of a libusb call: an error to a negative errno, other values unchanged. */
 int usb_errno(int err);
 
-/* Of a transfer that came back: 0 or a negative errno. */
+/* Converts the status of a completed transfer to 0 or a negative errno. */
 int usb_transfer_errno(enum libusb_transfer_status status);
 
 #endif

@@ -251,7 +251,7 @@ check_silence()
 	on_board kill -STOP "$(worker_pid)"
 	end_stream
 	check "the board falls silent: 255" test "$status" = 255
-	check "the board falls silent: says so" says "not heard for the lease of 2 s"
+	check "the board falls silent: says so" says "silent for the whole lease of 2 s"
 	SECONDS=0
 	session true
 	check "the board does not answer: 255" test "$status" = 255

@@ -132,7 +132,7 @@ session_start
 gadget_stop
 check "daemon ended: status 0" test $? = 0
 session_end "daemon ended" 255
-check "daemon ended: the host hears why" grep -q -E 'daemon ends|taken away|transfer failed|stopped the endpoint' "$work/err"
+check "daemon ended: the host hears why" grep -q -E 'daemon ends|taken away|transfer failed|stalled the endpoint' "$work/err"
 check_no_leftovers
 
 # The parent of the worker keeps the gadget: the host does not see the device go.

@@ -95,7 +95,7 @@ check_ping()
 	pkill -KILL -x bpfd
 	wait $PING_PID
 	check "ping: bpfd ends: 255" test $? = 255
-	check "ping: bpfd ends: says so" err 'process behind the session has ended'
+	check "ping: bpfd ends: says so" err 'process of the session has ended'
 
 	start_ping
 	unplug
