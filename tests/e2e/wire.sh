@@ -155,10 +155,10 @@ check_others()
 	gadget_start --bpfd /bin/cat || { not_ok "start the gadget with cat"; return; }
 	bridge --bench
 	check "bench: not a bpfd: 255" test "$status" = 255
-	check "bench: not a bpfd: says so" err 'does not speak as bpfd does'
+	check "bench: not a bpfd: says so" err 'is not bpfd; nothing more'
 	bridge --ping 2
 	check "ping: not a bpfd: the link" test "$status $(grep -cE "seq=[12] link=$ms ms\$" "$work/out")" = "0 2"
-	check "ping: not a bpfd: says so" err 'is not bpfd: only the link'
+	check "ping: not a bpfd: says so" err 'is not bpfd; measuring only the link'
 	check "ping: not a bpfd: nothing was sent to it" sh -c "! grep -q VERSION '$work/out' '$work/err'"
 	gadget_stop
 
@@ -173,7 +173,7 @@ check_others()
 
 	gadget_start --bpfd-args '--max-memory 0' || { not_ok "start the gadget without memory"; return; }
 	bridge --bench
-	check "bench: a bpfd that makes no map: 255, and why" err 'cannot make a map.*root'
+	check "bench: a bpfd that makes no map: 255, and why" err 'cannot create the map.*root'
 	gadget_stop
 }
 
