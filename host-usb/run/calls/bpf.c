@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bpf(2): forwards the call to the board, or answers it from what was read ahead. */
+/* bpf(2): forwards a call to the board, or answers it from data that was read ahead. */
 #include "core/base/log.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/bpf_info.h"
@@ -21,7 +21,7 @@
 
 #define TRACE_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, Linux 6.6 */
 
-/* As the kernel does: attributes longer than those known must end in zeroes. */
+/* Reads the attributes. As in the kernel, bytes after the known attributes must be 0. */
 static int read_attr(struct bpf_request *b, uint64_t user, uint64_t size)
 {
 	char rest[BPF_ATTR_MAX];
@@ -41,8 +41,9 @@ static int read_attr(struct bpf_request *b, uint64_t user, uint64_t size)
 	return err;
 }
 
-/* Whether the kernel has written behind a pointer of a call that has returned this. What the board
- * sends of others is not the tool's: variables keep their values when a call fails. */
+/* True if the kernel writes to the buffer of this pointer when the call returns `ret`. Most calls
+ * write nothing when they fail. The tool's buffer then keeps its contents, whatever the board sends
+ * for it. */
 static bool is_written(const struct bpf_request *b, const struct bpf_abi_ptr *ptr, int64_t ret)
 {
 	if (ret >= 0 || bpf_pack_is_log(b, ptr))
@@ -50,17 +51,17 @@ static bool is_written(const struct bpf_request *b, const struct bpf_abi_ptr *pt
 	switch (b->command->number) {
 	case BPF_MAP_LOOKUP_BATCH:
 	case BPF_MAP_LOOKUP_AND_DELETE_BATCH:
-		/* The end; or less room than a bucket needs. */
+		/* ENOENT: the end of the map. ENOSPC: a bucket does not fit. */
 		return ret == -ENOENT || ret == -ENOSPC;
 	case BPF_PROG_TEST_RUN:
 	case BPF_TASK_FD_QUERY:
-		return ret == -ENOSPC; /* as much as fits */
+		return ret == -ENOSPC; /* the kernel copies what fits */
 	default:
 		return false;
 	}
 }
 
-/* Copies what the kernel has written into the tool. */
+/* Copies the kernel's output from the reply into the tool's memory. */
 static int unpack(struct bpf_request *b, struct bytes_in *reply, int64_t ret)
 {
 	const struct bpf_abi_ptr *ptr = b->command->ptrs;
@@ -70,7 +71,7 @@ static int unpack(struct bpf_request *b, struct bytes_in *reply, int64_t ret)
 
 	if (!attr || attr_size != b->size)
 		return -EIO;
-	/* The kernel never tells of more entries than there was room for. */
+	/* A batch never returns more entries than the tool has room for. */
 	if (b->command->map && b->command->outs[0].size &&
 		bpf_abi_get32(attr, attr_size, b->command->outs[0].offset) >
 			bpf_abi_get32(b->attr, b->size, b->command->outs[0].offset))
@@ -95,8 +96,8 @@ static int unpack(struct bpf_request *b, struct bytes_in *reply, int64_t ret)
 	return err;
 }
 
-/* What the board says of a new map decides how much is written into the tool's memory: it has to be
- * what the tool has asked for. */
+/* True if a new map has the type and sizes that the tool requested. They decide how much later
+ * calls write into the tool's memory, so the board must not choose them. */
 static bool is_map_asked_for(const struct bpf_request *b, const struct object *map)
 {
 	union bpf_attr attr = {.map_type = 0};
@@ -112,7 +113,7 @@ static bool is_map_asked_for(const struct bpf_request *b, const struct object *m
 	return object_is_map_of(map, &asked);
 }
 
-/* Makes the object behind a new handle and gives its descriptor to the tool. */
+/* Makes an object for the new handle and gives its descriptor to the tool. */
 static int64_t give(struct bpf_request *b, uint32_t handle, struct bytes_in *reply)
 {
 	uint32_t class = bytes_get_u32(reply);
@@ -168,7 +169,8 @@ static void note(struct bpf_request *b)
 	}
 }
 
-/* Before the request is begun, as this is one of its own. */
+/* Gets board handles for the BTF objects that the call names. This sends requests of its own, so it
+ * runs before client_begin(). */
 static int need_handles(const struct bpf_request *b)
 {
 	int err = 0;
@@ -203,7 +205,7 @@ static int64_t forward(struct bpf_request *b)
 	if (client_dead(client) || ret == -EBADMSG)
 		return ret;
 	err = unpack(b, &reply, ret);
-	/* A reply that ends early had no call behind it. */
+	/* If the board refused the request before the call, the reply ends after `ret`. */
 	if (ret < 0 || b->command->returns == BPF_ABI_NUMBER)
 		return ret < 0 ? ret : err ? err : ret > 0 ? -EIO : 0;
 	if (err) {
@@ -213,8 +215,8 @@ static int64_t forward(struct bpf_request *b)
 	return give(b, (uint32_t)ret, &reply);
 }
 
-/* The next key, or a value, of entries that were read ahead. Returns CALL_CONTINUE if the board has
- * to be asked. */
+/* Answers a request for the next key or for a value from entries that were read ahead. Returns
+ * CALL_CONTINUE if only the board can answer. */
 static int64_t answer_ahead(struct bpf_request *b)
 {
 	uint64_t key_at = bpf_abi_get64(b->attr, b->size, offsetof(union bpf_attr, key));
@@ -278,7 +280,7 @@ static int64_t open_btf(const struct bpf_request *b)
 	return ret ? ret : object_give(object, b->call, true);
 }
 
-/* Links of more than one function: the tools attach one by one then. */
+/* True for links to many functions at once. Tools fall back to one link for each function. */
 static bool is_multi(const struct bpf_request *b)
 {
 	uint32_t type =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BPF_OBJ_GET_INFO_BY_FD: what the kernel tells of an object has pointers in it that it follows. */
+/* BPF_OBJ_GET_INFO_BY_FD, including the buffers that the info points to. */
 #include "host-usb/run/calls/bpf_info.h"
 
 #include "core/messages/bpf_abi.h"
@@ -20,15 +20,16 @@
 
 struct info_call {
 	struct object *object;
-	const struct call *call; /* of the tool; NULL: we ask for ourselves */
-	uint64_t user;		 /* where it is in the tool */
+	const struct call *call; /* of the tool; NULL: bpfd-run itself needs the info */
+	uint64_t user;		 /* address of the info in the tool */
 	size_t size;
 	char data[BPF_ABI_INFO_MAX];
-	const struct bpf_abi_nested *nested[BPF_ABI_NESTED]; /* the pointers that are set */
+	const struct bpf_abi_nested *nested[BPF_ABI_NESTED]; /* pointers that are set */
 	uint64_t pointer[BPF_ABI_NESTED], room[BPF_ABI_NESTED];
 	uint8_t count;
 };
 
+/* Takes a pointer and the room of its buffer out of the info. */
 static void take_nested(struct info_call *info, const struct bpf_abi_nested *nested)
 {
 	uint64_t pointer = bpf_abi_get64(info->data, info->size, nested->offset);
@@ -62,7 +63,7 @@ static int64_t ask(struct info_call *info, struct bytes_in *reply)
 	return client_call(client, reply);
 }
 
-/* Which pointers a link has depends on its type, which the board knows. */
+/* The type of a link decides which pointers its info has; the board knows the type. */
 static int64_t learn_link_type(struct object *object)
 {
 	struct info_call info = {.object = object, .size = sizeof(struct bpf_link_info)};
@@ -95,7 +96,7 @@ static bool is_map_known(const struct info_call *info, const void *data, size_t 
 	       object_is_map_of(info->object, &map);
 }
 
-/* The tool's own pointers go back into it. */
+/* Copies the reply into the tool's memory, with the tool's own pointers put back into the info. */
 static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_attr)
 {
 	size_t size;
@@ -123,11 +124,11 @@ static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_
 	return err;
 }
 
-/* What BTF is called and how long it is never changes: it is asked for once. */
+/* The name and size of BTF never change, so they are fetched once. */
 static int64_t learn_btf(struct object *object)
 {
 	struct info_call info = {.object = object, .size = sizeof(struct bpf_btf_info)};
-	struct bpf_btf_info btf = {.name = 1, .name_len = BTF_LIST_NAME_SIZE}; /* any pointer */
+	struct bpf_btf_info btf = {.name = 1, .name_len = BTF_LIST_NAME_SIZE}; /* any, not NULL */
 	const struct bpf_abi_nested *nested;
 	struct bytes_in reply;
 	const char *data;
@@ -157,7 +158,7 @@ static int64_t learn_btf(struct object *object)
 	return 0;
 }
 
-/* Copies the beginning of a file into the tool. */
+/* Copies the first `size` bytes of a file into the tool's memory. */
 static int copy_file(const struct call *call, uint64_t to, int fd, uint64_t size)
 {
 	char data[16384];
@@ -260,7 +261,7 @@ int64_t bpf_info_program(
 
 	memset(program, 0, sizeof(*program));
 	program->nr_jited_ksyms = (uint32_t)max;
-	program->jited_ksyms = 1; /* any pointer: it stays here */
+	program->jited_ksyms = 1; /* any pointer that is not NULL; it is not sent */
 	memcpy(info.data, program, sizeof(*program));
 	nested = bpf_abi_nested(BPF_ABI_PROG, 0, &count);
 	for (size_t i = 0; i < count; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BPF_OBJ_GET_INFO_BY_FD. */
+/* BPF_OBJ_GET_INFO_BY_FD: what the board's kernel knows about an object. */
 #ifndef HOST_USB_RUN_CALLS_BPF_INFO_H
 #define HOST_USB_RUN_CALLS_BPF_INFO_H
 
@@ -10,11 +10,13 @@ struct bpf_prog_info;
 struct call;
 struct object;
 
-/* Runs the call with these attributes. Returns as a handler does. */
+/* Runs the call with these attributes, of attr_size bytes. Returns 0 or a negative errno: that of
+ * the board, or -EBADF: not an object of the board; -E2BIG: the info is too long; -EIO: the reply
+ * makes no sense. */
 int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size);
 
-/* What the board tells of a program of the tool, with the addresses of its functions, at most max
- * of them. Returns how many there are in `addresses`, or a negative errno. */
+/* Gets the info of a program of the tool, and the kernel addresses of its functions, at most `max`.
+ * Returns the number of addresses written, or a negative errno. */
 int64_t bpf_info_program(
 	struct object *object, struct bpf_prog_info *info, uint64_t *addresses, size_t max);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packs a bpf(2) call of the tool by the table of core/messages/bpf_abi.h. */
+/* Packs a bpf(2) call of the tool; the table in bpf_abi.h describes its attributes. */
 #include "host-usb/run/calls/bpf_pack.h"
 
 #include "core/messages/rpc.h"
@@ -11,7 +11,8 @@
 #include <linux/bpf.h>
 #include <string.h>
 
-/* More than any tool asks for: the verifier's log of 16 MiB, and the largest program. */
+/* Bytes of one buffer. Larger than any tool needs: the verifier's log has 16 MiB, the largest
+ * program 8 MB. */
 #define CONTENT_MAX (24U << 20)
 
 static void set32(void *attr, size_t offset, uint32_t value)
@@ -39,7 +40,7 @@ static void pack_fds(struct bpf_request *b)
 	}
 }
 
-/* A descriptor in the value of a map. */
+/* Replaces the descriptor in the value of a map, if its type has one. */
 static int pack_value(struct bpf_request *b, char *value, uint64_t size)
 {
 	uint32_t offset, classes = bpf_abi_value_classes(b->map->map_type, &offset);
@@ -58,7 +59,8 @@ static int pack_value(struct bpf_request *b, char *value, uint64_t size)
 	return 0;
 }
 
-/* Maps may be named by an index into a table of descriptors. */
+/* An instruction may name a map by its index in the array of descriptors, fd_array. Resolves it to
+ * a descriptor. */
 static int map_by_index(struct bpf_request *b, struct bpf_insn *insn)
 {
 	uint64_t table = bpf_abi_get64(b->attr, b->size, offsetof(union bpf_attr, fd_array));
@@ -76,7 +78,7 @@ static int map_by_index(struct bpf_request *b, struct bpf_insn *insn)
 	return 0;
 }
 
-/* An instruction that loads a map, of which the next one is the second half. */
+/* Replaces the descriptor in a 16-byte load of a map. `insn` is its first half. */
 static int pack_load(struct bpf_request *b, struct bpf_insn *insn)
 {
 	int err = 0;
@@ -88,7 +90,7 @@ static int pack_load(struct bpf_request *b, struct bpf_insn *insn)
 	return err;
 }
 
-/* The instructions are not aligned. */
+/* Replaces the descriptors in a program of `count` instructions, which are not aligned. */
 static int pack_program(struct bpf_request *b, char *at, size_t count)
 {
 	struct bpf_insn insn;
@@ -113,7 +115,7 @@ static int pack_program(struct bpf_request *b, char *at, size_t count)
 	return 0;
 }
 
-/* What the tool has behind a pointer, with handles in it. */
+/* Copies a buffer of the tool into the message and replaces the descriptors in it. */
 static int pack_content(
 	struct bpf_request *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out, uint64_t size)
 {
@@ -152,7 +154,6 @@ static int pack_string(struct bpf_request *b, const struct bpf_abi_ptr *ptr, str
 	return 0;
 }
 
-/* Logs may have more room than the kernel ever fills. */
 bool bpf_pack_is_log(const struct bpf_request *b, const struct bpf_abi_ptr *ptr)
 {
 	return ptr->direction == BPF_ABI_OUT &&
@@ -184,6 +185,7 @@ static int pack_ptr(
 	return 0;
 }
 
+/* No address of the tool goes to the board. */
 static void clear_pointers(struct bpf_request *b)
 {
 	static const size_t fd_array = offsetof(union bpf_attr, fd_array);
@@ -196,7 +198,7 @@ static void clear_pointers(struct bpf_request *b)
 			b->packed[i] = 0;
 }
 
-/* The log's size is cut with its room. */
+/* Limits the size of a log to the room that the message offers. */
 static void cut_log(struct bpf_request *b)
 {
 	for (const struct bpf_abi_ptr *ptr = b->command->ptrs; ptr->size; ptr++)

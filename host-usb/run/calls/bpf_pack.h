@@ -13,24 +13,24 @@ struct bytes_out;
 struct call;
 struct object;
 
-#define BPF_ATTR_MAX 4096 /* bytes of attributes that the kernel looks at */
+#define BPF_ATTR_MAX 4096 /* bytes of attributes that the kernel reads */
 
 struct bpf_request {
 	const struct call *call;
 	const struct bpf_abi_command *command;
-	uint64_t user_attr; /* where the attributes are in the tool */
+	uint64_t user_attr; /* address of the attributes in the tool */
 	size_t size;
-	char attr[BPF_ABI_ATTR_MAX];   /* as the tool has them */
+	char attr[BPF_ABI_ATTR_MAX];   /* as the tool passed them */
 	char packed[BPF_ABI_ATTR_MAX]; /* with handles, without pointers */
-	struct object *map;	       /* that the call is about, or NULL */
-	uint64_t room[BPF_ABI_PTRS];   /* of pointers that the kernel writes to */
+	struct object *map;	       /* the map that the call names, or NULL */
+	uint64_t room[BPF_ABI_PTRS];   /* bytes of each buffer that the kernel fills */
 };
 
-/* Writes the call as the payload of RPC_BPF, with what its pointers point to, and sets `packed` and
- * `room`. Returns 0 or a negative errno, and then the payload is of no use. */
+/* Writes the call and the contents of its buffers as the payload of RPC_BPF. Sets `packed` and
+ * `room`. Returns 0 or a negative errno; after an error the caller must drop the payload. */
 int bpf_pack(struct bpf_request *request, struct bytes_out *out);
 
-/* Whether a pointer is that of a log, which may have more room than the kernel ever fills. */
+/* True for the buffer of a log, which may be larger than the kernel ever fills. */
 bool bpf_pack_is_log(const struct bpf_request *request, const struct bpf_abi_ptr *ptr);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Directories of the board that the tool has open. Its descriptor is that of an empty one here. */
+/* Directories of the board; the tool's descriptor is that of an empty local directory. */
 #include "host-usb/run/calls/directory.h"
 
 #include "host-usb/run/calls/memory.h"
@@ -14,20 +14,20 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What the tool reads of a directory. */
+/* How far the tool has read a directory. */
 struct directory {
 	struct object_part part;
 	struct listing *listing; /* NULL: nothing was read yet */
-	size_t position;	 /* in the listing */
+	size_t position;	 /* of the next entry, counting "." and ".." */
 };
 
-/* What getdents64(2) writes for an entry. */
+/* The format in which getdents64(2) writes an entry. */
 struct dirent_record {
 	uint64_t ino;
 	int64_t next;
 	uint16_t size;
 	uint8_t type;
-	char name[NAME_MAX + 1 + 8]; /* and its padding */
+	char name[NAME_MAX + 1 + 8]; /* with padding to 8 bytes */
 } __attribute__((packed));
 
 #define RECORD_NAME offsetof(struct dirent_record, name)
@@ -40,7 +40,7 @@ static void directory_free(struct object_part *part)
 	free(directory);
 }
 
-/* The state of a directory, which is made when the tool first reads from it; NULL: no memory. */
+/* Returns the state of a directory, which is made at the tool's first read; NULL: no memory. */
 static struct directory *directory_of(struct object *object)
 {
 	struct directory *directory = object->directory;
@@ -70,7 +70,7 @@ int64_t directory_give(const struct call *call, const char *path, int flags)
 	return object_give(object, call, flags & O_CLOEXEC);
 }
 
-/* Entry number n: the first two are the directory itself and its parent. */
+/* Makes entry n: 0 is the directory itself, 1 its parent. Returns the size of the record, bytes. */
 static size_t make_entry(const struct listing *listing, size_t n, struct dirent_record *entry)
 {
 	const char *name = n == 0 ? "." : n == 1 ? ".." : listing->entries[n - 2].name;
@@ -117,7 +117,7 @@ int64_t sys_getdents64(const struct call *call)
 	return (int64_t)used;
 }
 
-/* rewinddir(3) and seekdir(3). lseek(fd, offset, whence) */
+/* lseek(fd, offset, whence), for rewinddir(3) and seekdir(3) */
 int64_t sys_lseek(const struct call *call)
 {
 	struct object *object = object_of(call, (int)call->args[0], OBJECT_DIRECTORY);
@@ -135,7 +135,7 @@ int64_t sys_lseek(const struct call *call)
 		return -EINVAL;
 	if (to < 0)
 		return -EINVAL;
-	if (to == 0) { /* a new look */
+	if (to == 0) { /* rewinddir(3): read the listing again */
 		listing_put(directory->listing);
 		directory->listing = NULL;
 	}

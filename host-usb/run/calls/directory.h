@@ -7,8 +7,8 @@
 
 struct call;
 
-/* Gives the tool a descriptor of the board's directory `path`, with the flags of open(2). Returns
- * CALL_ANSWERED or a negative errno. */
+/* Answers the call with a descriptor of the board's directory `path`, opened with the flags of
+ * open(2). Returns CALL_ANSWERED or a negative errno. */
 int64_t directory_give(const struct call *call, const char *path, int flags);
 
 #endif

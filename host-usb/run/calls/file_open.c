@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* open(2) and its kin: files of the board are given to the tool here, all others are opened by the
- * workstation's kernel. */
+/* open(2), openat(2) and openat2(2): opens files of the board; the workstation's kernel opens all
+ * others. */
 #include "host-usb/run/calls/directory.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
@@ -22,25 +22,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STREAM_CREDIT (1U << 20) /* bytes of a followed file on their way, a power of 2 */
+#define STREAM_CREDIT (1U << 20) /* bytes of a followed file in flight, a power of 2 */
 
-/* Tools write the memory of a process to count up the semaphores of its USDT probes (usdt.h), each
- * right before it attaches there. The board's kernel does that with the uprobe, and undoes it,
- * whatever ends the tool: what is written is only taken. */
+/* Before a tool attaches a USDT probe, it increments the probe's semaphore (usdt.h) in the memory
+ * of the process. Here the board's kernel does that when it makes the uprobe, and it decrements the
+ * semaphore again however the tool ends. So the tool's writes succeed and have no effect. */
 static int64_t give_memory(const struct call *call, char *path, int flags)
 {
 	struct rpc_stat st;
 	int64_t ret;
 	int fd;
 
-	*strrchr(path, '/') = 0; /* the process */
+	*strrchr(path, '/') = 0; /* /proc/PID: does the process exist? */
 	ret = remote_stat(call->run->remote, path, true, &st);
 	if (ret)
 		return ret;
 	fd = memfd_create("bpfd:mem", MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	/* All addresses can be read: nothing is counted there. */
+	/* Each address of the file reads as 0: the semaphores are not incremented. */
 	ret = ftruncate(fd, INT64_MAX) ? -errno
 				       : notify_give_fd(call, fd, flags & O_CLOEXEC, false);
 	close(fd);
@@ -56,7 +56,8 @@ static bool is_pipe_file(const char *path)
 	return name && strcmp(name, "/trace_pipe") == 0;
 }
 
-/* A file that yields what happens: the tool gets a pipe. When it has closed that, writing fails. */
+/* Opens a file that never ends: the tool gets the reading end of a pipe. After the tool has closed
+ * it, writes to the pipe fail, which ends the stream. */
 static int64_t give_stream(const struct call *call, const char *path, int flags)
 {
 	struct client *client = call->run->client;
@@ -102,7 +103,7 @@ static int64_t give_contents(const struct call *call, const char *path, int flag
 		return directory_give(call, path, flags);
 	if (fd < 0)
 		return fd;
-	/* A file of its own, from the start, that cannot be written. */
+	/* Give the tool an open file of its own: read-only, at offset 0. */
 	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
 	readable = open(own, O_RDONLY | O_CLOEXEC);
 	ret = readable < 0 ? -errno : notify_give_fd(call, readable, flags & O_CLOEXEC, false);
@@ -112,7 +113,7 @@ static int64_t give_contents(const struct call *call, const char *path, int flag
 	return ret;
 }
 
-/* The tool's own namespace stands for the board's first one, see remote_link(). */
+/* The tool's mount namespace stands for the board's initial one, see remote_link(). */
 static int64_t give_namespace(const struct call *call, const char *path, int flags)
 {
 	char target[256], own[64], link[256];
@@ -177,6 +178,6 @@ int64_t sys_openat2(const struct call *call)
 	struct open_how how;
 
 	if (memory_read(call->tid, call->args[2], &how, sizeof(how)))
-		return CALL_CONTINUE; /* the kernel says what is wrong with it */
+		return CALL_CONTINUE; /* the kernel returns the right error */
 	return open_at(call, (int)call->args[0], call->args[1], (int)how.flags);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* System calls that look at a file by its name: stat(2) and its kin, access(2), readlink(2). */
+/* System calls that query a file by its name: stat(2), access(2), readlink(2) and variants. */
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/files/path.h"
 #include "host-usb/run/files/remote.h"
@@ -37,7 +37,8 @@ static void fill_stat(struct stat *to, const struct rpc_stat *from)
 	};
 }
 
-/* Finds out what is at a path. Returns 0, CALL_CONTINUE, or a negative errno. */
+/* Gets the status of the board's file at a path. Returns 0, CALL_CONTINUE if the path is not of the
+ * board, or a negative errno. */
 static int64_t look_at(
 	const struct call *call, int dirfd, uint64_t path_at, int flags, struct rpc_stat *st)
 {
@@ -45,7 +46,7 @@ static int64_t look_at(
 	char path[PATH_MAX], first;
 	int ours;
 
-	/* fstat(2) is this with an empty path. */
+	/* With an empty path this is fstat(2) of dirfd. */
 	if (flags & AT_EMPTY_PATH && !memory_read(call->tid, path_at, &first, 1) && !first) {
 		object = object_of(call, dirfd, OBJECT_DIRECTORY);
 		return object ? remote_stat(call->run->remote, object->path, true, st)
@@ -131,7 +132,7 @@ int64_t sys_statx(const struct call *call)
 	return memory_write(call, call->args[4], &st, sizeof(st));
 }
 
-/* Which file system a path is in: tools look for bpffs and tracefs so. */
+/* The type of the file system of a path: tools check it for bpffs and tracefs. */
 static const struct file_system {
 	const char *prefix;
 	long type;

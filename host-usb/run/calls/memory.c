@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory and the descriptors of the tool's processes. */
+/* Access to the memory and the descriptors of the tool's processes. */
 #include "host-usb/run/calls/memory.h"
 
 #include "core/base/log.h"
@@ -15,7 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The smallest page of any machine: whether the next one is there is not known. */
+/* The smallest page of any machine, in bytes. The next page may not be mapped, so a string is read
+ * page by page. */
 #define PAGE_MIN 4096
 
 static int check(ssize_t n, size_t size)
@@ -27,8 +28,8 @@ static int check(ssize_t n, size_t size)
 	if (n >= 0 || errno != EPERM)
 		return -EFAULT;
 	if (!is_logged)
-		log_error("the tool's memory cannot be read: is its program readable, and does "
-			  "kernel.yama.ptrace_scope (%s) allow a parent to look at its child?",
+		log_error("the tool's memory cannot be read: %s; make the tool's file readable and "
+			  "set kernel.yama.ptrace_scope to 1 or 0",
 			strerror(errno));
 	is_logged = true;
 	return -EPERM;
@@ -73,7 +74,7 @@ ssize_t memory_read_string(pid_t tid, uint64_t from, char *to, size_t size)
 	return -ENAMETOOLONG;
 }
 
-/* A process is known to pidfd_open(2) by its first thread. */
+/* pidfd_open(2) takes the id of a process, not of a thread. */
 static pid_t process_of(pid_t tid)
 {
 	pid_t pid = (pid_t)process_status(tid, "Tgid:", 10);

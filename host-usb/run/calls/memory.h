@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory and the descriptors of the tool's processes. */
+/* Access to the memory and the descriptors of the tool's processes. */
 #ifndef HOST_USB_RUN_CALLS_MEMORY_H
 #define HOST_USB_RUN_CALLS_MEMORY_H
 
@@ -9,18 +9,20 @@
 
 struct call;
 
-/* Copies bytes from a process, all or none. Returns 0; -EFAULT: not its memory; -EPERM: it cannot
- * be looked into (said once on stderr). */
+/* Copies `size` bytes from the process of thread `tid`, all or none. Returns 0; -EFAULT: they are
+ * not all mapped; -EPERM: no permission, which is logged once. */
 int memory_read(pid_t tid, uint64_t from, void *to, size_t size);
 
-/* The same to the thread that waits for the answer to the call. -ESRCH: it was killed meanwhile,
- * and its number may be another one's by now. */
+/* Copies `size` bytes to the thread that waits for the answer to the call. Returns as
+ * memory_read(); -ESRCH: the thread was killed, and another process may have its number by now. */
 int memory_write(const struct call *call, uint64_t to, const void *from, size_t size);
 
-/* Copies a text with its NUL. Returns its length; -ENAMETOOLONG: size is too small; -EFAULT. */
+/* Copies a string with its NUL. Returns its length; -ENAMETOOLONG: it does not fit into `size`
+ * bytes; or the errors of memory_read(). */
 ssize_t memory_read_string(pid_t tid, uint64_t from, char *to, size_t size);
 
-/* A duplicate of a descriptor of the process. Returns it, or a negative errno. */
+/* Duplicates a descriptor of the process. Returns the duplicate, which the caller closes, or a
+ * negative errno. */
 int memory_get_fd(pid_t tid, int fd);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small calls that say something of the board, or make sense only there. */
+/* Small calls: uname, processes and limits of the board; the warning for unsupported calls. */
 #include "core/base/log.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
@@ -38,7 +38,7 @@ int64_t sys_uname(const struct call *call)
 	return memory_write(call, call->args[0], &uts, sizeof(uts));
 }
 
-/* Returns 0 if the board has such a process, -ESRCH, or another errno. */
+/* Returns 0 if the board has a process of this id, -ESRCH if not, or another negative errno. */
 static int find_process(const struct call *call, int pid)
 {
 	struct rpc_stat st;
@@ -50,7 +50,7 @@ static int find_process(const struct call *call, int pid)
 	return err == -ENOENT ? -ESRCH : err;
 }
 
-/* kill(pid, 0) */
+/* kill(pid, 0): does the process exist? */
 int64_t sys_kill(const struct call *call)
 {
 	int pid = (int)call->args[0];
@@ -58,8 +58,8 @@ int64_t sys_kill(const struct call *call)
 	return process_is_board(pid) ? find_process(call, pid) : CALL_CONTINUE;
 }
 
-/* pidfd_open(pid, flags): tools wait for the end of what they trace. That of the board's process is
- * not told, as if it lived as long as the tool. */
+/* pidfd_open(pid, flags): tools wait for the end of the process that they trace. The descriptor
+ * that they get never becomes readable, as if a process of the board outlived the tool. */
 int64_t sys_pidfd_open(const struct call *call)
 {
 	int pid = (int)call->args[0], fd;
@@ -78,7 +78,7 @@ int64_t sys_pidfd_open(const struct call *call)
 	return ret;
 }
 
-/* Tools raise their limit of locked memory for maps, which are not theirs here. */
+/* Tools raise RLIMIT_MEMLOCK to make maps. The maps are on the board, so there is nothing to do. */
 int64_t sys_setrlimit(const struct call *call)
 {
 	return 0;
@@ -103,6 +103,5 @@ void run_unsupported(const struct call *call, const char *what)
 		return;
 	if (i < RUN_UNSUPPORTED_MAX)
 		logged[i] = what;
-	log_warning("the tool asks for %s (%s), which is not supported from afar", what,
-		notify_name(call->number));
+	log_warning("%s: not supported: %s", notify_name(call->number), what);
 }

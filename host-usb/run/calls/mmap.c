@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mmap(2) of events and maps: their memory file is filled first, and the workstation's kernel then
- * maps it as any other file. */
+/* mmap(2) of events and maps: prepares a memory file, which the workstation's kernel maps. */
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/objects/mirror.h"
 #include "host-usb/run/objects/objects.h"
@@ -12,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A page, and 2^n pages of data. */
+/* The length must be one page and 2^n pages of data, as in the kernel. */
 static int64_t map_event(struct object *object, uint64_t length, uint64_t offset)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), size = length - page;

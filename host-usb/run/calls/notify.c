@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* linux/seccomp.h cannot be included beside seccomp.h on older systems. */
+/* On older systems linux/seccomp.h and seccomp.h cannot be included together. */
 #ifndef SECCOMP_ADDFD_FLAG_SEND
 #define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
 #endif
@@ -34,18 +34,19 @@
 #define IOCTL_TYPE_PERF	     ('$' << 8)
 #define MAP_SHARED_FILE_MASK (MAP_SHARED | MAP_ANONYMOUS)
 
-/* Which calls of a kind are asked about: the others would only be slower. */
+/* Which calls of a number are notified. The others do not concern the board, and a notification
+ * would only make them slower. */
 enum filter {
 	ALL,
-	PERF_IOCTLS,  /* ioctl: those of perf events */
-	SHARED_FILES, /* mmap: shared, of a file */
-	SEEN_FDS,     /* the first argument is one of the descriptors from fd_base on */
-	REWINDS,      /* lseek: of these, and of all others to the start */
-	STAT_FLAGS_2, /* flags, the third argument: not fstat(2) of other descriptors */
-	STAT_FLAGS_3, /* the fourth one */
-	SIGNAL_0,     /* kill: whether the process exists */
+	PERF_IOCTLS,  /* ioctl: requests to perf events */
+	SHARED_FILES, /* mmap: shared mappings of a file */
+	SEEN_FDS,     /* the first argument is a descriptor from fd_base on */
+	REWINDS,      /* lseek: as SEEN_FDS, and to offset 0 of any descriptor */
+	STAT_FLAGS_2, /* flags are args[2]: all but fstat(2) of descriptors below fd_base */
+	STAT_FLAGS_3, /* the same; flags are args[3] */
+	SIGNAL_0,     /* kill: signal 0 only, which checks that the process exists */
 	MEMLOCK_1,    /* the first argument is RLIMIT_MEMLOCK */
-	MEMLOCK_2,    /* the second one */
+	MEMLOCK_2,    /* the second argument is RLIMIT_MEMLOCK */
 };
 
 #define RLIMIT_MEMLOCK_NUMBER 8 /* on x86, ARM and RISC-V */
@@ -75,7 +76,7 @@ static const struct syscall_entry {
 	{__NR_faccessat2, "faccessat2", sys_faccessat, ALL},
 	CALL(readlinkat, ALL),
 	CALL(fstat, SEEN_FDS),
-	CALL(getdents64, ALL), /* libraries read directories through duplicates with low numbers */
+	CALL(getdents64, ALL), /* libraries read directories through low-numbered duplicates */
 	CALL(lseek, REWINDS),
 	CALL(write, SEEN_FDS),
 	CALL(pwrite64, SEEN_FDS),
@@ -87,7 +88,7 @@ static const struct syscall_entry {
 #ifdef __NR_setrlimit
 	CALL(setrlimit, MEMLOCK_1),
 #endif
-#ifdef __NR_open /* architectures before arm64 have these as well */
+#ifdef __NR_open /* architectures older than arm64 also have these */
 	CALL(open, ALL),
 	CALL(stat, ALL),
 	CALL(lstat, ALL),
@@ -149,7 +150,8 @@ static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, i
 		flags = 2;
 		/* fall through */
 	case STAT_FLAGS_3:
-		/* A name counts from such a descriptor as well; AT_FDCWD is above all numbers. */
+		/* A relative name may start at such a descriptor. AT_FDCWD, unsigned, is above all
+		 * of them. */
 		err = add_comparison(filter, entry, seen);
 		if (err)
 			return err;
@@ -168,9 +170,9 @@ static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, i
 	return add_comparison(filter, entry, compare);
 }
 
-/* The library writes the filter; the flag that it does not know yet needs our own hands. With it,
- * the tool waits for answers that it is being given without being interrupted by signals: bpf(2)
- * and others never are. */
+/* libseccomp builds the filter but does not know the flag WAIT_KILLABLE, so this calls seccomp(2).
+ * With the flag, only fatal signals interrupt a call that the supervisor has received. bpf(2) and
+ * similar calls are never interrupted without bpfd-run either. */
 static int load(const struct sock_fprog *program)
 {
 	long listener;
@@ -210,11 +212,11 @@ int notify_install(int fd_base, bool as_root)
 
 	if (!filter)
 		return -ENOMEM;
-	/* A binary tree: most calls of the tool are none of these. */
+	/* A binary tree is the fastest for calls that are not in the table, which are most. */
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (size_t i = 0; !err && i < TABLE_SIZE; i++)
 		err = add_rule(filter, &table[i], fd_base);
-	/* An errno of 0 is a result of 0. */
+	/* An errno of 0 makes the call return 0. */
 	if (!err && as_root)
 		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), __NR_geteuid, 0);
 	if (!err && as_root)
@@ -227,9 +229,10 @@ int notify_install(int fd_base, bool as_root)
 
 void notify_tune(const struct run *run)
 {
-	/* The tool and we take turns. Kernels before 6.6 do not know it, and are slower. */
+	/* The tool and the supervisor run in turns, so each should wake the other on the same CPU.
+	 * Kernels before 6.6 lack this and are slower. */
 	if (ioctl(run->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) < 0)
-		log_debug("seccomp: %s: without synchronous wake-ups", strerror(errno));
+		log_debug("seccomp: no synchronous wake-ups: %s", strerror(errno));
 }
 
 int notify_check(void)
@@ -252,12 +255,12 @@ void notify_answer(const struct run *run, uint64_t id, int64_t value)
 		response.error = (int)value;
 	else
 		response.val = value;
-	/* Fails if the thread was interrupted or killed, and then needs no answer. */
+	/* Fails if the thread was interrupted or killed; then no answer is needed. */
 	seccomp_notify_respond(run->listener, &response);
 }
 
-/* The highest descriptor that is free in the tool, so that tools which count upwards from 3 do not
- * meet it. */
+/* Returns the highest free descriptor in the tool of those from fd_base on, or -EMFILE. Tools that
+ * use descriptors from 3 upwards then do not collide with it. */
 static int free_number(const struct run *run, pid_t tid)
 {
 	char path[64], target[8];
@@ -288,10 +291,10 @@ int64_t notify_give_fd(const struct call *call, int fd, bool cloexec, bool seen)
 		add.newfd = (uint32_t)number;
 	}
 	while (ioctl(call->run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0) {
-		if (errno == ENOENT || errno == EINPROGRESS) /* its thread is gone */
+		if (errno == ENOENT || errno == EINPROGRESS) /* the thread is gone */
 			return CALL_ANSWERED;
 		if (errno == EINVAL)
-			log_error("the workstation's kernel is too old: Linux 5.14 is needed");
+			log_error("this kernel is too old; use Linux 5.14 or later");
 		if (errno != EINTR)
 			return -errno;
 	}

@@ -10,35 +10,37 @@ struct call;
 struct run;
 struct seccomp_notif;
 
-#define FD_SEEN_COUNT 64 /* directories and writers that the tool has open at a time, at most */
+#define FD_SEEN_COUNT 64 /* open directories and written files of a process, at most */
 
-/* In the child: sets the filter for itself and all it will start; descriptors from fd_base on are
- * those whose reads and writes are asked about; with as_root it believes to be root. Returns the
- * listener's descriptor or a negative errno. */
+/* In the child: installs the filter for this process and all that it starts. Reads and writes are
+ * notified for descriptors from fd_base on. With as_root, getuid(2) and geteuid(2) return 0.
+ * Returns the descriptor of the listener or a negative errno. */
 int notify_install(int fd_base, bool as_root);
 
-/* Whether this kernel has user notifications at all. Returns 0, -ENOSYS. */
+/* Returns 0 if this kernel has user notifications, -ENOSYS if not. */
 int notify_check(void);
 
-/* Makes the listener as fast as the kernel lets it be. */
+/* Makes notifications faster if the kernel supports it (Linux 6.6). */
 void notify_tune(const struct run *run);
 
-/* Receives the tool's next system call, which notify_handle() then answers and frees. Returns 0;
- * -ENOENT: its thread was interrupted or killed; -ENOMEM. */
+/* Receives the tool's next system call; notify_handle() then answers and frees it. Returns 0;
+ * -ENOENT: the thread was interrupted or killed; -ENOMEM. */
 int notify_receive(const struct run *run, struct seccomp_notif **request);
 void notify_handle(struct run *run, struct seccomp_notif *request);
 
-/* Answers a call that was held; a call whose thread is gone needs none. */
+/* Answers a call of the tool with a value, a negative errno or CALL_CONTINUE. Does nothing if its
+ * thread is gone. */
 void notify_answer(const struct run *run, uint64_t id, int64_t value);
 
-/* Whether the thread still waits in this call: only then do its number and memory mean it. */
+/* True if the thread still waits in this call. Otherwise its tid may belong to another process. */
 bool notify_waiting(const struct run *run, uint64_t id);
 
-/* Gives the tool a copy of fd, as the answer to the call: the smallest number that is free, or with
- * `seen` one from fd_base on. Returns CALL_ANSWERED or a negative errno. */
+/* Answers the call with a copy of fd in the tool, which stays the caller's here. The tool's number
+ * is the smallest free one, or with `seen` a free one from fd_base on. Returns CALL_ANSWERED or a
+ * negative errno. */
 int64_t notify_give_fd(const struct call *call, int fd, bool cloexec, bool seen);
 
-/* The name of a system call. */
+/* Returns the name of a system call. */
 const char *notify_name(int number);
 
 #endif

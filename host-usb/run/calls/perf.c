@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* perf_event_open(2) and ioctl(2) of what it returns. */
+/* perf_event_open(2), and ioctl(2) of perf events. */
 #include "core/base/log.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/memory.h"
@@ -18,16 +18,16 @@
 #include <unistd.h>
 
 #define ATTR_SIZE_AT	 offsetof(struct perf_event_attr, size)
-#define PERF_ATTR_MAX	 4096 /* what the kernel takes */
+#define PERF_ATTR_MAX	 4096 /* bytes that the kernel accepts */
 #define IOCTL_DATA_MAX	 (64U << 10)
 #define TRACE_FILTER_MAX 4096
 
-/* Where a uprobe's config has the offset of the semaphore of a USDT probe, and how a kernel shows
- * that it looks there. */
+/* The upper half of a uprobe's config is the file offset of a USDT probe's semaphore. Kernels that
+ * support it (Linux 4.20) have this file. */
 #define SEMAPHORE_SHIFT	 32
 #define SEMAPHORE_FORMAT "/sys/bus/event_source/devices/uprobe/format/ref_ctr_offset"
 
-/* PERF_EVENT_IOC_QUERY_BPF and what it takes; older headers have no MODIFY_ATTRIBUTES. */
+/* Bytes of struct perf_event_query_bpf before its array of ids. */
 #define QUERY_HEADER (2 * sizeof(uint32_t))
 
 static int read_attr(const struct call *call, uint64_t from, char *attr, uint32_t *size)
@@ -45,8 +45,8 @@ static int read_attr(const struct call *call, uint64_t from, char *attr, uint32_
 	return err;
 }
 
-/* Kprobes and uprobes have the pointer to a name where others have a number. Takes it out. Returns
- * 1 if there is a name, 0 if not. */
+/* For kprobes and uprobes config1 points to a name. Reads the name and clears config1. Returns 1 if
+ * there is a name, 0 if not, or a negative errno. */
 static int take_name(
 	const struct call *call, struct perf_event_attr *attr, char name[PATH_MAX], bool *is_path)
 {
@@ -63,7 +63,8 @@ static int take_name(
 	return n < 0 ? (int)n : 1;
 }
 
-/* The kernel increments the semaphore of a USDT probe if the uprobe has the semaphore's offset. */
+/* Adds the offset of the semaphore to the uprobe of a USDT probe, so that the board's kernel
+ * increments the semaphore. `name` is the path of the program as the tool knows it. */
 static int add_semaphore(const struct call *call, const char *name, struct perf_event_attr *attr)
 {
 	struct run *run = call->run;
@@ -148,10 +149,10 @@ int64_t sys_perf_event_open(const struct call *call)
 	return ret < 0 ? ret : give(call, (uint32_t)ret);
 }
 
-/* What an ioctl takes and yields. */
+/* The data of an ioctl. */
 struct ioctl_request {
 	uint64_t arg;
-	size_t in, out; /* bytes behind the pointer */
+	size_t in, out; /* bytes that the kernel reads from and writes to the tool's buffer */
 	char data[IOCTL_DATA_MAX];
 };
 
@@ -211,7 +212,7 @@ static int take_request(const struct call *call, struct ioctl_request *request)
 		request->in = n < 0 ? 0 : (size_t)n;
 		return n < 0 ? (int)n : 0;
 	default:
-		run_unsupported(call, "this request of a perf event");
+		run_unsupported(call, "this request for a perf event");
 		return -ENOTTY;
 	}
 }

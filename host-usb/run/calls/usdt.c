@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The notes are those of SystemTap's <sys/sdt.h>, see its wiki, "UserSpaceProbeImplementation". */
+/* USDT probes in the notes of SystemTap's <sys/sdt.h>: wiki, "UserSpaceProbeImplementation". */
 #include "host-usb/run/calls/usdt.h"
 
 #include <errno.h>
@@ -9,10 +9,10 @@
 
 #define NOTE_TYPE 3
 
-/* What a note's description starts with. */
+/* The addresses at the start of a note's description. */
 enum { PROBE, BASE, SEMAPHORE, ADDRESSES };
 
-/* The file offset of an address. */
+/* Converts an address to a file offset. Returns false if no segment has it. */
 static bool offset_of(Elf *elf, uint64_t address, uint64_t *offset)
 {
 	GElf_Phdr segment;
@@ -30,7 +30,7 @@ static bool offset_of(Elf *elf, uint64_t address, uint64_t *offset)
 	return false;
 }
 
-/* The section of that name, or NULL. */
+/* Returns the section of a name and its header, or NULL. */
 static Elf_Scn *find_section(Elf *elf, const char *wanted, GElf_Shdr *header)
 {
 	Elf_Scn *section = NULL;
@@ -48,7 +48,7 @@ static Elf_Scn *find_section(Elf *elf, const char *wanted, GElf_Shdr *header)
 	return NULL;
 }
 
-/* The addresses of a note. */
+/* Reads the addresses of a note in the byte order and word size of the file. */
 static bool take_addresses(Elf *elf, void *description, size_t size, uint64_t to[ADDRESSES])
 {
 	bool narrow = gelf_getclass(elf) == ELFCLASS32;
@@ -91,7 +91,7 @@ static int find(Elf *elf, uint64_t location, uint64_t *semaphore)
 			memcmp(bytes + name, "stapsdt", sizeof("stapsdt")) != 0 ||
 			!take_addresses(elf, bytes + description, note.n_descsz, address))
 			continue;
-		/* The notes are not changed when a file is prelinked. */
+		/* Prelinking moves the program but leaves the notes unchanged. */
 		moved = has_base ? base.sh_addr - address[BASE] : 0;
 		if (address[SEMAPHORE] && offset_of(elf, address[PROBE] + moved, &at) &&
 			at == location)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* poll(2), ppoll(2) and epoll_ctl(2). */
+/* poll(2), ppoll(2) and epoll_ctl(2) of rings. */
 #include "host-usb/run/calls/wait.h"
 
 #include "core/base/clock.h"
@@ -21,24 +21,24 @@
 #include <unistd.h>
 
 #define POLL_MAX   8192 /* descriptors of one call */
-#define SIGNALS_MS 50	/* how often held calls are looked at for signals */
+#define SIGNALS_MS 50	/* how often threads in held calls are checked for signals */
 #define READY(ev)  ((ev) & (POLLIN | POLLRDNORM))
 
 /* One poll(2) that is not answered yet. */
 struct held {
 	struct held *next;
 	struct call call; /* without its arguments */
-	uint64_t user;	  /* where its array is */
+	uint64_t user;	  /* address of the array in the tool */
 	unsigned int count;
 	int64_t end_ms;		 /* -1: no limit */
-	struct pollfd *polled;	 /* the tool's own numbers */
-	struct object **objects; /* for each: what it stands for, NULL: see `others` */
-	struct pollfd *others;	 /* for each: a duplicate of ours, -1: none */
+	struct pollfd *polled;	 /* the tool's array */
+	struct object **objects; /* for each entry: the object of a ring, NULL: see `others` */
+	struct pollfd *others;	 /* for each entry: a duplicate of its descriptor, -1: none */
 };
 
 struct waits {
 	struct held *first;
-	int64_t signals_ms; /* when we last looked for signals */
+	int64_t signals_ms; /* time of the last check for signals */
 };
 
 int waits_new(struct waits **waits)
@@ -92,7 +92,7 @@ static struct held *held_new(const struct call *call, uint64_t user, unsigned in
 	return NULL;
 }
 
-/* The tool may have closed a ring meanwhile: its objects are looked up each time by number. */
+/* Looks the objects up again, because the tool may have closed a ring in the meantime. */
 static void look_up(struct held *held)
 {
 	for (unsigned int i = 0; i < held->count; i++)
@@ -101,7 +101,7 @@ static void look_up(struct held *held)
 				&held->call, held->polled[i].fd, BPF_ABI_EVENT | BPF_ABI_MAP);
 }
 
-/* Fills in revents. Returns how many are not 0. */
+/* Fills in revents. Returns the number of entries in which it is not 0. */
 static int look(struct held *held)
 {
 	int ready = 0;
@@ -131,7 +131,7 @@ static int64_t answer(const struct held *held, int ready)
 	return ready;
 }
 
-/* What is not ours is polled by a duplicate. A number that is no descriptor is for the kernel. */
+/* Duplicates the descriptors that are not rings, to poll them. Returns 0 or a negative errno. */
 static int duplicate_others(const struct call *call, struct held *held)
 {
 	for (unsigned int i = 0; i < held->count; i++) {
@@ -147,6 +147,8 @@ static int duplicate_others(const struct call *call, struct held *held)
 	return 0;
 }
 
+/* Answers the poll at once if it can, otherwise holds it. Polls without rings, and polls with an
+ * invalid descriptor, are left to the workstation's kernel. */
 static int64_t hold(const struct call *call, uint64_t user, uint64_t count, int64_t timeout_ms)
 {
 	struct run *run = call->run;
@@ -186,8 +188,8 @@ out_continue:
 	return CALL_CONTINUE;
 }
 
-/* Whether the thread has a signal to take. A call that is being answered is not interrupted by the
- * kernel, so that is ours to do. */
+/* True if a signal is pending for the thread. The kernel does not interrupt a call that the
+ * supervisor has received, so the supervisor must end a held poll with EINTR. */
 static bool has_signal(pid_t tid)
 {
 	unsigned long long own = 0, shared = 0, blocked = 0;
@@ -208,7 +210,7 @@ static bool has_signal(pid_t tid)
 	return (own | shared) & ~blocked;
 }
 
-/* Returns whether the poll was answered. */
+/* Returns true if the poll was answered or its thread is gone. */
 static bool answer_one(struct run *run, struct held *held, bool look_for_signals)
 {
 	int ready;
@@ -275,7 +277,7 @@ int64_t sys_poll(const struct call *call)
 	return hold(call, call->args[0], (uint32_t)call->args[1], (int)call->args[2]);
 }
 
-/* ppoll(fds, count, timeout, signals, size): signals are left as they are. */
+/* ppoll(fds, count, timeout, signals, size); the signal mask is not changed. */
 int64_t sys_ppoll(const struct call *call)
 {
 	struct timespec timeout = {0, 0};
@@ -295,8 +297,8 @@ int64_t sys_ppoll(const struct call *call)
 	return hold(call, call->args[0], (uint32_t)call->args[1], ms);
 }
 
-/* The kernel tells of a perf ring once for each wake-up, so its eventfd is edge-triggered; of a BPF
- * ring buffer as long as something is there. */
+/* epoll_wait(2) reports a perf ring once for each wake-up, so its eventfd is edge-triggered. It
+ * reports a BPF ring buffer until the buffer is empty. */
 static int change_set(int set, int operation, struct object *object, struct epoll_event *event)
 {
 	int err = 0;

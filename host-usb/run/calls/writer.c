@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of the board that the tool writes. Each write is one on the board, so that an error is that
- * of the same write. */
+/* Writing files of the board: one write there for each write of the tool, which gets its error. */
 #include "host-usb/run/calls/writer.h"
 
 #include "core/base/log.h"
@@ -19,8 +18,8 @@
 #define LATE_MAX     (64 * 1024) /* bytes */
 #define VECTOR_MAX   64
 
-/* A shell moves the descriptor to a low number, whose writes are not notified: what was written
- * there is sent to the board when the tool closes the file. */
+/* A shell moves the descriptor to a low number, where writes are not notified and go into the
+ * memory file. When the tool has closed the file, this sends its contents to the board. */
 static void write_late(struct object *object)
 {
 	char data[LATE_MAX + 1];
@@ -57,14 +56,15 @@ int64_t writer_give(const struct call *call, const char *path, int flags)
 	int err;
 
 	if (flags & O_TRUNC) {
-		/* It would remove the events of all who trace there. */
-		log_warning("%s: it is not emptied on the board", path);
+		/* This would remove the events of all tracers on the board. */
+		log_warning("%s: not truncated: other tools may have events in it; append instead",
+			path);
 		return -EACCES;
 	}
 	err = remote_access(call->run->remote, path, W_OK);
 	if (err) {
 		if (err == -EACCES)
-			log_warning("%s: it is not written on the board", path);
+			log_warning("%s: the board does not allow writing this file", path);
 		return err;
 	}
 	err = writer_new(&object, call->run, path);
@@ -100,7 +100,7 @@ static int64_t write_from(const struct call *call, const struct iovec *vector, s
 	return ret;
 }
 
-/* write(fd, from, size), and pwrite64 with an offset, which these files have none of */
+/* write(fd, from, size), and pwrite64, whose offset these files ignore */
 int64_t sys_write(const struct call *call)
 {
 	const struct iovec vector = {(void *)(uintptr_t)call->args[1], call->args[2]};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of the board that the tool writes. */
+/* Writing files of the board. */
 #ifndef HOST_USB_RUN_CALLS_WRITER_H
 #define HOST_USB_RUN_CALLS_WRITER_H
 
@@ -9,11 +9,13 @@
 
 struct object;
 
-/* Makes an object for a file of the board that the tool writes. Returns 0 or a negative errno. */
+/* Makes an object for a file of the board that is open for writing. Returns 0, -ENOMEM or another
+ * negative errno. */
 int writer_new(struct object **object, struct run *run, const char *path);
 
-/* Opens the file for writing, with the flags of open(2), and gives the tool its descriptor. Returns
- * CALL_ANSWERED or a negative errno. */
+/* Answers the call with a descriptor of the board's file, opened for writing with the flags of
+ * open(2). Returns CALL_ANSWERED or a negative errno: -EACCES: the flags have O_TRUNC, or the board
+ * does not allow it. */
 int64_t writer_give(const struct call *call, const char *path, int flags);
 
 #endif
