@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Demangles C++ names with libiberty: C, and 60 KB; libstdc++'s way would add ten times that. */
+/* Demangles C++ names with libiberty, which adds 60 KB; libstdc++ would add ten times that. */
 #include "core/bpfd/symbols/demangle.h"
 
 #ifdef HAVE_LIBIBERTY
@@ -30,9 +30,9 @@ bool demangle(const char *name, char *text, size_t size)
 
 	if (strncmp(name, "_Z", 2) || !size)
 		return false;
-	/* A name can refer back to its own parts: a hundred bytes of a hostile file can stand for
-	 * 2^20 and more. libiberty's printer cannot be told to stop, but this form of it keeps
-	 * everything on the stack, so it can be left. */
+	/* A name can refer to its own parts: a hundred bytes of a hostile file can expand to 2^20
+	 * bytes and more. libiberty has no way to stop early, but this function keeps all its data
+	 * on the stack, so take() can leave it by longjmp(). */
 	if (setjmp(output.full))
 		return false;
 	if (!cplus_demangle_v3_callback(name, DMGL_PARAMS | DMGL_ANSI, take, &output))

@@ -10,25 +10,25 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The biggest programs of a board have some 100,000; a hostile file claims what it likes. */
+/* Big programs of a board have about 100,000 symbols. A hostile file can claim any number. */
 #define SYMBOLS_MAX	(1U << 20)
 #define ELF_NAMES_MAX	(32U << 20)
 #define SEGMENTS_MAX	256
 #define SYMBOL_SIZE_MAX ((1U << 29) - 1)
 
-/* Symbols lie inside each other (labels of assembly code); this many are looked through for
- * one that is long enough. */
+/* Symbols can lie inside others, such as labels in assembly code. A lookup examines at most this
+ * many symbols below the address. */
 #define NESTED_SYMBOLS_MAX 32
 
 struct elf_symbol {
 	uint64_t address;
-	uint32_t size : 29; /* 0: not told */
-	uint32_t rank : 3;  /* of two at one address the higher one is shown */
-	uint32_t name;	    /* in names */
+	uint32_t size : 29; /* bytes; 0: unknown */
+	uint32_t rank : 3;  /* of two symbols at one address the higher one is found */
+	uint32_t name;	    /* offset in names */
 };
 
 struct segment {
-	uint64_t address, size; /* in memory */
+	uint64_t address, size; /* as mapped */
 	uint64_t offset, file_size;
 	bool executable;
 };
@@ -82,8 +82,8 @@ static int read_segments(struct elf_symbols *symbols, Elf *elf)
 	return 0;
 }
 
-/* Which of two names of one address: one with a size, then a global one, then the one with
- * fewer underscores in front (as perf does: `write` rather than `__write`). */
+/* Ranks the names of one address. First counts a size, then global binding, then not beginning with
+ * two underscores: `write` rather than `__write`, like perf. */
 static unsigned int rank_of(const GElf_Sym *sym, const char *name)
 {
 	unsigned int rank = sym->st_size ? 4 : 0;
@@ -99,7 +99,7 @@ static bool is_wanted(const struct elf_symbols *symbols, const GElf_Sym *sym, co
 {
 	const struct segment *segment = segment_of(symbols, sym->st_value);
 
-	/* Reserved sections hold what is no place: the versions of a library are SHN_ABS. */
+	/* Symbols in reserved sections are not addresses, for example a library's versions. */
 	if (sym->st_shndx == SHN_UNDEF || !segment || !name[0] ||
 		(sym->st_shndx >= SHN_LORESERVE && sym->st_shndx != SHN_XINDEX))
 		return false;
@@ -109,7 +109,7 @@ static bool is_wanted(const struct elf_symbols *symbols, const GElf_Sym *sym, co
 	case STT_OBJECT:
 		return true;
 	case STT_NOTYPE:
-		/* Functions of assembly code, but not ARM's marks ($a, $d, $t, $x). */
+		/* Functions of assembly code, but not ARM's mapping symbols ($a, $d, $t, $x). */
 		return segment->executable && name[0] != '$' && name[0] != '.';
 	default:
 		return false;
@@ -134,7 +134,7 @@ static int add_symbol(
 		return -E2BIG;
 	symbol = &symbols->symbols[symbols->count++];
 	symbol->address = sym->st_value;
-	/* The lowest bit of an ARM function says Thumb. */
+	/* The lowest bit of the address of an ARM function marks Thumb code. */
 	if (machine == EM_ARM && GELF_ST_TYPE(sym->st_info) == STT_FUNC)
 		symbol->address &= ~1ULL;
 	symbol->size = (uint32_t)(sym->st_size < SYMBOL_SIZE_MAX ? sym->st_size : SYMBOL_SIZE_MAX);
@@ -143,7 +143,7 @@ static int add_symbol(
 	return 0;
 }
 
-/* Copies a string table behind the names, ended by a NUL of our own. */
+/* Appends a string table and a NUL to the names. */
 static int add_names(struct elf_symbols *symbols, const Elf_Data *strings)
 {
 	char *grown;
@@ -160,7 +160,7 @@ static int add_names(struct elf_symbols *symbols, const Elf_Data *strings)
 	return 0;
 }
 
-/* The section's bytes; NULL if it has none, or more than limit, or lies about where. */
+/* The section's bytes; NULL if it has none or more than limit, or if they are not in the file. */
 static Elf_Data *section_data(Elf_Scn *section, uint64_t limit)
 {
 	GElf_Shdr header;
@@ -214,7 +214,7 @@ static int by_address(const void *left, const void *right)
 		return a->address < b->address ? -1 : 1;
 	if (a->rank != b->rank)
 		return a->rank < b->rank ? -1 : 1;
-	/* The first of its table wins, and the last of an address is found. */
+	/* A lookup finds the last symbol of an address: sort the first of its table last. */
 	return a->name > b->name ? -1 : a->name < b->name;
 }
 
@@ -236,7 +236,7 @@ static int read_elf(struct elf_symbols *symbols, Elf *elf)
 			return -ENOEXEC;
 		if (shdr.sh_type != SHT_SYMTAB && shdr.sh_type != SHT_DYNSYM)
 			continue;
-		/* One of each, as the ELF standard has it: libelf keeps what it has read. */
+		/* Only one of each, as ELF specifies: libelf keeps all that it reads in memory. */
 		seen = shdr.sh_type == SHT_SYMTAB ? &seen_symtab : &seen_dynsym;
 		if (!*seen)
 			err = read_table(symbols, elf, section, &shdr, header.e_machine);
@@ -254,8 +254,8 @@ static int read_elf(struct elf_symbols *symbols, Elf *elf)
 	return 0;
 }
 
-/* libelf makes an array of as many sections as the file claims to have. In the header that is
- * at most 65,535; beyond it, section 0 tells a 64-bit number, which no sane file needs. */
+/* libelf allocates an array of as many sections as the file claims to have: at most 65,535 in the
+ * header. A larger number would be in section 0, with 64 bits; no sane file needs it. */
 static bool counts_sections_in_header(const unsigned char *start, size_t size)
 {
 	Elf32_Ehdr header32;
@@ -301,7 +301,7 @@ int elf_symbols_read(struct elf_symbols **symbols, int fd)
 	if (!counts_sections_in_header(start, (size_t)n))
 		return -ENOEXEC;
 	elf_version(EV_CURRENT);
-	/* Not ELF_C_READ_MMAP: a file that its owner cuts short would be a SIGBUS here. */
+	/* Not ELF_C_READ_MMAP: if the file's owner truncated it, we would get a SIGBUS. */
 	return finish(symbols, elf_begin(fd, ELF_C_READ, NULL));
 }
 
@@ -318,8 +318,8 @@ int elf_symbols_bias(
 {
 	for (size_t i = 0; i < symbols->segment_count; i++) {
 		const struct segment *segment = &symbols->segments[i];
-		/* A mapping begins at a page, a segment where it likes in that page; pages have
-		 * at most 64 KiB. */
+		/* A mapping begins at a page, a segment anywhere in that page. Pages have at most
+		 * 64 KiB. */
 		uint64_t slack = segment->offset & 0xffff;
 
 		if (!segment->executable)

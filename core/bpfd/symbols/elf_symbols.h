@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The symbols of one ELF file in order of address. The file may be anybody's: nothing in it is
- * believed. */
+/* The symbols of one ELF file, sorted by address. The file is not trusted. */
 #ifndef CORE_BPFD_SYMBOLS_ELF_SYMBOLS_H
 #define CORE_BPFD_SYMBOLS_ELF_SYMBOLS_H
 
@@ -9,31 +8,32 @@
 
 struct elf_symbols;
 
-/* Reads .symtab and .dynsym of the file, which must be regular; fd stays the caller's. Returns
- * 0; -ENOEXEC: not an ELF file, or a damaged one; -E2BIG: more than this is ready to hold;
- * -ENOMEM; read(2)'s errors. A file without symbols is no error. */
+/* Reads .symtab and .dynsym of a regular file; fd stays the caller's. Returns 0, also for a file
+ * without symbols; -ENOEXEC: not an ELF file, or a damaged one; -E2BIG: too many symbols, names or
+ * segments; -ENOMEM; or the errno of read(2). */
 int elf_symbols_read(struct elf_symbols **symbols, int fd);
 
-/* The same for a file in memory, which is not changed and may be freed after it. */
+/* Like elf_symbols_read(), for a file in memory. It is not changed and may be freed afterwards. */
 int elf_symbols_read_image(struct elf_symbols **symbols, void *image, size_t size);
 
-/* What to add to the file's addresses, when an executable mapping begins at `start` and shows
- * the file from `offset` on. Returns 0, -ENOENT: no executable part of the file lies there. */
+/* Computes *bias, the difference between addresses in a process and in the file, for an executable
+ * mapping of the file from `offset` on that begins at `start`. Returns 0; -ENOENT: no executable
+ * segment lies at that offset. */
 int elf_symbols_bias(
 	const struct elf_symbols *symbols, uint64_t start, uint64_t offset, uint64_t *bias);
 
-/* The symbol that covers an address of the file, and how far into it the address is; NULL if
- * there is none. The string lives as long as the symbols. */
+/* Finds the symbol that covers an address of the file. Returns its name, which lives as long as the
+ * symbols, and in *offset the distance from the symbol's address, or NULL if there is none. */
 const char *elf_symbols_find_address(
 	const struct elf_symbols *symbols, uint64_t address, uint64_t *offset);
 
-/* The address in the file of the best symbol of that name. Returns 0, -ENOENT. */
+/* Finds the address in the file of the best symbol of that name. Returns 0, -ENOENT. */
 int elf_symbols_find_name(const struct elf_symbols *symbols, const char *name, uint64_t *address);
 
 /* The memory they take, bytes. */
 size_t elf_symbols_size(const struct elf_symbols *symbols);
 
-/* NULL is fine. */
+/* Frees the symbols. NULL is fine. */
 void elf_symbols_free(struct elf_symbols *symbols);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's symbols: reads <proc>/kallsyms once and again when modules have changed. */
+/* The kernel's symbols: reads <proc>/kallsyms once, and again when modules have changed. */
 #include "core/bpfd/symbols/ksym.h"
 
 #include "core/base/clock.h"
@@ -17,38 +17,37 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Modules come and go while a session lasts and the kernel tells nobody. <proc>/modules costs
- * some 50 us to read, a lookup must not: so it is read at most once in this time, and an answer
- * may be older than the last change of modules by as much. */
+/* Modules come and go during a session, and the kernel does not report it. Reading <proc>/modules
+ * takes about 50 us, too long for each lookup, so it is read at most once in this time. A result
+ * may be outdated by as much. */
 #define MODULES_CHECK_MS 100
 
-/* Nothing the kernel names is larger; an address farther from the symbol below it lies in a
- * gap, not in that symbol. */
+/* No symbol of the kernel is larger. An address farther above a symbol lies in a gap. */
 #define OFFSET_MAX (64ULL << 20)
 
 #define KALLSYMS_PIECE 65536
 
 struct loose_symbol {
 	uint64_t address;
-	uint32_t name; /* in loose_names */
+	uint32_t name; /* offset in loose.names */
 	uint16_t length;
 	uint16_t module;
 };
 
 struct ksym {
 	const char *proc;
-	bool tried; /* to read kallsyms, and with what result: */
+	bool tried; /* kallsyms was read, with this result: */
 	int error;
 	uint64_t modules_hash;
 	uint64_t checked_ms;
-	char **modules; /* number 1 is modules[0]; number 0 is the core image */
+	char **modules; /* module number 1 is modules[0]; 0 is the core image */
 	unsigned int module_count;
-	struct ksym_table core; /* what kallsyms lists in order: all but the modules */
-	struct ksym_table rest;
+	struct ksym_table core; /* symbols of the core image that are listed in order */
+	struct ksym_table rest; /* symbols of modules, or listed out of order */
 	char name[KSYM_PREFIX_SIZE + KSYM_NAME_MAX + 1];
 };
 
-/* What kallsyms lists out of order, until it is sorted into ksym.rest. */
+/* Collects the symbols that are then sorted into ksym.rest. */
 struct loose {
 	struct loose_symbol *symbols;
 	size_t count, cap;
@@ -98,7 +97,8 @@ static int open_proc(const struct ksym *ksym, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* kallsyms lists the symbols of a module together: only the last name is compared. */
+/* Returns the number of a module. kallsyms lists the symbols of a module together, so only the last
+ * name is compared. */
 static int intern_module(struct ksym *ksym, const char *name, size_t len)
 {
 	const char *last = ksym->module_count ? ksym->modules[ksym->module_count - 1] : "";
@@ -149,7 +149,7 @@ static int hex_value(char c)
 	return -1;
 }
 
-/* One line without its end: "address type name", for a module's symbol then "\t[module]". */
+/* Parses a line without its newline: "address type name", and "\t[module]" if it is a module's. */
 static int parse_line(struct ksym *ksym, struct loose *loose, const char *at, const char *end)
 {
 	struct loose_symbol symbol = {.address = 0};
@@ -200,7 +200,7 @@ static int read_lines(struct ksym *ksym, struct loose *loose, int fd)
 			err = n < 0 ? -errno : 0;
 			break;
 		}
-		if (memchr(buffer + have, '\0', (size_t)n)) { /* names end with one in the table */
+		if (memchr(buffer + have, '\0', (size_t)n)) { /* the table ends names with NUL */
 			err = -EINVAL;
 			break;
 		}
@@ -213,7 +213,7 @@ static int read_lines(struct ksym *ksym, struct loose *loose, int fd)
 			break;
 		have -= (size_t)(at - buffer);
 		if (have == KALLSYMS_PIECE)
-			have = 0; /* a line as long as this is no symbol */
+			have = 0; /* a line of this length is not a symbol */
 		memmove(buffer, at, have);
 	}
 	free(buffer);
@@ -262,7 +262,7 @@ static int load(struct ksym *ksym)
 	free(loose.names);
 	if (!err && !ksym->core.count && !ksym->rest.count)
 		err = -ENODATA;
-	/* With kptr_restrict every address reads as zero. */
+	/* With kptr_restrict every address is listed as zero. */
 	if (!err && !ksym->core.last_address && !ksym->rest.last_address)
 		err = -EPERM;
 	if (err) {
@@ -274,8 +274,8 @@ static int load(struct ksym *ksym)
 	return 0;
 }
 
-/* Names, sizes, states and addresses of the modules; not the reference counts and users, which
- * change all the time. 0 if there is no such file: a kernel without modules. */
+/* Hashes the names, sizes, states and addresses of the modules, but not the reference counts and
+ * users, which change often. Returns 0 if there is no such file, as on a kernel without modules. */
 static uint64_t hash_modules(const struct ksym *ksym)
 {
 	static const bool counted[6] = {true, true, false, false, true, true};
@@ -301,14 +301,14 @@ static uint64_t hash_modules(const struct ksym *ksym)
 	return hash;
 }
 
-/* Makes sure that the table is there and current. */
+/* Makes sure that the symbols are loaded and current. */
 static int refresh(struct ksym *ksym)
 {
 	uint64_t now_ms = clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000, hash;
 
 	if (ksym->tried && now_ms - ksym->checked_ms < MODULES_CHECK_MS)
 		return ksym->error;
-	/* Hashed before kallsyms is read: a module that comes in between is seen next time. */
+	/* Before reading kallsyms, so that a module loaded in between is noticed next time. */
 	hash = hash_modules(ksym);
 	ksym->checked_ms = now_ms;
 	if (ksym->tried && !ksym->error && hash == ksym->modules_hash)
@@ -320,9 +320,9 @@ static int refresh(struct ksym *ksym)
 	return ksym->error;
 }
 
-/* On 64-bit kernels every kernel address has the top bit; x86's per-CPU symbols, listed with
- * their offsets from 0, must not claim user addresses. */
-static bool plausible(const struct ksym *ksym, uint64_t address)
+/* Whether an address can be the kernel's. On 64-bit kernels all its addresses have the top bit; but
+ * x86's per-CPU symbols are listed by offset from 0, and must not match user addresses. */
+static bool is_plausible(const struct ksym *ksym, uint64_t address)
 {
 	const uint64_t top = 1ULL << 63;
 
@@ -349,7 +349,7 @@ int ksym_find_address(struct ksym *ksym, uint64_t address, struct ksym_name *fou
 		core = rest;
 		start = ksym_table_address(table, (uint32_t)rest);
 	}
-	if (core < 0 || address - start > OFFSET_MAX || !plausible(ksym, address))
+	if (core < 0 || address - start > OFFSET_MAX || !is_plausible(ksym, address))
 		return -ENOENT;
 	module = ksym_table_name(table, (uint32_t)core, ksym->name);
 	found->name = ksym->name;

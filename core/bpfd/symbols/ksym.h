@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's symbols: an address to a name and a name to an address. */
+/* Looks up the kernel's symbols, by address and by name. */
 #ifndef CORE_BPFD_SYMBOLS_KSYM_H
 #define CORE_BPFD_SYMBOLS_KSYM_H
 
@@ -13,19 +13,19 @@ struct ksym_name {
 	uint64_t offset;    /* bytes from the symbol's address */
 };
 
-/* Prepares the reading of <proc>/kallsyms; nothing is read before the first lookup. proc is
- * not copied. Returns 0, -ENOMEM. */
+/* Prepares lookups; the first one reads <proc>/kallsyms. proc is not copied. Returns 0, -ENOMEM. */
 int ksym_new(struct ksym **ksym, const char *proc);
 
-/* The symbol that covers the address, of several the first in the kernel's order. The strings
- * are valid until the next call. Returns 0; -ENOENT: not a known kernel address; -EPERM: the
- * kernel hides its addresses (kernel.kptr_restrict); what reading kallsyms fails with. */
+/* Finds the symbol that covers an address; if several do, the first in the kernel's order. The
+ * strings are valid until the next call. Returns 0; -ENOENT: no symbol covers it; -EPERM: the
+ * kernel hides its addresses (kernel.kptr_restrict); or the errno of reading kallsyms. */
 int ksym_find_address(struct ksym *ksym, uint64_t address, struct ksym_name *found);
 
-/* The address of a symbol, the core image's before a module's. Errors as above. */
+/* Finds the address of a symbol; a symbol of the core image wins over one of a module. Returns like
+ * ksym_find_address(). */
 int ksym_find_name(struct ksym *ksym, const char *name, uint64_t *address);
 
-/* Frees all; NULL is fine. */
+/* Frees the symbols. NULL is fine. */
 void ksym_free(struct ksym *ksym);
 
 #endif

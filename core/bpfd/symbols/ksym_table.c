@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A packed table of kernel symbols in order of address: about 25 bytes a symbol. */
+/* A packed table of kernel symbols, sorted by address. */
 #include "core/bpfd/symbols/ksym_table.h"
 
 #include "core/bpfd/symbols/array.h"
@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names lie one behind the other in order of address, each ended by a NUL; only each 16th has
- * its place recorded, the others are found by counting NULs. In front of a module's symbol
- * stand two bytes with the top bit set and the module's number. The byte PREFIXED alone stands
- * for "__pfx_" and the name of the following symbol: x86 kernels with call padding have such a
+/* The names follow each other in order of address, each ended by a NUL. Only the offset of each
+ * 16th name is stored; the others are found by counting NULs. A module's symbol begins with two
+ * bytes that have the top bit set and contain the module's number. The byte PREFIXED alone stands
+ * for "__pfx_" followed by the name of the next symbol: x86 kernels with call padding have such a
  * pair for each function. */
 #define BLOCK		16
 #define PREFIXED	0x02
@@ -135,14 +135,14 @@ static int add_high(struct ksym_table *table, uint32_t value)
 	return 0;
 }
 
-/* Shortens the last entry when it is "__pfx_" and the name that comes now. */
+/* Shortens the last entry if it is "__pfx_" followed by the name that is being added. */
 static void fold_prefix(struct ksym_table *table, const char *name, size_t len)
 {
 	unsigned int module;
 	unsigned char *text =
 		table->names + (skip_module(table->names + table->last, &module) - table->names);
 
-	/* A pair's second name stays whole: decode() looks one entry ahead, not two. */
+	/* The second name of a pair is never shortened: decode() looks one entry ahead, not two. */
 	if (len > KSYM_PREFIX_SIZE && !memcmp(name, KSYM_PREFIX, KSYM_PREFIX_SIZE))
 		return;
 	if (table->names + table->names_len - text != (ptrdiff_t)(KSYM_PREFIX_SIZE + len + 1))
@@ -161,7 +161,7 @@ int ksym_table_add(struct ksym_table *table, uint64_t address, const char *name,
 	unsigned char *at;
 	int err;
 
-	/* What the first byte of an entry means to decode(), a name must not. */
+	/* A name must not begin with a byte that means something else to decode(). */
 	if (!len || len > KSYM_NAME_MAX || module > KSYM_MODULE_MAX || name[0] <= ' ' ||
 		name[0] >= 0x7f)
 		return -EINVAL;
@@ -193,7 +193,7 @@ int ksym_table_add(struct ksym_table *table, uint64_t address, const char *name,
 
 void ksym_table_trim(struct ksym_table *table)
 {
-	/* A refused shrink leaves the array as it is: nothing to report. */
+	/* If realloc() fails, the array stays as it is. */
 	if (table->names_len && !array_resize(&table->names, table->names_len, 1))
 		table->names_cap = table->names_len;
 	if (table->count && !array_resize(&table->low, table->count, sizeof(*table->low)) &&
@@ -201,7 +201,7 @@ void ksym_table_trim(struct ksym_table *table)
 		table->cap = table->count;
 }
 
-/* How many of the symbols from first to end (excluded) are not above low. */
+/* The first index from `first` on whose value is above low, or `end`. */
 static uint32_t upper_bound(const uint32_t *lows, uint32_t first, uint32_t end, uint32_t low)
 {
 	while (first < end) {
@@ -231,7 +231,7 @@ int64_t ksym_table_find_address(const struct ksym_table *table, uint64_t address
 	if (!i)
 		return -ENOENT;
 	i--;
-	/* Of several names of one address the kernel itself takes the first. */
+	/* If several symbols have this address, the kernel itself uses the first. */
 	address = ksym_table_address(table, i);
 	while (i && table->low[i - 1] == table->low[i] &&
 		ksym_table_address(table, i - 1) == address)
@@ -299,7 +299,7 @@ int64_t ksym_table_find_name(struct ksym_table *table, const char *name)
 		return -ENOENT;
 	if (!table->head && build_index(table))
 		return -ENOMEM;
-	/* A chain runs from the last symbol to the first: the last match is the first symbol. */
+	/* A chain begins with the last symbol, so the last match is the first symbol. */
 	for (uint32_t i = table->head[bucket_of(table, &wanted)]; i != NONE; i = table->next[i]) {
 		struct table_entry entry;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads what files a process has mapped where. */
+/* Reads the list of files that a process has mapped. */
 #include "core/bpfd/symbols/proc_maps.h"
 
 #include "core/base/paths.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What one process may make this hold: 20,000 mapped files, or 500 with the longest paths. */
+/* Bytes for one process: enough for 20,000 mapped files, or for 500 with the longest paths. */
 #define MAPS_MAX (2U << 20)
 
 #define DELETED " (deleted)"
@@ -37,14 +37,14 @@ const char *proc_maps_path(const struct proc_maps *maps, const struct proc_range
 	return maps->paths + range->path;
 }
 
-/* Keeps the range and its path; the ranges of one file follow each other and share it. */
+/* Adds a range and its path. The ranges of one file follow each other and share the path. */
 static int add_range(struct proc_maps *maps, const struct proc_range *range, const char *path)
 {
 	size_t len = strlen(path) + 1;
 	struct proc_range *last = maps->count ? &maps->ranges[maps->count - 1] : NULL;
 	int err;
 
-	/* The kernel lists them in order; a search relies on it. */
+	/* proc_maps_find() relies on the order in which the kernel lists ranges. */
 	if (range->end <= range->start || (last && range->start < last->end))
 		return 0;
 	if ((maps->count + 1) * sizeof(*range) + maps->paths_len + len > MAPS_MAX)
@@ -79,7 +79,7 @@ static bool take_number(char **at, int base, char end, uint64_t *value)
 	return true;
 }
 
-/* "start-end perms offset major:minor inode   path", the path to the end of the line. */
+/* Parses "start-end perms offset major:minor inode   path"; the path ends with the line. */
 static int parse_line(struct proc_maps *maps, char *line)
 {
 	struct proc_range range = {.slot = 0};

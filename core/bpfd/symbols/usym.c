@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The symbols of user processes: keeps the maps of processes and the symbols of files. */
+/* The symbols of user processes: caches the maps of processes and the symbols of files. */
 #include "core/bpfd/symbols/usym.h"
 
 #include "core/base/clock.h"
@@ -22,11 +22,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A process can map, unmap, end, and leave its number to another, and nobody is told. Its start
- * time and maps are looked at again after this time: an answer may be older by as much. */
+/* A process can map and unmap files, or end and leave its PID to another, without our notice. Its
+ * start time and maps are read again after this time. A result may be outdated by as much. */
 #define MAPS_CHECK_MS 100
 
-/* What is held: of each kind the one that was not asked for longest goes first. */
+/* Sizes of the caches. Each drops the entry that was unused for longest. */
 #define PROCESSES_MAX  32
 #define FILES_MAX      128
 #define FILE_BYTES_MAX (32U << 20)
@@ -35,13 +35,13 @@
 #define VDSO_SIZE_MAX  (1U << 20)
 
 struct process {
-	pid_t pid; /* 0: this place is free */
+	pid_t pid; /* 0: this slot is free */
 	uint64_t start;
 	uint64_t checked_ms, used;
 	struct proc_maps maps;
 };
 
-/* What makes a file that file and no other, also after an inode was reused. */
+/* Identifies a file, also after its inode was reused. */
 struct file_identity {
 	uint64_t device, inode, size;
 	int64_t changed_s, changed_ns;
@@ -49,7 +49,7 @@ struct file_identity {
 
 /* The symbols of a file, or why there are none. */
 struct mapped_file {
-	uint32_t number; /* never used twice, 0: this place is free */
+	uint32_t number; /* never used twice; 0: this slot is free */
 	uint64_t used;
 	struct file_identity identity;
 	struct elf_symbols *symbols;
@@ -58,7 +58,7 @@ struct mapped_file {
 
 struct usym {
 	const char *proc;
-	uint64_t clock; /* counts lookups: who was used last */
+	uint64_t clock; /* counts lookups, for the `used` fields */
 	uint32_t last_number;
 	size_t file_bytes;
 	struct process processes[PROCESSES_MAX];
@@ -113,7 +113,7 @@ static struct process *process_slot(struct usym *usym, pid_t pid)
 	return oldest;
 }
 
-/* Reads the maps again; what was known of the files stays known if they are the same. */
+/* Reads the maps of a process. If nothing has changed the old ones stay: they know their files. */
 static int process_read(struct usym *usym, struct process *process, pid_t pid)
 {
 	struct proc_maps maps = {.count = 0};
@@ -160,7 +160,8 @@ static int process_get(struct usym *usym, pid_t pid, struct process **found)
 	return 0;
 }
 
-/* Opens a regular file for reading. Opening a device can do something to it, and a FIFO waits. */
+/* Opens a regular file for reading, nothing else: opening a device can change its state, and
+ * opening a FIFO blocks. */
 static int open_regular(const char *path, struct stat *status)
 {
 	int fd;
@@ -179,7 +180,7 @@ static int open_regular(const char *path, struct stat *status)
 	return fd;
 }
 
-/* Opens a file by its path below the process's root, which links there do not lead out of. */
+/* Opens a file by its path below the process's root. Symbolic links cannot lead out of it. */
 static int open_below_root(
 	const struct usym *usym, pid_t pid, const char *seen, struct stat *status)
 {
@@ -198,8 +199,8 @@ static int open_below_root(
 	return fd;
 }
 
-/* Opens the very file that is mapped: by the kernel's link to it, which also leads to deleted
- * files and out of containers; else (no CAP_SYS_ADMIN) by its path. */
+/* Opens the mapped file: by the kernel's link in map_files, which works for deleted files and in
+ * containers, or by its path if that fails, as without CAP_SYS_ADMIN. */
 static int open_range(const struct usym *usym, const struct process *process,
 	const struct proc_range *range, struct stat *status)
 {
@@ -240,7 +241,7 @@ static struct mapped_file *mapped_file_oldest(struct usym *usym, const struct ma
 	return oldest;
 }
 
-/* Takes the symbols, which become the cache's, or the error, and makes room for them. */
+/* Adds symbols, which the cache then owns, or an error, and drops old entries to make room. */
 static struct mapped_file *mapped_file_add(struct usym *usym, const struct file_identity *identity,
 	struct elf_symbols *symbols, int error)
 {
@@ -290,7 +291,7 @@ static int load_file(struct usym *usym, const struct process *process,
 	return 0;
 }
 
-/* The vDSO is a whole ELF file in the process's memory. Its identity is what it holds. */
+/* Reads the vDSO, an ELF file in the memory of the process. Its content identifies it. */
 static int load_vdso(struct usym *usym, const struct process *process,
 	const struct proc_range *range, struct mapped_file **found)
 {
@@ -333,8 +334,8 @@ err_free:
 	return err;
 }
 
-/* The symbols of the file that a range shows. A range remembers the place of its file and the
- * object's number: both match as long as the object was not dropped. */
+/* The symbols of the file that a range maps. The range remembers the slot and the number of its
+ * file; the numbers differ if the file was dropped. */
 static int range_symbols(struct usym *usym, struct process *process, struct proc_range *range,
 	const struct elf_symbols **symbols)
 {
@@ -358,8 +359,9 @@ static int range_symbols(struct usym *usym, struct process *process, struct proc
 
 _Static_assert(FILES_MAX <= UINT8_MAX + 1, "the index of a file fits into proc_range.slot");
 
-/* The executable range that belongs to a range of data: the nearest one of that file below (a
- * file can be mapped more than once), or above, where linkers put constants before the code. */
+/* The executable range that belongs to a range of data. It is the nearest one of the same file
+ * below, because a file can be mapped more than once, or else above, because some linkers put
+ * constants before the code. */
 static struct proc_range *executable_range(struct process *process, struct proc_range *range)
 {
 	struct proc_range *first = process->maps.ranges, *end = first + process->maps.count;
@@ -375,7 +377,8 @@ static struct proc_range *executable_range(struct process *process, struct proc_
 	return NULL;
 }
 
-/* The symbols of a range's file, and what to add to its addresses in this process. */
+/* The symbols of a range's file, and the difference between addresses in the process and in the
+ * file. */
 static int range_bias(struct usym *usym, struct process *process, struct proc_range *range,
 	const struct elf_symbols **symbols, uint64_t *bias)
 {
@@ -388,7 +391,7 @@ static int range_bias(struct usym *usym, struct process *process, struct proc_ra
 	return err ? err : elf_symbols_bias(*symbols, at->start, at->offset, bias);
 }
 
-/* A hostile file's name must not look like more fields or more lines of a reply. */
+/* The names in a hostile file must not add fields or lines to a reply. */
 static void make_printable(char *text)
 {
 	printable_text(text, strlen(text));
