@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ELF files, read as bpfd reads those of the board's processes and bpfd-run those of the board. The
- * first eight bytes are an address that is looked for. */
+/* Fuzzes the ELF readers of bpfd (processes) and bpfd-run (USDT).
+ * The first eight bytes are the address to look up. */
 #include "tests/fuzz/fuzz.h"
 
 #include "core/bpfd/symbols/elf_symbols.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of probe events in tracefs, which others may have made as well: which of them are the
- * session's, and which are of a bpfd that is dead. Three parts, with a NUL between them: the list
- * before a client's write, what it writes, and the list after it. */
+/* Fuzzes lists of probe events: which are the session's, which are a dead bpfd's.
+ * The input has three parts, separated by NUL: the list before a client's write, the written text,
+ * and the list after it. Other programs may have defined some of the events. */
 #include "core/bpfd/bpf/event_list.h"
 #include "core/bpfd/bpf/probe_event.h"
 

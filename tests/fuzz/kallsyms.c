@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/kallsyms: names of modules and of their symbols are whoever's who loads one. */
+/* Fuzzes /proc/kallsyms, whose names of modules and symbols any loaded module can choose. */
 #include "tests/fuzz/fuzz.h"
 
 #include "core/bpfd/symbols/ksym.h"

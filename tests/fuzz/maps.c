@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID/maps of a process on the board that is up to something, and its other files. The first
- * two bytes are the length of the maps, what is behind them is the program that they name. */
+/* Fuzzes /proc/PID/maps and the program of a hostile process on the board.
+ * The first two bytes are the length of maps; the program follows maps. */
 #include "tests/fuzz/fuzz.h"
 
 #include "core/bpfd/symbols/proc_maps.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text commands: a session over whatever comes, from the first byte to the end of input. */
+/* Fuzzes the text commands: the input is that of a whole session. */
 #include "tests/fuzz/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory of objects that are closed and live on, with a made-up kernel in place of libbpf. */
+/* The memory of closed objects that the kernel keeps, with a fake kernel instead of libbpf. */
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/object.h"
@@ -21,10 +21,12 @@
 #define BTF_BYTES 100000
 #define CPUS	  4
 
-/* Each class counts its ids; what is closed lives on while `held`. */
+/* A map and a program have this id, and BTF has id + 2. */
 static struct {
 	uint32_t id;
-	bool held, has_ids, tells;
+	bool held;	/* closed objects stay */
+	bool has_ids;	/* it reports ids */
+	bool finds_ids; /* it opens objects by id */
 } kernel;
 
 static int descriptor(void)
@@ -53,7 +55,7 @@ int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size)
 {
 	if (!kernel.has_ids)
 		return -EINVAL;
-	/* All three, of which the caller looks at its own. */
+	/* The ids of programs and maps are at the same offset. */
 	((struct bpf_btf_info *)info)->id = kernel.id + 2;
 	((struct bpf_map_info *)info)->id = kernel.id;
 	return 0;
@@ -61,7 +63,7 @@ int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size)
 
 static int get_fd(__u32 id, __u32 wanted)
 {
-	if (!kernel.tells)
+	if (!kernel.finds_ids)
 		return -EPERM;
 	assert_int_equal(id, wanted);
 	return kernel.held ? descriptor() : -ENOENT;
@@ -99,7 +101,7 @@ static int new_prog(struct budget *budget, struct prog **prog)
 	return prog_load(prog, &spec, budget, 4096, &log);
 }
 
-/* Makes one of each and closes it. Returns which of them there was no memory for, as bits. */
+/* Creates and closes an object of each kind. Returns a bit for each one that the budget refused. */
 static unsigned int cycle(struct budget *budgets)
 {
 	struct fd_object *object;
@@ -124,14 +126,14 @@ static unsigned int cycle(struct budget *budgets)
 	return refused;
 }
 
-/* Each has a budget of its own, for one object. */
-static void begin(struct budget *budgets, bool has_ids, bool tells, bool held)
+/* Each kind has a budget of its own, for one object. */
+static void begin(struct budget *budgets, bool has_ids, bool finds_ids, bool held)
 {
 	for (int i = 0; i < 3; i++)
 		budgets[i] = (struct budget){.max = 150000};
 	kernel.id = 77;
 	kernel.has_ids = has_ids;
-	kernel.tells = tells;
+	kernel.finds_ids = finds_ids;
 	kernel.held = held;
 }
 
@@ -139,7 +141,7 @@ static void end(struct budget *budgets, int first)
 {
 	int last = descriptor();
 
-	assert_int_equal(last, first); /* none was left open */
+	assert_int_equal(last, first); /* no descriptor was leaked */
 	close(last);
 	for (int i = 0; i < 3; i++)
 		budget_free(&budgets[i]);
@@ -181,8 +183,8 @@ static void test_held(void **state)
 	end(budgets, first);
 }
 
-/* Without the right to ask, or on a kernel that has no ids, nothing comes back. */
-static void test_untold(void **state)
+/* Without the right to open objects by id, or on a kernel without ids, no bytes are given back. */
+static void test_unknown(void **state)
 {
 	struct budget budgets[3];
 	int first = next_descriptor();
@@ -197,8 +199,8 @@ static void test_untold(void **state)
 	end(budgets, first);
 }
 
-/* What was reserved for a call that then failed. */
-static void test_unmade(void **state)
+/* Bytes that were reserved for a call that then failed are given back. */
+static void test_failed_call(void **state)
 {
 	const struct map_spec spec = {
 		.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 10};
@@ -216,7 +218,7 @@ static void test_unmade(void **state)
 	assert_int_equal(budget.used, 0);
 }
 
-/* What Linux 6.18 takes for a map, by the functions that tell it in fdinfo. */
+/* The estimate is at least the memory that Linux 6.18 reports in fdinfo, and not much more. */
 static void test_sizes(void **state)
 {
 	static const struct {
@@ -245,7 +247,7 @@ static void test_sizes(void **state)
 		struct map *map;
 
 		assert_int_equal(map_reserve(&map, &spec, &budget), -ENOMEM);
-		budget.max = 2 * maps[i].bytes + 32768; /* not far from it */
+		budget.max = 2 * maps[i].bytes + 32768;
 		assert_int_equal(map_reserve(&map, &spec, &budget), 0);
 		map_free(map);
 		assert_int_equal(budget.used, 0);
@@ -257,8 +259,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_held),
-		cmocka_unit_test(test_untold),
-		cmocka_unit_test(test_unmade),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_failed_call),
 		cmocka_unit_test(test_sizes),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text of the symbol, file and probe commands, in a session over made-up proc and tracefs. */
+/* Replies to the symbol, file and probe commands, with a fake procfs and tracefs. */
 #include "core/bpfd/serve.h"
 #include "core/bpfd/session.h"
 
@@ -65,7 +65,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Runs one line in a session of its own; body is what came between the marks. */
+/* Runs one line in a session of its own. Copies the body of the reply to `body`. */
 static void run(const struct fake *fake, const char *line, char *body, size_t size)
 {
 	static const char begin[] = "START_BPFD_OUTPUT\n", end[] = "END_BPFD_OUTPUT\n";
@@ -179,7 +179,7 @@ static void test_trace_events(void **state)
 	refused(fake, "GET_TRACE_EVENTS /etc sched");
 	refused(fake, "GET_TRACE_EVENTS_CATEGORIES /sys/kernel/tracing/../../../etc");
 	refused(fake, "GET_TRACE_EVENTS_CATEGORIES");
-	/* Another session may have defined these. */
+	/* Another session may have defined events of these names. */
 	put_directory(fake->dir, "tracing/events/END_BPFD_OUTPUT");
 	put_directory(fake->dir, "tracing/events/block/END_BPFD_OUTPUT");
 	put_directory(fake->dir, "tracing/events/block/END_BPFD_OUTPUTS");
@@ -191,7 +191,7 @@ static void test_probes(void **state)
 {
 	struct fake *fake = *state;
 
-	/* Without a program of the session nothing is made, whatever the number. */
+	/* No number is a program of this session, so nothing is attached. */
 	expect(fake, "BPF_ATTACH_KPROBE 3 0 e do_it", "bpf_attach_kprobe: ret=-9\n");
 	expect(fake, "BPF_ATTACH_KPROBE 0 1 e do_it 0 5", "bpf_attach_kprobe: ret=-9\n");
 	expect(fake, "BPF_ATTACH_UPROBE -1 1 e /bin/my sh 0x10 -1", "bpf_attach_uprobe: ret=-9\n");

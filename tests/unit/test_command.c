@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole sessions without the kernel's help: fields, framing, refusals, the end. */
+/* Whole sessions that need no BPF: fields, framing, refusals, the end. */
 #include "core/bpfd/serve.h"
 #include "core/bpfd/session.h"
 #include "core/bpfd/text/args.h"
@@ -34,7 +34,7 @@ static int memory_file(const char *data, size_t size)
 	return fd;
 }
 
-/* Runs a session over the bytes and returns what it answered behind the banner; to be freed. */
+/* Runs a session over the bytes. Returns its output after the banner, which the caller frees. */
 static char *run(const struct bpfd_config *config, const char *input, size_t size, int wanted)
 {
 	int in = memory_file(input, size), out = memory_file("", 0);
@@ -72,7 +72,7 @@ static void test_libbpf_is_quiet(void **state)
 	assert_null(libbpf_set_print(NULL));
 }
 
-/* A process that is called like the end of a reply. */
+/* A process whose name is the end of a reply. */
 static void test_comm(void **state)
 {
 	char dir[] = "/tmp/test_command.XXXXXX", path[64], *text;
@@ -108,7 +108,7 @@ static void test_nothing(void **state)
 	expect("  exit \r\nNO_COMMAND\n", "");
 }
 
-/* Each line gets exactly one reply whose body is one line of the kind. */
+/* Each line gets exactly one reply, whose body is one line that begins with `kind`. */
 static void expect_replies(const char *input, size_t size, unsigned int count, const char *kind)
 {
 	char *text = run(NULL, input, size, 0), *at = text, *line;
@@ -162,7 +162,7 @@ static void test_malformed(void **state)
 	expect_replies("BPFD_VERSION \0 x\n\0\nexit\0\n", 25, 3, "Command not recognized");
 }
 
-/* Numbers that the session has not given out: also those of real, open descriptors. */
+/* Numbers that are not handles of the session, including open descriptors. */
 static void test_not_owned(void **state)
 {
 	static const char *const numbers[] = {"-1", "0", "1", "2", "3", "4", "5", "1000",
@@ -197,7 +197,7 @@ static void test_long_line(void **state)
 	config.paths.proc = config.paths.sysfs = config.paths.tracefs = "/nonexistent";
 	config.limits.line = 1000;
 	memset(input, ' ', 4096);
-	memcpy(input + 2000, "exit", 4); /* the tail of a long line must not run */
+	memcpy(input + 2000, "exit", 4); /* the rest of a long line must not run */
 	input[2500] = '\n';
 	memcpy(input + 4085, "NO_COMMAND\n", 11);
 	memset(input + 2501, '\n', 4085 - 2501);
@@ -233,13 +233,13 @@ static void test_version(void **state)
 
 static void test_poll_without_rings(void **state)
 {
-	/* The input's end, or the line behind it, ends the wait. */
+	/* The end of the input, or the next line, ends the wait. */
 	expect("PERF_READER_POLL -1 0\n", BEGIN END);
 	expect("PERF_READER_POLL -1 0\n\nPERF_READER_POLL 100000 0\n", BEGIN END BEGIN END);
 	expect("PERF_READER_POLL 0 0", BEGIN END);
 }
 
-/* Kernels before 5.2 refuse to load a program with a larger log. */
+/* Kernels before 5.2 refuse to load a program with a larger log buffer. */
 static void test_log_of_old_kernels(void **state)
 {
 	struct bpfd_config config;
@@ -298,7 +298,7 @@ static void test_table(void **state)
 		if (*line == ' ')
 			continue;
 		assert_int_equal(sscanf(line, "%63s", name), 1);
-		assert_true(strcmp(before, name) < 0); /* sorted, as bsearch needs it */
+		assert_true(strcmp(before, name) < 0); /* sorted for bsearch */
 		strcpy(before, name);
 		lines++;
 	}
@@ -331,7 +331,7 @@ static void test_args(void **state)
 	assert_int_equal(args_unsigned(&args, 2, 32, 99), 0);
 	assert_true(args_wrong(&args));
 	assert_int_equal(args.wrong_field, 2);
-	assert_null(args_base64(&args, 99, 3)); /* and the first fault stays */
+	assert_null(args_base64(&args, 99, 3)); /* the first wrong field stays noted */
 	assert_int_equal(args.wrong_field, 2);
 	args_free(&args);
 }

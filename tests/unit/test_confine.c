@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a session can no longer do: each call is tried in a process of its own behind the filter. */
+/* What a confined session can and cannot do. Each call runs in its own process with the filter. */
 #include "core/base/caps.h"
 #include "core/base/profile.h"
 #include "core/bpfd/confine.h"
@@ -35,15 +35,16 @@
 #define NO_FILTER 250
 #define FINE	  251
 
-/* Calls of the sanitizers and of gcov are let through, and so are all others. */
+/* Builds with sanitizers or gcov allow all calls, because those tools make their own. */
 #if defined(__SANITIZE_ADDRESS__) || defined(BPFD_COVERAGE)
 #define REFUSES 0
 #else
 #define REFUSES 1
 #endif
 
-/* Runs the call behind the filter. Returns its errno, 0 if it succeeded. */
-static int behind_filter(int (*call)(void))
+/* Runs the call in a process with the filter. Returns its errno, 0 if it succeeded, or the negative
+ * number of the signal that killed the process. */
+static int with_filter(int (*call)(void))
 {
 	pid_t pid = fork();
 	int status;
@@ -148,12 +149,12 @@ static void test_allowed(void **state)
 		ask_terminal, ask_perf, stay_on_cpu, use_descriptor, rename_self, ask_system};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (behind_filter(calls[i]))
-			fail_msg("call %zu: %s", i, strerror(behind_filter(calls[i])));
-	assert_int_equal(behind_filter(die), -SIGTERM); /* by that signal, as without */
+		if (with_filter(calls[i]))
+			fail_msg("call %zu: %s", i, strerror(with_filter(calls[i])));
+	assert_int_equal(with_filter(die), -SIGTERM); /* the filter allows raise(3) */
 }
 
-/* Arguments that are refused, of calls that are not. */
+/* Refused arguments of calls that are allowed. */
 static int write_file(void)
 {
 	return open("/dev/null", O_WRONLY);
@@ -221,8 +222,8 @@ static void test_refused_arguments(void **state)
 	size_t count = sizeof(calls) / sizeof(calls[0]) - (REFUSES ? 0 : 4);
 
 	for (size_t i = 0; i < count; i++)
-		if (behind_filter(calls[i]) != EPERM)
-			fail_msg("call %zu: %d", i, behind_filter(calls[i]));
+		if (with_filter(calls[i]) != EPERM)
+			fail_msg("call %zu: %d", i, with_filter(calls[i]));
 }
 
 static long refused_call;
@@ -325,8 +326,8 @@ static void test_refused_calls(void **state)
 		skip_because("sanitizers and gcov make calls of their own");
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		refused_call = calls[i].number;
-		if (behind_filter(make_refused_call) != ENOSYS)
-			fail_msg("%s: %d", calls[i].name, behind_filter(make_refused_call));
+		if (with_filter(make_refused_call) != ENOSYS)
+			fail_msg("%s: %d", calls[i].name, with_filter(make_refused_call));
 	}
 }
 
@@ -346,7 +347,7 @@ static void test_profiles(void **state)
 	assert_true(profile_start_caps() == 0xc401280104);
 }
 
-/* As a user without rights there are none to give up; root has them all before. */
+/* A user without capabilities has none to give up; root has all of them before. */
 static void test_caps(void **state)
 {
 	const uint64_t wanted = CAP_BIT(CAP_SYSLOG) | CAP_BIT(CAP_SYS_PTRACE);
@@ -362,7 +363,7 @@ static void test_caps(void **state)
 			_exit(2);
 		if (before & CAP_BIT(CAP_SETPCAP) && prctl(PR_CAPBSET_READ, CAP_SYSLOG) != 0)
 			_exit(3);
-		/* They do not come back. */
+		/* They cannot be regained. */
 		if (caps_keep(before, before) || caps_permitted(&after) ||
 			after != (before & wanted))
 			_exit(4);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of the events in tracefs a client has defined, over files that look like the kernel's. */
+/* Which events in tracefs a client has defined, with fake files of tracefs. */
 #include "core/base/paths.h"
 #include "core/bpfd/bpf/event_list.h"
 
@@ -33,7 +33,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A write of a client: the kernel's list is `before`, becomes `after`. */
+/* A write of a client, which changes the kernel's list from `before` to `after`. */
 static void client_writes(
 	struct event_list *list, const char *text, const char *before, const char *after)
 {
@@ -43,7 +43,7 @@ static void client_writes(
 	event_list_after(list, PROBE_EVENT_KPROBE, text, strlen(text));
 }
 
-/* Ends the session and looks at what was written, behind the list. */
+/* Ends the session and compares the commands that it wrote to remove events. */
 static void expect_removed(struct event_list *list, const char *wanted)
 {
 	char path[64], text[1000] = "";
@@ -69,7 +69,7 @@ static void test_named(void **state)
 	expect_removed(list, "-:mine/b\n-:mine/a\n");
 }
 
-/* The kernel chooses the group, or the whole name. */
+/* Names for which the kernel chose the group, or the group and the event. */
 static void test_defaults(void **state)
 {
 	struct event_list *list;
@@ -83,7 +83,7 @@ static void test_defaults(void **state)
 	expect_removed(list, "-:g/dot\n-:kprobes/p_do_exit_4\n-:kprobes/a\n");
 }
 
-/* The kernel cuts a line into words at all that its isspace() takes. */
+/* The kernel splits a line into words at every character that its isspace() accepts. */
 static void test_blanks(void **state)
 {
 	struct event_list *list;
@@ -98,7 +98,7 @@ static void test_blanks(void **state)
 	expect_removed(list, "-:kprobes/p_module_f_0\n-:mine/c\n-:mine/b\n-:mine/a\n");
 }
 
-/* Since Linux 6.0 the kernel chooses the event's name of a group too. */
+/* Since Linux 6.0 the kernel chooses the event's name if only the group is written. */
 static void test_group_only(void **state)
 {
 	struct event_list *list;
@@ -109,7 +109,7 @@ static void test_group_only(void **state)
 	expect_removed(list, "-:g/p_x_0\n-:mine/p_x_0\n");
 }
 
-/* Kernels before 4.12 take no number behind the 'r', and choose the whole name then. */
+/* Kernels before 4.12 do not know the number after 'r', and choose group and event. */
 static void test_renamed(void **state)
 {
 	struct event_list *list;

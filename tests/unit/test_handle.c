@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Handles: which numbers are given, what is refused, what is closed when. */
+/* Handles: the choice of numbers, refusals, the order of closing. */
 #include "core/bpfd/bpf/handle.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* Each object notes when it was closed. */
+/* Each object notes its place in the order of closing. */
 struct thing {
 	int order, fd;
 };
@@ -47,7 +47,7 @@ static void test_numbers(void **state)
 	assert_int_equal(handle_find(h, &class_b, &things[5]), 8);
 	assert_int_equal(handle_find(h, &class_a, &things[5]), -ENOENT);
 	handles_free(h);
-	assert_int_equal(things[5].order, 3); /* newest number first */
+	assert_int_equal(things[5].order, 3); /* highest number first */
 	assert_int_equal(things[0].order, 8);
 }
 
@@ -83,7 +83,7 @@ static void test_full(void **state)
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(handle_add(h, &class_a, &things[i], i), 3 + i);
 	assert_int_equal(handle_add(h, &class_a, &things[300], 300), -EMFILE);
-	assert_int_equal(handle_close(h, 3 + 99, &class_a), -EIO); /* and gone all the same */
+	assert_int_equal(handle_close(h, 3 + 99, &class_a), -EIO); /* closed in spite of that */
 	assert_null(handle_get(h, 3 + 99, &class_a));
 	assert_int_equal(handle_add(h, &class_a, &things[300], 300), 3 + 99);
 	assert_int_equal(handle_add(h, &class_a, &things[99], 300), -EMFILE);
@@ -92,7 +92,7 @@ static void test_full(void **state)
 	handles_free(NULL);
 }
 
-/* Any order of adding and closing gives the number that a plain search would give. */
+/* After any sequence of adding and closing, the number is the one that a plain search finds. */
 static void test_random(void **state)
 {
 	struct thing things[64] = {{0, 0}};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The version code of the kernel: that of this one, and what names of others tell. */
+/* The version code of this kernel, and of others by their release and version strings. */
 #include "core/bpfd/bpf/kernel_version.h"
 
 #include <setjmp.h>
@@ -32,7 +32,7 @@ static void test_names(void **state)
 			kernel_version_of_names(names[i].release, names[i].version), names[i].code);
 }
 
-/* Where the code comes from depends on the machine; both ways agree on the first two numbers. */
+/* The code comes from the vDSO or from uname(2). Both have the same first two numbers. */
 static void test_own(void **state)
 {
 	struct utsname uts;

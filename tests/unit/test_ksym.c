@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernel symbols: the packed table, and reading made-up kallsyms and modules files. */
+/* Kernel symbols: the packed table, and fake kallsyms and modules files. */
 #include "core/bpfd/symbols/ksym.h"
 #include "core/bpfd/symbols/ksym_table.h"
 
@@ -110,7 +110,7 @@ static void test_find_address(void **state)
 	check_address(fake->ksym, 0xffffffffc00010ff, "static_twice", 0x7f, "ext4");
 	check_address(fake->ksym, 0xffffffffc0001100, "mod_b", 0, "ext4");
 	check_address(fake->ksym, 0xffffffffc0002001, "bpf_prog_6deef7357e7b4530", 1, "bpf");
-	/* User addresses, the gap between the image and the modules, far above. */
+	/* A user address, the gap between the image and the modules, an address far above. */
 	assert_int_equal(ksym_find_address(fake->ksym, 0x800, &found), -ENOENT);
 	assert_int_equal(ksym_find_address(fake->ksym, 0x7fff00001000, &found), -ENOENT);
 	assert_int_equal(ksym_find_address(fake->ksym, 0xffff888000000000, &found), -ENOENT);
@@ -176,7 +176,7 @@ static void test_modules_change(void **state)
 	put_file(fake->dir, "modules", "ext4 1000 1 - Live 0xffffffffc0001000\n");
 	check_name(fake->ksym, "_text", 0xffffffff81000000);
 	put_file(fake->dir, "kallsyms", kallsyms);
-	/* A reference count alone is no change. */
+	/* A changed reference count does not reload the symbols. */
 	put_file(fake->dir, "modules", "ext4 1000 2 jbd2, Live 0xffffffffc0001000\n");
 	wait_check();
 	assert_int_equal(ksym_find_name(fake->ksym, "mod_a", &address), -ENOENT);
@@ -200,7 +200,7 @@ static void test_malformed(void **state)
 		     "ffffffff81000008 t ");
 	memset(text + strlen(text) + 1, 0, 1);
 	size_t len = strlen(text);
-	memset(text + len, 'x', 200000); /* one endless line, its tail is not a symbol of its own */
+	memset(text + len, 'x', 200000); /* a very long line, whose end must not become a symbol */
 	strcpy(text + len + 200000, "\nffffffff81000010 t after\nffffffff81000020 t cut");
 	put_file(fake->dir, "kallsyms", text);
 	free(text);
@@ -208,7 +208,7 @@ static void test_malformed(void **state)
 	check_name(fake->ksym, "after", 0xffffffff81000010);
 }
 
-/* Many symbols against a plain array. */
+/* Compares a table of many symbols with a plain array. */
 static void test_table_many(void **state)
 {
 	enum { COUNT = 5000 };
@@ -247,7 +247,7 @@ static void test_table_many(void **state)
 	free(addresses);
 }
 
-/* Pairs of "__pfx_" upon "__pfx_" decode to what went in. */
+/* Names that begin with "__pfx_" several times keep their text. */
 static void test_table_prefix(void **state)
 {
 	static const char *const names[] = {

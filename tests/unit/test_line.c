@@ -56,7 +56,7 @@ static void expect_line(struct input *input, const char *wanted)
 
 	assert_int_equal(line_read(input->reader, &line), strlen(wanted));
 	assert_memory_equal(line, wanted, strlen(wanted));
-	line[strlen(wanted)] = 0; /* the byte of room */
+	line[strlen(wanted)] = 0; /* the byte after the line may be written to */
 }
 
 static void expect_error(struct input *input, int error)
@@ -86,7 +86,7 @@ static void test_lines(void **state)
 	input_put(&input, "no newline");
 	input_end(&input);
 	expect_line(&input, "no newline");
-	assert_true(line_ready(input.reader)); /* the end is an answer, too */
+	assert_true(line_ready(input.reader)); /* the end of input counts as ready */
 	expect_error(&input, -ENODATA);
 	expect_error(&input, -ENODATA);
 	input_close(&input);
@@ -102,7 +102,7 @@ static void test_no_input(void **state)
 	input_close(&input);
 }
 
-/* Writes a text in pieces from another process, as pipes do not hold it. */
+/* Writes a text in pieces from another process, because it exceeds the size of a pipe. */
 static pid_t feed(struct input *input, const char *text, size_t size, size_t piece)
 {
 	pid_t pid = fork();
@@ -131,7 +131,7 @@ static void feed_end(pid_t pid)
 	assert_int_equal(status, 0);
 }
 
-/* Lines of many lengths around the buffer's and the limit's, in pieces of several sizes. */
+/* Lines whose lengths are near the size of the buffer and the limit, in pieces of several sizes. */
 static void test_lengths(void **state)
 {
 	static const size_t lengths[] = {0, 1, 65534, 65535, 65536, 65537, 3, 131071, 131072,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps in this machine's kernel, if it lets us: entries, whole walks, deletes by others meanwhile.
- */
+/* Maps in this machine's kernel, if allowed: entries, walks, deletes during walks. */
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/map_private.h"
@@ -40,7 +39,7 @@ static struct map *make(uint32_t type, uint32_t value_size, uint32_t max_entries
 	budget = (struct budget){.max = 1 << 30};
 	err = map_new(&map, &spec, &budget);
 	if (err == -EPERM || err == -ENOSYS)
-		skip_because("no right to make maps, or a kernel without them");
+		skip_because("no right to create maps, or a kernel without BPF");
 	assert_int_equal(err, 0);
 	return map;
 }
@@ -60,7 +59,7 @@ static void fill(struct map *map, uint32_t count)
 	}
 }
 
-/* How often each key was seen; and what happens to the map during the walk. */
+/* Counts how often each key was seen, and says what happens to the map during the walk. */
 struct seen {
 	struct map *map;
 	uint8_t times[ENTRIES + 1];
@@ -116,7 +115,7 @@ static void test_walk(void **state)
 	walk_all(BPF_MAP_TYPE_ARRAY, false);
 }
 
-/* A hash whose keys all fall on few buckets needs larger pieces than we begin with. */
+/* A hash with full buckets needs larger pieces than the walk begins with. */
 static void test_walk_small_pieces(void **state)
 {
 	struct seen seen = {.map = make(BPF_MAP_TYPE_HASH, 8, ENTRIES, 0)};
@@ -129,8 +128,8 @@ static void test_walk_small_pieces(void **state)
 	unmake(seen.map);
 }
 
-/* Entries go away while the walk is under way, the one it stands on as well. All that stay are
- * seen, each once. */
+/* Entries are deleted during the walk, including the current one. Each entry that stays is seen
+ * exactly once. */
 static void walk_with_deletes(uint32_t every, bool current)
 {
 	struct seen seen = {.map = make(BPF_MAP_TYPE_HASH, 8, ENTRIES, 0),
@@ -162,7 +161,7 @@ static void test_walk_deletes(void **state)
 	walk_with_deletes(1, true);
 }
 
-/* Somebody adds and deletes all the time: the walk ends. */
+/* The walk ends although entries are added and deleted all the time. */
 static int churn(void *arg, const void *key, const void *value)
 {
 	struct map *map = arg;
@@ -202,7 +201,7 @@ static void test_clear(void **state)
 	}
 	unmake(map);
 	map = make(BPF_MAP_TYPE_ARRAY, 8, 4, 0);
-	assert_int_equal(map_clear(map, CHUNK), -EINVAL); /* an array's entries stay */
+	assert_int_equal(map_clear(map, CHUNK), -EINVAL); /* arrays cannot delete entries */
 	unmake(map);
 }
 
@@ -212,7 +211,7 @@ static int count_entry(void *arg, const void *key, const void *value)
 	return 0;
 }
 
-/* Keys without values: slots of an array of descriptors. */
+/* Keys without values: empty slots of an array of descriptors. */
 static void test_empty_slots(void **state)
 {
 	struct map *map = make(BPF_MAP_TYPE_PROG_ARRAY, 4, 100, 0);
@@ -276,7 +275,7 @@ static void test_entries(void **state)
 	unmake(map);
 }
 
-/* Bytes that the kernel says it takes, in pages in older ones. */
+/* The bytes of a map according to the kernel; older kernels report pages. */
 static unsigned long kernel_bytes(const struct map *map)
 {
 	unsigned long bytes = 0;
@@ -320,7 +319,7 @@ static void test_refused(void **state)
 	struct map *map;
 	int err;
 
-	unmake(make(BPF_MAP_TYPE_ARRAY, 8, 1, 0)); /* skips where maps are not ours to make */
+	unmake(make(BPF_MAP_TYPE_ARRAY, 8, 1, 0)); /* skips the test if maps cannot be created */
 	budget.max = 8000;
 	assert_int_equal(map_new(&map, &spec, &budget), -ENOMEM);
 	assert_int_equal(budget.used, 0);
@@ -337,7 +336,7 @@ static void test_refused(void **state)
 	assert_int_equal(err, -EINVAL);
 	assert_int_equal(budget.used, 0);
 	spec.type = BPF_MAP_TYPE_ARRAY;
-	spec.name = "what-a-name!"; /* left out */
+	spec.name = "what-a-name!"; /* the kernel refuses it, so it is left out */
 	assert_int_equal(map_new(&map, &spec, &budget), 0);
 	unmake(map);
 }

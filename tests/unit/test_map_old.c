@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps on a kernel before 4.12, in place of libbpf: no NULL for the first key, no batch calls. */
+/* Maps on a fake kernel before 4.12: no NULL for the first key, no batch calls. */
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/map_private.h"
@@ -16,7 +16,7 @@
 
 #define ENTRIES 8
 
-/* A map of 4-byte keys and values, in the order of the slots. */
+/* A map of 4-byte keys and values. Its keys follow each other in the order of the slots. */
 static struct {
 	bool there[ENTRIES];
 	uint32_t keys[ENTRIES];
@@ -33,7 +33,7 @@ static int find(const void *key)
 int bpf_map_create(enum bpf_map_type type, const char *name, __u32 key_size, __u32 value_size,
 	__u32 max_entries, const struct bpf_map_create_opts *opts)
 {
-	return 1000; /* closed by the map: not one of ours */
+	return 1000; /* the map closes it: must not be an open descriptor */
 }
 
 int bpf_map_lookup_elem(int fd, const void *key, void *value)
@@ -99,7 +99,7 @@ static int see(void *arg, const void *key, const void *value)
 
 static void test_old_kernel(void **state)
 {
-	/* With the keys among them that one would try first. */
+	/* Includes the keys that a search for a missing key tries first. */
 	static const uint32_t keys[ENTRIES] = {7, 0xffffffff, 0, 3, 9, 0x55555555, 4, 5};
 	const struct map_spec spec = {
 		.type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 4, .max_entries = ENTRIES};
@@ -122,7 +122,7 @@ static void test_old_kernel(void **state)
 	map_free(map);
 }
 
-/* An arena's entries are pages. */
+/* The entries of an arena are pages. */
 static void test_sizes(void **state)
 {
 	struct map_spec spec = {.type = MAP_TYPE_USER_RINGBUF, .max_entries = 1 << 20};

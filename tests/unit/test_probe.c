@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Probes: what is refused, what is written to a made-up tracefs, and, where this kernel and user
- * allow it, a real uprobe and a real perf event. */
+/* Probes: refusals, commands for a fake tracefs, real probes if kernel and user allow them. */
 #include "core/base/paths.h"
 #include "core/bpfd/bpf/probe.h"
 #include "core/bpfd/bpf/probe_event.h"
@@ -50,7 +49,7 @@ static void check_file(const struct fake *fake, const char *name, const char *wa
 	assert_string_equal(text, wanted);
 }
 
-/* A tracefs of plain files: what is written to them stays, one line behind the other. */
+/* A tracefs of plain files, which keep all lines that are written to them. */
 static int setup(void **state)
 {
 	static const char *const dirs[] = {"tracing", "tracing/events", "sys", "tracing/events/a"};
@@ -137,7 +136,8 @@ static void test_refused(void **state)
 	check_file(fake, "tracing/uprobe_events", "");
 }
 
-/* Without the PMU an event is made in tracefs; here it does not appear, and is removed. */
+/* Without the PMU an event is added to tracefs. It is removed, because it does not appear in the
+ * fake one. */
 static void test_tracefs_syntax(void **state)
 {
 	struct fake *fake = *state;
@@ -171,7 +171,7 @@ static void test_tracefs_syntax(void **state)
 	probe_set_free(set);
 }
 
-/* Only events of bpfds that are dead go, whatever else the files hold. */
+/* Only events of dead bpfd processes are removed, whatever else is in the files. */
 static void test_leftovers(void **state)
 {
 	struct fake *fake = *state;
@@ -229,7 +229,7 @@ static void test_ids(void **state)
 
 static const struct paths real = {"/proc", "/sys", "/sys/kernel/tracing", NULL};
 
-/* A program that counts how often it runs in element 0 of a map. */
+/* A program that counts its runs in element 0 of a map. */
 static int load_counter(enum bpf_prog_type type, int map)
 {
 	struct bpf_insn insns[] = {
@@ -275,7 +275,7 @@ __attribute__((noinline, noclone)) static int probed(int i)
 	return i;
 }
 
-/* Where a function of this program is in its file: its place in the mapping that holds it. */
+/* The offset of a function of this program in its file, from the mapping that includes it. */
 static uint64_t file_offset(const void *function, char path[PATH_MAX])
 {
 	uintptr_t address = (uintptr_t)function, start, end, offset;
@@ -324,7 +324,7 @@ static void check_uprobe(const struct paths *paths)
 	assert_int_equal(probe_detach(back), 0);
 	probed(1);
 	assert_int_equal(count(map), 8);
-	/* What the kernel refuses leaves nothing. */
+	/* A refused probe leaves nothing behind. */
 	strcpy(path, "/no/such/file");
 	assert_int_equal(probe_attach_uprobe(&entry, set, prog, "e", &at), -ENOENT);
 	file_offset(probed, path);
@@ -349,7 +349,8 @@ static void test_real_uprobe(void **state)
 		check_uprobe(&hidden);
 }
 
-/* Opens a file n times and returns how many of the opens the program saw at least. */
+/* Opens a file n times. Returns how often the program ran meanwhile: other processes open files
+ * too. */
 static uint64_t opens_seen(int map, int n)
 {
 	uint64_t before = count(map);
@@ -408,7 +409,7 @@ static void test_real_kprobe(void **state)
 	at.retprobe = true;
 	check_kprobe(&real, &at, !pmu);
 	check_kprobe(&hidden, &at, true);
-	at.maxactive = 16; /* only tracefs can be told */
+	at.maxactive = 16; /* only tracefs has it */
 	check_kprobe(&real, &at, true);
 
 	assert_int_equal(probe_event_group(&real, group), 0);
@@ -418,8 +419,9 @@ static void test_real_kprobe(void **state)
 	probe_set_free(set);
 	assert_int_equal(probe_set_new(&set, &hidden), 0);
 	err = probe_attach_kprobe(&probe, set, -1, "e", &at);
-	assert_true(err == -ENOENT || err == -EINVAL); /* the latter in newer kernels */
-	at.function = "do_sys_openat2";		       /* made, but not a program: removed again */
+	assert_true(err == -ENOENT || err == -EINVAL); /* EINVAL on newer kernels */
+	/* The event is added, and removed because there is no program. */
+	at.function = "do_sys_openat2";
 	assert_int_equal(probe_attach_kprobe(&probe, set, -1, "e", &at), -EBADF);
 	probe_set_free(set);
 }
@@ -471,7 +473,7 @@ static void test_real_perf_event(void **state)
 	at.period = at.freq = 0;
 	assert_int_equal(probe_attach_perf_event(&probe, set, prog, &at), -EINVAL);
 	at.period = 1000000;
-	at.pid = -1; /* every process on every CPU: the kernel knows no such event */
+	at.pid = -1; /* no event can be for every process on every CPU */
 	assert_int_equal(probe_attach_perf_event(&probe, set, prog, &at), -EINVAL);
 	probe_set_free(set);
 	close(prog);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs and rings in this machine's kernel, if it lets us: handles in their place, logs, records
- * delivered in turn, losses counted. */
+/* Programs and rings in this machine's kernel, if it allows them.
+ * Handles become descriptors, logs are complete, records are delivered in turn, losses counted. */
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/handle.h"
 #include "core/bpfd/bpf/map.h"
@@ -34,7 +34,7 @@
 #define STORE_IMM(d, o, i) INSN(BPF_ST | BPF_MEM | BPF_DW, d, 0, o, i)
 
 #define LOG_MAX	    (256 * 1024)
-#define RECORD_SIZE 16 /* of the emitting program, bytes */
+#define RECORD_SIZE 16 /* bytes that the emitting program writes */
 
 static struct budget budget;
 
@@ -86,7 +86,7 @@ static void test_load(void **state)
 	prog_free(NULL);
 }
 
-/* A log larger than the first buffer comes whole, and one larger than the limit is cut. */
+/* A log larger than the first buffer is complete; one larger than the limit is truncated. */
 static void test_long_log(void **state)
 {
 	const uint32_t count = 8000;
@@ -96,7 +96,7 @@ static void test_long_log(void **state)
 
 	for (uint32_t i = 0; i < count; i++)
 		insns[i] = MOV_IMM(1, (int)i);
-	insns[count - 1] = EXIT; /* without a value in R0 */
+	insns[count - 1] = EXIT; /* invalid: R0 has no value */
 	assert_int_equal(load(&prog, insns, count, NULL, &log), -EACCES);
 	assert_non_null(log);
 	assert_true(strlen(log) > 100000 && strlen(log) < LOG_MAX);
@@ -127,7 +127,7 @@ static void test_translate(void **state)
 	assert_int_equal(translate_program(handles, insns, 9), -EBADF);
 	memcpy(copy, fake, sizeof(copy));
 	assert_int_equal(translate_program(handles, copy, 2), -EBADF); /* no handle */
-	assert_int_equal(translate_program(handles, copy, 1), 0); /* cut: the verifier's business */
+	assert_int_equal(translate_program(handles, copy, 1), 0);      /* the verifier refuses it */
 	insns[0].src_reg = insns[4].src_reg = 0;
 	assert_int_equal(translate_program(handles, insns, 9), 0);
 	insns[7].imm = 1; /* a descriptor of a module's BTF */
@@ -164,8 +164,8 @@ static void test_translate_value(void **state)
 	handles_free(handles);
 }
 
-/* A map of rings, rings for some CPUs, and a program that writes a record into the ring of the CPU
- * on which it is run. */
+/* A map of rings, rings of one or two CPUs, and a program that writes a record to the ring of the
+ * CPU on which it runs. */
 struct rig {
 	struct map *map;
 	struct prog *prog;
@@ -205,7 +205,7 @@ static void rig_open(struct rig *rig, uint32_t pages)
 
 	err = map_new(&rig->map, &spec, &budget);
 	if (err == -EPERM || err == -ENOSYS)
-		skip_because("no right to make maps, or a kernel without them");
+		skip_because("no right to create maps, or a kernel without BPF");
 	assert_int_equal(err, 0);
 	rig_program(rig);
 	assert_int_equal(ring_set_new(&rig->set, &budget), 0);
@@ -227,7 +227,7 @@ static void rig_close(struct rig *rig)
 	ring_set_free(rig->set);
 	prog_free(rig->prog);
 	map_free(rig->map);
-	/* The kernel frees a program, which holds the map, some time after it was closed. */
+	/* The kernel frees a program, and with it the map, some time after it was closed. */
 	for (int i = 0; i < 1000 && budget.used; i++) {
 		usleep(10000);
 		assert_int_equal(budget_take(&budget, UINT64_MAX), -ENOMEM);
@@ -252,7 +252,7 @@ static void emit(const struct rig *rig, int cpu, unsigned int count)
 }
 
 struct got {
-	unsigned int count[2], runs; /* runs: changes from one ring to the other */
+	unsigned int count[2], runs; /* runs: how often the ring changed */
 	int last, end_after;
 };
 
@@ -270,7 +270,7 @@ static int take(void *arg, const struct ring *ring, const void *data, uint32_t s
 	return got->end_after && !--got->end_after ? -ECANCELED : 0;
 }
 
-/* Many times around the ring, so that records wrap. */
+/* Fills the ring many times, so that records wrap. */
 static void test_ring(void **state)
 {
 	struct got got = {{0, 0}, 0, -1, 0};
@@ -302,7 +302,7 @@ static void test_fair(void **state)
 	emit(&rig, 0, 100);
 	emit(&rig, 1, 100);
 	assert_int_equal(ring_set_drain(rig.set, rig.rings, 2, 1000, take, &got), 0);
-	assert_true(got.count[0] + got.count[1] < 100); /* bounded */
+	assert_true(got.count[0] + got.count[1] < 100); /* bounded by max_bytes */
 	assert_true(got.count[0] && got.count[1]);
 	assert_true(got.runs >= got.count[0] + got.count[1] - 1); /* in turn */
 	got.end_after = 10;
@@ -313,7 +313,7 @@ static void test_fair(void **state)
 	rig_close(&rig);
 }
 
-/* Sent = delivered + lost, also when nothing comes behind the loss; both ways of counting. */
+/* Sent = delivered + lost, for both ways of counting, also if no record follows the loss. */
 static void lose(bool counts_lost)
 {
 	struct got got = {{0, 0}, 0, -1, 0};
@@ -326,15 +326,15 @@ static void lose(bool counts_lost)
 	emit(&rig, 0, 300);
 	assert_int_equal(ring_set_drain(rig.set, rig.rings, rig.n, 1 << 20, take, &got), 0);
 	assert_true(got.count[0] < 300);
-	lost += ring_take_lost(rig.rings[0]); /* all of it trails */
+	lost += ring_take_lost(rig.rings[0]); /* no record follows the loss */
 	assert_int_equal(got.count[0] + lost, 300);
 	assert_int_equal(ring_take_lost(rig.rings[0]), 0);
-	/* The record that told is none to wake up for. */
+	/* The record that reported the loss is not a sample, so it does not end the wait. */
 	assert_int_equal(ring_set_wait(rig.set, rig.rings, rig.n, -1, 1, NULL), 0);
 	emit(&rig, 0, 500);
 	assert_int_equal(ring_set_drain(rig.set, rig.rings, rig.n, 1 << 20, take, &got), 0);
 	emit(&rig, 0, 3);
-	lost += ring_take_lost(rig.rings[0]); /* told by records that are not yet read */
+	lost += ring_take_lost(rig.rings[0]); /* reported by records that were not read yet */
 	assert_int_equal(ring_set_drain(rig.set, rig.rings, rig.n, 1 << 20, take, &got), 0);
 	assert_int_equal(got.count[0] + lost, 803);
 	lost += ring_take_lost(rig.rings[0]);
@@ -362,7 +362,7 @@ static void test_wait(void **state)
 	assert_int_equal(read(ends[0], &byte, 1), 1);
 	emit(&rig, 0, 1);
 	assert_int_equal(ring_set_wait(rig.set, rig.rings, rig.n, ends[0], -1, NULL), 0);
-	/* It is still there: not only the first wait sees it. */
+	/* Every wait sees the record, not only the first one. */
 	assert_int_equal(ring_set_wait(rig.set, rig.rings, rig.n, ends[0], -1, NULL), 0);
 	close(ends[0]);
 	close(ends[1]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replies: what arrives, when it is written, and what happens when nobody reads. */
+/* Replies: their content, when they are written, and output that nobody reads. */
 #include "core/bpfd/reply.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-/* The output is a memory file, so that it may be large. */
+/* The output is a memory file, which can be large. */
 struct output {
 	struct reply *reply;
 	int fd;
@@ -96,7 +96,7 @@ static void test_printf(void **state)
 	free(longer);
 }
 
-/* Base64 whose pieces end anywhere in the buffer is the same as in one piece. */
+/* Base64 is the same wherever its pieces end in the buffer. */
 static void test_base64_pieces(void **state)
 {
 	const size_t size = 500000;
@@ -112,7 +112,7 @@ static void test_base64_pieces(void **state)
 		for (size_t i = 0; i < before; i++)
 			reply_bytes(output.reply, "x", 1);
 		reply_base64(output.reply, data, size);
-		assert_true(output_size(&output) > 0); /* streams */
+		assert_true(output_size(&output) > 0); /* written before the end */
 		text = output_close(&output);
 		assert_int_equal(strlen(text), before + (size + 2) / 3 * 4);
 		assert_null(memchr(text + before, '=', size / 3 * 4));
@@ -158,7 +158,7 @@ static void on_alarm(int number)
 	stop = 1;
 }
 
-/* A reader that does not read: a signal ends the wait, also on a descriptor that does not block. */
+/* If nobody reads, a signal ends the wait, also on a nonblocking descriptor. */
 static void stop_blocked(int flags)
 {
 	const struct itimerval soon = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};

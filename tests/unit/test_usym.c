@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User symbols: this process's own, made-up processes, and ELF files of every kind and none. */
+/* User symbols of this process, of fake processes, and of valid and damaged ELF files. */
 #include "core/bpfd/symbols/demangle.h"
 #include "core/bpfd/symbols/elf_symbols.h"
 #include "core/bpfd/symbols/proc_maps.h"
@@ -55,7 +55,7 @@ static const struct {
 
 #define SYMBOL_COUNT (sizeof(symbols) / sizeof(symbols[0]))
 
-/* 32-bit files are made big-endian: libelf has to convert everything. */
+/* 32-bit files are big-endian, so that libelf must convert everything. */
 static void make_elf32be(unsigned char *file)
 {
 	Elf32_Ehdr *header = (void *)file;
@@ -178,21 +178,21 @@ static void check_table(struct elf_symbols *table)
 	check_symbol(table, 0x0f, NULL, 0);
 	check_symbol(table, 0x10, "one", 0);
 	check_symbol(table, 0x1c, "one", 0xc);
-	check_symbol(table, 0x2f, "one", 0x1f);	  /* not the label inside it */
-	check_symbol(table, 0x30, "label", 0x10); /* without a size: up to the next */
+	check_symbol(table, 0x2f, "one", 0x1f);	  /* not the label inside `one` */
+	check_symbol(table, 0x30, "label", 0x10); /* has no size, so reaches to the next symbol */
 	check_symbol(table, 0x4f, "two", 0xf);
 	check_symbol(table, 0x50, NULL, 0);
 	check_symbol(table, 0x90, "label", 0x10);
 	check_symbol(table, 0x8000, NULL, 0);
 	check_symbol(table, 0x200, "_ZN3foo3barEi", 0);
-	check_symbol(table, 0x260, NULL, 0); /* a version is no place */
+	check_symbol(table, 0x260, NULL, 0); /* a version is not an address */
 	check_symbol(table, 0x300, NULL, 0);
 	assert_int_equal(elf_symbols_find_name(table, "two", &value), 0);
 	assert_int_equal(value, TEXT_ADDRESS + 0x40);
 	assert_int_equal(elf_symbols_find_name(table, "__one", &value), 0);
 	assert_int_equal(value, TEXT_ADDRESS + 0x10);
 	assert_int_equal(elf_symbols_find_name(table, "label", &value), 0);
-	assert_int_equal(value, TEXT_ADDRESS + 0x80); /* the global one */
+	assert_int_equal(value, TEXT_ADDRESS + 0x80); /* the global symbol */
 	assert_int_equal(elf_symbols_find_name(table, "$x", &value), -ENOENT);
 	assert_int_equal(elf_symbols_find_name(table, "", &value), -ENOENT);
 	assert_int_equal(elf_symbols_bias(table, 0x7f0000001000, TEXT_OFFSET, &value), 0);
@@ -240,10 +240,10 @@ static void test_elf_refused(void **state)
 		-ENOEXEC);
 	for (size_t size = 0; size < sizeof(*file); size++)
 		assert_int_equal(read_bytes(file, size, &table), -ENOEXEC);
-	/* As many sections as section 0 says: refused before libelf makes an array of them. */
+	/* Section 0 has the number of sections: refused before libelf allocates an array. */
 	file->e_shnum = 0;
 	assert_int_equal(read_bytes(file, FILE_SIZE, &table), -ENOEXEC);
-	/* None at all is fine, and has no symbols. */
+	/* A file without sections is valid, and has no symbols. */
 	file->e_shoff = 0;
 	assert_int_equal(read_bytes(file, FILE_SIZE, &table), 0);
 	check_symbol(table, 0x10, NULL, 0);
@@ -251,11 +251,11 @@ static void test_elf_refused(void **state)
 	free(file);
 }
 
-/* Every file that differs in a few bytes: an answer or an error, nothing else. */
+/* Files with a few changed bytes give symbols or an error, and never crash. */
 static void test_elf_hostile(void **state)
 {
 	static const unsigned char values[] = {0, 1, 2, 0x7f, 0x80, 0xfe, 0xff};
-	/* Where something is: the headers, the symbols, the strings and the sections. */
+	/* The headers, the symbols, the strings and the sections. */
 	static const size_t areas[][2] = {
 		{0, 0x80}, {0x2000, 0x110}, {0x2180, 0x30}, {0x2200, 0xc0}};
 	uint64_t value;
@@ -284,7 +284,7 @@ static void test_elf_hostile(void **state)
 	}
 }
 
-/* Not static and not inlined: to be found by name. */
+/* Not static and not inlined, so that it has a symbol. */
 int usym_test_function(int i);
 __attribute__((noinline)) int usym_test_function(int i)
 {
@@ -336,7 +336,7 @@ static void test_own_process(void **state)
 	assert_int_equal(usym_find_address(usym, pid, address, true, &found), 0);
 	assert_string_equal(found.name, has_libiberty() ? "usym::test(int)" : "_ZN4usym4testEi");
 
-	/* A shared library; qsort_r, which no sanitizer replaces. */
+	/* A symbol of a shared library that no sanitizer replaces. */
 	assert_int_equal(usym_find_name(usym, pid, "lfind", "libc.so.6", &address), 0);
 	assert_int_equal(usym_find_address(usym, pid, address, true, &found), 0);
 	assert_string_equal(found.name, "lfind");
@@ -451,14 +451,14 @@ static void test_made_up_process(void **state)
 	assert_string_equal(found.name, "?evil?");
 	assert_int_equal(usym_find_name(fake->usym, 7, "two", "my prog", &address), 0);
 	assert_int_equal(address, 0x501040);
-	/* The heap, a deleted file's mapping without map_files, a directory in a file's place. */
+	/* The heap, a deleted file without map_files, a directory instead of a file. */
 	assert_int_equal(usym_find_address(fake->usym, 7, 0x602000, true, &found), -ENOENT);
 	assert_int_equal(usym_find_address(fake->usym, 7, 0x701010, true, &found), -ENOENT);
 	assert_true(usym_find_address(fake->usym, 7, 0x801010, true, &found) < 0);
 	free(file);
 }
 
-/* Another file of the same path, another process of the same number. */
+/* Another file of the same path, another process of the same PID. */
 static void test_changes(void **state)
 {
 	static const char maps[] = "00501000-00502000 r-xp 00001000 08:01 77   /prog\n";
@@ -489,7 +489,7 @@ static void test_changes(void **state)
 	free(file);
 }
 
-/* More processes and files than are kept: the answers stay right. */
+/* With more processes and files than the caches hold, results stay correct. */
 static void test_many_files(void **state)
 {
 	struct fake *fake = *state;
@@ -534,7 +534,7 @@ static void test_maps_bounded(void **state)
 	assert_int_equal(proc_maps_read(&maps, fake->dir, 7), -E2BIG);
 	assert_int_equal(maps.count, 0);
 	assert_int_equal(usym_find_address(fake->usym, 7, 0x1000, true, &found), -E2BIG);
-	/* One line of 4 MiB, and a good one behind it. */
+	/* One line of 4 MiB, and a valid one after it. */
 	memset(text, '/', size);
 	memcpy(text, "1000-2000 r-xp 0 08:01 5 ", 25);
 	strcpy(text + size - 64, "\n3000-4000 r-xp 0 08:01 5 /good\n");
@@ -561,7 +561,7 @@ static void test_demangle(void **state)
 	assert_false(demangle("_Znonsense", text, sizeof(text)));
 	assert_false(demangle("_ZN3foo3barEi", text, 5));
 	assert_true(demangle("_ZN3foo3barEi", text, 14));
-	/* Each argument is a pair of the one before: 2^30 and more bytes if it were printed. */
+	/* Each argument is a pair of the previous one: printed, it has more than 2^30 bytes. */
 	strcat(bomb, "1AIiiE");
 	for (int i = 0; i < 30; i++) {
 		sprintf(bomb + strlen(bomb), "S_IS%c_S%c_E", digits[i], digits[i]);
