@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# A client of bpfd for tests in bash: opens a session through any command, sends lines, reads
-# replies. Several sessions may be open; each is named by a small number.
+# A client of bpfd for tests in bash. A session runs over any command that connects to bpfd.
+# Several sessions may be open; each has a small number.
 
 CLIENT_DIR=$(mktemp -d)
 declare -A CLIENT_PID CLIENT_IN CLIENT_OUT
 CLIENT_TIMEOUT=${CLIENT_TIMEOUT:-60} # seconds for a reply; TCG under load is slow
 BODY=() # lines of the last reply
 
-# client_start N COMMAND...: runs the command as session N and does not wait for anything.
+# client_start N COMMAND...: starts the command as session N, without waiting for the banner.
 client_start()
 {
 	local n=$1 fd
@@ -23,19 +23,19 @@ client_start()
 	CLIENT_OUT[$n]=$fd
 }
 
-# client_open N COMMAND...: the same, and waits for the banner.
+# client_open N COMMAND...: starts the command as session N and waits for the banner.
 client_open()
 {
 	local line
 	client_start "$@"
 	IFS= read -r -t "$CLIENT_TIMEOUT" -u "${CLIENT_OUT[$1]}" line || line="nothing"
 	[ "$line" = STARTED_BPFD ] && return 0
-	echo "# client $1: no banner but: $line"
+	echo "# client $1: no banner; got: $line"
 	sed 's/^/# /' "$CLIENT_DIR/err.$1"
 	return 1
 }
 
-# client_send N LINE: sends without waiting for the reply.
+# client_send N LINE: sends the line, without waiting for the reply.
 client_send()
 {
 	printf '%s\n' "$2" >&"${CLIENT_IN[$1]}"
@@ -59,7 +59,7 @@ client_reply()
 	return 1
 }
 
-# client_command N LINE: sends and reads the reply.
+# client_command N LINE: sends the line and reads the reply.
 client_command()
 {
 	client_send "$1" "$2" && client_reply "$1"
@@ -71,8 +71,8 @@ client_send_file()
 	cat "$2" >&"${CLIENT_IN[$1]}"
 }
 
-# client_close N: ends the input, waits for the end of the output and of the process. Returns its
-# status.
+# client_close N: closes the input, reads the output to its end, waits for the process and returns
+# its status.
 client_close()
 {
 	local n=$1 fd status=0
@@ -86,7 +86,7 @@ client_close()
 	return "$status"
 }
 
-# result: the number behind ret= in the first line of the last reply; "none" without one.
+# result: prints the number after ret= in the first line of the last reply, or "none".
 result()
 {
 	if [[ ${BODY[0]:-} =~ ret=(-?[0-9]+) ]]; then
@@ -96,7 +96,7 @@ result()
 	fi
 }
 
-# le WIDTH NUMBER: the number as little-endian bytes in base64.
+# le WIDTH NUMBER: prints the number as WIDTH little-endian bytes in base64.
 le()
 {
 	local i n=$2 hex=''
@@ -107,7 +107,7 @@ le()
 	printf "$hex" | base64 -w 0
 }
 
-# number BASE64: little-endian bytes back to a number.
+# number BASE64: prints the number that le encoded.
 number()
 {
 	local hex
@@ -116,7 +116,7 @@ number()
 	echo $((16#${hex:-0}))
 }
 
-# count_of N FD SLOT: an element of the test programs' counts map.
+# count_of N FD SLOT: prints an element of the test programs' map counts, read in session N.
 count_of()
 {
 	client_command "$1" "BPF_LOOKUP_ELEM $2 $(le 4 "$3") 4 8" || return 1

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# What the end-to-end suites share: TAP output, the gadget on dummy_hcd, and the look at what is
-# left behind. Runs as root inside the VM (tests/vm/run); $BPFD_BUILD is the build directory.
+# Library of the end-to-end suites: TAP output, the gadget on dummy_hcd, checks for leftovers.
+# Runs as root inside the VM (tests/vm/run); $BPFD_BUILD is the build directory.
 
 if [ -z "${BPFD_IN_VM:-}" ]; then
 	echo "1..0 # SKIP only inside the VM"
@@ -16,17 +16,16 @@ GADGET_PID=${GADGET_PID:-} WAIT_PID=''
 GADGET_LOG=/run/bpfd-gadget.log
 CONFIGFS=/sys/kernel/config/usb_gadget
 
-# The board is this machine, with dummy_hcd for a cable; remote.sh, at the end, makes it another.
-# What its system calls' functions begin with, a program with something to trace there and a copy of it
-# here, a module, and a shell to be started for bpfd.
-SYSCALL=__x64_sys_
-TRIGGER=$BPFD_BUILD/tools/trigger
-TRIGGER_FILE=$TRIGGER
-MODULE=overlay
-BOARD_SHELL=/bin/bash
-PATIENCE=1
+# The board is this machine and dummy_hcd is its cable. With $BPFD_BOARD_SHELL it is another machine:
+# remote.sh, sourced at the end, then sets these again.
+SYSCALL=__x64_sys_                  # prefix of the kernel's system call functions
+TRIGGER=$BPFD_BUILD/tools/trigger   # a program to trace: its path on the board
+TRIGGER_FILE=$TRIGGER               # its path on this machine
+MODULE=overlay                      # a module that the board's kernel has loaded
+BOARD_SHELL=/bin/bash               # a shell on the board, started instead of bpfd
+PATIENCE=1                          # factor for all timeouts
 
-# on_board COMMAND...: on the machine that is traced.
+# on_board COMMAND...: runs the command on the machine that is traced.
 on_board()
 {
 	"$@"
@@ -54,8 +53,8 @@ skip()
 	echo "ok $TESTS - $1 # SKIP $2"
 }
 
-# check NAME COMMAND...: ok if the command succeeds. It runs in this shell, so that it may wait for
-# its processes.
+# check NAME COMMAND...: ok if the command succeeds. The command runs in this shell, so it can wait
+# for the shell's background processes.
 check()
 {
 	local name=$1
@@ -68,7 +67,7 @@ $(head -c 1000 /run/check.out)"
 	fi
 }
 
-# needs_kernel MAJOR MINOR WHY: else the whole suite is skipped.
+# needs_kernel MAJOR MINOR WHY: skips the whole suite on an older kernel.
 needs_kernel()
 {
 	local major minor
@@ -87,14 +86,16 @@ finish()
 	exit
 }
 
-# pause: for 0.1 s, without a process, whose start takes half as long again under emulation.
+# pause: sleeps for 0.1 s without starting a process. Under emulation the start of one would add
+# 0.05 s.
 [ -p /run/pause ] || mkfifo /run/pause
 pause()
 {
 	read -rt 0.1 <>/run/pause || :
 }
 
-# until_true SECONDS COMMAND...: tries until it succeeds; with $PATIENCE for so many times as long.
+# until_true SECONDS COMMAND...: repeats the command until it succeeds, for at most
+# SECONDS * $PATIENCE.
 until_true()
 {
 	local end=$((SECONDS + $1 * PATIENCE))
@@ -106,7 +107,8 @@ until_true()
 }
 
 # shellcheck disable=SC2120
-# device_present [COUNT]: that many interfaces of ours are on the bus, with their descriptors read.
+# device_present [COUNT]: the bus has at least that many of our interfaces (default 1), and the host
+# has read their descriptors.
 device_present()
 {
 	[ "$(cat /sys/bus/usb/devices/*/bInterfaceSubClass 2>/dev/null | grep -c '^b7$')" -ge "${1:-1}" ]
@@ -116,25 +118,25 @@ device_absent()
 	! device_present
 }
 
-# load_udc [PARAMETER...]: dummy_hcd, both ends of a USB cable in one kernel.
+# load_udc [PARAMETER...]: loads dummy_hcd, both ends of a USB cable in one kernel.
 load_udc()
 {
 	modprobe dummy_hcd "$@" && until_true 10 test -e /sys/class/udc/dummy_udc.0
 }
 
-# gadget_start [OPTION]...: the daemon, until the host sees its lanes.
+# gadget_start [OPTION]...: starts the daemon and waits until the host sees its lanes.
 gadget_start()
 {
 	bpfd-gadget -v --serial testboard "$@" >>$GADGET_LOG 2>&1 &
 	GADGET_PID=$!
 	if ! until_true 20 device_present; then
-		echo "# no device; the daemon says:"
+		echo "# no device; the daemon's log:"
 		sed 's/^/# /' $GADGET_LOG
 		return 1
 	fi
 }
 
-# gadget_stop: SIGTERM; returns the daemon's status.
+# gadget_stop: sends SIGTERM to the daemon and returns its status.
 gadget_stop()
 {
 	local pid=$GADGET_PID
@@ -143,26 +145,26 @@ gadget_stop()
 	wait "$pid" 2>/dev/null
 }
 
-# worker_pid: the process of the daemon that serves the lanes.
+# worker_pid: prints the pid of the daemon's process that serves the lanes.
 worker_pid()
 {
 	on_board pgrep -P "$GADGET_PID" -x bpfd-worker
 }
-# no_process: no session's process is left, nor one that is on its way out.
+# no_process: the worker has no child: each session's process has ended and was reaped.
 no_process()
 {
 	local worker
 	worker=$(worker_pid) && ! on_board pgrep -P "$worker"
 }
 
-# is_dead PID: it has ended, and what it had open is closed; its parent need not have asked for its status.
+# is_dead PID: the process has ended and its descriptors are closed. It may still be a zombie.
 is_dead()
 {
 	! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" 2>/dev/null
 }
 
-# gadget_kill: of the daemon's two processes the one dies with the other, a moment later: until then
-# the FunctionFS instances are busy.
+# gadget_kill: kills the daemon with SIGKILL and waits for the worker, which dies with its parent
+# slightly later. Until then the FunctionFS instances are busy.
 gadget_kill()
 {
 	local pid=$GADGET_PID worker
@@ -173,7 +175,8 @@ gadget_kill()
 	[ -z "$worker" ] || until_true 10 is_dead "$worker"
 }
 
-# cable_unplug and cable_plug: what that is to the host. soft_connect of dummy_hcd never comes back.
+# cable_unplug and cable_plug: unbind and bind the gadgets, which looks the same to the host.
+# dummy_hcd does not come back after a disconnect by soft_connect.
 cable_unplug()
 {
 	# shellcheck disable=SC2016 # the board's shell
@@ -185,7 +188,7 @@ cable_plug()
 	on_board sh -c 'for udc in /sys/kernel/config/usb_gadget/*/UDC; do echo dummy_udc.0 >$udc; done'
 }
 
-# start_wait TRIGGER: a process that sits there, WAIT_PID, until end_wait.
+# start_wait TRIGGER: starts a process to trace, WAIT_PID, that waits until end_wait.
 start_wait()
 {
 	rm -f /run/wait.in /run/wait.out
@@ -201,7 +204,7 @@ end_wait()
 	wait "$WAIT_PID"
 }
 
-# elf_offset FILE ADDRESS: the offset in the file of a virtual address.
+# elf_offset FILE ADDRESS: prints the file offset of a virtual address.
 elf_offset()
 {
 	local offset vaddr size
@@ -222,7 +225,8 @@ no_programs()
 	! on_board bpftool prog show | grep -q -E 'name (test|emit|count|stack)'
 }
 
-# check_no_leftovers: no probe, no program of the tests, and without a daemon no gadget or mount.
+# check_no_leftovers: checks that no probe and no program of the tests is left and, if no daemon
+# runs, no gadget and no mount.
 check_no_leftovers()
 {
 	check "no probe is left" until_true 5 no_probes
