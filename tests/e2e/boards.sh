@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Several boards on one host: a gadget of one lane on each controller of dummy_hcd, each with a daemon
-# of its own and a serial that the suite has put into SERIAL[N]. The gadgets are prepared ones, so
-# that it is the suite that plugs and unplugs.
+# Several boards on one host: each controller of dummy_hcd has a gadget with one lane and its own
+# daemon. The suite sets the serials in SERIAL[N]. The gadgets are prepared, so the suite plugs and
+# unplugs them.
 
 declare -a DAEMON SERIAL
 
-# board_make N [OPTION]...: it is not on the bus yet. The daemon inherits the environment.
+# board_make N [OPTION]...: makes gadget N and starts its daemon, which inherits the environment. The
+# gadget is not plugged.
 board_make()
 {
 	local n=$1 gadget=$CONFIGFS/${SERIAL[$1]} function=ffs.lane$1
@@ -22,7 +23,7 @@ board_make()
 	DAEMON[n]=$!
 }
 
-# board_remove N: returns the status of its daemon.
+# board_remove N: stops the daemon, removes the gadget, and returns the daemon's status.
 board_remove()
 {
 	local gadget=$CONFIGFS/${SERIAL[$1]} status
@@ -35,13 +36,13 @@ board_remove()
 	return $status
 }
 
-# boards_ready: the daemons have described their lanes, so that all can be plugged.
+# boards_ready: all daemons have written their lanes' descriptors, so all boards can be plugged.
 boards_ready()
 {
 	[ "$(find /run/ffs -name ep2 | wc -l)" = ${#DAEMON[@]} ]
 }
 
-# What plugging and unplugging is to the host.
+# plug N, unplug N: bind and unbind gadget N; the host sees its cable plugged and unplugged.
 plug()
 {
 	echo "dummy_udc.$1" >"$CONFIGFS/${SERIAL[$1]}/UDC"
