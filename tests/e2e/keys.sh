@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Who may connect: the board's list of keys, keys of files and of ssh-agent, keys that are taken out of
-# the list, and sessions that may only look.
+# Authentication: the board's list of keys, keys from files and from ssh-agent, keys removed from the
+# list, and read-only sessions.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
@@ -16,7 +16,8 @@ mkdir -p /etc/bpfd $HOME/.ssh /run/keys
 rm -f $list /etc/bpfd/gadget.conf
 cd /run/keys || exit
 
-# connects STATUS WORDS OPTION...: the session of an empty input ends so, and says that.
+# connects STATUS WORDS OPTION...: a session with empty input exits with that status and prints the
+# words.
 connects()
 {
 	local wanted=$1 words=$2 got
@@ -28,12 +29,12 @@ connects()
 	cat /run/out /run/err
 	return 1
 }
-# opens OPTION...: a session, and its process ran.
+# opens OPTION...: a session succeeds, and the board has started its bpfd.
 opens()
 {
 	connects 0 "" "$@" && [ "$(cat /run/out)" = STARTED_BPFD ]
 }
-# refuses STATUS WORDS COMMAND...: the daemon ends so, and says that.
+# refuses STATUS WORDS COMMAND...: the command exits with that status and prints the words.
 refuses()
 {
 	local wanted=$1 words=$2 got
@@ -51,35 +52,35 @@ logged()
 }
 
 # Keys.
-check "--keygen makes a key" sh -c 'bpfd-usb --keygen mine >line'
-check "and prints the line for the list" cmp line mine.pub
-check "that nobody else may read" test "$(stat -c %a mine) $(stat -c %a mine.pub)" = '600 644'
-check "and overwrites none" refuses 255 'mine: File exists' bpfd-usb --keygen mine
-check "of which nothing is left when the second file cannot be made" sh -c \
+check "keygen: makes a key" sh -c 'bpfd-usb --keygen mine >line'
+check "keygen: prints the line for the list" cmp line mine.pub
+check "keygen: only its owner can read the key" test "$(stat -c %a mine) $(stat -c %a mine.pub)" = '600 644'
+check "keygen: does not overwrite a key" refuses 255 'mine: File exists' bpfd-usb --keygen mine
+check "keygen: leaves no file if it cannot create the public one" sh -c \
 	'mkdir half.pub; ! bpfd-usb --keygen half 2>/dev/null && ! test -e half'
-check "ssh-keygen reads it" test "$(ssh-keygen -y -f mine)" = "$(cat mine.pub)"
-check "and its fingerprint" sh -c 'ssh-keygen -lf mine.pub | grep -q ED25519'
+check "keygen: ssh-keygen reads the key" test "$(ssh-keygen -y -f mine)" = "$(cat mine.pub)"
+check "keygen: ssh-keygen prints its fingerprint" sh -c 'ssh-keygen -lf mine.pub | grep -q ED25519'
 ssh-keygen -q -t ed25519 -N '' -C 'from ssh-keygen' -f theirs
 ssh-keygen -q -t ed25519 -N '' -f stranger
 ssh-keygen -q -t ed25519 -N secret -f locked
 ssh-keygen -q -t rsa -b 2048 -N '' -f rsa
-check "an encrypted key" connects 250 'locked: the key is encrypted: add it to ssh-agent' --key locked
-check "an RSA key" connects 250 'rsa: not an Ed25519 key' --key rsa
-check "a key that is cut" sh -c 'head -c 250 theirs >cut; chmod 600 cut'
-check "is none" connects 250 'cut: not a key' --key cut
-check "a key that others may read" sh -c 'cp theirs open; chmod 644 open'
-check "is not used" connects 250 'open: others may read' --key open
+check "key: an encrypted one is rejected" connects 250 'locked: the key is encrypted: add it to ssh-agent' --key locked
+check "key: an RSA key is rejected" connects 250 'rsa: not an Ed25519 key' --key rsa
+check "key: a truncated one is made" sh -c 'head -c 250 theirs >cut; chmod 600 cut'
+check "key: a truncated one is rejected" connects 250 'cut: not a key' --key cut
+check "key: one that others can read is made" sh -c 'cp theirs open; chmod 644 open'
+check "key: one that others can read is rejected" connects 250 'open: others may read' --key open
 
-# Without a list.
+# The board has no list.
 load_udc is_super_speed=1 || { not_ok "load dummy_hcd"; finish; }
-check "--require-key without a list" refuses 1 "$list: No such file" bpfd-gadget --require-key
-check "a list that is named and missing" refuses 1 '/no/keys: No such file' \
+check "no list: --require-key is an error" refuses 1 "$list: No such file" bpfd-gadget --require-key
+check "no list: --authorized-keys is an error" refuses 1 '/no/keys: No such file' \
 	bpfd-gadget --authorized-keys /no/keys
 gadget_start || { not_ok "start the gadget"; finish; }
-check "without a list it says that any host may connect" \
+check "no list: the daemon logs that any host may connect" \
 	test "$(grep -c 'any USB host may connect' $GADGET_LOG)" = 1
-check "and so it is" opens
-check "a key does not harm" opens --key mine
+check "no list: a host without a key connects" opens
+check "no list: a host with a key connects" opens --key mine
 
 # The list appears while the daemon runs.
 {
@@ -91,38 +92,38 @@ check "a key does not harm" opens --key mine
 	echo "read-only $(cat theirs.pub)"
 	echo "no-pty $(cat stranger.pub)"
 } >$list
-check "a list that appears counts" connects 251 'it asks for a key, and this host has no Ed25519 key'
-check "an RSA key in it is told" logged "$list:4: not an ssh-ed25519 key, skipped"
-check "a cut line is told" logged "$list:5: not a complete ssh-ed25519 key"
-check "an option that is not known is told" logged "$list:7: unknown option"
-check "a host without keys is told what to do" grep -q 'see --key and --keygen' /run/err
-check "no process was started for it" sh -c "! pgrep -x bpfd"
-check "the right key" opens --key mine
-check "is in the daemon's log" logged "lane 0: admitted: key $(ssh-keygen -lf mine.pub | awk '{print $2}')"
-check "a wrong key" connects 251 "key $(ssh-keygen -lf stranger.pub | awk '{print $2}') of stranger" \
+check "new list: a host without a key is refused" connects 251 'it asks for a key, and this host has no Ed25519 key'
+check "new list: an RSA key is logged" logged "$list:4: not an ssh-ed25519 key, skipped"
+check "new list: a truncated key is logged" logged "$list:5: not a complete ssh-ed25519 key"
+check "new list: an unknown option is logged" logged "$list:7: unknown option"
+check "new list: a host without a key prints what to do" grep -q 'see --key and --keygen' /run/err
+check "new list: no bpfd is started for a refused host" sh -c "! pgrep -x bpfd"
+check "new list: a key in it connects" opens --key mine
+check "new list: the daemon logs the key that connects" logged "lane 0: admitted: key $(ssh-keygen -lf mine.pub | awk '{print $2}')"
+check "new list: another key is refused" connects 251 "key $(ssh-keygen -lf stranger.pub | awk '{print $2}') of stranger" \
 	--key stranger
-check "is in the daemon's log too" logged "key refused: $(ssh-keygen -lf stranger.pub | awk '{print $2}'): not in"
-check "a ping shows its key as well" sh -c 'bpfd-usb --key mine --ping=2 >/run/out 2>&1'
-check "and without one is refused" connects 251 'this host has no other one' --ping=2 --key stranger
+check "new list: the daemon logs the key that is refused" logged "key refused: $(ssh-keygen -lf stranger.pub | awk '{print $2}'): not in"
+check "new list: a ping with a key in it connects" sh -c 'bpfd-usb --key mine --ping=2 >/run/out 2>&1'
+check "new list: a ping with another key is refused" connects 251 'this host has no other one' --ping=2 --key stranger
 
-# The usual places.
-check "no default key is there" connects 251 'has no Ed25519 key'
+# Keys in the default places.
+check "default key: none exists" connects 251 'has no Ed25519 key'
 cp theirs $HOME/.ssh/id_ed25519
-check ".ssh/id_ed25519" opens
+check "default key: .ssh/id_ed25519" opens
 mkdir -p $HOME/.config/bpfd
 cp mine $HOME/.config/bpfd/id_ed25519
 rm $HOME/.ssh/id_ed25519
-check ".config/bpfd/id_ed25519" opens
+check "default key: .config/bpfd/id_ed25519" opens
 rm $HOME/.config/bpfd/id_ed25519
 
 # ssh-agent.
 eval "$(ssh-agent -a /run/keys/agent)" >/dev/null
-check "an agent without keys" connects 251 'has no Ed25519 key'
+check "agent: one without keys" connects 251 'has no Ed25519 key'
 ssh-add -q rsa stranger mine 2>/dev/null
-check "an agent whose second Ed25519 key is right" opens
-check "the first one was refused" logged "not in the list"
-check "a public key chooses one of the agent's" opens --key mine.pub
-check "also a wrong one" connects 251 'does not accept it' --key stranger.pub
+check "agent: its second Ed25519 key connects" opens
+check "agent: the refused first key is logged" logged "not in the list"
+check "agent: --key with a public key chooses the agent's key" opens --key mine.pub
+check "agent: --key with another public key is refused" connects 251 'does not accept it' --key stranger.pub
 ssh-add -q -D 2>/dev/null
 SSH_ASKPASS_REQUIRE=force SSH_ASKPASS=/run/keys/askpass DISPLAY=:0
 export SSH_ASKPASS_REQUIRE SSH_ASKPASS DISPLAY
@@ -130,20 +131,21 @@ printf '#!/bin/sh\necho secret\n' >askpass
 chmod 755 askpass
 ssh-add -q locked </dev/null
 cat locked.pub >>$list
-check "an encrypted key that the agent has" opens
-# More keys than the board looks at.
+check "agent: an encrypted key connects" opens
+# More keys than a host may offer in one session.
 ssh-add -q -D 2>/dev/null
 for n in 1 2 3 4 5 6 7; do
 	ssh-keygen -q -t ed25519 -N '' -f "many$n"
 	ssh-add -q "many$n" 2>/dev/null
 done
-check "six keys are looked at, no more" connects 251 'it accepts none of the keys that it was shown'
-check "and told" test "$(grep -c 'key SHA256:.*does not accept it' /run/err)" = 6
+check "agent: seven wrong keys are refused" connects 251 'it accepts none of the keys that it was shown'
+check "agent: six keys are offered and reported" test "$(grep -c 'key SHA256:.*does not accept it' /run/err)" = 6
 kill "$SSH_AGENT_PID"
-check "an agent that is gone" connects 251 'ssh-agent: /run/keys/agent:'
+check "agent: one that has ended is reported" connects 251 'ssh-agent: /run/keys/agent:'
 unset SSH_AUTH_SOCK SSH_AGENT_PID
 
-# A signal while an agent does not answer; a shell has its background processes ignore SIGINT.
+# A signal while an agent does not answer. It is SIGTERM, because bash makes background processes
+# ignore SIGINT.
 mkfifo hang
 python3 - hang <<-'EOF' &
 	import socket, sys
@@ -162,42 +164,42 @@ bridge=$!
 sleep 2
 kill $bridge
 wait $bridge
-check "SIGTERM ends the waiting for an agent" test $? = 143
+check "agent: SIGTERM kills a bpfd-usb that waits for one" test $? = 143
 kill $deaf
 
-# Taken out between two sessions; a session that is open stays.
+# A key is removed from the list while it has a session.
 client_open 1 bpfd-usb --key mine || not_ok "a session"
 grep -v "$(cut -d ' ' -f 2 mine.pub)" $list >/run/list
 cat /run/list >$list
-check "a key that is taken out opens no session" connects 251 'does not accept it' --key mine
+check "removed key: a new session is refused" connects 251 'does not accept it' --key mine
 client_command 1 "BPF_CREATE_MAP 2 counts 4 8 8 0"
-check "one that is open goes on" test "$(result)" = 3
+check "removed key: the open session goes on" test "$(result)" = 3
 client_close 1
-check "and ends well" test $? = 0
+check "removed key: the open session ends with status 0" test $? = 0
 
-# The list becomes unusable, or is gone: nobody comes in.
+# An unusable or deleted list refuses every host.
 chmod 666 $list
-check "a list that others may write" connects 251 'its list of keys cannot be used' --key theirs
-check "is told" logged "$list: not used: others than root can write it"
+check "bad list, others can write it: a key in it is refused" connects 251 'its list of keys cannot be used' --key theirs
+check "bad list, others can write it: logged" logged "$list: not used: others than root can write it"
 chmod 600 $list
 chmod 777 /etc/bpfd
-check "a directory that others may write" connects 251 'its list of keys cannot be used' --key theirs
+check "bad list, others can write its directory: a key in it is refused" connects 251 'its list of keys cannot be used' --key theirs
 chmod 755 /etc/bpfd
-check "repaired" opens --key theirs
+check "bad list: it works again when repaired" opens --key theirs
 mv $list /run/list
-check "a list that is gone opens nothing" connects 251 'its list of keys cannot be used' --key theirs
-check "nor does it for a host without a key" connects 251 'its list of keys cannot be used'
+check "deleted list: a key is refused" connects 251 'its list of keys cannot be used' --key theirs
+check "deleted list: a host without a key is refused" connects 251 'its list of keys cannot be used'
 kill -9 "$(worker_pid)"
 until_true 10 worker_pid >/dev/null
-check "nor from a worker that takes over" connects 251 'its list of keys cannot be used' --key theirs
+check "deleted list: a new worker refuses a key" connects 251 'its list of keys cannot be used' --key theirs
 mv /run/list $list
-check "the daemon ends with status 0" gadget_stop
+check "list: the daemon ends with status 0" gadget_stop
 
-# Sessions that may only look: by the key's option, by the daemon's.
+# Read-only sessions: by the option of the key, then by the option of the daemon.
 : >$GADGET_LOG
 gadget_start --require-key || { not_ok "start the gadget"; finish; }
-check "it says how many keys there are" logged "hosts with one of its 2 keys may connect"
-# looks OPTION...: a session answers, and changes nothing.
+check "read-only key: the daemon logs the number of keys" logged "hosts with one of its 2 keys may connect"
+# looks OPTION...: a session answers queries and refuses changes.
 looks()
 {
 	local line
@@ -229,11 +231,11 @@ looks()
 	client_command 1 "PERF_READER_POLL 0 0"
 	client_close 1
 }
-check "a key with read-only: text commands" looks --key theirs
-check "is in the log" logged "from ssh-keygen, line 5, read-only"
+check "read-only key: text commands change nothing" looks --key theirs
+check "read-only key: the daemon logs the option" logged "from ssh-keygen, line 5, read-only"
 before=$(bpftool -j map show | wc -c)
 
-# By messages: a map that is there is read, and nothing else is done with it.
+# The binary protocol: an existing map can be read but not changed.
 bpftool map create /sys/fs/bpf/shown type hash key 4 value 8 entries 8 name shown
 bpftool map update pinned /sys/fs/bpf/shown key 1 0 0 0 value 42 0 0 0 0 0 0 0
 id=$(bpftool map show pinned /sys/fs/bpf/shown | sed -n '1s/:.*//p')
@@ -251,28 +253,28 @@ unchanged()
 	[ "$(bpftool -j map dump pinned /sys/fs/bpf/shown | grep -c '"0x2a"')" = 1 ] &&
 		[ "$(bpftool -j map dump pinned /sys/fs/bpf/shown | grep -o '"key"' | wc -l)" = 1 ]
 }
-check "bpftool lists the map" says "name shown" map show id "$id"
-check "and dumps it by its id" says '2a 00 00 00 00 00 00 00' map dump id "$id"
-check "and by its path" says '2a 00 00 00 00 00 00 00' map dump pinned /sys/fs/bpf/shown
-check "it does not update it" says 'Operation not permitted' map update id "$id" key 1 0 0 0 value 7 0 0 0 0 0 0 0
-check "nor delete from it" says 'Operation not permitted' map delete id "$id" key 1 0 0 0
-check "nor make one" says 'Operation not permitted' map create /sys/fs/bpf/more type hash key 4 value 8 \
+check "read-only key: bpftool lists a map" says "name shown" map show id "$id"
+check "read-only key: bpftool dumps a map by id" says '2a 00 00 00 00 00 00 00' map dump id "$id"
+check "read-only key: bpftool dumps a map by path" says '2a 00 00 00 00 00 00 00' map dump pinned /sys/fs/bpf/shown
+check "read-only key: bpftool cannot update a map" says 'Operation not permitted' map update id "$id" key 1 0 0 0 value 7 0 0 0 0 0 0 0
+check "read-only key: bpftool cannot delete an element" says 'Operation not permitted' map delete id "$id" key 1 0 0 0
+check "read-only key: bpftool cannot create a map" says 'Operation not permitted' map create /sys/fs/bpf/more type hash key 4 value 8 \
 	entries 8 name more
-check "the map is as it was" unchanged
+check "read-only key: the map is unchanged" unchanged
 rm /sys/fs/bpf/shown
-check "no map is left" until_true 5 test "$(bpftool -j map show | wc -c)" = "$before"
-check "the daemon ends with status 0" gadget_stop
+check "read-only key: no map is left" until_true 5 test "$(bpftool -j map show | wc -c)" = "$before"
+check "read-only key: the daemon ends with status 0" gadget_stop
 
 rm $list
 printf 'read-only = yes\n' >/etc/bpfd/gadget.conf
 gadget_start || { not_ok "start the gadget"; finish; }
-check "read-only in the configuration file, without keys" looks
-check "the daemon ends with status 0" gadget_stop
+check "read-only daemon: set in the configuration file" looks
+check "read-only daemon: it ends with status 0" gadget_stop
 gadget_start --read-only=no || { not_ok "start the gadget"; finish; }
 client_open 1 bpfd-usb
 client_command 1 "BPF_CREATE_MAP 2 counts 4 8 8 0"
-check "the command line overrides it" test "$(result)" = 3
+check "read-only daemon: the command line overrides the file" test "$(result)" = 3
 client_close 1
-check "the daemon ends with status 0" gadget_stop
+check "read-only daemon: the other one ends with status 0" gadget_stop
 check_no_leftovers
 finish
