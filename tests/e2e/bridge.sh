@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The bridge: finding and choosing a board, lanes, blocked and closed outputs, signals, unplugging,
-# and a silent board. The process behind each session is a shell that runs what it is sent.
+# bpfd-usb: finding and choosing a board, lanes, blocked and closed outputs, signals, unplugging, and
+# a silent board. Each session runs a shell on the board, which executes the input.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
 . "$here/lib.sh"
 work=$(mktemp -d)
 
-# session COMMAND [OPTION]...: the board runs it; leaves status, $work/out, $work/err.
+# session COMMAND [OPTION]...: runs the command on the board; sets status, $work/out, $work/err.
 session()
 {
 	local command=$1
@@ -20,7 +20,8 @@ says()
 {
 	grep -q -- "$1" "$work/err" || { cat "$work/err"; return 1; }
 }
-# running NAME: a process of that exact name. The board's programs are copies with such names.
+# running NAME: the board has a process with that exact name. Sessions run copies of its programs
+# with names of their own, so nothing else matches.
 running()
 {
 	on_board pgrep -x "$1" >/dev/null
@@ -40,39 +41,39 @@ done
 check_no_board()
 {
 	session true
-	check "no board: 253" test "$status" = 253
-	check "no board: says what to do" says "none found.*bpfd-gadget"
+	check "no board: status 253" test "$status" = 253
+	check "no board: the message says what to do" says "none found.*bpfd-gadget"
 	bpfd-usb -l >"$work/out" 2>&1
-	check "no board: -l says so" test $? = 253
+	check "no board: -l has status 253" test $? = 253
 	SECONDS=0
 	session true -w=2
-	check "a wait for nothing ends" test "$status" = 253 -a $SECONDS -ge 2 -a $SECONDS -le 6
+	check "no board: -w=2 ends after two seconds" test "$status" = 253 -a $SECONDS -ge 2 -a $SECONDS -le 6
 	bpfd-usb --lease 0 2>/dev/null
-	check "usage: 250" test $? = 250
+	check "usage: a bad option value has status 250" test $? = 250
 	bpfd-usb extra 2>/dev/null
-	check "usage: an argument too many" test $? = 250
+	check "usage: an extra argument has status 250" test $? = 250
 }
 
 check_choice()
 {
 	local list
 	list=$(bpfd-usb -l)
-	check "-l: serial, path, speed, lanes" \
+	check "-l: has serial, path, speed and lanes" \
 		grep -qE '^testboard +[0-9]+-[0-9.]+ +[0-9]+ Mb/s +2 +2 ' <<<"$list"
 	path=$(awk 'NR == 2 {print $2}' <<<"$list")
-	check "--json: the same" test "$(bpfd-usb --json | /usr/bin/python3 -c 'import json, sys
+	check "--json: has the same values" test "$(bpfd-usb --json | /usr/bin/python3 -c 'import json, sys
 [board] = json.load(sys.stdin)
 print(board["serial"], board["path"], board["lanes"], board["free"], board["speed"] >= 480)')" = \
 		"testboard $path 2 2 True"
 	session "exit 5" -s testboard
-	check "chosen by serial" test "$status" = 5
+	check "choice: by serial" test "$status" = 5
 	session "exit 6" -s "$path"
-	check "chosen by path" test "$status" = 6
+	check "choice: by path" test "$status" = 6
 	BPFD_SERIAL=testboard session "exit 7"
-	check "chosen by \$BPFD_SERIAL" test "$status" = 7
+	check "choice: by \$BPFD_SERIAL" test "$status" = 7
 	session true -s other
-	check "another serial: 253" test "$status" = 253
-	check "another serial: named" says "board other: not found"
+	check "choice, unknown serial: status 253" test "$status" = 253
+	check "choice, unknown serial: the message names it" says "board other: not found"
 
 	mkdir -p "$work/sys/bus/usb/devices"
 	for copy in 8-1 8-2; do
@@ -83,11 +84,11 @@ print(board["serial"], board["path"], board["lanes"], board["free"], board["spee
 		cp "/sys/bus/usb/devices/$path:1.0/bInterface"* "$work/sys/bus/usb/devices/$copy:1.0"
 	done
 	session true --sysfs "$work/sys"
-	check "two boards: 252" test "$status" = 252
-	check "two boards: both are listed" test "$(grep -cE '8-[12]  testboard' "$work/err")" = 2
+	check "choice, two boards: status 252" test "$status" = 252
+	check "choice, two boards: the message lists both" test "$(grep -cE '8-[12]  testboard' "$work/err")" = 2
 	setpriv --reuid 65534 --clear-groups "$(command -v bpfd-usb)" </dev/null >/dev/null 2>"$work/err"
-	check "no permission: 251" test $? = 251
-	check "no permission: names the udev rules" says 70-bpfd-usb.rules
+	check "no permission: status 251" test $? = 251
+	check "no permission: the message names the udev rules" says 70-bpfd-usb.rules
 }
 
 check_lanes()
@@ -97,14 +98,14 @@ check_lanes()
 	first=$!
 	(echo "exec /run/boardcat"; sleep 4) | bpfd-usb >/dev/null &
 	second=$!
-	check "two sessions have a lane each" until_true 3 free_lanes 0
+	check "lanes: two sessions use two" until_true 3 free_lanes 0
 	session true
-	check "a third: 254" test "$status" = 254
-	check "a third: says what to do" says "lanes are in use.*--lanes"
+	check "lanes, a third session: status 254" test "$status" = 254
+	check "lanes, a third session: the message says what to do" says "lanes are in use.*--lanes"
 	wait "$first"
-	check "the first ends well" test $? = 0
+	check "lanes: the first session ends with status 0" test $? = 0
 	wait "$second"
-	check "the second ends well" test $? = 0
+	check "lanes: the second session ends with status 0" test $? = 0
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		echo "exit $i" | bpfd-usb &
 		first=$!
@@ -115,55 +116,56 @@ check_lanes()
 		wait "$second"
 		[ $? = $((i + 100)) ] || failed=$((failed + 1))
 	done
-	check "two that start together get a lane each, $failed of 20 failed" test $failed = 0
+	check "lanes: sessions that start together get one each ($failed of 20 failed)" test $failed = 0
 }
 
 check_outputs()
 {
 	echo "exec head -c 5000000 /dev/zero" | bpfd-usb --lease 2 | (sleep 5; wc -c) >"$work/count"
-	check "stdout blocked for longer than the lease: nothing is lost" \
+	check "stdout blocked for longer than the lease: no data is lost" \
 		test "${PIPESTATUS[*]} $(cat "$work/count")" = "0 0 0 5000000"
 
 	echo "exec /run/boardyes" | bpfd-usb 2>"$work/err" | head -c 1000000 >/dev/null
-	check "stdout closed: dies of SIGPIPE" test "${PIPESTATUS[1]}" = 141
-	check "stdout closed: says so" says "stdout: closed by its reader"
-	check "stdout closed: the board's process is gone" until_true 3 gone boardyes
+	check "stdout closed: SIGPIPE kills it" test "${PIPESTATUS[1]}" = 141
+	check "stdout closed: the message gives the cause" says "stdout: closed by its reader"
+	check "stdout closed: the board's process has ended" until_true 3 gone boardyes
 
 	SECONDS=0
 	echo "exec /run/boardsleep 30" | bpfd-usb 2>/dev/null | bash -c 'sleep 1'
-	check "stdout closed with nothing to write: noticed" test $SECONDS -lt 10
-	check "and the board's process is gone" until_true 3 gone boardsleep
+	check "stdout closed, no output: the session ends" test $SECONDS -lt 10
+	check "stdout closed, no output: the board's process has ended" until_true 3 gone boardsleep
 
 	echo "exec head -c 100000 /dev/zero" | bpfd-usb >/dev/full 2>"$work/err"
-	check "no space left: 255" test $? = 255
-	check "no space left: exact count" says "0 written to stdout"
+	check "stdout full: status 255" test $? = 255
+	check "stdout full: the message has the number of bytes written" says "0 written to stdout"
 
-	# A reader that never empties stderr, for as long as the session runs.
+	# stderr is a pipe that nobody reads while the session runs.
 	mkfifo "$work/fifo"
 	exec 9<>"$work/fifo"
 	SECONDS=0
 	echo "head -c 300000 /dev/zero >&2; echo out; exit 4" | bpfd-usb >"$work/out" 2>"$work/fifo"
 	check "stderr full: the session goes on" test "$? $(cat "$work/out")" = "4 out"
-	check "stderr full: held for a moment only" test $SECONDS -lt 10
+	check "stderr full: the session ends in less than 10 s" test $SECONDS -lt 10
 	exec 9>&-
 
 	bpfd-usb <&- >"$work/out" 2>"$work/err"
-	check "stdin closed is an empty one" test $? = 0
+	check "stdin closed: like empty input" test $? = 0
 	echo "echo text" | bpfd-usb >&- 2>"$work/err"
-	check "stdout closed from the start: 255" test $? = 255
+	check "stdout closed from the start: status 255" test $? = 255
 	{ echo "exit 3"; head -c 3000000 /dev/zero; } | bpfd-usb -v 2>"$work/err"
-	check "input that is not read does not matter" test "${PIPESTATUS[1]}" = 3
+	check "stdin: input that the board does not read is no error" test "${PIPESTATUS[1]}" = 3
 }
 
-STREAM=3000000 # lines, 23 MB: not through before the next step of a test
+STREAM=3000000 # lines, 23 MB: more than is transferred before a check's next step
 
-# start_stream: a session that does not end, BRIDGE_PID, of which output has arrived.
+# start_stream [OPTION]...: starts a session that does not end, BRIDGE_PID, and waits for its first
+# output.
 start_stream()
 {
 	rm -f "$work/stream.in" "$work/stream"
 	mkfifo "$work/stream.in"
-	exec 8<>"$work/stream.in" # for both: an open of one end would wait for the other
-	# A shell without job control has its background jobs ignore SIGINT.
+	exec 8<>"$work/stream.in" # to read and write, because opening one end would wait for the other
+	# A shell without job control makes its background jobs ignore SIGINT.
 	env --default-signal=INT bpfd-usb "$@" <"$work/stream.in" >"$work/stream" 2>"$work/err" &
 	BRIDGE_PID=$!
 	echo "{ seq 1 $STREAM; exec sleep 1000; } | exec /run/boardcat" >&8
@@ -175,13 +177,14 @@ end_stream()
 	status=$?
 	exec 8>&-
 }
-# exact: what came is the beginning of what was sent.
+# exact: the output is a prefix of the data that was sent, and not empty.
 exact()
 {
 	local size
 	size=$(stat -c %s "$work/stream")
 	[ "$size" -gt 0 ] && seq 1 "$STREAM" 2>/dev/null | head -c "$size" | cmp - "$work/stream"
 }
+# works_again NAME: the next session runs, and its output is exact.
 works_again()
 {
 	session "seq 1 1000; exit 9" -w=10
@@ -197,27 +200,27 @@ check_signals()
 		kill -$name "$BRIDGE_PID"
 		end_stream
 		number=$(kill -l $name)
-		check "SIG$name: dies of it" test "$status" = $((128 + number))
-		check "SIG$name: the board's process is gone at once" until_true 2 gone boardcat
+		check "SIG$name: the signal kills it" test "$status" = $((128 + number))
+		check "SIG$name: the board's process ends at once" until_true 2 gone boardcat
 	done
 	start_stream
 	kill -9 "$BRIDGE_PID"
 	end_stream
-	check "kill -9: what came is exact" exact
+	check "kill -9: the output is an exact prefix" exact
 	works_again "kill -9"
 	start_stream --lease 1
 	kill -9 "$BRIDGE_PID"
 	end_stream
-	check "kill -9: the board's process is gone after the lease" until_true 5 gone boardcat
+	check "kill -9: the board's process ends after the lease" until_true 5 gone boardcat
 
 	start_stream --lease 1
 	kill -STOP "$BRIDGE_PID"
 	until_true 5 gone boardcat
 	kill -CONT "$BRIDGE_PID"
 	end_stream
-	check "stopped for longer than the lease: 255" test "$status" = 255
-	check "stopped: says why" says "heard nothing from the host"
-	check "stopped: what came is exact" exact
+	check "stopped for longer than the lease: status 255" test "$status" = 255
+	check "stopped for longer than the lease: the message gives the cause" says "heard nothing from the host"
+	check "stopped for longer than the lease: the output is an exact prefix" exact
 }
 
 check_lost()
@@ -226,13 +229,13 @@ check_lost()
 	start_stream
 	cable_unplug
 	end_stream
-	check "unplugged: 255" test "$status" = 255
-	check "unplugged: says so, and how far it came" says "unplugged\|went away"
-	check "unplugged: counts" says "bytes sent, .* consumed by the board, .* received"
-	check "unplugged: what came is exact" exact
-	check "unplugged: no board" until_true 5 device_absent
+	check "unplugged: status 255" test "$status" = 255
+	check "unplugged: the message gives the cause" says "unplugged\|went away"
+	check "unplugged: the message counts bytes sent, consumed and received" says "bytes sent, .* consumed by the board, .* received"
+	check "unplugged: the output is an exact prefix" exact
+	check "unplugged: the device is gone" until_true 5 device_absent
 	(sleep 2; cable_plug) &
-	works_again "-w waits until it is plugged in"
+	works_again "plugged in while -w waits"
 	wait $!
 
 	start_stream
@@ -240,8 +243,8 @@ check_lost()
 	usbreset "$(printf '%03d/%03d' "$(cat "/sys/bus/usb/devices/$node/busnum")" \
 		"$(cat "/sys/bus/usb/devices/$node/devnum")")" >/dev/null
 	end_stream
-	check "USB reset: 255" test "$status" = 255
-	check "USB reset: what came is exact" exact
+	check "USB reset: status 255" test "$status" = 255
+	check "USB reset: the output is an exact prefix" exact
 	works_again "USB reset"
 }
 
@@ -250,29 +253,29 @@ check_silence()
 	start_stream --lease 2
 	on_board kill -STOP "$(worker_pid)"
 	end_stream
-	check "the board falls silent: 255" test "$status" = 255
-	check "the board falls silent: says so" says "silent for the whole lease of 2 s"
+	check "board silent in a session: status 255" test "$status" = 255
+	check "board silent in a session: the message gives the cause" says "silent for the whole lease of 2 s"
 	SECONDS=0
 	session true
-	check "the board does not answer: 255" test "$status" = 255
-	check "the board does not answer: says so" says "does not answer"
-	check "the board does not answer: ends soon" test $SECONDS -lt 15
+	check "board silent from the start: status 255" test "$status" = 255
+	check "board silent from the start: the message gives the cause" says "does not answer"
+	check "board silent from the start: ends in less than 15 s" test $SECONDS -lt 15
 	on_board kill -CONT "$(worker_pid)"
-	works_again "the board woke up"
+	works_again "board continues"
 
 	start_stream
 	gadget_kill
 	end_stream
-	check "the daemon is killed: 255" test "$status" = 255
-	check "the daemon is killed: what came is exact" exact
+	check "daemon killed: status 255" test "$status" = 255
+	check "daemon killed: the output is an exact prefix" exact
 	on_board bpfd-gadget --remove 2>/dev/null
 }
 
-# A terminal: lines of any length, and its settings afterwards.
+# bpfd-usb on a terminal; each check is a line that bridge_tty.py prints.
 check_terminal()
 {
 	timeout 120 python3 "$here/bridge_tty.py" "$(command -v bpfd-usb)" >"$work/tty" 2>&1
-	check "the terminal's tests ran" test $? = 0
+	check "terminal: its checks have run" test $? = 0
 	while read -r word rest; do
 		case $word in
 		pass) ok "terminal: $rest" ;;
