@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# bpfd-run: stock tools on this machine, their kernel through the USB link. The load that they see is
-# named so that nothing else looks like it.
+# bpfd-run: unmodified tools on this machine trace the board's kernel through the USB link.
 # vm: --mem 1536
 set -u
 here=$(dirname "$0")
@@ -18,15 +17,16 @@ trigger=$BPFD_BUILD/tools/trigger
 tracefs=/sys/kernel/tracing
 via='bpfd-usb -s testboard'
 
-# The marker: opens that only this load makes. cat is told by its pid file when to end.
+# The load: it opens a file, /no/such/marker, that nothing else opens.
 (while :; do cat /etc/hostname >/dev/null; cat /no/such/marker 2>/dev/null; sleep 0.2; done) &
 load=$!
 
-# run [OPTION]... TOOL [ARGUMENT]...: through the link; output in $out and $err.
+# run [OPTION]... TOOL [ARGUMENT]...: runs the tool under bpfd-run; output in $out and $err.
 run()
 {
 	timeout -k 5 120 bpfd-run --via "$via" "$@" >$out 2>$err
 }
+# status STATUS [OPTION]... TOOL [ARGUMENT]...: bpfd-run exits with that status.
 status()
 {
 	local wanted=$1
@@ -35,9 +35,10 @@ status()
 	local got=$?
 	[ $got = "$wanted" ] || { echo "status $got"; cat $out $err; return 1; }
 }
+# says PATTERN: stderr or stdout of the last run has a matching line.
 says()
 {
-	grep -q -- "$1" $err $out || { echo "not said: $1"; cat $out $err; return 1; }
+	grep -q -- "$1" $err $out || { echo "not found: $1"; cat $out $err; return 1; }
 }
 no_session()
 {
@@ -52,7 +53,8 @@ no_programs_at_all()
 	[ "$(bpftool prog list | grep -c -E '^[0-9]+: (kprobe|tracepoint|perf_event|tracing|raw_tracepoint)')" = 0 ]
 }
 
-# start_tool: opensnoop that has begun to print; its supervisor is $supervisor.
+# start_tool: starts opensnoop, $tool, under its supervisor, $supervisor, and waits until it has
+# printed an open of the load.
 start_tool()
 {
 	bpfd-run --via "$via" opensnoop >$out 2>$err &
@@ -60,123 +62,124 @@ start_tool()
 	until_true 60 grep -qE 'cat +-1 +2 /no/such/marker' $out &&
 		tool=$(pgrep -P $supervisor -x opensnoop)
 }
-# The tool's own life.
-check "the tool's status is passed on" status 7 sh -c 'exit 7'
-check "a signal that kills it as well" status 143 sh -c 'kill -TERM $$'
-# ignoring COMMAND...: started by somebody who ignores children and broken pipes.
+
+# The tool's exit status, signals, input and output.
+check "status: bpfd-run exits like the tool" status 7 sh -c 'exit 7'
+check "status: a signal that kills the tool is 128 + N" status 143 sh -c 'kill -TERM $$'
+# ignoring COMMAND...: runs the command with SIGCHLD and SIGPIPE ignored.
 ignoring()
 {
 	timeout -k 5 60 bash -c 'trap "" CHLD PIPE; exec "$@"' bash "$@"
 }
 ignoring grep SigIgn /proc/self/status >/run/ignored
 ignoring bpfd-run --via "$via" grep SigIgn /proc/self/status >$out 2>$err
-check "it ends where children are ignored" test $? = 0
-check "and ignores what it would by itself" cmp $out /run/ignored
-check "its input and output are its own" sh -c \
+check "ignored SIGCHLD: bpfd-run notices the end of the tool" test $? = 0
+check "ignored SIGCHLD: the tool ignores the same signals as without bpfd-run" cmp $out /run/ignored
+check "the tool's stdin and stdout are those of bpfd-run" sh -c \
 	"[ \"\$(echo hello | bpfd-run --via '$via' tr a-z A-Z 2>/dev/null)\" = HELLO ]"
-check "a tool that is not there" status 127 no-such-tool
-check "and is named" says 'no-such-tool: No such file'
-check "a file that is no program" status 126 /etc/passwd
-check "no tool" status 125
-check "an unknown option" status 125 --no-such-option true
-check "--help" status 0 --help
-check "a way that ends at once" status 125 --via false true
-check "says so" says 'false: ended before bpfd answered'
+check "missing tool: status 127" status 127 no-such-tool
+check "missing tool: the message names it" says 'no-such-tool: No such file'
+check "a file that is not executable: status 126" status 126 /etc/passwd
+check "usage: no tool has status 125" status 125
+check "usage: an unknown option has status 125" status 125 --no-such-option true
+check "usage: --help has status 0" status 0 --help
+check "--via, command ends at once: status 125" status 125 --via false true
+check "--via, command ends at once: the message says so" says 'false: ended before bpfd answered'
 printf '#!/bin/sh\necho STARTED_BPFD\nwhile read -r line; do printf "START_BPFD_OUTPUT\\nCommand not recognized\\nEND_BPFD_OUTPUT\\n"; done\n' >/run/old
 chmod +x /run/old
-check "a bpfd that is too old" status 125 --via /run/old true
-check "is told with both versions" says "version unknown, older than 0.1.0.*bpfd-run $(bpfd-run -V | cut -d' ' -f2) "
-check "a directory of headers that is not there" status 125 --headers /no/such true
+check "old bpfd: status 125" status 125 --via /run/old true
+check "old bpfd: the message has both versions" says "version unknown, older than 0.1.0.*bpfd-run $(bpfd-run -V | cut -d' ' -f2) "
+check "--headers: a missing directory has status 125" status 125 --headers /no/such true
 
-# The board's answers.
-check "uname" status 0 uname -srm
-check "is the board's" grep -qx "$(uname -srm)" $out
-check "kallsyms" status 0 cat /proc/kallsyms
+# System calls that the board answers.
+check "uname: status 0" status 0 uname -srm
+check "uname: has the board's answer" grep -qx "$(uname -srm)" $out
+check "kallsyms: status 0" status 0 cat /proc/kallsyms
 grep -v '\[bpf\]$' /proc/kallsyms >/run/kallsyms
-check "is the kernel's" cmp $out /run/kallsyms
-check "a second time from the copy" sh -c "bpfd-run --trace /run/trace --via '$via' cat /proc/kallsyms | cmp - /run/kallsyms"
-check "which is not fetched again" sh -c '! grep -q "FILE_READ /proc/kallsyms" /run/trace'
-check "the list of tracepoints" status 0 ls $tracefs/events/syscalls
-check "is complete" sh -c "ls $tracefs/events/syscalls | cmp - $out"
-check "a directory of a relative name" status 0 sh -c "cd $tracefs/events && cat sched/sched_switch/id"
-check "is the board's" cmp $out $tracefs/events/sched/sched_switch/id
-check "relative names from the root and by .." status 0 --trace /run/trace sh -c \
+check "kallsyms: is the board's" cmp $out /run/kallsyms
+check "kallsyms: a second time it is the same" sh -c "bpfd-run --trace /run/trace --via '$via' cat /proc/kallsyms | cmp - /run/kallsyms"
+check "kallsyms: a second time it comes from the cache" sh -c '! grep -q "FILE_READ /proc/kallsyms" /run/trace'
+check "tracepoints: ls has status 0" status 0 ls $tracefs/events/syscalls
+check "tracepoints: the list is complete" sh -c "ls $tracefs/events/syscalls | cmp - $out"
+check "tracepoints: a relative name can be read" status 0 sh -c "cd $tracefs/events && cat sched/sched_switch/id"
+check "tracepoints: a relative name is the board's file" cmp $out $tracefs/events/sched/sched_switch/id
+check "relative names from / and with ..: can be read" status 0 --trace /run/trace sh -c \
 	"cd / && cat proc/version; cd /run && cat ../proc/version"
-check "are the board's" test "$(grep -c 'FILE_READ /proc/version' /run/trace)" = 2
-check "a directory by its descriptor, twice" status 0 /usr/bin/python3 -c \
+check "relative names from / and with ..: are the board's files" test "$(grep -c 'FILE_READ /proc/version' /run/trace)" = 2
+check "a directory read twice by descriptor: status 0" status 0 /usr/bin/python3 -c \
 	"import os; fd = os.open('$tracefs/events', os.O_RDONLY); print(*os.listdir(fd), *os.listdir(fd))"
-check "is complete" test "$(tr ' ' '\n' <$out | sort | uniq -c | grep -c '^ *2 ')" = \
+check "a directory read twice by descriptor: both are complete" test "$(tr ' ' '\n' <$out | sort | uniq -c | grep -c '^ *2 ')" = \
 	"$(find $tracefs/events -mindepth 1 -maxdepth 1 | wc -l)"
-check "a file that is not there" status 1 cat $tracefs/no_such_file
-check "CPUs" status 0 getconf _NPROCESSORS_ONLN
-check "a secret of the board's processes stays there" status 1 cat /proc/1/environ
-check "a program of the board's processes is read" status 0 cmp /proc/1/root/bin/bash /bin/bash
-check "without being fetched, as it is the same here" sh -c \
+check "a file that the board does not have is missing" status 1 cat $tracefs/no_such_file
+check "the number of CPUs can be read" status 0 getconf _NPROCESSORS_ONLN
+check "the environment of a board's process cannot be read" status 1 cat /proc/1/environ
+check "the program of a board's process can be read" status 0 cmp /proc/1/root/bin/bash /bin/bash
+check "the program of a board's process is not fetched if the host has the same" sh -c \
 	"bpfd-run --via '$via --stats' cmp /proc/1/root/bin/bash /bin/bash 2>&1 |
 	grep -oE 'received [0-9]+' | { read -r _ n && test \$n -lt 100000; }"
-check "the workstation's files are its own" status 0 cat /proc/self/comm /etc/debian_version
-check "a kprobe in tracefs" status 0 sh -c \
+check "other files of the workstation can be read" status 0 cat /proc/self/comm /etc/debian_version
+check "kprobe_events: a probe can be added" status 0 sh -c \
 	"echo 'p:runtest/marked do_sys_openat2' >>$tracefs/kprobe_events && cat $tracefs/kprobe_events"
-check "is made" grep -q 'p:runtest/marked do_sys_openat2' $out
-check "and gone with the session" until_true 5 no_probes
-check "a wrong one is refused" status 1 sh -c "echo 'p:runtest/bad no_such_function' | tee -a $tracefs/kprobe_events"
-# Which of two errors it is depends on the kernel's version. By itself tee -a does not come as far: the
-# kernel does not let it seek to the end.
+check "kprobe_events: the probe is listed" grep -q 'p:runtest/marked do_sys_openat2' $out
+check "kprobe_events: the probe is removed with the session" until_true 5 no_probes
+check "kprobe_events: a bad probe fails" status 1 sh -c "echo 'p:runtest/bad no_such_function' | tee -a $tracefs/kprobe_events"
+# The error depends on the kernel's version, so the shell gets it from this kernel. tee -a cannot: on
+# the real file the kernel refuses its seek to the end.
 bad=$( (echo 'p:runtest/bad no_such_function' >>$tracefs/kprobe_events) 2>&1)
-check "with the board's error" says "${bad##*: }"
-# A shell writes through a duplicate of the descriptor that it has opened.
-check "one that a shell writes" status 0 sh -c "echo 'p:runtest/worse no_such_function' >>$tracefs/kprobe_events"
-check "is refused later, and said" says 'the board refuses "p:runtest/worse no_such_function"'
-check "other files are not written" status 2 sh -c "echo 1 >$tracefs/tracing_on"
-check "what happens in tracefs streams" sh -c \
+check "kprobe_events: a bad probe fails with the board's error" says "${bad##*: }"
+# A shell writes through a duplicate of the descriptor that it opened.
+check "kprobe_events: a bad probe that a shell writes has status 0" status 0 sh -c "echo 'p:runtest/worse no_such_function' >>$tracefs/kprobe_events"
+check "kprobe_events: a bad probe that a shell writes is reported" says 'the board refuses "p:runtest/worse no_such_function"'
+check "tracefs: other files cannot be written" status 2 sh -c "echo 1 >$tracefs/tracing_on"
+check "tracefs: trace_pipe streams" sh -c \
 	"(sleep 3; echo streamed >$tracefs/trace_marker) & timeout 60 bpfd-run --via '$via' head -n 1 $tracefs/trace_pipe | grep -q streamed"
 
-# bpftool: maps and programs by number and by name in bpffs.
-check "bpftool makes a map" status 0 sh -c \
+# bpftool: maps by name and by path in bpffs, and types.
+check "bpftool: creates a map" status 0 sh -c \
 	'bpftool map create /sys/fs/bpf/runtest type hash key 4 value 8 entries 64 name runtest &&
 	for i in 1 2 3; do bpftool map update pinned /sys/fs/bpf/runtest key $i 0 0 0 value $i 0 0 0 0 0 0 9; done'
-check "in the board's kernel" sh -c 'bpftool map dump name runtest | grep -q "Found 3 elements"'
-check "and dumps it" status 0 bpftool map dump pinned /sys/fs/bpf/runtest
-check "as without the link" sh -c "bpftool map dump name runtest | cmp - $out"
+check "bpftool: the map is in the board's kernel" sh -c 'bpftool map dump name runtest | grep -q "Found 3 elements"'
+check "bpftool: dumps the map" status 0 bpftool map dump pinned /sys/fs/bpf/runtest
+check "bpftool: the dump is the same without bpfd-run" sh -c "bpftool map dump name runtest | cmp - $out"
 rm -f /sys/fs/bpf/runtest
-check "types of the kernel" status 0 bpftool btf dump file /sys/kernel/btf/vmlinux
-check "are the board's" sh -c "bpftool btf dump file /sys/kernel/btf/vmlinux | cmp - $out"
-# Of programs it says who has them, so only the names and sizes.
-check "all types of the kernel" status 0 --trace /run/trace bpftool btf list
-check "and of its modules are listed" sh -c "bpftool btf list | grep -o 'name .*B' | grep -v anon |
+check "bpftool: dumps the kernel's types" status 0 bpftool btf dump file /sys/kernel/btf/vmlinux
+check "bpftool: the kernel's types are the board's" sh -c "bpftool btf dump file /sys/kernel/btf/vmlinux | cmp - $out"
+# Without bpfd-run the list also names processes that use an object, so compare names and sizes only.
+check "bpftool: lists the types of kernel and modules" status 0 --trace /run/trace bpftool btf list
+check "bpftool: the list is the board's" sh -c "bpftool btf list | grep -o 'name .*B' | grep -v anon |
 	sort >/run/btf.local; grep -o 'name .*B' $out | grep -v anon | sort | cmp - /run/btf.local"
-check "in one round trip" \
+check "bpftool: the list takes one round trip" \
 	test "$(grep -c ' BTF_LIST' /run/trace) $(grep -c 'BTF_GET_NEXT_ID' /run/trace)" = "1 0"
 
-# bpftrace: rings by epoll, maps, stacks, BEGIN and END.
-check "bpftrace prints from BEGIN and END" status 0 bpftrace -e \
+# bpftrace: rings with epoll, maps, stacks, BEGIN and END.
+check "bpftrace, BEGIN and END: status 0" status 0 bpftrace -e \
 	'BEGIN { printf("first\n"); exit(); } END { printf("last\n"); }'
-check "both" sh -c "grep -qx first $out && grep -qx last $out"
-check "bpftrace counts, draws and takes stacks" status 0 bpftrace -e \
+check "bpftrace, BEGIN and END: both have printed" sh -c "grep -qx first $out && grep -qx last $out"
+check "bpftrace, maps: status 0" status 0 bpftrace -e \
 	'kprobe:do_sys_openat2 { @count = count(); @h = hist(nsecs % 1000); @s[kstack(3)] = count(); }
 	interval:s:2 { exit(); }'
-check "counts" grep -q '^@count: [1-9]' $out
-check "a histogram" grep -q '@@@' $out
-check "stacks with the kernel's names" grep -q 'do_sys_openat2+' $out
+check "bpftrace, maps: has a count" grep -q '^@count: [1-9]' $out
+check "bpftrace, maps: has a histogram" grep -q '@@@' $out
+check "bpftrace, maps: has stacks with the kernel's symbols" grep -q 'do_sys_openat2+' $out
 
-# libbpf-tools: links, rings, mapped memory.
-check "vfsstat" status 0 vfsstat 1 3
-check "reads counters out of mapped memory" sh -c "awk 'NR > 1 && \$2 > 0 { n++ } END { exit n < 2 }' $out"
-check "opensnoop sees the load" start_tool
+# libbpf-tools: links, rings, mapped maps.
+check "vfsstat: status 0" status 0 vfsstat 1 3
+check "vfsstat: reads counters from a mapped map" sh -c "awk 'NR > 1 && \$2 > 0 { n++ } END { exit n < 2 }' $out"
+check "opensnoop: prints opens of the load" start_tool
 kill -INT $supervisor
-check "and ends" wait $supervisor
-check "a uprobe on the board's file" status 0 bpftrace -e \
+check "opensnoop: SIGINT ends it with status 0" wait $supervisor
+check "uprobe: on the path of the board's file" status 0 bpftrace -e \
 	"uprobe:$trigger:trigger_point { @hits = count(); } interval:s:4 { exit(); }" \
 	-c "$trigger call 50"
-check "counts each call" grep -qx '@hits: 50' $out
+check "uprobe: counts each call" grep -qx '@hits: 50' $out
 mkdir -p "/run/root$(dirname "$trigger")"
 cp "$trigger" "/run/root$trigger"
-check "and named by its copy in a sysroot" status 0 --sysroot /run/root bpftrace -e \
+check "uprobe, --sysroot: on the path of a copy" status 0 --sysroot /run/root bpftrace -e \
 	"uprobe:/run/root$trigger:trigger_point { @hits = count(); } interval:s:4 { exit(); }" \
 	-c "$trigger call 50"
-check "as well" grep -qx '@hits: 50' $out
+check "uprobe, --sysroot: counts each call" grep -qx '@hits: 50' $out
 
-# A USDT probe that its program passes only while somebody traces it.
+# A USDT probe with a semaphore: the program runs it only while it is traced.
 probed=$BPFD_BUILD/tools/usdt
 "$probed" >/run/usdt.out &
 usdt=$!
@@ -185,31 +188,32 @@ trace_usdt()
 	run bpftrace -p $usdt -e \
 		"usdt:$probed:bpfd_test:guarded { @passed = count(); } interval:s:$1 { exit(); }"
 }
+# counted VALUES: the program has printed these values of the semaphore.
 counted()
 {
 	[ "$(tr '\n' ' ' </run/usdt.out)" = "$1 " ]
 }
-check "a guarded USDT probe" trace_usdt 3
-check "is passed" grep -q '^@passed: [1-9]' $out
-check "and its semaphore is as before" until_true 5 counted "0 1 0"
+check "USDT: bpftrace has status 0" trace_usdt 3
+check "USDT: the probe is hit" grep -q '^@passed: [1-9]' $out
+check "USDT: the semaphore is 0 again" until_true 5 counted "0 1 0"
 trace_usdt 60 &
 traced=$!
-check "it is counted up again" until_true 60 counted "0 1 0 1"
+check "USDT, bpfd killed: the semaphore is 1 before" until_true 60 counted "0 1 0 1"
 kill -9 "$(pgrep -x bpfd)"
-check "and down, whatever ends the session" until_true 10 counted "0 1 0 1 0"
+check "USDT, bpfd killed: the semaphore is 0 again" until_true 10 counted "0 1 0 1 0"
 wait $traced
 kill $usdt
 
-# A user of no rights.
+# An unprivileged user.
 chmod 666 /dev/bus/usb/*/*
 cp "$BPFD_BUILD/bpfd-run" "$BPFD_BUILD/bpfd-usb" /run/
 chmod 755 /run/bpfd-run /run/bpfd-usb
-check "an ordinary user" timeout 60 setpriv --reuid 65534 --regid 65534 --clear-groups \
+check "unprivileged user: status 0" timeout 60 setpriv --reuid 65534 --regid 65534 --clear-groups \
 	env HOME=/nonexistent sh -c "/run/bpfd-run --via '/run/$via' bpftrace -e \
 	'tracepoint:syscalls:sys_enter_openat { @opens = count(); } interval:s:2 { exit(); }'"
 cp /run/check.out /run/user.out
-check "traces the board" grep -q '^@opens: [1-9]' /run/user.out
-check "nothing is left so far" nothing_left
+check "unprivileged user: traces the board" grep -q '^@opens: [1-9]' /run/user.out
+check "unprivileged user: nothing is left on the board" nothing_left
 
 # Ctrl-C on a terminal.
 passed=0
@@ -222,25 +226,25 @@ while IFS= read -r line; do
 	*) not_ok "terminal: $line" ;;
 	esac
 done < <(/usr/bin/python3 "$here/run_tty.py" "$via" 2>&1)
-check "all at the terminal" test $passed = 4
-check "Ctrl-C leaves nothing" nothing_left
+check "terminal: its four checks have passed" test $passed = 4
+check "terminal: nothing is left on the board" nothing_left
 
-# Deaths.
+# The tool, its supervisor, or the board ends.
 gone()
 {
 	! kill -0 "$1" 2>/dev/null
 }
-check "a tool that runs" start_tool
+check "tool killed: it runs" start_tool
 kill -9 "$tool"
 wait $supervisor
-check "killed with -9, ends bpfd-run in the same way" test $? = 137
-check "and leaves nothing" nothing_left
-check "another one" start_tool
+check "tool killed: bpfd-run has status 137" test $? = 137
+check "tool killed: nothing is left on the board" nothing_left
+check "supervisor killed: the tool runs" start_tool
 kill -9 $supervisor
 wait $supervisor 2>/dev/null
-check "ends with its supervisor" until_true 10 gone "$tool"
-check "and leaves nothing on the board" nothing_left
-# Some tools lose signals: many of them are no reason to give the board up.
+check "supervisor killed: the tool ends" until_true 10 gone "$tool"
+check "supervisor killed: nothing is left on the board" nothing_left
+# Some tools lose signals. Several signals must not make bpfd-run end the session.
 bpfd-run --via "$via" bash -c 'trap "" INT
 	for _ in {1..30}; do cat /proc/version >/dev/null; done; echo went on' >$out 2>$err &
 supervisor=$!
@@ -249,24 +253,24 @@ for _ in 1 2 3 4 5; do
 	kill -INT $supervisor 2>/dev/null
 done
 wait $supervisor
-check "a tool that ignores signals" test $? = 0
-check "keeps the board" says "went on"
-check "a third one" start_tool
+check "SIGINT ignored by the tool: status 0" test $? = 0
+check "SIGINT ignored by the tool: it can still read from the board" says "went on"
+check "SIGINT to bpfd-run: the tool runs" start_tool
 kill -INT "$supervisor"
 wait $supervisor
-check "gets a signal that bpfd-run gets" until_true 10 gone "$tool"
-check "leaving nothing" nothing_left
-check "one whose board goes away" start_tool
+check "SIGINT to bpfd-run: the tool ends" until_true 10 gone "$tool"
+check "SIGINT to bpfd-run: nothing is left on the board" nothing_left
+check "board lost: the tool runs" start_tool
 gadget_kill
 # shellcheck disable=SC2016
-check "does not hang" until_true 20 gone $supervisor
+check "board lost: bpfd-run ends" until_true 20 gone $supervisor
 wait $supervisor
-check "but fails" test $? = 125
-check "saying why" says 'the link to the board is lost'
-check "without the tool" gone "$tool"
+check "board lost: status 125" test $? = 125
+check "board lost: the message gives the cause" says 'the link to the board is lost'
+check "board lost: the tool has ended" gone "$tool"
 
 kill $load
-# A daemon that was killed leaves its gadget to the next one.
+# The next daemon takes over the gadget of the killed one.
 gadget_start && gadget_stop
 check_no_leftovers
 finish
