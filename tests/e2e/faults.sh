@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Ends that are not clean: bridge, core or daemon killed in the middle of a transfer, the gadget
-# unbound, the bus reset. Whatever was printed is an exact prefix, the status tells the truth, the
-# next session starts clean, and nothing is left behind.
+# Unclean ends: bpfd-usb, bpfd or the daemon is killed in a transfer, the gadget is unbound, the bus
+# is reset. The output is an exact prefix, the status is right, the next session starts clean, and
+# nothing is left on the board.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
@@ -12,13 +12,13 @@ object=$BPFD_BUILD/tools/probe.bpf.o
 gadget=$CONFIGFS/bpfd
 
 load_udc is_super_speed=1 || { not_ok "load dummy_hcd"; finish; }
-# Hide the probe PMUs: probes are then in kprobe_events, where they can be seen to be left.
+# Without the probe PMUs probes are made in kprobe_events, which shows those that are left.
 mkdir -p /run/empty
 mount --bind /run/empty /sys/bus/event_source/devices/kprobe
 mount --bind /run/empty /sys/bus/event_source/devices/uprobe
 
 head -c 60000000 /dev/urandom >"$work/random"
-# A session with a map, a program, and a probe; then traffic: the same dump over and over.
+# The script of a session: a map, a program and a probe, then eight dumps of a large map as traffic.
 {
 	echo "BPF_CREATE_MAP 2 counts 4 8 8 0"
 	"$BPFD_BUILD/tools/bpf_line" "$object" test/count0 2 GPL 0 counts=3
@@ -38,7 +38,8 @@ start_gadget()
 	gadget_start "$@" || { not_ok "start the gadget: $*"; finish; }
 }
 
-# session_start: the script in the background, until data flows; its input stays open.
+# session_start: runs the script in a session in the background, SESSION, and waits for its output.
+# Its input stays open.
 session_start()
 {
 	rm -f "$work/in"
@@ -49,26 +50,27 @@ session_start()
 	cat "$work/script" >&9
 	until_true 20 grep -q attach_kprobe "$work/out" || echo "# no output: $(cat "$work/err")"
 }
-# session_end NAME STATUS: it ends by itself in bounded time, with that status.
+# session_end NAME STATUS: checks that the session ends within 20 s with that status.
 session_end()
 {
 	local status=0
 	if ! timeout 20 tail --pid="$SESSION" -f /dev/null; then
-		not_ok "$1: the bridge ends" "$(cat "$work/err")"
+		not_ok "$1: bpfd-usb ends" "$(cat "$work/err")"
 		kill -9 "$SESSION"
 	fi
 	wait "$SESSION" || status=$?
 	exec 9>&-
 	check "$1: status $2 ($status)" test "$status" = "$2"
-	check "$1: what was printed is a prefix" is_prefix
+	check "$1: the output is a prefix" is_prefix
 }
-# The right output: what the same script prints on a pipe.
+# The expected output: bpfd runs the same script without the cable.
 bpfd <"$work/script" >"$work/right" 2>/dev/null
 is_prefix()
 {
 	cmp -n "$(stat -c %s "$work/out")" "$work/out" "$work/right"
 }
-# clean_after NAME: the next session works, its bytes are exact, the killed one's probe is gone.
+# clean_after NAME: checks that the next session's output is exact, and that the previous session's
+# probe and program are gone.
 clean_after()
 {
 	local try
@@ -86,19 +88,19 @@ session_start
 kill -9 "$SESSION"
 wait "$SESSION" 2>/dev/null
 exec 9>&-
-check "bridge killed: what was printed is a prefix" is_prefix
-clean_after "bridge killed"
+check "bpfd-usb killed: the output is a prefix" is_prefix
+clean_after "bpfd-usb killed"
 
 session_start
 pkill -9 -P "$(worker_pid)" -x bpfd
-session_end "core killed" 137
-clean_after "core killed"
+session_end "bpfd killed" 137
+clean_after "bpfd killed"
 
 session_start
 echo '' >$gadget/UDC
 session_end "UDC unbound" 255
-check "UDC unbound: says that the link is lost" grep -q 'bpfd-usb: ' "$work/err"
-check "UDC unbound: no probe is left while it is" until_true 8 no_probes
+check "UDC unbound: bpfd-usb prints a message" grep -q 'bpfd-usb: ' "$work/err"
+check "UDC unbound: no probe is left before it is bound again" until_true 8 no_probes
 echo dummy_udc.0 >$gadget/UDC
 until_true 10 device_present
 clean_after "UDC unbound and bound"
@@ -110,32 +112,32 @@ clean_after "bus reset"
 
 session_start
 echo disconnect >/sys/class/udc/dummy_udc.0/soft_connect
-session_end "cable pulled" 255
-check "cable pulled: no probe is left while it is" until_true 8 no_probes
-# dummy_hcd does not answer after "connect" (the kernel does not enable its callbacks again, seen on
-# 6.1): binding anew does.
+session_end "cable unplugged" 255
+check "cable unplugged: no probe is left before it is plugged in" until_true 8 no_probes
+# dummy_hcd does not answer after "connect", because the kernel does not enable its callbacks again
+# (seen on 6.1). Binding the gadget again helps.
 echo '' >$gadget/UDC
 echo dummy_udc.0 >$gadget/UDC
 until_true 10 device_present
-clean_after "cable pulled and put back"
+clean_after "cable unplugged and plugged in"
 
 device=$(dirname "$(grep -l '^b7$' /sys/bus/usb/devices/*/bInterfaceSubClass | head -n 1)")
 device=${device%:*}
 session_start
 echo 0 >"$device/authorized"
-session_end "authorization taken" 255
+session_end "device deauthorized" 255
 echo 1 >"$device/authorized"
 until_true 10 device_present
-clean_after "authorization taken and given"
+clean_after "device deauthorized and authorized"
 
 session_start
 gadget_stop
-check "daemon ended: status 0" test $? = 0
+check "daemon ended: the daemon has status 0" test $? = 0
 session_end "daemon ended" 255
-check "daemon ended: the host hears why" grep -q -E 'daemon ends|taken away|transfer failed|stalled the endpoint' "$work/err"
+check "daemon ended: the message gives the cause" grep -q -E 'daemon ends|taken away|transfer failed|stalled the endpoint' "$work/err"
 check_no_leftovers
 
-# The parent of the worker keeps the gadget: the host does not see the device go.
+# The worker's parent keeps the gadget, so the device stays on the bus.
 start_gadget
 device=$(grep -l '^testboard$' /sys/bus/usb/devices/*/serial)
 device=${device%/serial}
@@ -144,11 +146,11 @@ session_start
 kill -9 "$(worker_pid)"
 session_end "worker killed" 255
 clean_after "worker killed"
-check "worker killed: the device stays" test "$(cat "$device/devnum")" = "$number"
-check "worker killed: it is said" grep -q 'worker: ended by signal 9' $GADGET_LOG
+check "worker killed: the device keeps its number" test "$(cat "$device/devnum")" = "$number"
+check "worker killed: the daemon logs it" grep -q 'worker: ended by signal 9' $GADGET_LOG
 kill -9 "$(worker_pid)"
-check "worker killed early: another one comes" until_true 5 worker_pid
-clean_after "worker killed early"
+check "worker killed again: a new one starts" until_true 5 worker_pid
+clean_after "worker killed again"
 gadget_stop
 check "worker killed: the daemon ends with status 0" test $? = 0
 check_no_leftovers
@@ -157,7 +159,7 @@ start_gadget
 session_start
 gadget_kill
 session_end "daemon killed" 255
-check "daemon killed: its processes die with it" until_true 5 sh -c '! pgrep -x bpfd'
+check "daemon killed: its sessions end" until_true 5 sh -c '! pgrep -x bpfd'
 check "daemon killed: no probe is left" until_true 5 no_probes
 start_gadget
 clean_after "daemon killed and started"
@@ -166,10 +168,10 @@ check_no_leftovers
 start_gadget
 gadget_kill
 bpfd-gadget --remove
-check "--remove takes a killed daemon's gadget away" test $? = 0
+check "daemon killed: --remove removes its gadget" test $? = 0
 check_no_leftovers
 
-# Raw bytes in the middle of a transfer each way: cat behind the gadget.
+# Random bytes in both directions: the daemon runs cat instead of bpfd.
 start_gadget --bpfd /bin/cat
 for round in 1 2 3 4 5; do
 	rm "$work/out"
@@ -179,7 +181,7 @@ for round in 1 2 3 4 5; do
 	sleep 0.$round
 	kill -9 $pid
 	wait $pid 2>/dev/null
-	check "stream killed, round $round: a prefix" cmp -n "$(stat -c %s "$work/out")" "$work/out" "$work/random"
+	check "stream killed, round $round: the output is a prefix" cmp -n "$(stat -c %s "$work/out")" "$work/out" "$work/random"
 	head -c 100000 "$work/random" | bpfd-usb >"$work/out" 2>"$work/err"
 	check "stream killed, round $round: the next one is exact" cmp "$work/out" <(head -c 100000 "$work/random")
 done
@@ -190,8 +192,8 @@ until_true 10 test -s "$work/out"
 gadget_kill
 wait $pid
 check "stream, daemon killed: status 255" test $? = 255
-check "stream, daemon killed: a prefix" cmp -n "$(stat -c %s "$work/out")" "$work/out" "$work/random"
-check "stream, daemon killed: counts are told" grep -q -E '[0-9]+ bytes sent, [0-9]+ of them consumed' "$work/err"
+check "stream, daemon killed: the output is a prefix" cmp -n "$(stat -c %s "$work/out")" "$work/out" "$work/random"
+check "stream, daemon killed: the message counts bytes sent and consumed" grep -q -E '[0-9]+ bytes sent, [0-9]+ of them consumed' "$work/err"
 start_gadget --bpfd /bin/cat
 head -c 100000 "$work/random" | bpfd-usb >"$work/out"
 check "stream, daemon started: the next one is exact" cmp "$work/out" <(head -c 100000 "$work/random")
@@ -201,9 +203,9 @@ before=$(ls /proc/"$GADGET_PID"/fd /proc/"$worker"/fd | wc -l)
 for _ in 1 2 3 4 5 6 7 8 9 10; do
 	bpfd-usb <"$work/empty" >/dev/null
 done
-check "the daemon's descriptors do not grow" test \
+check "ten sessions: the daemon's number of descriptors is unchanged" test \
 	"$(ls /proc/"$GADGET_PID"/fd /proc/"$worker"/fd | wc -l)" = "$before"
-check "the daemon ends with status 0" gadget_stop
+check "ten sessions: the daemon ends with status 0" gadget_stop
 umount /sys/bus/event_source/devices/kprobe /sys/bus/event_source/devices/uprobe
 check_no_leftovers
 finish
