@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs bpfd-usb under pexpect, as BCC's remote back end does. Prints "pass NAME" or "fail NAME".
+"""Checks bpfd-usb on a terminal with pexpect, which BCC's remote back end uses.
 
-The process behind the session is bash.
+Prints "pass NAME" or "fail NAME". Each session runs bash on the board.
 """
 import hashlib
 import os
@@ -41,20 +41,20 @@ def status_of(child):
 def lines():
     child = start()
     raw = settings(child)
-    report(not raw[3] & (termios.ICANON | termios.ECHO), "no line editing, no echo")
-    report(not raw[0] & termios.ICRNL and raw[3] & termios.ISIG, "CR stays CR, Ctrl-C works")
-    # Nothing is answered before the line is complete: pexpect does not read while it writes.
+    report(not raw[3] & (termios.ICANON | termios.ECHO), "a session turns line editing and echo off")
+    report(not raw[0] & termios.ICRNL and raw[3] & termios.ISIG, "a session passes CR unchanged and keeps Ctrl-C working")
+    # pexpect does not read while it writes, so this needs a command that reads the whole line first.
     child.sendline("head -n 1 | md5sum")
     text = "".join(chr(97 + i % 26) for i in range(LINE)) + "\n"
     child.send(text)
     child.expect("([0-9a-f]{32}) ")
     report(child.match.group(1) == hashlib.md5(text.encode()).hexdigest(),
-           "a line of 1 MB passes whole")
+           "a line of 1 MB arrives complete")
     child.sendline("exec cat")
     child.sendline("")
-    report(child.expect(["\r\n", pexpect.TIMEOUT], timeout=10) == 0, "an empty line passes")
+    report(child.expect(["\r\n", pexpect.TIMEOUT], timeout=10) == 0, "an empty line arrives")
     child.sendintr()
-    report(status_of(child) == signal.SIGINT, "Ctrl-C ends it by SIGINT")
+    report(status_of(child) == signal.SIGINT, "Ctrl-C kills it with SIGINT")
 
 
 def bridge_pid(child):
@@ -84,7 +84,7 @@ def settings_return():
         child.expect("ready\r\n")
         end(child)
         child.expect("([0-9a-f:]{20,})\r\n")
-        report(child.match.group(1) == before, "settings are given back after " + name)
+        report(child.match.group(1) == before, "the terminal's settings are restored after " + name)
         child.expect("over")
         child.close()
     child = pexpect.spawn("/bin/sh", ["-c", "stty -g; " + BRIDGE + " -s none; stty -g"],
@@ -92,12 +92,12 @@ def settings_return():
     child.expect("([0-9a-f:]{20,})\r\n")
     before = child.match.group(1)
     child.expect("([0-9a-f:]{20,})\r\n")
-    report(child.match.group(1) == before, "settings are given back when there is no board")
+    report(child.match.group(1) == before, "the terminal's settings are restored if there is no board")
     child.close()
 
 
 def jobs():
-    """Ctrl-Z, the shell's own terminal meanwhile, bg without a stop, fg, and on it goes."""
+    """Job control: Ctrl-Z, fg, and a session that starts in the background."""
     shell = pexpect.spawn("/bin/bash", ["--norc", "-i"], timeout=30, encoding="ascii")
     shell.delaybeforesend = None
     shell.sendline("PS1='prompt''> '")
@@ -109,20 +109,20 @@ def jobs():
     shell.sendcontrol("z")
     shell.expect("Stopped")
     shell.expect("prompt> ")
-    report(shell.isalive(), "Ctrl-Z stops it")
+    report(shell.isalive(), "Ctrl-Z stops it and the shell goes on")
     shell.sendline("stty -a | tr ';' '\\n'")
     shell.expect("prompt> ")
-    report(" icanon" in shell.before and "-icanon" not in shell.before, "Ctrl-Z gives the terminal back")
+    report(" icanon" in shell.before and "-icanon" not in shell.before, "Ctrl-Z restores the terminal's settings")
     shell.sendline("fg")
     time.sleep(0.5)
-    report(not settings(shell)[3] & termios.ICANON, "fg takes it again")
+    report(not settings(shell)[3] & termios.ICANON, "fg turns line editing off again")
     shell.sendline("echo ag''ain")
     report(shell.expect(["again\r\n", pexpect.TIMEOUT], timeout=10) == 0, "the session goes on after fg")
     shell.sendline("exit 5")
     shell.expect("prompt> ")
     shell.sendline("echo status=$?")
     shell.expect("status=(\\d+)")
-    report(shell.match.group(1) == "5", "and ends with its status")
+    report(shell.match.group(1) == "5", "the session has its status after fg")
     shell.expect("prompt> ")
     shell.sendline(BRIDGE + " >/dev/null 2>&1 &")
     shell.expect("prompt> ")
@@ -130,10 +130,10 @@ def jobs():
     shell.sendline("jobs; stty -a | tr ';' '\\n'")
     shell.expect("prompt> ")
     report("Running" in shell.before and " icanon" in shell.before,
-           "in the background it leaves the terminal alone, and is not stopped")
+           "in the background it runs and keeps the terminal's settings")
     shell.sendline("kill %1; wait %1; echo status=$?")
     shell.expect("status=(\\d+)")
-    report(shell.match.group(1) == "143", "in the background it ends by SIGTERM")
+    report(shell.match.group(1) == "143", "in the background SIGTERM kills it")
     shell.close(force=True)
 
 

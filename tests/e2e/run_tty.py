@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs tools with bpfd-run under pexpect: what a person at a terminal does. argv[1]: the way to the
-board. Prints "pass NAME" or "fail NAME"."""
+"""Checks bpfd-run on a terminal with pexpect. argv[1] is the argument of --via.
+
+Prints "pass NAME" or "fail NAME"; the name is the docstring of the test.
+"""
 import os
 import signal
 import sys
@@ -19,18 +21,19 @@ def start(*tool, via=VIA, **environment):
     return child
 
 
-# Signals that the shell which has started us ignores would be ignored by the tools as well.
+# The shell that started this program ignores these signals; the tools would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def interrupt_bpftrace():
-    """Ctrl-C ends bpftrace, which prints its maps"""
+    """Ctrl-C ends bpftrace and bpftrace prints its maps"""
     child = start("bpftrace", "-e",
                   "BEGIN { printf(\"ready\\n\"); } kprobe:do_sys_openat2 { @opens = count(); }")
     child.expect("ready")
-    # It waits for 100 ms at a time from "ready" on, and loses a signal that comes between two waits:
-    # by itself as well, once in 20 times if the signal comes after a multiple of that.
+    # From "ready" on bpftrace waits 100 ms at a time, and it loses a signal that comes between two
+    # waits. Without bpfd-run this also happens: one time in 20, if the signal comes after a multiple
+    # of 100 ms.
     time.sleep(2.05)
     child.sendintr()
     child.expect("@opens: [1-9]")
@@ -40,13 +43,13 @@ def interrupt_bpftrace():
 
 
 def stop_opensnoop():
-    """Ctrl-Z stops opensnoop, it goes on, and Ctrl-C ends it"""
+    """opensnoop stops at Ctrl-Z, can be continued, and ends at Ctrl-C"""
     child = start("opensnoop")
     child.expect("marker")
     child.sendcontrol("z")
     time.sleep(1)
     stopped = child.isalive()
-    child.kill(signal.SIGCONT)  # to bpfd-run; the tool is continued by its process group
+    child.kill(signal.SIGCONT)  # continues bpfd-run only; pkill continues the tool
     child.sendline("")
     pexpect.run("pkill -CONT -x opensnoop")
     child.expect("marker")
@@ -57,26 +60,26 @@ def stop_opensnoop():
 
 
 def interrupt_by_parent():
-    """a signal of a process in the same group, to bpfd-run alone, reaches the tool"""
+    """a signal that a process of the same group sends to bpfd-run reaches the tool"""
     script = """
 import signal, subprocess, sys
 tool = subprocess.Popen(["bpfd-run", "--via", sys.argv[1], "sh", "-c",
-                         "trap 'echo told; exit 3' INT; echo ready; while :; do sleep 0.1; done"],
+                         "trap 'echo trapped; exit 3' INT; echo ready; while :; do sleep 0.1; done"],
                         stdout=subprocess.PIPE, text=True)
 assert tool.stdout.readline() == "ready\\n"
 tool.send_signal(signal.SIGINT)
 print(tool.stdout.read().strip(), tool.wait(), flush=True)
 """
     child = pexpect.spawn("/usr/bin/python3", ["-c", script, VIA], timeout=30, encoding="utf-8")
-    child.expect("told 3")
+    child.expect("trapped 3")
     child.expect(pexpect.EOF)
     return True
 
 
 def show_progress():
-    """what takes long shows itself, and is kept"""
+    """a long fetch shows its progress and is cached"""
     with tempfile.TemporaryDirectory() as empty:
-        # A link that stops for a second: a quick one needs no progress.
+        # The link stops for a second, because a quick fetch shows no progress.
         slow = VIA + " | { stdbuf -o0 head -c 600000; sleep 1; cat; }"
         child = start("sh", "-c", "tail -n 1 /proc/kallsyms; echo done", via=slow,
                       XDG_CACHE_HOME=empty)
