@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How bpf(2) is packed for the board and its answer unpacked. The memory and the descriptors of the
- * tool are this program's own. Without a listener a new descriptor cannot be given, so calls that
- * return one end with EBADF, after the board was asked. */
+/* bpf(2): packing calls and unpacking replies. The test plays the tool, so the tool's memory and
+ * descriptors are its own. Without a listener it cannot get a new descriptor: a call that returns
+ * one fails with EBADF after the board has answered. */
 #include <linux/bpf.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -41,9 +41,9 @@ static struct object *new_map(struct board *board, uint32_t type)
 	return map;
 }
 
-/* The attributes that the board gets, into *attr; *in is then what is behind them. */
-static void asked(struct board *board, struct bytes_in *in, uint32_t command, union bpf_attr *attr,
-	size_t size)
+/* Checks the next request and stores its attributes in *attr; *in is then the rest of it. */
+static void get_request(struct board *board, struct bytes_in *in, uint32_t command,
+	union bpf_attr *attr, size_t size)
 {
 	const void *data;
 	size_t length;
@@ -56,8 +56,9 @@ static void asked(struct board *board, struct bytes_in *in, uint32_t command, un
 	memcpy(attr, data, length < sizeof(*attr) ? length : sizeof(*attr));
 }
 
-/* A pointer: present, how much is wanted back; returns what is behind it. */
-static const void *pointer(struct bytes_in *in, bool present, uint32_t out, size_t size)
+/* Checks a pointer of the request: whether it is set, the room of its buffer, and the size of its
+ * contents. Returns the contents. */
+static const void *check_pointer(struct bytes_in *in, bool present, uint32_t out, size_t size)
 {
 	const void *data;
 	size_t length;
@@ -69,8 +70,9 @@ static const void *pointer(struct bytes_in *in, bool present, uint32_t out, size
 	return data;
 }
 
-/* A reply up to the attributes, of that size. */
-static struct bytes_out *says(struct board *board, int32_t ret, const void *attr, size_t size)
+/* Starts a reply: the result and the attributes, of `size` bytes. */
+static struct bytes_out *start_reply(
+	struct board *board, int32_t ret, const void *attr, size_t size)
 {
 	struct bytes_out *out = board_reply(board, RPC_BPF, ret);
 
@@ -87,7 +89,7 @@ static void test_map_create(void **state)
 			       .map_name = "counts"},
 		       got;
 	struct board *board = board_start(NULL);
-	struct bytes_out *out = says(board, NEW, NULL, 72);
+	struct bytes_out *out = start_reply(board, NEW, NULL, 72);
 	struct bytes_in in;
 
 	bytes_put_u32(out, BPF_ABI_MAP);
@@ -98,18 +100,19 @@ static void test_map_create(void **state)
 	bytes_put_u32(out, 0);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EBADF);
-	asked(board, &in, BPF_MAP_CREATE, &got, 72);
+	get_request(board, &in, BPF_MAP_CREATE, &got, 72);
 	assert_true(bytes_get_end(&in));
 	assert_memory_equal(&got, &attr, 72);
-	/* It could not be given: the board's is closed. */
+	/* The tool could not get a descriptor, so the handle is closed on the board. */
 	assert_closed(board, NEW);
 	board_says(board, RPC_BPF, -EPERM);
 	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EPERM);
 	board_stop(board);
 }
 
-/* What the board says of a new object decides how much it may write into the tool. */
-static void test_wrong_objects(void **state)
+/* A new object must have the class, type and sizes that the tool requested: they decide how much
+ * later replies may write into the tool. */
+static void test_wrong_object(void **state)
 {
 	static const uint32_t wrong[][6] = {
 		/* class, type, key, value, entries, flags */
@@ -131,7 +134,7 @@ static void test_wrong_objects(void **state)
 
 	board->run.board.possible_cpus = 8;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		out = says(board, NEW, NULL, 72);
+		out = start_reply(board, NEW, NULL, 72);
 		for (int k = 0; k < 6; k++)
 			bytes_put_u32(out, wrong[i][k]);
 		board_ready(board);
@@ -139,8 +142,8 @@ static void test_wrong_objects(void **state)
 		board_asked(board, RPC_BPF);
 		assert_closed(board, NEW);
 	}
-	/* One that ends early. */
-	bytes_put_u32(says(board, NEW, NULL, 72), BPF_ABI_MAP);
+	/* A reply that ends early. */
+	bytes_put_u32(start_reply(board, NEW, NULL, 72), BPF_ABI_MAP);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EIO);
 	board_asked(board, RPC_BPF);
@@ -149,38 +152,40 @@ static void test_wrong_objects(void **state)
 	board_stop(board);
 }
 
-/* Values of maps that have one for each CPU are as large as user space sees them. */
-static void test_per_cpu(void **state)
+/* The value size of a per-CPU map is that of user space: one value, rounded up to 8 bytes, for each
+ * CPU. */
+static void test_per_cpu_value_size(void **state)
 {
-	static const uint32_t told[] = {BPF_ABI_MAP, BPF_MAP_TYPE_PERCPU_ARRAY, 4, 3 * 16, 5, 0};
+	static const uint32_t reported[] = {
+		BPF_ABI_MAP, BPF_MAP_TYPE_PERCPU_ARRAY, 4, 3 * 16, 5, 0};
 	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_PERCPU_ARRAY,
 		.key_size = 4,
 		.value_size = 12,
 		.max_entries = 5};
 	struct board *board = board_start(NULL);
-	struct bytes_out *out = says(board, NEW, NULL, 72);
+	struct bytes_out *out = start_reply(board, NEW, NULL, 72);
 
 	board->run.board.possible_cpus = 3;
 	for (int k = 0; k < 6; k++)
-		bytes_put_u32(out, told[k]);
+		bytes_put_u32(out, reported[k]);
 	board_ready(board);
-	/* It was made, and only giving it fails. */
+	/* The reply is accepted: only handing out the descriptor fails. */
 	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EBADF);
 	board_stop(board);
 }
 
-/* As many bytes as the tool has; what is missing is not made up. */
+/* The board gets exactly as many bytes of attributes as the tool has passed. */
 static void test_short_attr(void **state)
 {
 	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4}, got;
 	struct board *board = board_start(NULL);
 	struct bytes_in in;
 
-	attr.map_flags = 0xdead; /* not told */
+	attr.map_flags = 0xdead; /* beyond the size, so not sent */
 	for (size_t size = 0; size <= 16; size += 8) {
 		board_says(board, RPC_BPF, -EINVAL);
 		assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, size), -EINVAL);
-		asked(board, &in, BPF_MAP_CREATE, &got, size);
+		get_request(board, &in, BPF_MAP_CREATE, &got, size);
 		assert_memory_equal(&got, &attr, size);
 		assert_int_equal(got.map_flags, 0);
 		assert_true(bytes_get_end(&in));
@@ -188,6 +193,7 @@ static void test_short_attr(void **state)
 	board_stop(board);
 }
 
+/* Attributes that are longer than the known ones must end in zeros, as in the kernel. */
 static void test_long_attr(void **state)
 {
 	char attr[8192] = {0};
@@ -197,10 +203,10 @@ static void test_long_attr(void **state)
 	struct bytes_in in;
 	char *pages;
 
-	/* What nobody knows may be zero, and does not go on. */
+	/* Unknown attributes that are 0 are accepted and not sent. */
 	board_says(board, RPC_BPF, -ENOENT);
 	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, 4096), -ENOENT);
-	asked(board, &in, BPF_PROG_GET_NEXT_ID, &got, BPF_ABI_ATTR_MAX);
+	get_request(board, &in, BPF_PROG_GET_NEXT_ID, &got, BPF_ABI_ATTR_MAX);
 	attr[BPF_ABI_ATTR_MAX] = 1;
 	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, BPF_ABI_ATTR_MAX + 1), -E2BIG);
 	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, 4096), -E2BIG);
@@ -211,7 +217,7 @@ static void test_long_attr(void **state)
 	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, 4097), -E2BIG);
 	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, UINT32_MAX), -E2BIG);
 
-	/* Attributes that are not there. */
+	/* Attributes in memory that is not mapped. */
 	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, NULL, 12), -EFAULT);
 	pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	munmap(pages + page, page);
@@ -221,7 +227,7 @@ static void test_long_attr(void **state)
 	board_stop(board);
 }
 
-static void test_unknown(void **state)
+static void test_unknown_commands_and_maps(void **state)
 {
 	union bpf_attr attr = {.map_type = 0};
 	struct board *board = board_start(NULL);
@@ -238,7 +244,7 @@ static void test_unknown(void **state)
 	board_stop(board);
 }
 
-/* The key goes, the value comes, of the map's sizes. */
+/* The board gets the key and the tool gets the value, with the sizes of the map. */
 static void test_lookup(void **state)
 {
 	struct board *board = board_start(NULL);
@@ -249,48 +255,48 @@ static void test_lookup(void **state)
 
 	attr.key = user(key);
 	attr.value = user(value);
-	rpc_put_bytes(says(board, 0, NULL, 32), "12345678", VALUES);
+	rpc_put_bytes(start_reply(board, 0, NULL, 32), "12345678", VALUES);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), 0);
 	assert_string_equal(value, "12345678x");
-	asked(board, &in, BPF_MAP_LOOKUP_ELEM, &got, 32);
+	get_request(board, &in, BPF_MAP_LOOKUP_ELEM, &got, 32);
 	assert_int_equal(got.map_fd, MAP);
-	assert_int_equal(got.key, 0); /* no address leaves this machine */
+	assert_int_equal(got.key, 0); /* the board gets no addresses */
 	assert_int_equal(got.value, 0);
-	assert_memory_equal(pointer(&in, true, 0, KEYS), "abcd", KEYS);
-	pointer(&in, true, VALUES, 0);
+	assert_memory_equal(check_pointer(&in, true, 0, KEYS), "abcd", KEYS);
+	check_pointer(&in, true, VALUES, 0);
 	assert_true(bytes_get_end(&in));
 
-	/* A board that says more than was asked for. */
+	/* A value that is longer than the room for it. */
 	strcpy(value, "........x");
-	rpc_put_bytes(says(board, 0, NULL, 32), "12345678y", VALUES + 1);
+	rpc_put_bytes(start_reply(board, 0, NULL, 32), "12345678y", VALUES + 1);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EIO);
 	assert_string_equal(value, "........x");
-	/* Other attributes than were sent; nothing behind them. */
-	says(board, 0, NULL, 40);
+	/* Attributes of another size than sent; no value after the attributes. */
+	start_reply(board, 0, NULL, 40);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EIO);
-	says(board, 0, NULL, 32);
+	start_reply(board, 0, NULL, 32);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EIO);
 	assert_string_equal(value, "........x");
 
 	board_says(board, RPC_BPF, -ENOENT);
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -ENOENT);
-	/* Pointers that lead nowhere. */
+	/* Pointers to memory that is not mapped. */
 	attr.key = 8;
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EFAULT);
 	attr.key = user(key);
 	attr.value = 8;
-	rpc_put_bytes(says(board, 0, NULL, 32), "12345678", VALUES);
+	rpc_put_bytes(start_reply(board, 0, NULL, 32), "12345678", VALUES);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EFAULT);
 	board_stop(board);
 }
 
-/* What a call that fails does not write keeps its value. */
-static void test_failed(void **state)
+/* A call that fails does not change the tool's buffers, whatever the board sends for them. */
+static void test_failed_lookup(void **state)
 {
 	static const int32_t errors[] = {-ENOENT, -EPERM, -ENOSPC};
 	struct board *board = board_start(NULL);
@@ -301,10 +307,10 @@ static void test_failed(void **state)
 	attr.key = user(key);
 	attr.value = user(value);
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		rpc_put_bytes(says(board, errors[i], NULL, 32), "\0\0\0\0\0\0\0", VALUES);
+		rpc_put_bytes(start_reply(board, errors[i], NULL, 32), "\0\0\0\0\0\0\0", VALUES);
 		board_ready(board);
 		assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), errors[i]);
-		rpc_put_bytes(says(board, errors[i], NULL, 32), "\0\0\0\0\0\0\0", VALUES);
+		rpc_put_bytes(start_reply(board, errors[i], NULL, 32), "\0\0\0\0\0\0\0", VALUES);
 		board_ready(board);
 		assert_int_equal(
 			run_bpf(board, BPF_MAP_LOOKUP_AND_DELETE_ELEM, &attr, 32), errors[i]);
@@ -312,20 +318,20 @@ static void test_failed(void **state)
 	assert_string_equal(value, "old");
 	attr.next_key = user(next);
 	board_says(board, RPC_MAP_WALK, -EOPNOTSUPP);
-	rpc_put_bytes(says(board, -ENOENT, NULL, 32), "\0\0\0", KEYS);
+	rpc_put_bytes(start_reply(board, -ENOENT, NULL, 32), "\0\0\0", KEYS);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), -ENOENT);
 	assert_string_equal(next, "nxt");
 	board_stop(board);
 }
 
-/* A batch that was refused has found nothing. */
+/* A batch that fails with EINVAL changes nothing. With ENOSPC the entries that fit are copied. */
 static void test_failed_batch(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 	char keys[KEYS] = "key", values[VALUES] = "value", token[4] = "tok";
-	union bpf_attr attr = {.map_type = 0}, told = {.batch = {.count = 1}};
+	union bpf_attr attr = {.map_type = 0}, reported = {.batch = {.count = 1}};
 	struct bytes_out *out;
 
 	attr.batch.map_fd = (uint32_t)map->fd;
@@ -334,7 +340,7 @@ static void test_failed_batch(void **state)
 	attr.batch.values = user(values);
 	attr.batch.count = 1;
 	for (int i = 0; i < 2; i++) {
-		out = says(board, i ? -ENOSPC : -EINVAL, &told, 56);
+		out = start_reply(board, i ? -ENOSPC : -EINVAL, &reported, 56);
 		rpc_put_bytes(out, "new", 4);
 		rpc_put_bytes(out, "KEY", KEYS);
 		rpc_put_bytes(out, "VALUE\0\0", VALUES);
@@ -348,13 +354,14 @@ static void test_failed_batch(void **state)
 	board_stop(board);
 }
 
-/* Of test runs and queries, what fits is there if there is too little room, and its true size. */
+/* If a test run or a query fails with ENOSPC, it copies what fits and reports the size needed. */
 static void test_failed_query(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *prog = board_object(board, BPF_ABI_PROG, PROG);
 	char data[8] = "old", name[8] = "name";
-	union bpf_attr run = {.test = {.prog_fd = (uint32_t)prog->fd, .data_size_out = 8}}, told;
+	union bpf_attr run = {.test = {.prog_fd = (uint32_t)prog->fd, .data_size_out = 8}},
+		       reported;
 	union bpf_attr query = {.task_fd_query = {.buf_len = 8}};
 	static const int32_t errors[] = {-EINVAL, -ENOSPC};
 	struct bytes_out *out;
@@ -362,18 +369,18 @@ static void test_failed_query(void **state)
 	run.test.data_out = user(data);
 	query.task_fd_query.buf = user(name);
 	for (size_t i = 0; i < 2; i++) {
-		told = run;
-		told.test.data_size_out = i ? 20 : 8;
-		out = says(board, errors[i], &told, 80);
+		reported = run;
+		reported.test.data_size_out = i ? 20 : 8;
+		out = start_reply(board, errors[i], &reported, 80);
 		rpc_put_bytes(out, "written", 8);
 		rpc_put_bytes(out, NULL, 0);
 		board_ready(board);
 		assert_int_equal(run_bpf(board, BPF_PROG_TEST_RUN, &run, 80), errors[i]);
 		assert_string_equal(data, i ? "written" : "old");
 		assert_int_equal(run.test.data_size_out, i ? 20 : 8);
-		told = query;
-		told.task_fd_query.buf_len = i ? 20 : 8;
-		rpc_put_bytes(says(board, errors[i], &told, 48), "written", 8);
+		reported = query;
+		reported.task_fd_query.buf_len = i ? 20 : 8;
+		rpc_put_bytes(start_reply(board, errors[i], &reported, 48), "written", 8);
 		board_ready(board);
 		assert_int_equal(run_bpf(board, BPF_TASK_FD_QUERY, &query, 48), errors[i]);
 		assert_string_equal(name, i ? "written" : "name");
@@ -382,8 +389,8 @@ static void test_failed_query(void **state)
 	board_stop(board);
 }
 
-/* After a call that was dropped, the next one is whole. */
-static void test_dropped(void **state)
+/* After a request that was dropped, the next request is complete. */
+static void test_after_dropped_request(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
@@ -396,13 +403,13 @@ static void test_dropped(void **state)
 	assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), -EFAULT);
 	board_says(board, RPC_BPF, -EBADMSG);
 	assert_int_equal(run_bpf(board, BPF_MAP_DELETE_ELEM, &attr, 32), -EBADMSG);
-	asked(board, &in, BPF_MAP_DELETE_ELEM, &got, 32);
-	pointer(&in, true, 0, KEYS);
+	get_request(board, &in, BPF_MAP_DELETE_ELEM, &got, 32);
+	check_pointer(&in, true, 0, KEYS);
 	assert_true(bytes_get_end(&in));
 	board_stop(board);
 }
 
-/* Two maps: one by its number, one that is none, one by an index into a table. */
+/* Maps in instructions: a descriptor, an invalid descriptor, and an index into fd_array. */
 static void test_prog_load(void **state)
 {
 	struct board *board = board_start(NULL);
@@ -415,7 +422,7 @@ static void test_prog_load(void **state)
 		{.imm = 16},
 		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_IDX, .imm = 1},
 		{.imm = 0},
-		{.code = BPF_LD | BPF_IMM | BPF_DW, .imm = map->fd}, /* only a number */
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .imm = map->fd}, /* a plain number */
 		{.imm = 0},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .src_reg = 1, .imm = map->fd},
 		{.code = BPF_JMP | BPF_EXIT},
@@ -433,33 +440,33 @@ static void test_prog_load(void **state)
 	attr.log_size = sizeof(log);
 	attr.log_level = 1;
 	attr.fd_array = user(table);
-	out = says(board, -EACCES, NULL, sizeof(attr));
+	out = start_reply(board, -EACCES, NULL, sizeof(attr));
 	rpc_put_bytes(out, "R1 invalid", 11);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, sizeof(attr)), -EACCES);
-	assert_string_equal(log, "R1 invalid"); /* also of a load that failed */
+	assert_string_equal(log, "R1 invalid"); /* copied although the load failed */
 
-	asked(board, &in, BPF_PROG_LOAD, &got, sizeof(attr));
+	get_request(board, &in, BPF_PROG_LOAD, &got, sizeof(attr));
 	assert_int_equal(got.insn_cnt, attr.insn_cnt);
 	assert_int_equal(got.insns, 0);
 	assert_int_equal(got.fd_array, 0);
 	assert_int_equal(got.log_size, sizeof(log));
-	sent = pointer(&in, true, 0, sizeof(insns));
+	sent = check_pointer(&in, true, 0, sizeof(insns));
 	insns[0].imm = MAP;
 	insns[2].imm = (int32_t)RPC_NO_HANDLE;
 	insns[4].src_reg = BPF_PSEUDO_MAP_FD;
 	insns[4].imm = MAP;
 	assert_memory_equal(sent, insns, sizeof(insns));
-	assert_memory_equal(pointer(&in, true, 0, 12), "Dual BSD/GPL", 12);
-	pointer(&in, true, sizeof(log), 0);
-	for (int i = 0; i < 3; i++) /* no records */
-		pointer(&in, false, 0, 0);
+	assert_memory_equal(check_pointer(&in, true, 0, 12), "Dual BSD/GPL", 12);
+	check_pointer(&in, true, sizeof(log), 0);
+	for (int i = 0; i < 3; i++) /* no BTF records */
+		check_pointer(&in, false, 0, 0);
 	assert_true(bytes_get_end(&in));
 	board_stop(board);
 }
 
-/* Programs that end in the middle of an instruction, or name a table that is not there. */
-static void test_odd_programs(void **state)
+/* Programs that end within an instruction, or use fd_array without setting it. */
+static void test_bad_programs(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct bpf_insn insns[] = {
@@ -476,8 +483,8 @@ static void test_odd_programs(void **state)
 	attr.license = user("GPL");
 	board_says(board, RPC_BPF, -EINVAL);
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -EINVAL);
-	asked(board, &in, BPF_PROG_LOAD, &got, 144);
-	memcpy(sent, pointer(&in, true, 0, 16), sizeof(sent));
+	get_request(board, &in, BPF_PROG_LOAD, &got, 144);
+	memcpy(sent, check_pointer(&in, true, 0, 16), sizeof(sent));
 	assert_int_equal(sent[1].imm, 3);
 
 	insns[1].src_reg = BPF_PSEUDO_MAP_IDX;
@@ -485,7 +492,7 @@ static void test_odd_programs(void **state)
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -EINVAL);
 	attr.fd_array = 8;
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -EFAULT);
-	attr.insn_cnt = 1 << 30; /* more than can be */
+	attr.insn_cnt = 1 << 30; /* too large for a message */
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -E2BIG);
 	attr.insn_cnt = UINT32_MAX;
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -E2BIG);
@@ -493,8 +500,8 @@ static void test_odd_programs(void **state)
 	board_stop(board);
 }
 
-/* More room for a log than the kernel fills is not a request for so much memory. */
-static void test_log_room(void **state)
+/* A log buffer of 1 GiB is accepted, but the request to the board asks for less. */
+static void test_large_log(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct bpf_insn insn = {.code = BPF_JMP | BPF_EXIT};
@@ -511,13 +518,13 @@ static void test_log_room(void **state)
 	attr.log_level = 2;
 	attr.log_buf = user(log);
 	attr.log_size = 1U << 30;
-	rpc_put_bytes(says(board, -EINVAL, NULL, 144), "no", 3);
+	rpc_put_bytes(start_reply(board, -EINVAL, NULL, 144), "no", 3);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -EINVAL);
 	assert_string_equal(log, "no");
-	asked(board, &in, BPF_PROG_LOAD, &got, 144);
-	pointer(&in, true, 0, sizeof(insn));
-	pointer(&in, true, 0, 3);
+	get_request(board, &in, BPF_PROG_LOAD, &got, 144);
+	check_pointer(&in, true, 0, sizeof(insn));
+	check_pointer(&in, true, 0, 3);
 	assert_int_equal(bytes_get_u8(&in), 1);
 	room = bytes_get_u32(&in);
 	assert_true(room >= 16U << 20 && room < RPC_MESSAGE_MAX);
@@ -526,8 +533,8 @@ static void test_log_room(void **state)
 	board_stop(board);
 }
 
-/* Values that are descriptors become handles, and those of plain maps do not. */
-static void test_values(void **state)
+/* Descriptors in values become handles; values of plain maps stay as they are. */
+static void test_descriptors_in_values(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *prog = board_object(board, BPF_ABI_PROG, PROG);
@@ -545,28 +552,28 @@ static void test_values(void **state)
 	attr.value = user(value);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		map->map_type = cases[i].type;
-		says(board, 0, NULL, 32);
+		start_reply(board, 0, NULL, 32);
 		board_ready(board);
 		assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), 0);
-		asked(board, &in, BPF_MAP_UPDATE_ELEM, &got, 32);
-		pointer(&in, true, 0, KEYS);
-		memcpy(sent, pointer(&in, true, 0, VALUES), sizeof(sent));
+		get_request(board, &in, BPF_MAP_UPDATE_ELEM, &got, 32);
+		check_pointer(&in, true, 0, KEYS);
+		memcpy(sent, check_pointer(&in, true, 0, VALUES), sizeof(sent));
 		assert_int_equal(sent[0], cases[i].wanted ? cases[i].wanted : value[0]);
 		assert_int_equal(sent[1], 5);
-		assert_int_equal(value[0], prog->fd); /* the tool's own stays */
+		assert_int_equal(value[0], prog->fd); /* the tool's copy is unchanged */
 	}
 	map->map_type = BPF_MAP_TYPE_SOCKHASH;
 	assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), -EOPNOTSUPP);
 	board_stop(board);
 }
 
-/* Batches: sizes by the count, and how many came is told. */
+/* Batches: the count decides the sizes, and the tool receives the number of entries found. */
 static void test_batch(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 	char keys[5 * KEYS] = "", values[5 * VALUES] = "", token[4];
-	union bpf_attr attr = {.map_type = 0}, told = {.map_type = 0}, got;
+	union bpf_attr attr = {.map_type = 0}, reported = {.map_type = 0}, got;
 	struct bytes_out *out;
 	struct bytes_in in;
 
@@ -575,20 +582,20 @@ static void test_batch(void **state)
 	attr.batch.keys = user(keys);
 	attr.batch.values = user(values);
 	attr.batch.count = 5;
-	told.batch.count = 2;
-	told.batch.map_fd = 4711; /* is no answer */
-	out = says(board, -ENOENT, &told, 56);
+	reported.batch.count = 2;
+	reported.batch.map_fd = 4711; /* not an output of the call */
+	out = start_reply(board, -ENOENT, &reported, 56);
 	rpc_put_bytes(out, "next", 4);
 	rpc_put_bytes(out, "key1key2", 8);
 	rpc_put_bytes(out, "value__1value__2", 16);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_BATCH, &attr, 56), -ENOENT);
-	asked(board, &in, BPF_MAP_LOOKUP_BATCH, &got, 56);
+	get_request(board, &in, BPF_MAP_LOOKUP_BATCH, &got, 56);
 	assert_int_equal(got.batch.map_fd, MAP);
-	pointer(&in, false, 0, 0);
-	pointer(&in, true, 4, 0);
-	pointer(&in, true, 5 * KEYS, 0);
-	pointer(&in, true, 5 * VALUES, 0);
+	check_pointer(&in, false, 0, 0);
+	check_pointer(&in, true, 4, 0);
+	check_pointer(&in, true, 5 * KEYS, 0);
+	check_pointer(&in, true, 5 * VALUES, 0);
 	assert_true(bytes_get_end(&in));
 	assert_int_equal(attr.batch.count, 2);
 	assert_int_equal(attr.batch.map_fd, map->fd);
@@ -596,10 +603,10 @@ static void test_batch(void **state)
 	assert_string_equal(keys, "key1key2");
 	assert_string_equal(values, "value__1value__2");
 
-	/* More entries than there was room for: the tool would look behind its arrays. */
+	/* More entries than fit are refused: the tool would read past the end of its arrays. */
 	attr.batch.count = 5;
-	told.batch.count = 6;
-	out = says(board, 0, &told, 56);
+	reported.batch.count = 6;
+	out = start_reply(board, 0, &reported, 56);
 	rpc_put_bytes(out, "next", 4);
 	rpc_put_bytes(out, NULL, 5 * KEYS);
 	rpc_put_bytes(out, NULL, 5 * VALUES);
@@ -641,20 +648,20 @@ static void test_read_ahead(void **state)
 	board_asked(board, RPC_MAP_WALK);
 	assert_int_equal(board_unseen(board), 0);
 
-	/* What the tool writes is what it then reads: the board is asked. */
+	/* After the tool has changed the map, values come from the board again. */
 	attr.value = user(value);
-	says(board, 0, NULL, 32);
+	start_reply(board, 0, NULL, 32);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), 0);
-	rpc_put_bytes(says(board, 0, NULL, 32), "changed_", VALUES);
+	rpc_put_bytes(start_reply(board, 0, NULL, 32), "changed_", VALUES);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), 0);
 	assert_string_equal(value, "changed_");
 	board_stop(board);
 }
 
-/* A link that is lost: each call fails, none waits. */
-static void test_lost(void **state)
+/* After the link is lost, each call fails at once. */
+static void test_lost_link(void **state)
 {
 	struct board *board = board_start(NULL);
 	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_HASH};
@@ -672,8 +679,8 @@ static int ignore_pipe(void **state)
 	return 0;
 }
 
-/* Whoever has the thread's number by then keeps its memory. */
-static void test_gone(void **state)
+/* If the tool's thread is gone, nothing is written: its id may belong to another process. */
+static void test_tool_is_gone(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_QUEUE);
@@ -682,7 +689,7 @@ static void test_gone(void **state)
 
 	attr.key = user(key);
 	attr.value = user(value);
-	rpc_put_bytes(says(board, 0, NULL, 32), "another", VALUES);
+	rpc_put_bytes(start_reply(board, 0, NULL, 32), "another", VALUES);
 	board_ready(board);
 	tool_is_gone = true;
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -ESRCH);
@@ -691,8 +698,8 @@ static void test_gone(void **state)
 	board_stop(board);
 }
 
-/* The kernel's types: known from a list, made on the board when a program needs them. */
-static void test_types(void **state)
+/* The kernel's BTF objects come from a list. A handle is made only when a program needs it. */
+static void test_kernel_btf(void **state)
 {
 	union bpf_attr attr = {.start_id = 0}, got;
 	struct bpf_insn insns[2] = {{.code = BPF_JMP | BPF_EXIT}};
@@ -722,12 +729,12 @@ static void test_types(void **state)
 		.license = user("GPL"),
 		.attach_btf_obj_fd = (uint32_t)btf->fd};
 	board_says(board, RPC_BPF, 77);
-	says(board, -EACCES, NULL, sizeof(attr));
+	start_reply(board, -EACCES, NULL, sizeof(attr));
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, sizeof(attr)), -EACCES);
-	asked(board, &in, BPF_BTF_GET_FD_BY_ID, &got, 12);
+	get_request(board, &in, BPF_BTF_GET_FD_BY_ID, &got, 12);
 	assert_int_equal(got.btf_id, 3);
-	asked(board, &in, BPF_PROG_LOAD, &got, sizeof(attr));
+	get_request(board, &in, BPF_PROG_LOAD, &got, sizeof(attr));
 	assert_int_equal(got.attach_btf_obj_fd, 77);
 	btf_list_free(board->run.btf_list);
 	board_stop(board);
@@ -737,25 +744,25 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_map_create),
-		cmocka_unit_test(test_wrong_objects),
-		cmocka_unit_test(test_per_cpu),
+		cmocka_unit_test(test_wrong_object),
+		cmocka_unit_test(test_per_cpu_value_size),
 		cmocka_unit_test(test_short_attr),
 		cmocka_unit_test(test_long_attr),
-		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_unknown_commands_and_maps),
 		cmocka_unit_test(test_lookup),
-		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_failed_lookup),
 		cmocka_unit_test(test_failed_batch),
 		cmocka_unit_test(test_failed_query),
-		cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_after_dropped_request),
 		cmocka_unit_test(test_prog_load),
-		cmocka_unit_test(test_odd_programs),
-		cmocka_unit_test(test_log_room),
-		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_bad_programs),
+		cmocka_unit_test(test_large_log),
+		cmocka_unit_test(test_descriptors_in_values),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_read_ahead),
-		cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_lost_link),
+		cmocka_unit_test(test_tool_is_gone),
+		cmocka_unit_test(test_kernel_btf),
 	};
 
 	return cmocka_run_group_tests(tests, ignore_pipe, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of the kernel's type information. */
+/* The list of the BTF objects of the board's kernel. */
 #include <linux/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,8 +27,8 @@ static void put_entry(struct bytes_out *out, uint32_t id, uint8_t kernel, const 
 	rpc_put_string(out, name);
 }
 
-/* The kernel, a program and a module. */
-static void says_list(struct board *board)
+/* The list has three entries: the kernel, a program and a module. */
+static void reply_list(struct board *board)
 {
 	struct bytes_out *out = board_reply(board, RPC_BTF_LIST, 0);
 
@@ -38,8 +38,8 @@ static void says_list(struct board *board)
 	board_ready(board);
 }
 
-/* The id behind that one, or a negative errno. */
-static int64_t next(struct board *board, uint32_t id)
+/* Returns the id after `id`, or a negative errno. */
+static int64_t next_id(struct board *board, uint32_t id)
 {
 	uint32_t found;
 	int64_t ret = btf_list_next(&board->run, id, &found);
@@ -58,12 +58,12 @@ static void test_walk(void **state)
 	struct board *board = board_start(NULL);
 	struct object *object;
 
-	says_list(board);
-	assert_int_equal(next(board, 0), 1);
-	assert_int_equal(next(board, 1), 5);
-	assert_int_equal(next(board, 5), 9);
-	assert_int_equal(next(board, 9), -ENOENT);
-	assert_int_equal(next(board, UINT32_MAX), -ENOENT);
+	reply_list(board);
+	assert_int_equal(next_id(board, 0), 1);
+	assert_int_equal(next_id(board, 1), 5);
+	assert_int_equal(next_id(board, 5), 9);
+	assert_int_equal(next_id(board, 9), -ENOENT);
+	assert_int_equal(next_id(board, UINT32_MAX), -ENOENT);
 
 	assert_int_equal(btf_list_object(&board->run, 9, &object), 0);
 	assert_string_equal(object->path, "dummy_hcd");
@@ -71,22 +71,22 @@ static void test_walk(void **state)
 	assert_int_equal(object->btf_info->id, 9);
 	assert_int_equal(object->btf_info->btf_size, 1009);
 	assert_true(object->btf_info->kernel_btf);
-	object_end(object); /* the board knows nothing of it */
-	/* A program's, and what is not there, are the board's to tell. */
+	object_end(object); /* without a request: it has no handle */
+	/* The board must answer for BTF of programs and for unknown ids. */
 	assert_int_equal(btf_list_object(&board->run, 5, &object), CALL_CONTINUE);
 	assert_int_equal(btf_list_object(&board->run, 6, &object), CALL_CONTINUE);
 	board_asked(board, RPC_BTF_LIST);
 	assert_int_equal(board_unseen(board), 0);
 
-	/* Modules come and go. */
+	/* Modules come and go, so after 2 s the list is fetched again. */
 	now_ms += 2001;
-	says_list(board);
-	assert_int_equal(next(board, 0), 1);
+	reply_list(board);
+	assert_int_equal(next_id(board, 0), 1);
 	board_asked(board, RPC_BTF_LIST);
 	stop(board);
 }
 
-static void test_handle(void **state)
+static void test_handle_is_made_on_demand(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *object;
@@ -94,7 +94,7 @@ static void test_handle(void **state)
 	struct bytes_in in;
 	size_t size;
 
-	says_list(board);
+	reply_list(board);
 	assert_int_equal(btf_list_object(&board->run, 9, &object), 0);
 	board_asked(board, RPC_BTF_LIST);
 	board_says(board, RPC_BPF, -ENOENT); /* the module is gone */
@@ -110,39 +110,40 @@ static void test_handle(void **state)
 	assert_int_equal(size, 12);
 	assert_int_equal(bpf_abi_get32(attr, size, 0), 9);
 	assert_true(bytes_get_end(&in));
-	assert_int_equal(btf_list_need_handle(object), 0); /* it is there */
+	assert_int_equal(btf_list_need_handle(object), 0); /* the handle exists already */
 	object_end(object);
 	assert_closed(board, 7);
 	stop(board);
 }
 
-/* A board that cannot tell, and ones that talk nonsense: the tool's calls are asked one by one. */
+/* If the board has no list, or sends a wrong one, the tool's calls go to the board one by one. */
 static void test_no_list(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *object;
 
 	board_says(board, RPC_BTF_LIST, -ENOSYS);
-	assert_int_equal(next(board, 0), CALL_CONTINUE);
+	assert_int_equal(next_id(board, 0), CALL_CONTINUE);
 	board_says(board, RPC_BTF_LIST, -EPERM);
 	assert_int_equal(btf_list_object(&board->run, 1, &object), CALL_CONTINUE);
 
 	put_entry(board_reply(board, RPC_BTF_LIST, 0), 1, 1,
 		"a name that is longer than any name of a module, which has 64 bytes");
 	board_ready(board);
-	assert_int_equal(next(board, 0), CALL_CONTINUE);
+	assert_int_equal(next_id(board, 0), CALL_CONTINUE);
 
 	bytes_put_u32(board_reply(board, RPC_BTF_LIST, 0), 1); /* ends early */
 	board_ready(board);
-	assert_int_equal(next(board, 0), CALL_CONTINUE);
+	assert_int_equal(next_id(board, 0), CALL_CONTINUE);
 
 	put_entry(board_reply(board, RPC_BTF_LIST, 0), 3, 1, "b");
-	put_entry(&board->answers[board->prepared], 3, 1, "a"); /* a walk would never end */
+	/* Ids must grow, or a walk never ends. */
+	put_entry(&board->answers[board->prepared], 3, 1, "a");
 	board_ready(board);
-	assert_int_equal(next(board, 0), CALL_CONTINUE);
+	assert_int_equal(next_id(board, 0), CALL_CONTINUE);
 
-	board_says(board, RPC_BTF_LIST, 0); /* a kernel without any */
-	assert_int_equal(next(board, 0), -ENOENT);
+	board_says(board, RPC_BTF_LIST, 0); /* a kernel without BTF */
+	assert_int_equal(next_id(board, 0), -ENOENT);
 	stop(board);
 }
 
@@ -150,7 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_walk),
-		cmocka_unit_test(test_handle),
+		cmocka_unit_test(test_handle_is_made_on_demand),
 		cmocka_unit_test(test_no_list),
 	};
 

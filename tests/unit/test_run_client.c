@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's end of the binary protocol, against boards that behave and others. */
+/* The host's end of the binary protocol, with correct boards and with broken ones. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,12 +13,12 @@
 
 #define HANDLE 7
 
-/* What has arrived of a ring. */
+/* The data that has arrived for a ring. */
 struct ring {
-	uint64_t position; /* behind the last data */
+	uint64_t position; /* after the last data */
 	unsigned int pieces;
 	bool wrong;
-	unsigned int aborts; /* how often to go on */
+	unsigned int aborts; /* on_abort() aborts when called for the n-th time; 0: at once */
 };
 
 static void on_data(void *arg, uint32_t handle, uint64_t position, const void *data, size_t size)
@@ -129,8 +129,8 @@ static void test_parts(void **state)
 	board_stop(board);
 }
 
-/* A request that was begun and dropped leaves nothing behind. */
-static void test_cancel(void **state)
+/* Of a request that was begun and cancelled, nothing is sent. */
+static void test_cancelled_request(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct client *client = board->run.client;
@@ -147,7 +147,7 @@ static void test_cancel(void **state)
 	board_stop(board);
 }
 
-/* A peer that has already said all it says, and then ends. */
+/* A peer that sends fixed bytes at the start, and may then close its end. */
 struct peer {
 	struct client *client;
 	struct ring ring;
@@ -175,7 +175,7 @@ static void peer_stop(struct peer *peer)
 	close(peer->end);
 }
 
-/* Asks a peer that answers with that message, and whether that is its end. */
+/* Sends a request to a peer that answers with this message, and closes its end if `ends`. */
 static int64_t ask(uint32_t length, uint32_t tag, uint16_t flags, size_t payload, bool ends)
 {
 	const struct rpc_header header = {length, tag, RPC_HELLO, flags};
@@ -189,7 +189,7 @@ static int64_t ask(uint32_t length, uint32_t tag, uint16_t flags, size_t payload
 	client_begin(peer.client, RPC_HELLO);
 	ret = client_call(peer.client, &in);
 	assert_int_equal(client_dead(peer.client), ret < 0);
-	if (ret < 0) { /* and it stays so, without a wait */
+	if (ret < 0) { /* later calls fail at once */
 		client_begin(peer.client, RPC_HELLO);
 		assert_int_equal(client_call(peer.client, &in), -EIO);
 		assert_int_equal(client_receive(peer.client), -EIO);
@@ -205,16 +205,16 @@ static void test_broken_replies(void **state)
 	assert_int_equal(ask(4, 1, RPC_FLAG_REPLY, 4, true), 0);
 	assert_int_equal(ask(4, 2, RPC_FLAG_REPLY, 4, false), -EIO); /* tag */
 	assert_int_equal(ask(4, 0, RPC_FLAG_REPLY, 4, false), -EIO);
-	assert_int_equal(ask(4, 1, 0, 4, false), -EIO);		     /* no reply */
+	assert_int_equal(ask(4, 1, 0, 4, false), -EIO);		     /* not a reply */
 	assert_int_equal(ask(3, 1, RPC_FLAG_REPLY, 3, false), -EIO); /* no ret */
 	assert_int_equal(ask(0, 1, RPC_FLAG_REPLY, 0, false), -EIO);
-	/* Longer than any: not waited for, or at least given up. */
+	/* Longer than any message: refused, or at least aborted. */
 	assert_true(ask(RPC_MESSAGE_MAX + 1, 1, RPC_FLAG_REPLY, 4, false) < 0);
 	assert_true(ask(UINT32_MAX, 1, RPC_FLAG_REPLY, 4, false) < 0);
 	assert_true(ask(UINT32_MAX - 11, 1, RPC_FLAG_REPLY, 64, false) < 0);
-	assert_int_equal(ask(60, 1, RPC_FLAG_REPLY, 59, true), -EIO); /* ends within */
+	assert_int_equal(ask(60, 1, RPC_FLAG_REPLY, 59, true), -EIO); /* ends early */
 	assert_int_equal(ask(4, 1, RPC_FLAG_REPLY, 0, true), -EIO);
-	/* It does not go on, and the tool is gone. */
+	/* The reply never becomes complete, so the wait is aborted. */
 	assert_int_equal(ask(60, 1, RPC_FLAG_REPLY, 59, false), -EINTR);
 }
 
@@ -236,8 +236,8 @@ static void test_end_at_once(void **state)
 	peer_stop(&peer);
 }
 
-/* Without a request: ring data is taken, a reply is not. */
-static void test_unasked(void **state)
+/* Without a request, ring data is accepted and a reply is an error. */
+static void test_unrequested_messages(void **state)
 {
 	const struct rpc_header reply = {4, 1, RPC_HELLO, RPC_FLAG_REPLY};
 	const struct rpc_header data = {13, 0, RPC_RING_DATA, 0};
@@ -246,7 +246,7 @@ static void test_unasked(void **state)
 
 	rpc_header_put(message, &data);
 	message[RPC_HEADER_SIZE] = HANDLE;
-	peer_start(&peer, message, 20, false); /* the first part of it */
+	peer_start(&peer, message, 20, false); /* the first 20 of 25 bytes */
 	assert_int_equal(client_receive(peer.client), 0);
 	assert_int_equal(peer.ring.pieces, 0);
 	assert_int_equal(send(peer.end, message + 20, 5, 0), 5);
@@ -254,7 +254,7 @@ static void test_unasked(void **state)
 	assert_int_equal(peer.ring.pieces, 1);
 	assert_int_equal(peer.ring.position, 1);
 	assert_false(peer.ring.wrong);
-	assert_int_equal(client_receive(peer.client), 0); /* nothing there */
+	assert_int_equal(client_receive(peer.client), 0); /* nothing to read */
 
 	/* Too short to be ring data. */
 	memset(message, 0, sizeof(message));
@@ -289,7 +289,7 @@ static bool write_all(int fd, const void *data, size_t size)
 	return true;
 }
 
-/* A peer that reads nothing before it has written all its ring data: 8 MB. */
+/* A peer that writes 8 MiB of ring data before it reads anything. Returns its exit status. */
 static int flood(int end)
 {
 	static uint8_t message[RPC_HEADER_SIZE + 12 + FLOOD_PIECE], head[RPC_HEADER_SIZE];
@@ -324,7 +324,7 @@ static int flood(int end)
 	return write_all(end, message, 16) ? 0 : 5;
 }
 
-/* Both write a lot and nobody reads first. */
+/* Both ends write more than the socket holds, and the board does not read first: no deadlock. */
 static void test_both_write(void **state)
 {
 	struct ring ring = {.aborts = 600};
@@ -357,9 +357,8 @@ static void test_both_write(void **state)
 	free(payload);
 }
 
-/* Waiting for a board that says nothing is given up when the tool is gone, also within a request
- * that the board does not take. */
-static void test_abort(void **state)
+/* A wait for a silent board can be aborted, also while the board does not read a request. */
+static void test_abort_when_silent(void **state)
 {
 	struct peer peer = {.ring = {.aborts = 2}};
 	struct bytes_in in;
@@ -378,8 +377,8 @@ static void test_abort(void **state)
 	peer_stop(&peer);
 }
 
-/* A board that goes on for ever: with ring data, with parts of a reply, or with replies to what is
- * not sent yet. */
+/* What a board sends forever: ring data, parts of a reply, or replies to a request that was not
+ * sent completely. */
 enum endless { ENDLESS_RING, ENDLESS_PARTS, ENDLESS_REPLIES };
 
 static void never_end(int end, enum endless kind)
@@ -396,7 +395,7 @@ static void never_end(int end, enum endless kind)
 	_exit(0);
 }
 
-static void assert_given_up(enum endless kind, size_t request)
+static void assert_abandoned(enum endless kind, size_t request)
 {
 	struct ring ring = {.aborts = 3};
 	struct client_events events = events_of(&ring);
@@ -424,19 +423,19 @@ static void assert_given_up(enum endless kind, size_t request)
 	client_free(client);
 	close(sockets[0]);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0); /* it saw the end, not its alarm */
+	assert_int_equal(status, 0); /* it saw the end of the link; no alarm killed it */
 }
 
 static void test_endless(void **state)
 {
-	assert_given_up(ENDLESS_RING, 16);
-	assert_given_up(ENDLESS_PARTS, 16);
-	assert_given_up(ENDLESS_RING, REQUEST);
-	assert_given_up(ENDLESS_REPLIES, REQUEST);
+	assert_abandoned(ENDLESS_RING, 16);
+	assert_abandoned(ENDLESS_PARTS, 16);
+	assert_abandoned(ENDLESS_RING, REQUEST);
+	assert_abandoned(ENDLESS_REPLIES, REQUEST);
 }
 
-/* A number below all errnos would be a success for the C library of the tool. */
-static void test_no_errno(void **state)
+/* A result below all errnos would mean success to the tool's C library, so it is refused. */
+static void test_result_is_no_errno(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct bytes_in in;
@@ -461,14 +460,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_cancelled_request),
 		cmocka_unit_test(test_broken_replies),
 		cmocka_unit_test(test_end_at_once),
-		cmocka_unit_test(test_unasked),
+		cmocka_unit_test(test_unrequested_messages),
 		cmocka_unit_test(test_both_write),
-		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_abort_when_silent),
 		cmocka_unit_test(test_endless),
-		cmocka_unit_test(test_no_errno),
+		cmocka_unit_test(test_result_is_no_errno),
 	};
 
 	return cmocka_run_group_tests(tests, ignore_pipe, NULL);

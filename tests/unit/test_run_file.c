@@ -57,7 +57,7 @@ static void put_entry(struct bytes_out *out, const char *name, uint32_t mode, ui
 	rpc_put_stat(out, &st);
 }
 
-/* All entries come once, whatever room there is; also the longest name. */
+/* Each entry is returned once, also with little room and with the longest possible name. */
 static void test_list(void **state)
 {
 	char longest[NAME_MAX + 1], buffer[512];
@@ -98,7 +98,8 @@ static void test_list(void **state)
 	for (int i = 0; i < 6; i++)
 		assert_int_equal(found[i], 1);
 
-	/* Again from the start: known for a while. Too little room for one entry. */
+	/* Again from the start, without a request: the listing is cached. Then a buffer that is too
+	 * small for one entry. */
 	assert_int_equal(run_call(board, sys_lseek, (uint64_t)object->fd, 0, SEEK_SET, 0), 0);
 	assert_true(run_call(board, sys_getdents64, (uint64_t)object->fd, user(buffer), 24, 0) > 0);
 	assert_int_equal(
@@ -113,7 +114,7 @@ static void test_list(void **state)
 	board_stop(board);
 }
 
-/* Names that would lead elsewhere, or entries that are not there. */
+/* Listings with names that lead to other directories, or with fewer entries than announced. */
 static void test_wrong_lists(void **state)
 {
 	static const char *const names[] = {"../../etc", "/", "", ".", ".."};
@@ -135,9 +136,9 @@ static void test_wrong_lists(void **state)
 	}
 }
 
-/* A part that brings nothing and says that another one follows: a listing, or a file whose contents
- * are put where they can be written or not. The board is given up, as it might go on for ever. */
-static void test_empty_parts(void **state)
+/* An empty part of a reply that announces another part: of a listing, and of a file that is copied
+ * to a writable or a full device. The link is closed, because the board could continue forever. */
+static void test_endless_empty_parts(void **state)
 {
 	for (int i = 0; i < 4; i++) {
 		struct board *board = start();
@@ -161,7 +162,7 @@ static void test_empty_parts(void **state)
 	}
 }
 
-/* What comes to a file that cannot be written is told by that error, and the board is kept. */
+/* If the copy of a file cannot be written, its error is returned and the link stays open. */
 static void test_full_disk(void **state)
 {
 	struct board *board = start();
@@ -179,7 +180,7 @@ static void test_full_disk(void **state)
 
 static void test_stat(void **state)
 {
-	const struct rpc_stat told = {.mode = S_IFREG | 0440,
+	const struct rpc_stat reported = {.mode = S_IFREG | 0440,
 		.nlink = 2,
 		.size = 5000000000,
 		.ino = 1234567890123,
@@ -194,12 +195,12 @@ static void test_stat(void **state)
 	struct bytes_in in;
 	char path[64];
 
-	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &told);
+	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &reported);
 	board_ready(board);
 	assert_int_equal(run_call(board, sys_lstat, user("/sys/kernel/x"), user(&st), 0, 0), 0);
-	assert_int_equal(st.st_size, told.size);
-	assert_int_equal(st.st_ino, told.ino);
-	assert_int_equal(st.st_mode, told.mode);
+	assert_int_equal(st.st_size, reported.size);
+	assert_int_equal(st.st_ino, reported.ino);
+	assert_int_equal(st.st_mode, reported.mode);
 	assert_int_equal(st.st_dev, makedev(7, 300));
 	assert_int_equal(st.st_mtim.tv_sec, -5);
 	assert_int_equal(st.st_mtim.tv_nsec, 999);
@@ -208,7 +209,7 @@ static void test_stat(void **state)
 	assert_string_equal(path, "/sys/kernel/x");
 	assert_int_equal(bytes_get_u32(&in), RPC_NOFOLLOW);
 
-	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &told);
+	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &reported);
 	board_ready(board);
 	{
 		const uint64_t args[6] = {
@@ -217,8 +218,8 @@ static void test_stat(void **state)
 
 		assert_int_equal(sys_statx(&call), 0);
 	}
-	assert_int_equal(stx.stx_size, told.size);
-	assert_int_equal(stx.stx_mode, told.mode);
+	assert_int_equal(stx.stx_size, reported.size);
+	assert_int_equal(stx.stx_mode, reported.mode);
 	in = board_asked(board, RPC_FILE_STAT);
 	rpc_get_string(&in, path, sizeof(path));
 	assert_int_equal(bytes_get_u32(&in), 0);
@@ -231,8 +232,8 @@ static void test_stat(void **state)
 	board_stop(board);
 }
 
-/* As readlink(2): cut, without a NUL. */
-static void test_link(void **state)
+/* As in readlink(2), the target is truncated and has no NUL. */
+static void test_readlink(void **state)
 {
 	char target[16] = "..............x";
 	struct board *board = start();
@@ -273,7 +274,7 @@ static void assert_written(struct board *board, const char *text)
 	assert_true(bytes_get_end(&in));
 }
 
-/* Each write is one there, with its own result. */
+/* Each write of the tool is one write on the board, and has its result. */
 static void test_write(void **state)
 {
 	struct iovec vector[65] = {{(void *)(uintptr_t) "p:a", 3}, {(void *)(uintptr_t) " b\n", 3}};
@@ -286,22 +287,22 @@ static void test_write(void **state)
 	board_says(board, RPC_FILE_WRITE, -EINVAL);
 	assert_int_equal(run_call(board, sys_writev, fd, user(vector), 2, 0), -EINVAL);
 	assert_written(board, "p:a b\n");
-	/* More than was written: a tool would go on behind its buffer. */
+	/* A result above the size is refused: the tool would continue after its buffer. */
 	board_says(board, RPC_FILE_WRITE, 7);
 	assert_int_equal(run_call(board, sys_write, fd, user("p:a b\n"), 6, 0), -EIO);
 	assert_written(board, "p:a b\n");
 
 	assert_int_equal(run_call(board, sys_write, fd, 8, 6, 0), -EFAULT);
 	assert_int_equal(run_call(board, sys_write, fd, user("x"), UINT64_MAX, 0), -EFBIG);
-	/* Files of the workstation with high numbers are the kernel's, whatever is written. */
+	/* Writes to other descriptors are left to the workstation's kernel. */
 	assert_int_equal(
 		run_call(board, sys_writev, STDIN_FILENO, user(vector), 65, 0), CALL_CONTINUE);
 	assert_int_equal(run_call(board, sys_writev, STDIN_FILENO, 8, 2, 0), CALL_CONTINUE);
 	board_stop(board);
 }
 
-/* A shell moves the descriptor to 1: what is written there goes to the board at the latest when it
- * is closed. */
+/* A shell moves the descriptor to 1. Data that is written there is sent to the board when the
+ * descriptor is closed. */
 static void test_write_by_duplicate(void **state)
 {
 	struct board *board = start();
@@ -325,10 +326,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_wrong_lists),
-		cmocka_unit_test(test_empty_parts),
+		cmocka_unit_test(test_endless_empty_parts),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_stat),
-		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_readlink),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_write_by_duplicate),
 	};

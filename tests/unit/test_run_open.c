@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is opened when the tool opens a file of the board. */
+/* Which contents the tool gets when it opens a file of the board. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ static struct board *start(void)
 	return board;
 }
 
-static void says(struct board *board, const char *contents, size_t size)
+static void reply_contents(struct board *board, const char *contents, size_t size)
 {
 	rpc_put_bytes(board_reply(board, RPC_FILE_READ, 0), contents, size);
 	board_ready(board);
@@ -48,7 +48,8 @@ static void assert_cpus(struct board *board, const char *contents)
 	assert_contents(fd, contents);
 }
 
-/* A tool sizes the values of per-CPU maps by this file: it never tells of other CPUs than HELLO. */
+/* Tools size the values of per-CPU maps by this file. It always has as many CPUs as the board has
+ * announced at the start. */
 static void test_possible_cpus(void **state)
 {
 	static const char *const wrong[] = {"0-1\n", "0-3\n", "0\n", "", "\n", "0-2", "0-2 \n",
@@ -58,42 +59,42 @@ static void test_possible_cpus(void **state)
 	struct board *board = start();
 
 	board->run.board.possible_cpus = 3;
-	says(board, "0-2\n", 4);
+	reply_contents(board, "0-2\n", 4);
 	assert_cpus(board, "0-2\n");
-	says(board, "0,2-3\n", 6); /* some have gaps */
+	reply_contents(board, "0,2-3\n", 6); /* some machines have gaps */
 	assert_cpus(board, "0,2-3\n");
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		says(board, wrong[i], strlen(wrong[i]));
+		reply_contents(board, wrong[i], strlen(wrong[i]));
 		assert_cpus(board, "0-2\n");
 	}
-	says(board, "0-2\n\0,4\n", 8);
+	reply_contents(board, "0-2\n\0,4\n", 8);
 	assert_cpus(board, "0-2\n");
-	/* One that does not tell: some tools then take it for none. */
+	/* If the board has no such file, it is made up: some tools would assume no CPU. */
 	board_says(board, RPC_FILE_READ, -ENOENT);
 	assert_cpus(board, "0-2\n");
 	board_says(board, RPC_FILE_READ, -EISDIR);
 	assert_cpus(board, "0-2\n");
 	board->run.board.possible_cpus = 1;
-	says(board, "0-1\n", 4);
+	reply_contents(board, "0-1\n", 4);
 	assert_cpus(board, "0\n");
 	board->run.board.possible_cpus = 0;
-	says(board, "none\n", 5);
+	reply_contents(board, "none\n", 5);
 	assert_cpus(board, "0\n");
-	/* What is said of other CPUs sizes nothing. */
-	says(board, "0-7\n", 4);
+	/* No size depends on the other lists of CPUs, so they are passed on. */
+	reply_contents(board, "0-7\n", 4);
 	assert_contents(open_file(board->run.opener, "/sys/devices/system/cpu/online"), "0-7\n");
 	board_stop(board);
 }
 
 static char directory[] = "/tmp/test_run_open.XXXXXX";
-static char local[64], theirs[96]; /* a file in it, and what the board calls it */
+static char local[64], board_path[96]; /* a file in it, and its path on the board */
 
 static int setup(void **state)
 {
 	if (!mkdtemp(directory))
 		return -1;
 	snprintf(local, sizeof(local), "%s/file", directory);
-	snprintf(theirs, sizeof(theirs), "/proc/400000/root%s", local);
+	snprintf(board_path, sizeof(board_path), "/proc/400000/root%s", local);
 	return 0;
 }
 
@@ -112,7 +113,7 @@ static void make_local(const char *contents)
 	close(fd);
 }
 
-static void says_stat(struct board *board, uint32_t mode, uint64_t size)
+static void reply_stat(struct board *board, uint32_t mode, uint64_t size)
 {
 	const struct rpc_stat st = {.mode = mode, .size = size};
 
@@ -120,8 +121,8 @@ static void says_stat(struct board *board, uint32_t mode, uint64_t size)
 	board_ready(board);
 }
 
-/* A program of the board that is here as well: only its first page is fetched. */
-static void test_same(void **state)
+/* If the workstation has the same program as the board, only its first page is fetched. */
+static void test_same_program(void **state)
 {
 	static const struct {
 		uint32_t mode;
@@ -130,24 +131,24 @@ static void test_same(void **state)
 	struct board *board = start();
 
 	make_local("text");
-	says_stat(board, S_IFREG | 0755, 4);
-	says(board, "text", 4);
-	assert_contents(open_file(board->run.opener, theirs), "text");
-	says_stat(board, S_IFREG | 0755, 4);
-	says(board, "tExt", 4); /* another build */
-	says(board, "text", 4);
-	assert_contents(open_file(board->run.opener, theirs), "text");
+	reply_stat(board, S_IFREG | 0755, 4);
+	reply_contents(board, "text", 4);
+	assert_contents(open_file(board->run.opener, board_path), "text");
+	reply_stat(board, S_IFREG | 0755, 4);
+	reply_contents(board, "tExt", 4); /* another build */
+	reply_contents(board, "text", 4);
+	assert_contents(open_file(board->run.opener, board_path), "text");
 	assert_int_equal(board->count, 5);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		says_stat(board, others[i].mode, others[i].size);
-		says(board, "theirs", 6);
-		assert_contents(open_file(board->run.opener, theirs), "theirs");
+		reply_stat(board, others[i].mode, others[i].size);
+		reply_contents(board, "theirs", 6);
+		assert_contents(open_file(board->run.opener, board_path), "theirs");
 	}
 	unlink(local);
 	board_stop(board);
 }
 
-/* Whether a FIFO is open for reading: then it can be opened for writing at once. */
+/* Sets *arg if the FIFO is open for reading: opening it for writing then succeeds at once. */
 static void look_at_fifo(void *arg)
 {
 	int fd = open(local, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -157,9 +158,9 @@ static void look_at_fifo(void *arg)
 		close(fd);
 }
 
-/* The board names what is no regular file here: it is not even opened, as a device may do something
- * then. */
-static void test_device(void **state)
+/* A path of the board is not opened here if it is not a regular file: opening a device may have
+ * side effects. */
+static void test_no_regular_file(void **state)
 {
 	struct board *board = start();
 	bool opened = false;
@@ -167,11 +168,11 @@ static void test_device(void **state)
 	board->before = look_at_fifo;
 	board->arg = &opened;
 	assert_int_equal(mkfifo(local, 0600), 0);
-	says(board, "theirs", 6);
-	assert_contents(open_file(board->run.opener, theirs), "theirs");
+	reply_contents(board, "theirs", 6);
+	assert_contents(open_file(board->run.opener, board_path), "theirs");
 	assert_false(opened);
 	board->run.sysroot = directory;
-	says(board, "theirs", 6);
+	reply_contents(board, "theirs", 6);
 	assert_contents(open_file(board->run.opener, "/proc/400000/root/file"), "theirs");
 	assert_false(opened);
 	assert_int_equal(open_program(board->run.opener, local), -EACCES);
@@ -179,7 +180,7 @@ static void test_device(void **state)
 	board_stop(board);
 }
 
-/* What is in the copy of the board's files is not asked for. */
+/* A file in the copy of the board's files is not fetched from the board. */
 static void test_sysroot(void **state)
 {
 	struct board *board = start();
@@ -195,8 +196,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_possible_cpus),
-		cmocka_unit_test(test_same),
-		cmocka_unit_test(test_device),
+		cmocka_unit_test(test_same_program),
+		cmocka_unit_test(test_no_regular_file),
 		cmocka_unit_test(test_sysroot),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tool's clocks: set ahead and back, by root and by an ordinary user, in a process that the
- * supervisor can still look into. */
+/* The tool's clocks, set forward and back, by root and by an ordinary user. The supervisor must
+ * keep its access to the tool's memory and descriptors. */
 #include <errno.h>
 #include <grp.h>
 #include <setjmp.h>
@@ -24,7 +24,7 @@
 
 #define S	1000000000LL /* ns */
 #define NOBODY	65534
-#define NO_TIME 77 /* status: the kernel or its settings do not allow it */
+#define NO_TIME 77 /* exit status: the kernel or its settings do not allow time namespaces */
 
 static int64_t now_ns(clockid_t clock)
 {
@@ -47,7 +47,7 @@ static bool is_near(int64_t value, int64_t wanted)
 	return value > wanted - 2 * S && value < wanted + 2 * S;
 }
 
-/* The tool: its clocks are ahead by that, and it is still who it was. */
+/* Runs as the tool: checks that its clocks are ahead by these nanoseconds and its ids unchanged. */
 static void be_tool(
 	const int *fds, int count, int64_t monotonic, int64_t boottime, int ready, int wait_fd)
 {
@@ -63,7 +63,7 @@ static void be_tool(
 	MUST(getuid() == uid && getgid() == gid);
 	MUST(write(ready, "r", 1) == 1);
 	MUST(read(wait_fd, &byte, 1) == 1);
-	/* What it executes has them as well. */
+	/* A program that it executes has the same clocks. */
 	char text[64];
 
 	snprintf(text, sizeof(text), "%lld", (long long)((was_boot + boottime) / S));
@@ -74,7 +74,7 @@ static void be_tool(
 	_exit(2);
 }
 
-/* Returns a status for exit(3). */
+/* Starts a tool with these offsets, in nanoseconds. Returns a status for exit(3). */
 static int run_tool(int64_t monotonic, int64_t boottime)
 {
 	int fds[TIMENS_FDS], ready[2], go[2], status, count = timens_make(monotonic, boottime, fds),
@@ -89,13 +89,13 @@ static int run_tool(int64_t monotonic, int64_t boottime)
 	pid = fork();
 	MUST(pid >= 0);
 	if (pid == 0) {
-		/* As bpfd-run does it. */
+		/* bpfd-run sets this as well. */
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		be_tool(fds, count, monotonic, boottime, ready[1], go[0]);
 	}
 	close(ready[1]);
 	MUST(read(ready[0], &byte, 1) == 1);
-	/* The supervisor's ways into it. */
+	/* The supervisor reads the tool's memory and duplicates its descriptors. */
 	MUST(memory_read(pid, (uintptr_t)known, text, sizeof(text)) == 0);
 	MUST(strcmp(text, known) == 0);
 	copy = memory_get_fd(pid, go[1]);
@@ -126,7 +126,7 @@ static void run_as(unsigned int uid, int64_t monotonic, int64_t boottime)
 	assert_int_equal(status, 0);
 }
 
-static void test_ahead(void **state)
+static void test_forward(void **state)
 {
 	run_as(getuid(), 3600 * S + 5, 7200 * S);
 }
@@ -145,8 +145,8 @@ static void test_ordinary_user(void **state)
 	run_as(NOBODY, 86400 * S, 100000 * S);
 }
 
-/* A board cannot have started before time began. */
-static void test_impossible(void **state)
+/* Offsets that would make a clock negative or too large are refused. */
+static void test_offset_out_of_range(void **state)
 {
 	int fds[TIMENS_FDS], count = timens_make(-now_ns(CLOCK_MONOTONIC) - 1000 * S, 0, fds);
 
@@ -159,10 +159,10 @@ static void test_impossible(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ahead),
+		cmocka_unit_test(test_forward),
 		cmocka_unit_test(test_back),
 		cmocka_unit_test(test_ordinary_user),
-		cmocka_unit_test(test_impossible),
+		cmocka_unit_test(test_offset_out_of_range),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Semaphores of USDT probes: those of this program, and of files that are broken. */
+/* Finding the semaphores of USDT probes, in this program and in broken files. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include "host-usb/run/calls/usdt.h"
 #include "tests/tools/usdt.h"
 
-/* Where an address of this program is in its file. */
+/* An address in this program and its offset in the file. */
 struct search {
 	uintptr_t address;
 	uint64_t offset;
@@ -57,14 +57,14 @@ static int open_own(void)
 	return fd;
 }
 
-static void test_own(void **state)
+static void test_own_program(void **state)
 {
 	uint64_t guarded = offset_of(usdt_guarded), semaphore = 0;
 	int fd = open_own();
 
 	assert_int_equal(usdt_semaphore(fd, guarded, &semaphore), 1);
 	assert_int_equal(semaphore, offset_of(&usdt_count));
-	/* A second time, from wherever the first one has left the file. */
+	/* A second search does not depend on the file position that the first has left. */
 	semaphore = 0;
 	assert_int_equal(usdt_semaphore(fd, guarded, &semaphore), 1);
 	assert_int_equal(semaphore, offset_of(&usdt_count));
@@ -85,7 +85,7 @@ static int memory_file(const char *data, size_t size)
 	return fd;
 }
 
-static void test_no_elf(void **state)
+static void test_not_elf(void **state)
 {
 	static const char *const files[] = {"", "\177ELF", "#!/bin/sh\n", "!<arch>\n"};
 	uint64_t semaphore;
@@ -109,8 +109,8 @@ static void check_broken(const char *data, size_t size, uint64_t location)
 	close(fd);
 }
 
-/* Only what is found and where it is may change: nothing is read outside the file. */
-static void test_broken(void **state)
+/* In a broken file the result may be wrong, but nothing outside the file is read. */
+static void test_broken_files(void **state)
 {
 	uint64_t guarded = offset_of(usdt_guarded);
 	int own = open_own();
@@ -122,11 +122,11 @@ static void test_broken(void **state)
 	data = malloc((size_t)st.st_size);
 	assert_int_equal(read(own, data, (size_t)st.st_size), st.st_size);
 	close(own);
-	/* The section headers are at its end. */
+	/* The section headers are at the end of the file. */
 	for (off_t cut = 1; cut < st.st_size; cut = cut * 5 / 4 + 1)
 		check_broken(data, (size_t)(st.st_size - cut), guarded);
 	for (int i = 0; i < 300; i++) {
-		/* The headers of file and segments, the notes, or the headers of sections. */
+		/* Change the file and segment headers, the section headers, or the notes. */
 		off_t from = i % 3 == 0 ? 0 : st.st_size - (i % 3 == 1 ? 4096 : 65536);
 		off_t at = from + rand_r(&seed) % (i % 3 == 2 ? 65536 : 4096);
 		char was;
@@ -144,9 +144,9 @@ static void test_broken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_no_elf),
-		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_own_program),
+		cmocka_unit_test(test_not_elf),
+		cmocka_unit_test(test_broken_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handshake with bpfd behind any command; shell scripts are the commands. */
+/* The handshake with bpfd over the command of --via; here shell scripts are the commands. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,8 +21,8 @@
 static char script[] = "/tmp/test_run_via.XXXXXX";
 static char messages[8192]; /* what was logged */
 
-/* Runs the handshake with a shell script; its stderr goes into messages. *rest is what comes behind
- * the handshake, *status how the command ended. */
+/* Runs the handshake with a shell script. Stores its stderr in messages[], its output after the
+ * handshake in rest[], and its wait status in *status. */
 static int handshake(const char *text, char rest[64], int *status)
 {
 	int saved = dup(STDERR_FILENO), fd, err, log[2];
@@ -53,21 +53,21 @@ static int handshake(const char *text, char rest[64], int *status)
 	return err;
 }
 
-/* printf(1) takes the octal numbers of bytes as well. */
+/* Text for printf(1), which may contain bytes as octal numbers. */
 #define SAY(text) "printf '%b' '" text "'\n"
 #define BANNER	  SAY("STARTED_BPFD\\n")
 #define LINE(l)	  SAY("START_BPFD_OUTPUT\\n" l "\\nEND_BPFD_OUTPUT\\n")
 #define LISTEN	  "read a; read b\n[ \"$a $b\" = 'BPFD_VERSION BPFD_RPC 1' ] || exit 7\n"
 #define GOOD	  LINE("0.1.0 1 6.1.0 x86_64 0-1 btf") LINE("bpfd_rpc: ret=0")
 
-static void assert_works(const char *text, const char *behind)
+static void assert_works(const char *text, const char *after)
 {
 	char rest[64];
 	int status;
 
 	if (handshake(text, rest, &status))
 		fail_msg("refused: %s", messages);
-	assert_string_equal(rest, behind);
+	assert_string_equal(rest, after);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
@@ -75,7 +75,7 @@ static void assert_works(const char *text, const char *behind)
 static void test_good(void **state)
 {
 	assert_works(BANNER LISTEN GOOD, "");
-	/* The first message may come in the same piece: it is not for the handshake. */
+	/* The first message may arrive in the same read. The handshake must leave it unread. */
 	assert_works(BANNER LISTEN SAY(
 			     "START_BPFD_OUTPUT\\n0.1.0 1\\nEND_BPFD_OUTPUT\\nSTART_BPFD_OUTPUT\\n"
 			     "bpfd_rpc: ret=0\\nEND_BPFD_OUTPUT\\n\\0001message"),
@@ -90,10 +90,10 @@ static void test_noise_and_pieces(void **state)
 	assert_works(
 		"printf START; sleep 0.1; printf 'ED_BPFD'; sleep 0.1; printf '\\n'\n" LISTEN GOOD,
 		"");
-	assert_works(SAY("STARTED_BPFD\\r\\n") LISTEN GOOD, ""); /* a terminal in between */
-	/* A line that is longer than any buffer. */
+	assert_works(SAY("STARTED_BPFD\\r\\n") LISTEN GOOD, ""); /* as from a terminal */
+	/* A line that is longer than the buffer. */
 	assert_works("head -c 100000 /dev/zero | tr '\\0' x; echo\n" BANNER LISTEN GOOD, "");
-	/* The answers in many pieces. */
+	/* Replies in many pieces. */
 	assert_works(BANNER LISTEN "printf 'START_BPFD_OUT'; sleep 0.1; printf "
 				   "'PUT\\n0.1.0 1\\nEND'; sleep 0.1; printf "
 				   "'_BPFD_OUTPUT\\n'\n" LINE("bpfd_rpc: ret=0"),
@@ -120,7 +120,7 @@ static void test_refused(void **state)
 		BANNER LISTEN SAY("START_BPFD_OUTPUT\\n0.1.0"), "ended before bpfd answered");
 	assert_refused("no-such-command-as-this\n", "ended before bpfd answered");
 	assert_refused("seq 1 300\n", "does not sound like bpfd: \"256\"");
-	/* Of a time when there was no BPFD_RPC. */
+	/* A bpfd that does not know BPFD_RPC, or refuses it. */
 	assert_refused(BANNER LISTEN LINE("0.0.9 1 6.1.0") LINE("Command not recognized"),
 		"version 0.0.9");
 	assert_refused(BANNER LISTEN LINE("Command not recognized") LINE("Command not recognized"),
@@ -144,11 +144,11 @@ static void test_status(void **state)
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
-/* It has a session of its own, so that Ctrl-C does not reach it, and takes none of our descriptors
- * but its input and output. */
+/* The command runs in a session of its own, so Ctrl-C does not reach it. It inherits only its
+ * standard input and output. */
 static void test_own_session(void **state)
 {
-	int ours = open("/dev/null", O_RDONLY); /* not to be closed at exec */
+	int ours = open("/dev/null", O_RDONLY); /* not close-on-exec */
 	char rest[64], wanted[16];
 	struct via via;
 	ssize_t n = 0, more;
