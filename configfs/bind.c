@@ -4,13 +4,13 @@
 #include "configfs/gadget_private.h"
 #include "configfs/join.h"
 #include "configfs/udc.h"
+#include "core/base/kernel_errno.h"
 #include "core/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define KERNEL_ENOTSUPP 524 /* of FunctionFS with too few endpoints; errno.h does not have it */
 
 const char *gadget_udc(const struct gadget *g)
 {

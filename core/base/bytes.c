@@ -71,6 +71,12 @@ void bytes_put_u64(struct bytes_out *out, uint64_t value)
 	put_number(out, value, 8);
 }
 
+void bytes_put_u32_at(struct bytes_out *out, size_t at, uint32_t value)
+{
+	if (!out->failed)
+		put_le(out->data + at, value, sizeof(value));
+}
+
 void bytes_put(struct bytes_out *out, const void *data, size_t size)
 {
 	void *to = bytes_put_room(out, size);

@@ -47,6 +47,9 @@ void bytes_put_u16(struct bytes_out *out, uint16_t value);
 void bytes_put_u32(struct bytes_out *out, uint32_t value);
 void bytes_put_u64(struct bytes_out *out, uint64_t value);
 
+/* Overwrites the four bytes at offset `at`, which were written before. */
+void bytes_put_u32_at(struct bytes_out *out, size_t at, uint32_t value);
+
 /* Copies `size` bytes as they are. */
 void bytes_put(struct bytes_out *out, const void *data, size_t size);
 

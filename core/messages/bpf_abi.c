@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shape of bpf(2). The source of the numbers is linux/bpf.h; commands and fields that older
- * headers lack are given as numbers. */
+/* The layout of bpf(2), from linux/bpf.h. Fields that older headers lack are given as numbers. */
 #include "core/messages/bpf_abi.h"
 
 #include <linux/bpf.h>
@@ -53,9 +52,11 @@
 		AT(member), BPF_ABI_IN, BPF_ABI_RECORDS, AT(member##_cnt), AT(member##_rec_size) \
 	}
 
-/* Fields that came after 6.1. */
+/* Offsets of fields that linux/bpf.h lacked until the kernel version named. */
 #define PROG_LOAD_LOG_TRUE_SIZE 140 /* 6.4 */
 #define BTF_LOAD_LOG_TRUE_SIZE	28  /* 6.4 */
+#define LINK_EVENT_NAME		24  /* 6.6: the file or the function of a perf event's link */
+#define LINK_EVENT_NAME_LEN	32  /* 6.6 */
 
 static const struct bpf_abi_command commands[] = {
 	{BPF_MAP_CREATE, "MAP_CREATE", BPF_ABI_MAP, .end = END(map_extra),
@@ -78,7 +79,7 @@ static const struct bpf_abi_command commands[] = {
 	{BPF_PROG_LOAD, "PROG_LOAD", BPF_ABI_PROG, .end = PROG_LOAD_LOG_TRUE_SIZE + 4,
 		.fds = {{AT(prog_btf_fd), BPF_ABI_BTF, true},
 			{AT(attach_prog_fd), BPF_ABI_PROG | BPF_ABI_BTF, true}},
-		/* Not fd_array, whose length the call does not tell. */
+		/* fd_array is missing: its length is not in the attributes. */
 		.ptrs = {{AT(insns), BPF_ABI_IN, BPF_ABI_COUNT, AT(insn_cnt), 8},
 			{AT(license), BPF_ABI_IN, BPF_ABI_STRING, 0, 0},
 			{AT(log_buf), BPF_ABI_OUT, BPF_ABI_COUNT, AT(log_size), 1},
@@ -111,7 +112,8 @@ static const struct bpf_abi_command commands[] = {
 		.end = END(raw_tracepoint.prog_fd),
 		.fds = {{AT(raw_tracepoint.prog_fd), BPF_ABI_PROG, false}},
 		.ptrs = {{AT(raw_tracepoint.name), BPF_ABI_IN, BPF_ABI_STRING, 0, 0}}},
-	/* Up to the cookie: the kinds that have pointers behind it are refused, see rpc_bpf.c. */
+	/* The known fields end with the cookie. The board refuses kinds of links that have pointers
+	 * after it: see link_types in core/bpfd/rpc/bpf.c. */
 	{BPF_LINK_CREATE, "LINK_CREATE", BPF_ABI_LINK, .end = END(link_create.tracing.cookie),
 		.fds = {{AT(link_create.prog_fd), BPF_ABI_PROG, false},
 			{AT(link_create.target_fd), BPF_ABI_EVENT | BPF_ABI_PROG, true}}},
@@ -134,7 +136,7 @@ static const struct bpf_abi_command commands[] = {
 	{BPF_OBJ_PIN, "OBJ_PIN", .end = END(file_flags),
 		.fds = {{AT(bpf_fd), BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_LINK, false}},
 		.ptrs = {{AT(pathname), BPF_ABI_IN, BPF_ABI_STRING, 0, 0}}},
-	/* What it returns depends on the file: the board says which class it is. */
+	/* The class of the object depends on the file, so the board's reply names it. */
 	{BPF_OBJ_GET, "OBJ_GET", BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_LINK, READS,
 		.open_flags = 1 + AT(file_flags), .end = END(file_flags),
 		.ptrs = {{AT(pathname), BPF_ABI_IN, BPF_ABI_STRING, 0, 0}}},
@@ -190,14 +192,15 @@ static const struct bpf_abi_nested btf_nested[] = {
 	{offsetof(struct bpf_btf_info, name), offsetof(struct bpf_btf_info, name_len), 1, 0},
 };
 
-/* A name of a raw tracepoint or an iterator's target, at the same place. */
+/* The name of a raw tracepoint, or of an iterator's target: both have the same offset. */
 static const struct bpf_abi_nested link_name_nested[] = {
 	{offsetof(struct bpf_link_info, raw_tracepoint.tp_name),
 		offsetof(struct bpf_link_info, raw_tracepoint.tp_name_len), 1, 0},
 };
 
-/* Since 6.6 the link of a perf event tells of a file or function, behind the kind of event. */
-static const struct bpf_abi_nested link_event_nested[] = {{24, 32, 1, 0}};
+static const struct bpf_abi_nested link_event_nested[] = {
+	{LINK_EVENT_NAME, LINK_EVENT_NAME_LEN, 1, 0},
+};
 
 #define LIST(list) (*count = sizeof(list) / sizeof((list)[0]), (list))
 
@@ -232,6 +235,31 @@ uint64_t bpf_abi_get64(const void *attr, size_t size, size_t offset)
 	if (offset + sizeof(value) <= size)
 		memcpy(&value, (const char *)attr + offset, sizeof(value));
 	return value;
+}
+
+void bpf_abi_set32(void *attr, size_t size, size_t offset, uint32_t value)
+{
+	if (offset + sizeof(value) <= size)
+		memcpy((char *)attr + offset, &value, sizeof(value));
+}
+
+void bpf_abi_set64(void *attr, size_t size, size_t offset, uint64_t value)
+{
+	if (offset + sizeof(value) <= size)
+		memcpy((char *)attr + offset, &value, sizeof(value));
+}
+
+uint64_t bpf_abi_nested_room(const struct bpf_abi_nested *nested, const void *info, size_t size)
+{
+	uint64_t unit = nested->unit ? nested->unit : bpf_abi_get32(info, size, nested->unit_field);
+
+	return unit * bpf_abi_get32(info, size, nested->count);
+}
+
+bool bpf_abi_is_log(const struct bpf_abi_command *command, const struct bpf_abi_ptr *ptr)
+{
+	return (command->number == BPF_PROG_LOAD || command->number == BPF_BTF_LOAD) &&
+	       ptr->direction == BPF_ABI_OUT;
 }
 
 static uint64_t times(uint64_t count, uint64_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes and reads the messages of the binary protocol. */
+/* The codec of the binary protocol's messages. */
 #include "core/messages/rpc.h"
 
 #include <string.h>
@@ -7,8 +7,8 @@
 const char *rpc_op_name(unsigned int op)
 {
 	switch (op) {
-#define RPC_OP(number, name, help) \
-	case number:               \
+#define RPC_OP(number, name, answer, help) \
+	case number:                       \
 		return #name;
 		RPC_OPS(RPC_OP)
 #undef RPC_OP
@@ -17,20 +17,37 @@ const char *rpc_op_name(unsigned int op)
 	}
 }
 
+bool rpc_op_is_silent(unsigned int op)
+{
+	switch (op) {
+#define RPC_OP(number, name, answer, help) \
+	case number:                       \
+		return answer == RPC_SILENT;
+		RPC_OPS(RPC_OP)
+#undef RPC_OP
+	default:
+		return false;
+	}
+}
+
 void rpc_header_put(uint8_t to[RPC_HEADER_SIZE], const struct rpc_header *header)
 {
-	put_le(to, header->length, 4);
-	put_le(to + 4, header->tag, 4);
-	put_le(to + 8, header->op, 2);
-	put_le(to + 10, header->flags, 2);
+	struct bytes_out out = bytes_out_fixed(to, RPC_HEADER_SIZE);
+
+	bytes_put_u32(&out, header->length);
+	bytes_put_u32(&out, header->tag);
+	bytes_put_u16(&out, header->op);
+	bytes_put_u16(&out, header->flags);
 }
 
 void rpc_header_get(const uint8_t from[RPC_HEADER_SIZE], struct rpc_header *header)
 {
-	header->length = (uint32_t)get_le(from, 4);
-	header->tag = (uint32_t)get_le(from + 4, 4);
-	header->op = (uint16_t)get_le(from + 8, 2);
-	header->flags = (uint16_t)get_le(from + 10, 2);
+	struct bytes_in in = {.data = from, .size = RPC_HEADER_SIZE};
+
+	header->length = bytes_get_u32(&in);
+	header->tag = bytes_get_u32(&in);
+	header->op = bytes_get_u16(&in);
+	header->flags = bytes_get_u16(&in);
 }
 
 size_t rpc_begin(struct bytes_out *out, unsigned int op, unsigned int flags, uint32_t tag)
@@ -46,8 +63,7 @@ size_t rpc_begin(struct bytes_out *out, unsigned int op, unsigned int flags, uin
 
 void rpc_end(struct bytes_out *out, size_t start)
 {
-	if (!out->failed)
-		put_le(out->data + start, out->size - start - RPC_HEADER_SIZE, 4);
+	bytes_put_u32_at(out, start, (uint32_t)(out->size - start - RPC_HEADER_SIZE));
 }
 
 void rpc_put_bytes(struct bytes_out *out, const void *data, size_t size)
@@ -138,7 +154,7 @@ void rpc_get_stat(struct bytes_in *in, struct rpc_stat *stat)
 	stat->ctime_ns = bytes_get_u32(in);
 }
 
-/* The versions come first, and stay there in all versions. */
+/* The versions come first in every version of the protocol. */
 void rpc_put_hello(struct bytes_out *out, const struct rpc_hello *hello)
 {
 	bytes_put_u16(out, hello->major);

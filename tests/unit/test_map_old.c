@@ -3,6 +3,7 @@
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/map_private.h"
+#include "core/messages/bpf_abi.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -125,14 +126,14 @@ static void test_old_kernel(void **state)
 /* The entries of an arena are pages. */
 static void test_sizes(void **state)
 {
-	struct map_spec spec = {.type = MAP_TYPE_USER_RINGBUF, .max_entries = 1 << 20};
+	struct map_spec spec = {.type = BPF_ABI_MAP_TYPE_USER_RINGBUF, .max_entries = 1 << 20};
 	struct budget budget = {.max = (1 << 20) + 32768};
 	struct map *map;
 
 	assert_int_equal(map_new(&map, &spec, &budget), 0);
 	map_free(map);
 	budget.used = 0;
-	spec.type = MAP_TYPE_ARENA;
+	spec.type = BPF_ABI_MAP_TYPE_ARENA;
 	spec.max_entries = 265;
 	assert_int_equal(map_new(&map, &spec, &budget), -ENOMEM);
 }

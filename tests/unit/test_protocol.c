@@ -405,7 +405,7 @@ static void commands(void **state)
 static void operations(void **state)
 {
 	static const char *const rows[] = {
-#define RPC_OP(number, name, help) "\n| " #name " | " #number " | " help " |\n",
+#define RPC_OP(number, name, answer, help) "\n| " #name " | " #number " | " help " |\n",
 		RPC_OPS(RPC_OP)
 #undef RPC_OP
 	};

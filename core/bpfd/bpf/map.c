@@ -78,9 +78,9 @@ static uint64_t full_size(const struct map_spec *spec, uint64_t value_size)
 		value_size += sizeof(uint64_t); /* the pointer to the values of the CPUs */
 	switch (spec->type) {
 	case BPF_MAP_TYPE_RINGBUF:
-	case MAP_TYPE_USER_RINGBUF:
+	case BPF_ABI_MAP_TYPE_USER_RINGBUF:
 		return spec->max_entries; /* counted in bytes */
-	case MAP_TYPE_ARENA:
+	case BPF_ABI_MAP_TYPE_ARENA:
 		return spec->max_entries * (uint64_t)sysconf(_SC_PAGESIZE); /* in pages */
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:

@@ -64,6 +64,10 @@ int map_delete(struct map *map, const void *key);
  * kernel's errno. */
 int map_next_key(struct map *map, const void *key, const void **next);
 
+/* Writes the first key, also on kernels before 4.12, which do not accept NULL as the previous key.
+ * Overwrites the map's buffer. Returns like bpf_map_get_next_key(). */
+int map_first_key(struct map *map, void *first);
+
 /* Passes every entry to the sink, reading about `chunk` bytes at a time. Only entries that others
  * add or delete during the walk can be missed; an entry may come twice. The walk always ends.
  * Returns the number of entries, the sink's error, or the kernel's errno. */

@@ -9,10 +9,6 @@
 
 struct budget;
 
-/* BPF_MAP_TYPE_USER_RINGBUF and _ARENA, which headers before 6.1 and 6.9 lack. */
-#define MAP_TYPE_USER_RINGBUF 31
-#define MAP_TYPE_ARENA	      33
-
 struct map {
 	struct budget *budget;
 	uint64_t bytes; /* taken from the budget */
@@ -23,9 +19,5 @@ struct map {
 	bool batch;		     /* false once the kernel refused batch calls for this map */
 	void *buffer;		     /* the key or value of the last call; NULL: not used yet */
 };
-
-/* Writes the first key, also on kernels before 4.12, which do not accept NULL as the previous key.
- * Overwrites the map's buffer. Returns like bpf_map_get_next_key(). */
-int map_first_key(struct map *map, void *first);
 
 #endif

@@ -2,6 +2,7 @@
 /* Walks and clears maps, with the kernel's batch calls or key by key. */
 #include "core/bpfd/bpf/map.h"
 
+#include "core/base/kernel_errno.h"
 #include "core/bpfd/bpf/map_private.h"
 
 #include <bpf/bpf.h>
@@ -9,10 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALK_HISTORY   16  /* keys to go back to if the current one is deleted */
-#define MAP_WALK_SLACK 64  /* steps beyond twice the size of the map */
-#define BATCH_GROWTH   64  /* a piece may grow by this factor to hold one bucket of a hash */
-#define ERR_NOTSUPP    524 /* the kernel's own ENOTSUPP, which it hands to user space */
+#define WALK_HISTORY   16 /* keys to go back to if the current one is deleted */
+#define MAP_WALK_SLACK 64 /* steps beyond twice the size of the map */
+#define BATCH_GROWTH   64 /* a piece may grow by this factor to hold one bucket of a hash */
 
 typedef int batch_call(int fd, void *in, void *out, void *keys, void *values, __u32 *count,
 	const struct bpf_map_batch_opts *opts);
@@ -128,7 +128,7 @@ static int64_t map_batch(struct map *map, size_t chunk, batch_call *call, map_si
 		total = batch_run(&b, call, sink, arg, &started);
 	batch_close(&b);
 	/* EINVAL: the kernel does not know the call. ENOSPC: a bucket is too big for a piece. */
-	if (!started && (total == -EINVAL || total == -ERR_NOTSUPP || total == -ENOSPC))
+	if (!started && (total == -EINVAL || total == -KERNEL_ENOTSUPP || total == -ENOSPC))
 		return -EOPNOTSUPP;
 	return total;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps that can be mapped, mirrored: the host tells what it has added to words of the memory, and
- * gets the words that have changed. */
+/* The operation MAP_SYNC: mirrors the memory of a mapped map at the host.
+ *
+ * A request holds what the tool has added to words since the last one; the reply holds the words
+ * that have changed. */
 #include "core/bpfd/rpc/sync.h"
+
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/rpc/operation.h"
@@ -12,180 +15,173 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define WORD	   sizeof(uint64_t)
-#define MIRROR_MAX (RPC_MESSAGE_MAX / 2) /* bytes: a reply may have to tell the whole, in parts */
-#define MMAPABLE   (1U << 10)		 /* BPF_F_MMAPABLE, Linux 5.5 */
+#define WORD sizeof(uint64_t)
 
-struct mirror {
-	struct mirror *next;
+struct synced_map {
+	struct synced_map *next;
 	uint32_t handle;
 	int fd;
-	uint64_t *memory; /* NULL: not mapped at the moment */
-	bool writable;
+	uint64_t *memory; /* NULL: not mapped now */
+	bool is_writable;
 	size_t words;
-	uint64_t *told; /* what the host knows */
-	bool *changed;	/* words that the host has changed in this call: it is told of them */
+	uint64_t *sent; /* the words as the host has them */
+	bool *added;	/* words that this request adds to: the reply must hold them */
 	uint64_t bytes; /* taken from the budget */
 };
 
-static int mirror_map(struct mirror *mirror)
+static int map_memory(struct synced_map *synced)
 {
-	size_t size = mirror->words * WORD;
+	size_t size = synced->words * WORD;
 	void *memory;
 
-	if (mirror->memory)
+	if (synced->memory)
 		return 0;
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, mirror->fd, 0);
-	mirror->writable = memory != MAP_FAILED;
-	if (memory == MAP_FAILED && (errno == EPERM || errno == EACCES)) /* it is frozen */
-		memory = mmap(NULL, size, PROT_READ, MAP_SHARED, mirror->fd, 0);
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, synced->fd, 0);
+	synced->is_writable = memory != MAP_FAILED;
+	if (memory == MAP_FAILED && (errno == EPERM || errno == EACCES)) /* the map is frozen */
+		memory = mmap(NULL, size, PROT_READ, MAP_SHARED, synced->fd, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	mirror->memory = memory;
+	synced->memory = memory;
 	return 0;
 }
 
-static void unmap(struct mirror *mirror)
+static void unmap_memory(struct synced_map *synced)
 {
-	if (mirror->memory)
-		munmap(mirror->memory, mirror->words * WORD);
-	mirror->memory = NULL;
+	if (synced->memory)
+		munmap(synced->memory, synced->words * WORD);
+	synced->memory = NULL;
 }
 
-static void mirror_free(struct rpc *rpc, struct mirror *mirror)
+static void synced_map_free(struct rpc *rpc, struct synced_map *synced)
 {
-	unmap(mirror);
-	budget_give(&rpc->bpfd->memory, mirror->bytes);
-	free(mirror->told);
-	free(mirror->changed);
-	free(mirror);
+	unmap_memory(synced);
+	budget_give(&rpc->bpfd->memory, synced->bytes);
+	free(synced->sent);
+	free(synced->added);
+	free(synced);
 }
 
-static struct mirror **mirror_find(struct rpc *rpc, uint32_t handle)
+static struct synced_map **synced_map_find(struct rpc *rpc, uint32_t handle)
 {
-	struct mirror **at = &rpc->mirrors;
+	struct synced_map **at = &rpc->synced_maps;
 
 	while (*at && (*at)->handle != handle)
 		at = &(*at)->next;
 	return at;
 }
 
-void mirror_unmap(struct rpc *rpc, uint32_t handle)
+void synced_map_unmap(struct rpc *rpc, uint32_t handle)
 {
-	struct mirror *mirror = *mirror_find(rpc, handle);
+	struct synced_map *synced = *synced_map_find(rpc, handle);
 
-	if (mirror)
-		unmap(mirror);
+	if (synced)
+		unmap_memory(synced);
 }
 
-void mirror_close(struct rpc *rpc, uint32_t handle)
+void synced_map_close(struct rpc *rpc, uint32_t handle)
 {
-	struct mirror **at = mirror_find(rpc, handle), *mirror = *at;
+	struct synced_map **at = synced_map_find(rpc, handle), *synced = *at;
 
-	if (!mirror)
+	if (!synced)
 		return;
-	*at = mirror->next;
-	mirror_free(rpc, mirror);
+	*at = synced->next;
+	synced_map_free(rpc, synced);
 }
 
-void mirror_close_all(struct rpc *rpc)
+void synced_map_close_all(struct rpc *rpc)
 {
-	while (rpc->mirrors)
-		mirror_close(rpc, rpc->mirrors->handle);
+	while (rpc->synced_maps)
+		synced_map_close(rpc, rpc->synced_maps->handle);
 }
 
-/* Makes the mirror of a map; the host then knows nothing. */
-static int mirror_new(struct rpc *rpc, uint32_t handle, const struct map *map)
+/* Makes the synced map of a handle. The host has no words of it yet. */
+static int synced_map_new(struct rpc *rpc, uint32_t handle, const struct map *map)
 {
 	uint64_t words = (map_value_size(map) + WORD - 1) / WORD * (uint64_t)map_max_entries(map);
-	struct mirror *mirror;
+	struct synced_map *synced;
 	uint64_t bytes;
 	int err;
 
-	if (map_type(map) != BPF_MAP_TYPE_ARRAY || !(map_flags(map) & MMAPABLE))
+	if (map_type(map) != BPF_MAP_TYPE_ARRAY || !(map_flags(map) & BPF_F_MMAPABLE))
 		return -EINVAL;
-	if (words > MIRROR_MAX / WORD)
+	if (words > RPC_SYNC_MAX / WORD)
 		return -E2BIG;
-	bytes = 3 * words * WORD; /* what is mapped, what was told and, roughly, `changed` */
+	bytes = 3 * words * WORD; /* memory, sent and, generously, added */
 	err = budget_take(&rpc->bpfd->memory, bytes);
 	if (err)
 		return err;
-	mirror = calloc(1, sizeof(*mirror));
-	if (!mirror) {
+	synced = calloc(1, sizeof(*synced));
+	if (!synced) {
 		budget_give(&rpc->bpfd->memory, bytes);
 		return -ENOMEM;
 	}
-	*mirror = (struct mirror){
+	*synced = (struct synced_map){
 		.handle = handle, .fd = map_fd(map), .words = (size_t)words, .bytes = bytes};
-	mirror->told = calloc(mirror->words, WORD);
-	mirror->changed = calloc(mirror->words, sizeof(bool));
-	err = mirror->told && mirror->changed ? mirror_map(mirror) : -ENOMEM;
+	synced->sent = calloc(synced->words, WORD);
+	synced->added = calloc(synced->words, sizeof(bool));
+	err = synced->sent && synced->added ? map_memory(synced) : -ENOMEM;
 	if (err) {
-		mirror_free(rpc, mirror);
+		synced_map_free(rpc, synced);
 		return err;
 	}
-	mirror->next = rpc->mirrors;
-	rpc->mirrors = mirror;
+	synced->next = rpc->synced_maps;
+	rpc->synced_maps = synced;
 	return 0;
 }
 
-/* Adds what the host has added. All is checked before the first word is touched. */
-static int apply(struct mirror *mirror, struct bytes_in *in, uint32_t count)
+/* Adds what the tool has added. The whole request is checked before the first word changes. */
+static int apply(struct synced_map *synced, struct bytes_in *in, uint32_t count)
 {
 	struct bytes_in check = *in;
 
-	if (count && !mirror->writable)
+	if (count && !synced->is_writable)
 		return -EPERM;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t offset = bytes_get_u32(&check);
 
 		bytes_get_u64(&check);
-		if (offset % WORD || offset / WORD >= mirror->words)
+		if (offset % WORD || offset / WORD >= synced->words)
 			return -EINVAL;
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		size_t word = bytes_get_u32(in) / WORD;
 
-		__atomic_fetch_add(&mirror->memory[word], bytes_get_u64(in), __ATOMIC_RELAXED);
-		mirror->changed[word] = true;
+		__atomic_fetch_add(&synced->memory[word], bytes_get_u64(in), __ATOMIC_RELAXED);
+		synced->added[word] = true;
 	}
 	return 0;
 }
 
-/* Looks at one word, notes it as told, and says whether the host must be told. */
-static bool take_word(struct mirror *mirror, size_t word, bool whole)
+/* Copies a word to `sent`. Returns whether the reply must hold it. */
+static bool take_word(struct synced_map *synced, size_t word, bool whole)
 {
-	uint64_t now = __atomic_load_n(&mirror->memory[word], __ATOMIC_RELAXED);
-	bool tell = whole || mirror->changed[word] || now != mirror->told[word];
+	uint64_t now = __atomic_load_n(&synced->memory[word], __ATOMIC_RELAXED);
+	bool is_new = whole || synced->added[word] || now != synced->sent[word];
 
-	mirror->told[word] = now;
-	mirror->changed[word] = false;
-	return tell;
+	synced->sent[word] = now;
+	synced->added[word] = false;
+	return is_new;
 }
 
-static void put_changes(struct bytes_out *out, struct mirror *mirror, bool whole)
+static void put_changes(struct bytes_out *out, struct synced_map *synced, bool whole)
 {
-	size_t counter = out->size, word = 0, run, size;
+	size_t counter = out->size, word = 0, run;
 	uint32_t count = 0;
 
 	bytes_put_u32(out, 0);
-	while (word < mirror->words) {
-		for (run = 0; word + run < mirror->words; run++)
-			if (!take_word(mirror, word + run, whole))
+	while (word < synced->words) {
+		for (run = 0; word + run < synced->words; run++)
+			if (!take_word(synced, word + run, whole))
 				break;
 		if (run) {
 			bytes_put_u32(out, (uint32_t)(word * WORD));
-			rpc_put_bytes(out, mirror->told + word, run * WORD);
+			rpc_put_bytes(out, synced->sent + word, run * WORD);
 			count++;
 		}
-		word += run + 1; /* the one behind it was looked at as well */
+		word += run + 1; /* the word after the run is unchanged */
 	}
-	size = out->size;
-	if (out->failed)
-		return;
-	out->size = counter;
-	bytes_put_u32(out, count);
-	out->size = size;
+	bytes_put_u32_at(out, counter, count);
 }
 
 int rpc_map_sync(struct rpc *rpc, struct bytes_in *in)
@@ -193,7 +189,7 @@ int rpc_map_sync(struct rpc *rpc, struct bytes_in *in)
 	uint32_t number = bytes_get_u32(in), count;
 	bool whole = bytes_get_u8(in);
 	const struct handle *handle;
-	struct mirror *mirror;
+	struct synced_map *synced;
 	int err = 0;
 
 	count = bytes_get_u32(in);
@@ -202,16 +198,16 @@ int rpc_map_sync(struct rpc *rpc, struct bytes_in *in)
 	handle = handle_get(rpc->bpfd->handles, number, &map_class);
 	if (!handle)
 		return -EBADF;
-	if (!*mirror_find(rpc, number))
-		err = mirror_new(rpc, number, handle->object);
-	mirror = *mirror_find(rpc, number);
+	if (!*synced_map_find(rpc, number))
+		err = synced_map_new(rpc, number, handle->object);
+	synced = *synced_map_find(rpc, number);
 	if (!err)
-		err = mirror_map(mirror);
+		err = map_memory(synced);
 	if (!err)
-		err = apply(mirror, in, count);
+		err = apply(synced, in, count);
 	if (err)
 		return err;
-	bytes_put_u32(&rpc->out, (uint32_t)(mirror->words * WORD));
-	put_changes(&rpc->out, mirror, whole);
+	bytes_put_u32(&rpc->out, (uint32_t)(synced->words * WORD));
+	put_changes(&rpc->out, synced, whole);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps whose memory a program on the host has mapped: see MAP_SYNC in rpc_sync.c. */
+/* Synced maps: the host mirrors the memory of a map by MAP_SYNC. */
 #ifndef CORE_BPFD_RPC_SYNC_H
 #define CORE_BPFD_RPC_SYNC_H
 
@@ -7,12 +7,12 @@
 
 struct rpc;
 
-/* Lets go of the map's memory, which cannot be frozen while it may be written; it is mapped again
- * when it is next needed. */
-void mirror_unmap(struct rpc *rpc, uint32_t handle);
+/* Unmaps the map's memory, because the kernel does not freeze a map that is mapped writable. The
+ * next MAP_SYNC maps it again. */
+void synced_map_unmap(struct rpc *rpc, uint32_t handle);
 
-/* Ends the mirror of a handle, if there is one, or all. */
-void mirror_close(struct rpc *rpc, uint32_t handle);
-void mirror_close_all(struct rpc *rpc);
+/* Frees the synced map of a handle, if there is one, or all. */
+void synced_map_close(struct rpc *rpc, uint32_t handle);
+void synced_map_close_all(struct rpc *rpc);
 
 #endif
