@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The type information that the kernel has, in one message. */
-#include "core/bpfd/rpc/call.h"
+/* The operation BTF_LIST: all BTF of the kernel, in one reply. */
+#include "core/bpfd/rpc/bpf_request.h"
 #include "core/bpfd/rpc/operation.h"
 
 #include <errno.h>
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAME_ROOM 64   /* of a module's name */
-#define LIST_MAX  4096 /* entries: modules, and programs with types of their own */
+#define NAME_ROOM 64   /* bytes of a module's name, with its NUL */
+#define BTF_MAX	  4096 /* entries: the kernel, modules, programs with their own BTF */
 
 static int by_id(uint32_t command, uint32_t id, uint32_t *next)
 {
@@ -19,7 +19,7 @@ static int by_id(uint32_t command, uint32_t id, uint32_t *next)
 	int ret;
 
 	memset(&attr, 0, sizeof(attr));
-	attr.btf_id = id; /* start_id as well */
+	attr.btf_id = id; /* start_id has the same offset */
 	ret = (int)rpc_sys_bpf(
 		command, &attr, offsetof(union bpf_attr, open_flags) + sizeof(attr.open_flags));
 	*next = attr.next_id;
@@ -58,10 +58,10 @@ int rpc_btf_list(struct rpc *rpc, struct bytes_in *in)
 		err = by_id(BPF_BTF_GET_NEXT_ID, id, &id);
 		if (err)
 			break;
-		if (++count > LIST_MAX)
+		if (++count > BTF_MAX)
 			return -E2BIG;
 		fd = by_id(BPF_BTF_GET_FD_BY_ID, id, &unused);
-		if (fd == -ENOENT) /* gone since */
+		if (fd == -ENOENT) /* freed meanwhile */
 			continue;
 		err = fd < 0 ? fd : put_entry(fd, id, &rpc->out);
 		if (fd >= 0)

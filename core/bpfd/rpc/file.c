@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operations on the board's files. */
+/* The operations on the board's files, FILE_FOLLOW excepted. */
 #include "core/bpfd/files/file.h"
 #include "core/base/paths.h"
 #include "core/bpfd/bpf/event_list.h"
@@ -16,8 +16,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define READ_SIZE (RPC_PART_MAX - 64) /* of file data in a part */
-#define WRITE_MAX (64U << 10)	      /* bytes; the kernel takes lines of 4 KiB */
+#define PIECE_SIZE (RPC_PART_MAX - 64) /* bytes of file data in a part */
 
 static const struct paths *paths_of(const struct rpc *rpc)
 {
@@ -123,15 +122,16 @@ int rpc_file_link(struct rpc *rpc, struct bytes_in *in)
 	return 0;
 }
 
-/* Fills the part that is being written: files of /proc yield a page at a time. Returns how much it
- * has got, less than size at the end, or an errno. A file that has nothing now is at its end. */
+/* Reads until `size` bytes are in the part, because files of /proc yield a page at a time. Returns
+ * their number, less than size at the end of the file, or a negative errno. A file that would block
+ * is at its end. */
 static ssize_t read_piece(struct bytes_out *out, int fd, size_t size)
 {
 	size_t start = out->size, have = 0;
 	ssize_t n = 1;
 	char *to;
 
-	bytes_put_u32(out, 0);
+	bytes_put_u32(out, 0); /* `have`, known at the end */
 	to = bytes_put_room(out, size);
 	if (!to)
 		return -ENOMEM;
@@ -143,9 +143,8 @@ static ssize_t read_piece(struct bytes_out *out, int fd, size_t size)
 			return -errno;
 		have += n > 0 ? (size_t)n : 0;
 	}
-	out->size = start;
-	bytes_put_u32(out, (uint32_t)have);
-	out->size += have;
+	bytes_put_u32_at(out, start, (uint32_t)have);
+	out->size -= size - have;
 	return (ssize_t)have;
 }
 
@@ -159,8 +158,8 @@ static int read_parts(struct rpc *rpc, int fd, uint64_t max)
 		ssize_t n;
 
 		bytes_put_u32(&rpc->out, 0);
-		n = read_piece(&rpc->out, fd, left < READ_SIZE ? (size_t)left : READ_SIZE);
-		if (n <= 0) /* an error that came behind data is met again */
+		n = read_piece(&rpc->out, fd, left < PIECE_SIZE ? (size_t)left : PIECE_SIZE);
+		if (n <= 0) /* an error after data comes again in the next part */
 			return (int)n;
 		if ((uint64_t)n > allowed)
 			return -EFBIG;
@@ -192,95 +191,88 @@ int rpc_file_read(struct rpc *rpc, struct bytes_in *in)
 	return err;
 }
 
-/* Where the names of a directory go: parts of a reply. */
-struct listing {
+/* The reply with the names of a directory, in parts. */
+struct list_reply {
 	struct rpc *rpc;
 	const char *path;
 	int fd;
-	size_t counter; /* where the part's number of names is */
-	uint32_t count;
+	size_t counter; /* offset of the part's number of names */
+	uint32_t count; /* names in the part */
 };
 
-static void part_begin(struct listing *listing)
+static void part_begin(struct list_reply *list)
 {
-	bytes_put_u32(&listing->rpc->out, 0);
-	listing->counter = listing->rpc->out.size;
-	listing->count = 0;
-	bytes_put_u32(&listing->rpc->out, 0);
+	bytes_put_u32(&list->rpc->out, 0);
+	list->counter = list->rpc->out.size;
+	list->count = 0;
+	bytes_put_u32(&list->rpc->out, 0);
 }
 
-static void part_end(struct listing *listing)
+static void part_end(struct list_reply *list)
 {
-	struct bytes_out *out = &listing->rpc->out;
-	size_t size = out->size;
-
-	if (out->failed)
-		return;
-	out->size = listing->counter;
-	bytes_put_u32(out, listing->count);
-	out->size = size;
+	bytes_put_u32_at(&list->rpc->out, list->counter, list->count);
 }
 
-/* Adds a name that the client may see, if it is still there. */
-static int list_name(struct listing *listing, const char *name)
+/* Adds a name, if the client may see it and it still exists. */
+static int list_name(struct list_reply *list, const char *name)
 {
-	struct rpc *rpc = listing->rpc;
+	struct rpc *rpc = list->rpc;
 	char path[PATH_MAX];
 	struct stat st;
 	int err = 0;
 
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return 0;
-	if (path_format(path, "%s/%s", listing->path, name) ||
+	if (path_format(path, "%s/%s", list->path, name) ||
 		!(tree_rights(paths_of(rpc), path) & TREE_STAT))
 		return 0;
-	if (fstatat(listing->fd, name, &st, AT_SYMLINK_NOFOLLOW))
+	if (fstatat(list->fd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return 0;
 	if (rpc->out.size > RPC_PART_MAX) {
-		part_end(listing);
+		part_end(list);
 		err = rpc_next_part(rpc);
-		part_begin(listing);
+		part_begin(list);
 	}
 	rpc_put_string(&rpc->out, name);
 	put_stat(&rpc->out, &st);
-	listing->count++;
+	list->count++;
 	return err;
 }
 
-static int list_names(struct listing *listing)
+static int list_names(struct list_reply *list)
 {
 	struct dirent **entries;
 	int count, err = 0;
 
-	count = scandirat(listing->fd, ".", &entries, NULL, alphasort);
+	count = scandirat(list->fd, ".", &entries, NULL, alphasort);
 	if (count < 0)
 		return -errno;
-	part_begin(listing);
+	part_begin(list);
 	for (int i = 0; i < count; i++) {
 		if (!err)
-			err = list_name(listing, entries[i]->d_name);
+			err = list_name(list, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
-	part_end(listing);
+	part_end(list);
 	return err;
 }
 
 int rpc_file_list(struct rpc *rpc, struct bytes_in *in)
 {
-	struct listing listing = {.rpc = rpc};
+	struct list_reply list = {.rpc = rpc};
 	char path[PATH_MAX];
 	int err;
 
 	rpc_get_string(in, path, sizeof(path));
 	if (!bytes_get_end(in))
 		return -EBADMSG;
-	listing.fd = tree_open_directory(paths_of(rpc), path);
-	if (listing.fd < 0)
-		return listing.fd;
-	listing.path = path;
-	err = list_names(&listing);
-	close(listing.fd);
+	list.fd = tree_open_directory(paths_of(rpc), path);
+	if (list.fd < 0)
+		return list.fd;
+	list.path = path;
+	err = list_names(&list);
+	close(list.fd);
 	return err;
 }
 
@@ -302,7 +294,7 @@ int rpc_file_write(struct rpc *rpc, struct bytes_in *in)
 	if (flags & ~(uint32_t)RPC_APPEND)
 		return -EINVAL;
 	err = tree_writable(path, &kind);
-	if (!err && size > WRITE_MAX)
+	if (!err && size > RPC_WRITE_MAX)
 		err = -E2BIG;
 	if (err)
 		return err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel tells of an object, with the lists that its answer points to. */
+/* The operation INFO: the kernel's info of an object, with the lists it points to. */
 #include "core/bpfd/bpf/object.h"
-#include "core/bpfd/rpc/call.h"
+#include "core/bpfd/rpc/bpf_request.h"
 #include "core/bpfd/rpc/operation.h"
 #include "core/messages/bpf_abi.h"
 
@@ -10,21 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM_MAX (16U << 20) /* of all lists together */
-#define GUARD	 8
-
-struct info {
+struct info_reply {
 	char data[BPF_ABI_INFO_MAX] __attribute__((aligned(8)));
 	size_t size;
-	unsigned int count; /* of lists */
+	unsigned int count; /* lists that the client asks for */
 	struct {
-		uint16_t offset;
-		uint32_t room;
+		uint16_t offset; /* of the pointer, in data */
+		uint32_t room;	 /* bytes */
 		void *data;
 	} lists[BPF_ABI_NESTED];
 };
 
-static int read_info(struct info *info, struct bytes_in *in, char sent[BPF_ABI_INFO_MAX])
+static int read_info(struct info_reply *info, struct bytes_in *in, char sent[BPF_ABI_INFO_MAX])
 {
 	const void *data = rpc_get_bytes(in, &info->size);
 
@@ -58,7 +55,7 @@ int rpc_get_info(int fd, void *info, size_t *size)
 	return err;
 }
 
-/* Of a link, whose lists depend on it. */
+/* Returns the type of a link, which decides about its lists. */
 static uint32_t link_type(int fd)
 {
 	char info[BPF_ABI_INFO_MAX] __attribute__((aligned(8))) = {0};
@@ -76,37 +73,33 @@ static const struct bpf_abi_nested *find_nested(
 	return NULL;
 }
 
-/* Makes the memory of a list. Of what the client sent only the lists' sizes reach the kernel, and
- * they must be the memory's. */
-static int make_list(struct info *info, unsigned int i, const struct bpf_abi_nested *nested,
+/* Makes the buffer of a list. Only the lists' sizes of the client's info reach the kernel, so they
+ * must be those of the buffers. */
+static int make_list(struct info_reply *info, unsigned int i, const struct bpf_abi_nested *nested,
 	const char sent[BPF_ABI_INFO_MAX])
 {
 	uint16_t offset = info->lists[i].offset;
 	uint32_t room = info->lists[i].room;
-	uint64_t unit =
-		nested->unit ? nested->unit : bpf_abi_get32(sent, info->size, nested->unit_field);
-	uint64_t size = unit * bpf_abi_get32(sent, info->size, nested->count), address;
 
 	for (unsigned int j = 0; j < i; j++)
 		if (info->lists[j].offset == offset)
 			return -EBADMSG;
-	if (size != room || offset + sizeof(address) > info->size)
+	if (bpf_abi_nested_room(nested, sent, info->size) != room ||
+		offset + sizeof(uint64_t) > info->size)
 		return -EBADMSG;
-	info->lists[i].data = calloc(1, (size_t)room + GUARD);
+	info->lists[i].data = calloc(1, (size_t)room + BPF_GUARD);
 	if (!info->lists[i].data)
 		return -ENOMEM;
-	address = (uintptr_t)info->lists[i].data;
-	memcpy(info->data + offset, &address, sizeof(address));
+	bpf_abi_set64(info->data, info->size, offset, (uintptr_t)info->lists[i].data);
 	return 0;
 }
 
-static void copy32(struct info *info, const char sent[BPF_ABI_INFO_MAX], size_t offset)
+static void copy32(struct info_reply *info, const char sent[BPF_ABI_INFO_MAX], size_t offset)
 {
-	if (offset + sizeof(uint32_t) <= info->size)
-		memcpy(info->data + offset, sent + offset, sizeof(uint32_t));
+	bpf_abi_set32(info->data, info->size, offset, bpf_abi_get32(sent, info->size, offset));
 }
 
-static int make_lists(struct info *info, const struct bpf_abi_nested *nested, size_t count,
+static int make_lists(struct info_reply *info, const struct bpf_abi_nested *nested, size_t count,
 	const char sent[BPF_ABI_INFO_MAX])
 {
 	uint64_t room = 0;
@@ -125,24 +118,23 @@ static int make_lists(struct info *info, const struct bpf_abi_nested *nested, si
 		if (!list)
 			err = -EBADMSG;
 		else
-			err = room > ROOM_MAX ? -E2BIG : make_list(info, i, list, sent);
+			err = room > RPC_INFO_MAX ? -E2BIG : make_list(info, i, list, sent);
 	}
 	return err;
 }
 
-static void put_info(struct bytes_out *out, struct info *info, const struct bpf_abi_nested *nested,
-	size_t count, size_t size)
+static void put_info(struct bytes_out *out, struct info_reply *info,
+	const struct bpf_abi_nested *nested, size_t count, size_t size)
 {
 	for (size_t i = 0; i < count; i++)
-		if (nested[i].offset + sizeof(uint64_t) <= info->size)
-			memset(info->data + nested[i].offset, 0, sizeof(uint64_t));
+		bpf_abi_set64(info->data, info->size, nested[i].offset, 0);
 	bytes_put_u32(out, 0);
 	rpc_put_bytes(out, info->data, size);
 	for (unsigned int i = 0; i < info->count; i++)
 		rpc_put_bytes(out, info->lists[i].data, info->lists[i].room);
 }
 
-static int answer_info(struct rpc *rpc, struct info *info, const struct handle *handle,
+static int get_info(struct rpc *rpc, struct info_reply *info, const struct handle *handle,
 	const char sent[BPF_ABI_INFO_MAX])
 {
 	unsigned int class = object_classes(handle);
@@ -166,12 +158,12 @@ int rpc_info(struct rpc *rpc, struct bytes_in *in)
 	uint32_t number = bytes_get_u32(in);
 	const struct handle *handle = handle_any(rpc->bpfd->handles, number);
 	char sent[BPF_ABI_INFO_MAX];
-	struct info info = {.size = 0};
+	struct info_reply info = {.size = 0};
 	int err;
 
 	err = read_info(&info, in, sent);
 	if (!err)
-		err = handle ? answer_info(rpc, &info, handle, sent) : -EBADF;
+		err = handle ? get_info(rpc, &info, handle, sent) : -EBADF;
 	for (unsigned int i = 0; i < info.count && i < BPF_ABI_NESTED; i++)
 		free(info.lists[i].data);
 	return err;

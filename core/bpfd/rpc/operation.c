@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#define OUT_KEEP (1024 * 1024) /* bytes of memory that are kept for the next reply */
+#define OUT_KEEP (1024 * 1024) /* bytes of memory kept for the next message */
 
 void rpc_send(struct rpc *rpc)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* perf_event_open(2) and the ioctls of its events. */
+/* The operations PERF_OPEN and PERF_IOCTL: perf_event_open(2) and ioctls of its events. */
 #include "core/bpfd/bpf/object.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/rpc/operation.h"
@@ -13,30 +13,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ATTR_MAX   4096 /* as the kernel: a page */
-#define NAME_MAX_  4096 /* of a function or a file, with its NUL */
-#define FILTER_MAX 4096
-#define QUERY_MAX  (2 * sizeof(uint32_t) + 64 * sizeof(uint32_t)) /* 64 programs on one event */
+#define EVENT_NAME_MAX 4096 /* bytes of a function or a file, with the NUL */
+#define PROGRAMS_MAX   64   /* on one event, as in the kernel */
+#define IDS_MAX	       ((2 + PROGRAMS_MAX) * sizeof(uint32_t)) /* struct perf_event_query_bpf */
 
-/* Of the flags, Linux 5.13: signals are for the caller. Bit fields start at either end. */
+/* The flag sigtrap of struct perf_event_attr (Linux 5.13): it sends signals to the caller, which is
+ * this process. Bit fields start at either end. */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define SIGTRAP_BIT 26
 #else
 #define SIGTRAP_BIT 37
 #endif
 
-/* Where the fields are, of which older headers lack some. */
+/* Offsets of fields by their neighbours, because older headers lack some. */
 #define AT_SIZE	   offsetof(struct perf_event_attr, size)
 #define AT_FLAGS   (offsetof(struct perf_event_attr, read_format) + sizeof(uint64_t))
 #define AT_CONFIG1 offsetof(struct perf_event_attr, bp_addr)
 
 struct open_request {
-	uint64_t attr[ATTR_MAX / sizeof(uint64_t)];
+	uint64_t attr[RPC_ATTR_MAX / sizeof(uint64_t)];
 	size_t attr_size;
 	int pid, cpu, group_fd;
 	uint64_t flags;
 	bool has_name;
-	char name[NAME_MAX_];
+	char name[EVENT_NAME_MAX];
 };
 
 static uint64_t get64(const struct open_request *request, size_t offset)
@@ -57,7 +57,7 @@ static int read_open(struct rpc *rpc, struct bytes_in *in, struct open_request *
 	rpc_get_string(in, request->name, sizeof(request->name));
 	if (!bytes_get_end(in) || (!request->has_name && *request->name))
 		return -EBADMSG;
-	if (request->attr_size > ATTR_MAX)
+	if (request->attr_size > RPC_ATTR_MAX)
 		return -E2BIG;
 	if (request->attr_size < PERF_ATTR_SIZE_VER0)
 		return -EINVAL;
@@ -67,8 +67,8 @@ static int read_open(struct rpc *rpc, struct bytes_in *in, struct open_request *
 	return group != RPC_NO_HANDLE && request->group_fd < 0 ? -EBADF : 0;
 }
 
-/* Whether the event is one of the probe PMUs', of which config1 is a pointer. A kernel whose sysfs
- * cannot be read does not tell: there all PMUs may be. */
+/* Returns 1 if the event is a probe PMU's, whose config1 is a pointer; 0 if not; -ENOENT if sysfs
+ * cannot be read, so that any PMU could be a probe PMU. */
 static int is_probe(const struct paths *paths, uint32_t type)
 {
 	int kprobe = file_pmu_type(paths, "kprobe"), uprobe = file_pmu_type(paths, "uprobe");
@@ -97,8 +97,8 @@ static int check_open(const struct paths *paths, struct open_request *request)
 	if (probe && AT_CONFIG1 + sizeof(name) > request->attr_size)
 		return -EINVAL;
 	if (probe)
-		memcpy((char *)request->attr + AT_CONFIG1, &name, sizeof(name));
-	memcpy((char *)request->attr + AT_SIZE, &size, sizeof(size));
+		bpf_abi_set64(request->attr, request->attr_size, AT_CONFIG1, name);
+	bpf_abi_set32(request->attr, request->attr_size, AT_SIZE, size);
 	request->flags |= PERF_FLAG_FD_CLOEXEC;
 	return 0;
 }
@@ -148,8 +148,7 @@ int rpc_perf_open(struct rpc *rpc, struct bytes_in *in)
 /* An ioctl with its data. */
 struct control {
 	int fd;
-	uint32_t
-		number; /* of PERF_EVENT_IOC_, without direction and size, which hold a pointer's */
+	uint32_t number; /* _IOC_NR of the request: the size of a pointer differs by board */
 	uint64_t arg;
 	const void *data;
 	size_t size;
@@ -167,7 +166,7 @@ static int control_plain(const struct control *control, unsigned long request, u
 	return 0;
 }
 
-/* An ioctl that reads or fills in `size` bytes, which are the client's at first. */
+/* An ioctl that reads `data`, or with `out` fills in control->size bytes of it. */
 static int control_data(const struct control *control, unsigned long request, void *data, bool out)
 {
 	int ret = ioctl(control->fd, request, data);
@@ -204,7 +203,7 @@ static int control_program(const struct control *control)
 
 static int control_filter(const struct control *control)
 {
-	char text[FILTER_MAX];
+	char text[RPC_FILTER_MAX];
 
 	if (control->size >= sizeof(text) ||
 		(control->size && memchr(control->data, 0, control->size)))
@@ -231,10 +230,10 @@ static int control_number(const struct control *control, unsigned long request, 
 	return control_data(&whole, request, &value, true);
 }
 
-/* struct perf_event_query_bpf: room for ids, the number of programs, the ids. */
+/* struct perf_event_query_bpf: the room in ids, the number of programs, the ids. */
 static int control_query(const struct control *control)
 {
-	uint32_t query[QUERY_MAX / sizeof(uint32_t)];
+	uint32_t query[IDS_MAX / sizeof(uint32_t)];
 
 	if (control->size > sizeof(query) || control->size < 2 * sizeof(uint32_t))
 		return -EINVAL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds of streams: perf rings, BPF ring buffers, files; and the operations that start them. */
+/* The kinds of streams (perf rings, BPF ring buffers, files) and the operations that start them. */
 #include "core/bpfd/bpf/ring.h"
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/object.h"
@@ -18,17 +18,12 @@
 
 #define RECORD_ALIGN 8 /* of both kinds of rings */
 
-/* The header of a record of a BPF ring buffer: a length with two flags, and a u32 of the kernel. */
-#define RINGBUF_HEADER	8
-#define RINGBUF_BUSY	(1U << 31)
-#define RINGBUF_DISCARD (1U << 30)
-
 static size_t page_size(void)
 {
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Whether another record of that size goes into the piece that has `ready` bytes. */
+/* True if another record of that size fits into the credit, and into the piece of `ready` bytes. */
 static bool fits(const struct stream *stream, uint64_t size)
 {
 	if (stream->ready + size > stream->credit - stream->position)
@@ -36,7 +31,7 @@ static bool fits(const struct stream *stream, uint64_t size)
 	return !stream->ready || stream->ready + size <= RPC_PART_MAX;
 }
 
-/* What was found: `more` says whether there is something beyond what is ready. */
+/* Returns the state after a look. `more`: there is data after the `ready` bytes. */
 static enum stream_state found(const struct stream *stream, bool more)
 {
 	if (stream->ready)
@@ -62,7 +57,7 @@ static void perf_close(struct stream *stream)
 	munmap(stream->first, page_size() + stream->size);
 }
 
-/* The ordering is explained in ring.c. */
+/* The ordering is explained in core/bpfd/bpf/ring.c. */
 static uint64_t perf_head(const struct stream *stream)
 {
 	const struct perf_event_mmap_page *page = stream->first;
@@ -89,7 +84,7 @@ static enum stream_state perf_look(struct stream *stream)
 	uint64_t head = perf_head(stream), tail = perf_tail(stream), at = tail;
 
 	stream->ready = stream->records = 0;
-	if (head - tail > stream->size) { /* never seen; but what is there then is no record */
+	if (head - tail > stream->size) { /* never seen; the bytes would not be records */
 		perf_pass(stream, head);
 		return STREAM_EMPTY;
 	}
@@ -99,7 +94,7 @@ static enum stream_state perf_look(struct stream *stream)
 		uint64_t size = header->size;
 
 		if (size < sizeof(*header) || size % RECORD_ALIGN || size > head - at) {
-			if (at == tail) /* the same */
+			if (at == tail) /* never seen either */
 				perf_pass(stream, head);
 			break;
 		}
@@ -130,7 +125,7 @@ static size_t perf_read(struct stream *stream, struct bytes_out *out)
 
 const struct stream_kind stream_perf = {perf_open, perf_close, perf_look, perf_read};
 
-/* The kernel maps the data twice, one behind the other, so that no record wraps. */
+/* The kernel maps the data area twice, back to back, so that no record wraps. */
 static int ringbuf_open(struct stream *stream)
 {
 	size_t page = page_size(), size = page + 2 * (size_t)stream->size;
@@ -155,7 +150,7 @@ static void ringbuf_close(struct stream *stream)
 	munmap(stream->second, page_size() + 2 * (size_t)stream->size);
 }
 
-/* The kernel's positions are longs of its own, and wrap. */
+/* Positions are longs of the kernel and wrap, on a 32-bit board at 4 GiB. */
 static unsigned long ringbuf_consumed(const struct stream *stream)
 {
 	return *(const volatile unsigned long *)stream->first;
@@ -179,8 +174,9 @@ static enum stream_state ringbuf_look(struct stream *stream)
 		uint32_t length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
 		uint64_t size;
 
-		busy = length & RINGBUF_BUSY;
-		size = (uint64_t)(length & ~(RINGBUF_BUSY | RINGBUF_DISCARD)) + RINGBUF_HEADER;
+		busy = length & BPF_RINGBUF_BUSY_BIT;
+		length &= ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+		size = (uint64_t)length + BPF_RINGBUF_HDR_SZ;
 		size = (size + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
 		if (busy || size > end - at || !fits(stream, size))
 			break;
@@ -206,7 +202,7 @@ static size_t ringbuf_read(struct stream *stream, struct bytes_out *out)
 
 const struct stream_kind stream_ringbuf = {ringbuf_open, ringbuf_close, ringbuf_look, ringbuf_read};
 
-/* A file does not tell what it has before it is read, and what was read cannot be put back. */
+/* A file does not show what it has before it is read, so it is read up to the credit. */
 static enum stream_state file_look(struct stream *stream)
 {
 	stream->ready = stream->credit - stream->position;
@@ -223,7 +219,7 @@ static size_t file_piece(struct stream *stream, struct bytes_out *out)
 	if (!to)
 		return 0;
 	n = read(stream->fd, to, (size_t)stream->ready);
-	/* At its end trace_pipe stays readable: no use to wait for that. */
+	/* trace_pipe stays readable at its end, so poll(2) must not watch it. */
 	stream->state = n == 0 || (n < 0 && errno != EAGAIN) ? STREAM_IDLE : STREAM_EMPTY;
 	if (n <= 0)
 		return 0;
@@ -245,7 +241,7 @@ int rpc_ring_open(struct rpc *rpc, struct bytes_in *in)
 		return -EBADMSG;
 	if (!handle)
 		return -EBADF;
-	if (handle->class == &ring_class) /* which the text commands read */
+	if (handle->class == &ring_class) /* the text commands read it */
 		return -EBUSY;
 	if (object_classes(handle) == BPF_ABI_EVENT) {
 		err = stream_open_perf(rpc->streams, number, handle->fd, bytes, credit);

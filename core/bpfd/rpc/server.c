@@ -21,14 +21,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define INPUT_ROOM   (64 * 1024) /* what a pipe holds; more only while a larger message needs it */
-#define REQUESTS_RUN 16		 /* requests that are answered before the streams have their turn */
+#define INPUT_ROOM   (64 * 1024) /* bytes: a pipe; more only while a larger message needs it */
+#define REQUESTS_RUN 16		 /* requests answered before the streams get their turn */
 
 struct input {
 	int fd;
 	uint8_t *data;
 	size_t room, from, to;
-	uint64_t skip; /* bytes to come of a message that was refused */
+	uint64_t skip; /* bytes still to come of a refused message */
 	bool ended;
 };
 
@@ -36,27 +36,26 @@ static rpc_handler rpc_hello, rpc_close;
 
 static const struct {
 	rpc_handler *handler;
-	bool silent; /* gets no reply */
-	bool reads;  /* it changes nothing, or looks itself: for sessions that are read-only */
+	bool reads; /* changes nothing, or checks that itself: allowed in a read-only session */
 } operations[] = {
-	[RPC_HELLO] = {rpc_hello, false, true},
-	[RPC_BPF] = {rpc_bpf, false, true},
-	[RPC_INFO] = {rpc_info, false, true},
-	[RPC_CLOSE] = {rpc_close, true, true},
-	[RPC_MAP_WALK] = {rpc_map_walk, false, true},
-	[RPC_MAP_SYNC] = {rpc_map_sync, false, false},
-	[RPC_PERF_OPEN] = {rpc_perf_open, false, false},
-	[RPC_PERF_IOCTL] = {rpc_perf_ioctl, false, false},
-	[RPC_RING_OPEN] = {rpc_ring_open, false, false},
-	[RPC_RING_CREDIT] = {rpc_ring_credit, true, true},
-	[RPC_FILE_STAT] = {rpc_file_stat, false, true},
-	[RPC_FILE_ACCESS] = {rpc_file_access, false, true},
-	[RPC_FILE_LINK] = {rpc_file_link, false, true},
-	[RPC_FILE_READ] = {rpc_file_read, false, true},
-	[RPC_FILE_LIST] = {rpc_file_list, false, true},
-	[RPC_FILE_WRITE] = {rpc_file_write, false, false},
-	[RPC_FILE_FOLLOW] = {rpc_file_follow, false, true},
-	[RPC_BTF_LIST] = {rpc_btf_list, false, true},
+	[RPC_HELLO] = {rpc_hello, true},
+	[RPC_BPF] = {rpc_bpf, true},
+	[RPC_INFO] = {rpc_info, true},
+	[RPC_CLOSE] = {rpc_close, true},
+	[RPC_MAP_WALK] = {rpc_map_walk, true},
+	[RPC_MAP_SYNC] = {rpc_map_sync, false},
+	[RPC_PERF_OPEN] = {rpc_perf_open, false},
+	[RPC_PERF_IOCTL] = {rpc_perf_ioctl, false},
+	[RPC_RING_OPEN] = {rpc_ring_open, false},
+	[RPC_RING_CREDIT] = {rpc_ring_credit, true},
+	[RPC_FILE_STAT] = {rpc_file_stat, true},
+	[RPC_FILE_ACCESS] = {rpc_file_access, true},
+	[RPC_FILE_LINK] = {rpc_file_link, true},
+	[RPC_FILE_READ] = {rpc_file_read, true},
+	[RPC_FILE_LIST] = {rpc_file_list, true},
+	[RPC_FILE_WRITE] = {rpc_file_write, false},
+	[RPC_FILE_FOLLOW] = {rpc_file_follow, true},
+	[RPC_BTF_LIST] = {rpc_btf_list, true},
 };
 
 static void describe_board(const struct paths *paths, struct rpc_hello *hello)
@@ -98,7 +97,7 @@ static int rpc_hello(struct rpc *rpc, struct bytes_in *in)
 	uint16_t major = bytes_get_u16(in);
 	struct rpc_hello hello;
 
-	bytes_get_u16(in); /* another minor version has operations more or less, no others */
+	bytes_get_u16(in); /* minor versions differ only in the number of operations */
 	if (!bytes_get_end(in))
 		return -EBADMSG;
 	describe_board(&rpc->bpfd->config.paths, &hello);
@@ -118,11 +117,11 @@ static int rpc_close(struct rpc *rpc, struct bytes_in *in)
 	if (!handle)
 		return -EBADF;
 	stream_close(rpc->streams, number);
-	mirror_close(rpc, number);
+	synced_map_close(rpc, number);
 	return handle_close(rpc->bpfd->handles, number, handle->class);
 }
 
-/* A reply, or the last part of one, that tells of a failure only. */
+/* Writes a reply, or the last part of one, that holds only an error. */
 static void reply_failure(struct rpc *rpc, int err)
 {
 	bytes_out_free(&rpc->out);
@@ -131,8 +130,8 @@ static void reply_failure(struct rpc *rpc, int err)
 	rpc_end(&rpc->out, 0);
 }
 
-/* What a call made programs write reaches the host before the call's answer, as a tool that looks
- * at its ring then finds it where there is no link between them. */
+/* Ring data produced by a call is sent before its reply: a local tool would find it in the ring as
+ * soon as the call returns. */
 static void send_streams_first(struct rpc *rpc)
 {
 	struct bytes_out answer = rpc->out;
@@ -159,7 +158,7 @@ static int answer(struct rpc *rpc, const struct rpc_header *header, const uint8_
 		err = -EPERM;
 	else if (known)
 		err = operations[header->op].handler(rpc, &in);
-	if (known && operations[header->op].silent) {
+	if (rpc_op_is_silent(header->op)) {
 		rpc->out.size = 0;
 		return 0;
 	}
@@ -170,28 +169,28 @@ static int answer(struct rpc *rpc, const struct rpc_header *header, const uint8_
 	else
 		rpc_end(&rpc->out, 0);
 	if (rpc->out.failed)
-		return -ENOMEM; /* for a dozen bytes */
+		return -ENOMEM; /* not even for a header and an errno */
 	if (rpc->op == RPC_BPF || rpc->op == RPC_PERF_IOCTL)
 		send_streams_first(rpc);
 	rpc_send(rpc);
 	return reply_error(rpc->bpfd->reply);
 }
 
-/* The size of the message that begins what is there, or 0 before its header is. */
+/* Returns the size of the first message in the input, 0 if its header is incomplete, or -EPROTO. */
 static int64_t message_size(const struct input *input, struct rpc_header *header)
 {
 	if (input->to - input->from < RPC_HEADER_SIZE)
 		return 0;
 	rpc_header_get(input->data + input->from, header);
 	if (header->length > RPC_MESSAGE_MAX || header->flags) {
-		log_error("message: %u bytes, flags %u: not of this protocol", header->length,
-			header->flags);
+		log_error("message: %u bytes, flags %u: not a message of this protocol",
+			header->length, header->flags);
 		return -EPROTO;
 	}
 	return RPC_HEADER_SIZE + (int64_t)header->length;
 }
 
-/* Answers the requests that are there whole, some of them. Returns how many, or an errno. */
+/* Answers up to REQUESTS_RUN complete requests. Returns how many, or a negative errno. */
 static int answer_some(struct rpc *rpc, struct input *input)
 {
 	struct rpc_header header;
@@ -224,7 +223,7 @@ static int input_resize(struct input *input, size_t room)
 	return 0;
 }
 
-/* Answers a message that there is no memory for, and passes over the rest of it. */
+/* Answers a message that is too large for the memory with -ENOMEM, and skips the rest of it. */
 static int refuse_message(struct rpc *rpc, struct input *input)
 {
 	struct rpc_header header;
@@ -236,7 +235,7 @@ static int refuse_message(struct rpc *rpc, struct input *input)
 	input->to = 0;
 	rpc->op = header.op;
 	rpc->tag = header.tag;
-	if (header.op < sizeof(operations) / sizeof(operations[0]) && operations[header.op].silent)
+	if (rpc_op_is_silent(header.op))
 		return 0;
 	reply_failure(rpc, -ENOMEM);
 	if (rpc->out.failed)
@@ -245,7 +244,7 @@ static int refuse_message(struct rpc *rpc, struct input *input)
 	return reply_error(rpc->bpfd->reply);
 }
 
-/* Reads once. The room grows with what has come, not with what a header promises. */
+/* Reads once. The room grows with the bytes that have arrived, not with the length in a header. */
 static int input_read(struct rpc *rpc, struct input *input)
 {
 	ssize_t n;
@@ -256,13 +255,13 @@ static int input_read(struct rpc *rpc, struct input *input)
 	if (input->to == input->room && input_resize(input, 2 * input->room))
 		return refuse_message(rpc, input);
 	if (input->room > INPUT_ROOM && input->to < INPUT_ROOM / 2)
-		input_resize(input, INPUT_ROOM); /* if not, the larger one is as good */
+		input_resize(input, INPUT_ROOM); /* without memory the larger one stays */
 	n = read(input->fd, input->data + input->to, input->room - input->to);
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
 	input->ended = n == 0;
 	input->to += (size_t)n;
-	if (input->skip) { /* nothing else is there */
+	if (input->skip) { /* then the input holds nothing else */
 		input->from = input->skip < (uint64_t)n ? (size_t)input->skip : (size_t)n;
 		input->skip -= input->from;
 	}
@@ -284,7 +283,7 @@ static int input_open(struct input *input, struct line_reader *lines)
 	return 0;
 }
 
-/* One turn: some requests, a piece of each stream, and then what waits outside. */
+/* One turn: some requests, a piece of each stream, and then a wait for input or stream data. */
 static int serve_once(struct rpc *rpc, struct input *input)
 {
 	const volatile sig_atomic_t *stop = rpc->bpfd->config.stop;
@@ -300,7 +299,7 @@ static int serve_once(struct rpc *rpc, struct input *input)
 		return err;
 	if (stop && *stop)
 		return -EINTR;
-	if (done == REQUESTS_RUN) /* there may be more */
+	if (done == REQUESTS_RUN) /* there may be more requests */
 		return 0;
 	if (!sent && !input->ended) {
 		err = reply_flush(rpc->bpfd->reply);
@@ -311,7 +310,7 @@ static int serve_once(struct rpc *rpc, struct input *input)
 		bool within = input->to > input->from || input->skip;
 
 		if (within)
-			log_error("message: the input ends within one");
+			log_error("message: the input ends within a message");
 		return within ? -EPROTO : -ENODATA;
 	}
 	err = stream_set_poll(rpc->streams, input->fd, !sent);
@@ -331,9 +330,9 @@ int rpc_serve(struct bpfd *bpfd)
 		err = serve_once(&rpc, &input);
 	if (err == -ENODATA)
 		err = 0;
-	if (err == -EPROTO) /* what came before it was fine */
+	if (err == -EPROTO) /* the replies to the requests before it are valid */
 		reply_flush(bpfd->reply);
-	mirror_close_all(&rpc);
+	synced_map_close_all(&rpc);
 	stream_set_free(rpc.streams);
 	bytes_out_free(&rpc.out);
 	free(input.data);

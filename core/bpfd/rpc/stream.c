@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams: what they have in common. rpc_ring.c knows how rings are read. */
+/* Streams: the set, credit, sending and polling. How each kind is read is in ring.c. */
 #include "core/bpfd/rpc/stream.h"
 
 #include "core/base/clock.h"
@@ -13,21 +13,23 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Programs may write into rings without waking anybody, and whoever reads the ring's memory in a
- * time of his own expects to see it there. */
+/* How often rings are read without a wakeup. Programs may write into a ring without waking its
+ * reader, and a tool that reads the ring's memory by a timer expects the data there. */
 #define LOOK_MS 100
 
-/* A record of a BPF ring buffer that is being written makes its descriptor readable. */
+/* How long to wait for a record that is being written. poll(2) is of no use: such a record makes
+ * the descriptor of a BPF ring buffer readable. */
 #define BUSY_MS 1
 
-/* Records that come alone are sent at once. While they come closer together than that, a wait and
- * a message for each would cost more than all else: the rings are left alone for a while, and what
- * has come by then goes out in one message. The while doubles, up to what a transfer over USB and
- * back takes, and ends when fewer come or when they might fill a ring. */
+/* A single record is sent at once. If records come faster than one per GATHER_NEAR_NS, a wakeup and
+ * a message for each would cost more than all other work. Then the rings are left alone for a
+ * pause, and the records of that time go out in one message. The pause starts with GATHER_MIN_NS
+ * and doubles up to GATHER_MAX_NS, which is a round trip over USB. It ends when records come more
+ * slowly or a ring fills up. */
 #define GATHER_NEAR_NS 60000
 #define GATHER_MIN_NS  50000
 #define GATHER_MAX_NS  800000
-#define GATHER_FILL    8 /* a ring with more than that part of it filled is read at once */
+#define GATHER_FILL    8 /* if more than this fraction of a ring is filled, it is read at once */
 
 struct stream_set {
 	struct budget *budget;
@@ -35,11 +37,10 @@ struct stream_set {
 	unsigned int count;
 	struct pollfd *polled;
 	unsigned int polled_room;
-	/* Sent since the last wait. */
-	unsigned int records;
-	bool filled;	    /* some of them were in a ring that was rather full */
-	uint64_t waited_ns; /* when that wait began */
-	uint64_t gather_ns; /* how long it left the rings alone, 0: not at all */
+	unsigned int records; /* sent since the last wait */
+	bool was_filled;      /* one of their rings was rather full */
+	uint64_t waited_ns;   /* when the last wait began, CLOCK_MONOTONIC */
+	uint64_t gather_ns;   /* its pause; 0: none */
 };
 
 int stream_set_new(struct stream_set **set, struct budget *budget)
@@ -101,7 +102,7 @@ static int make_room(struct stream_set *set)
 	return 0;
 }
 
-/* Adds a stream; what `open` maps counts against the budget with `bytes`. */
+/* Adds a copy of a stream. Its `bytes` count against the budget. */
 static int stream_open(struct stream_set *set, const struct stream *what)
 {
 	struct stream **at = stream_find(set, what->handle), *stream;
@@ -122,7 +123,7 @@ static int stream_open(struct stream_set *set, const struct stream *what)
 	err = stream->kind->open ? stream->kind->open(stream) : 0;
 	if (err)
 		goto err_free;
-	*at = stream; /* the last one of all */
+	*at = stream; /* the end of the list, since stream_find() found none */
 	set->count++;
 	return 0;
 
@@ -133,7 +134,7 @@ err_give:
 	return err;
 }
 
-/* Rings are mapped whole, so that their size must fit into the address space. */
+/* Rounds the size up to a page. Rings are mapped whole, so the size must fit the address space. */
 static int check_size(uint64_t *bytes)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -158,7 +159,7 @@ int stream_open_perf(
 	return stream_open(set, &stream);
 }
 
-/* Its memory is the map's, and counts as such. */
+/* Takes nothing from the budget: the ring is the memory of the map. */
 int stream_open_ringbuf(
 	struct stream_set *set, uint32_t handle, int fd, uint64_t bytes, uint64_t credit)
 {
@@ -198,7 +199,7 @@ void stream_close(struct stream_set *set, uint32_t handle)
 	stream_free(set, stream);
 }
 
-/* A message with one piece of a stream. Returns whether there was any. */
+/* Sends a message with one piece of a stream. Returns false if there was no data. */
 static bool stream_send(struct rpc *rpc, struct stream *stream)
 {
 	struct bytes_out *out = &rpc->out;
@@ -207,7 +208,7 @@ static bool stream_send(struct rpc *rpc, struct stream *stream)
 	bytes_put_u32(out, stream->handle);
 	bytes_put_u64(out, stream->position);
 	size = stream->kind->read(stream, out);
-	if (!size || out->failed) { /* without memory it stays in the ring, till there is some */
+	if (!size || out->failed) { /* without memory the data stays in the ring */
 		bytes_out_free(out);
 		return false;
 	}
@@ -218,7 +219,8 @@ static bool stream_send(struct rpc *rpc, struct stream *stream)
 	return true;
 }
 
-/* Of a ring: whether it is to be read again at once. A large one holds more than a message. */
+/* True if a ring fills up and must be read again without a pause. A large ring holds more than a
+ * message. */
 static bool stream_fills(const struct stream *stream)
 {
 	uint64_t part = stream->size / GATHER_FILL;
@@ -234,31 +236,31 @@ bool stream_set_send(struct rpc *rpc, struct stream_set *set)
 
 	for (struct stream *stream = set->first; stream; stream = stream->next) {
 		stream->state = stream->kind->look(stream);
-		set->filled = set->filled || stream_fills(stream);
+		set->was_filled = set->was_filled || stream_fills(stream);
 		if (stream->state == STREAM_READY)
 			sent = stream_send(rpc, stream) || sent;
 	}
 	return sent;
 }
 
-/* How long the wait that begins now leaves the rings alone. */
+/* Begins a wait. Returns its pause in ns, in which the rings are left alone; 0: none. */
 static uint64_t gather(struct stream_set *set)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), next_ns = 0;
 
-	if (!set->filled && now_ns - set->waited_ns < set->records * (uint64_t)GATHER_NEAR_NS)
+	if (!set->was_filled && now_ns - set->waited_ns < set->records * (uint64_t)GATHER_NEAR_NS)
 		next_ns = set->gather_ns ? 2 * set->gather_ns : GATHER_MIN_NS;
 	set->records = 0;
-	set->filled = false;
+	set->was_filled = false;
 	set->waited_ns = now_ns;
 	set->gather_ns = next_ns < GATHER_MAX_NS ? next_ns : GATHER_MAX_NS;
 	return set->gather_ns;
 }
 
-/* What is left out would make poll(2) return at once, again and again. */
-static int stream_events(const struct stream *stream)
+/* True if poll(2) should watch the stream. For others it would return at once, again and again. */
+static bool is_polled(const struct stream *stream)
 {
-	return stream->state == STREAM_EMPTY && !stream->hung;
+	return stream->state == STREAM_EMPTY && !stream->is_hung;
 }
 
 static int poll_input(struct pollfd *input, uint64_t ns)
@@ -287,14 +289,14 @@ int stream_set_poll(struct stream_set *set, int fd, bool wait)
 		else if (stream->state != STREAM_BLOCKED && timeout_ms < 0)
 			timeout_ms = LOOK_MS;
 		polled[n++] = (struct pollfd){
-			.fd = stream_events(stream) ? stream->fd : -1, .events = POLLIN};
+			.fd = is_polled(stream) ? stream->fd : -1, .events = POLLIN};
 	}
 	ready = poll(polled, (nfds_t)n, wait ? timeout_ms : 0);
 	if (ready < 0)
 		return errno == EINTR ? 0 : -errno;
 	n = 1;
 	for (struct stream *stream = set->first; wait && stream; stream = stream->next, n++)
-		if (polled[n].revents & ~POLLIN) /* its process or CPU is gone */
-			stream->hung = true;
+		if (polled[n].revents & ~POLLIN) /* the event's process or CPU is gone */
+			stream->is_hung = true;
 	return polled[0].revents != 0;
 }

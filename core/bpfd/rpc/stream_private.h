@@ -11,20 +11,21 @@ struct bytes_out;
 struct stream;
 
 enum stream_state {
-	STREAM_EMPTY,	/* nothing is there */
-	STREAM_READY,	/* something is there and may be sent */
-	STREAM_BLOCKED, /* something is there that the credit does not allow */
-	STREAM_BUSY,	/* something will be there in a moment */
-	STREAM_IDLE	/* nothing is there, and poll(2) does not tell */
+	STREAM_EMPTY,	/* no data */
+	STREAM_READY,	/* data, and credit to send it */
+	STREAM_BLOCKED, /* data, but no credit for it */
+	STREAM_BUSY,	/* a record is being written and will be complete soon */
+	STREAM_IDLE	/* no data, and poll(2) does not report new data */
 };
 
 struct stream_kind {
-	/* Maps the ring of stream->size bytes. Returns 0 or an errno. NULL: nothing to be done. */
+	/* Maps the ring of stream->size bytes. Returns 0 or a negative errno. May be NULL. */
 	int (*open)(struct stream *stream);
-	void (*close)(struct stream *stream);
+	void (*close)(struct stream *stream); /* unmaps it; may be NULL */
+	/* Looks for data. Sets stream->ready and stream->records. */
 	enum stream_state (*look)(struct stream *stream);
-	/* Appends a piece, within the credit, of about RPC_PART_MAX bytes, and passes it. Returns
-	 * its size; 0: there was none. */
+	/* Appends the `ready` bytes and removes them from the source. Returns their number; 0: no
+	 * data. */
 	size_t (*read)(struct stream *stream, struct bytes_out *out);
 };
 
@@ -35,15 +36,15 @@ struct stream {
 	int fd;
 	uint64_t bytes;		   /* taken from the budget */
 	uint64_t position, credit; /* bytes sent, and allowed, since the stream was opened */
-	enum stream_state state;   /* when it was last looked at */
-	bool hung;		   /* poll(2) tells nothing any more */
+	enum stream_state state;   /* at the last look */
+	bool is_hung;		   /* poll(2) can no longer report data */
 
-	/* Of rings. */
-	uint64_t size;	      /* of the data */
-	void *first, *second; /* what is mapped */
-	const char *data;
-	uint64_t ready;	      /* bytes that look() has found and read() will take, */
-	unsigned int records; /* and how many records they are */
+	/* For rings; files use only `ready`. */
+	uint64_t size;	      /* bytes of the data area, a power of 2 */
+	void *first, *second; /* mappings */
+	const char *data;     /* the data area */
+	uint64_t ready;	      /* bytes that look() has found and read() will take */
+	unsigned int records; /* records in them */
 };
 
 extern const struct stream_kind stream_perf, stream_ringbuf, stream_file;

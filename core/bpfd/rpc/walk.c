@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many entries of a map in one message. */
+/* The operation MAP_WALK: many entries of a map in one reply. */
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/translate.h"
 #include "core/bpfd/rpc/operation.h"
@@ -8,20 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALK_MAX (1U << 20) /* bytes of keys and values in a reply, about */
+#define WALK_MAX (1U << 20) /* bytes of keys and values in a reply, roughly */
 
-struct walk {
+struct walk_reply {
 	struct map *map;
 	size_t key_size, value_size, max;
-	char *key; /* the last one; NULL before the first */
-	char *memory;
+	char *key;    /* the last key; NULL before the first */
+	char *memory; /* for `key` */
 	uint32_t count;
 	bool ended;
 };
 
-/* Behind a key that was deleted the kernel would begin anew. Goes on behind the newest of the keys
- * that is still there, if any is. */
-static void resume(struct walk *walk, const char *keys, unsigned int count)
+/* Chooses the key to resume after. After a deleted key the kernel would begin again at the first
+ * entry, so this takes the newest of the keys that still exists; if none does, the newest. */
+static void resume(struct walk_reply *walk, const char *keys, unsigned int count)
 {
 	const char *found = keys;
 	const void *value;
@@ -36,13 +36,13 @@ static void resume(struct walk *walk, const char *keys, unsigned int count)
 	memcpy(walk->key, found, walk->key_size);
 }
 
-static int add_entry(struct walk *walk, struct bytes_out *out)
+static int add_entry(struct walk_reply *walk, struct bytes_out *out)
 {
 	const void *value;
 	int err = map_lookup(walk->map, walk->key, &value);
 	char *to;
 
-	if (err == -ENOENT) /* an empty slot, or deleted since */
+	if (err == -ENOENT) /* an empty slot, or deleted meanwhile */
 		return 0;
 	if (err)
 		return err;
@@ -55,7 +55,7 @@ static int add_entry(struct walk *walk, struct bytes_out *out)
 	return 0;
 }
 
-static int add_entries(struct walk *walk, struct bytes_out *out)
+static int add_entries(struct walk_reply *walk, struct bytes_out *out)
 {
 	uint64_t steps = map_walk_steps(walk->map);
 	size_t start = out->size;
@@ -74,21 +74,10 @@ static int add_entries(struct walk *walk, struct bytes_out *out)
 	return walk->ended ? 0 : err;
 }
 
-static void put32_at(struct bytes_out *out, size_t at, uint32_t value)
-{
-	size_t size = out->size;
-
-	if (out->failed)
-		return;
-	out->size = at;
-	bytes_put_u32(out, value);
-	out->size = size;
-}
-
 int rpc_map_walk(struct rpc *rpc, struct bytes_in *in)
 {
 	const struct handle *handle = handle_get(rpc->bpfd->handles, bytes_get_u32(in), &map_class);
-	struct walk walk = {.map = handle ? handle->object : NULL};
+	struct walk_reply walk = {.map = handle ? handle->object : NULL};
 	unsigned int keys = bytes_get_u8(in);
 	struct bytes_out *out = &rpc->out;
 	const char *sent;
@@ -114,15 +103,15 @@ int rpc_map_walk(struct rpc *rpc, struct bytes_in *in)
 	if (keys)
 		resume(&walk, sent, keys);
 	start = out->size;
-	bytes_put_u32(out, 0); /* the three are known at the end */
+	bytes_put_u32(out, 0); /* count, ended and size are written at the end */
 	bytes_put_u8(out, 0);
 	bytes_put_u32(out, 0);
 	err = add_entries(&walk, out);
 	free(walk.memory);
 	if (err || out->failed)
 		return err ? err : -ENOMEM;
-	put32_at(out, start, walk.count);
+	bytes_put_u32_at(out, start, walk.count);
 	out->data[start + 4] = walk.ended;
-	put32_at(out, start + 5, walk.count * (uint32_t)(walk.key_size + walk.value_size));
+	bytes_put_u32_at(out, start + 5, walk.count * (uint32_t)(walk.key_size + walk.value_size));
 	return 0;
 }
