@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 const char *gadget_udc(const struct gadget *g)
 {
 	return g->udc;

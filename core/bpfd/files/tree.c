@@ -21,7 +21,7 @@
 /* Where a path really is. */
 static int real_path(const struct paths *paths, const char *path, char real[PATH_MAX])
 {
-	const char *rest = tree_tracefs_rest(path);
+	const char *rest = file_tree_tracefs(path);
 	char root[PATH_MAX];
 	int err;
 
@@ -29,10 +29,10 @@ static int real_path(const struct paths *paths, const char *path, char real[PATH
 		err = file_tracefs(paths, NULL, root);
 		return err ? err : path_format(real, "%s%s", root, rest);
 	}
-	rest = tree_below(path, "/proc");
+	rest = file_tree_below(path, "/proc");
 	if (rest)
 		return path_format(real, "%s%s", paths->proc, rest);
-	rest = tree_below(path, "/sys");
+	rest = file_tree_below(path, "/sys");
 	if (rest)
 		return path_format(real, "%s%s", paths->sysfs, rest);
 	return path_format(real, "%s", path);
@@ -46,7 +46,7 @@ static bool name_below(const char *real, const char *root, const char *as, char 
 
 	if (!realpath(root, canonical))
 		return false;
-	rest = tree_below(real, canonical);
+	rest = file_tree_below(real, canonical);
 	return rest && !path_format(path, "%s%s", as, rest);
 }
 
@@ -88,11 +88,11 @@ static unsigned int opened_rights(const struct paths *paths, const char *path, i
 	char opened[PATH_MAX];
 
 	/* What is allowed in /proc has no links but those of processes, which lead anywhere. */
-	if (tree_below(path, "/proc"))
+	if (file_tree_below(path, "/proc"))
 		return rights;
 	if (opened_path(paths, fd, opened))
 		return 0;
-	if (tree_below(path, "/sys") && tree_below(opened, "/sys/devices"))
+	if (file_tree_below(path, "/sys") && file_tree_below(opened, "/sys/devices"))
 		return rights;
 	other = tree_rights(paths, opened);
 	return (rights & other & ~(unsigned int)TREE_CODE) | ((rights | other) & TREE_CODE);
@@ -226,7 +226,8 @@ static bool may_be_seen(const struct paths *paths, const char *path, enum tree_r
 
 	if (!(rights & want))
 		return false;
-	return !(rights & TREE_CODE) || tree_below(path, "/proc") || !check_file(paths, path, fd);
+	return !(rights & TREE_CODE) || file_tree_below(path, "/proc") ||
+	       !check_file(paths, path, fd);
 }
 
 int tree_open(const struct paths *paths, const char *path, enum tree_right want, bool follow)
@@ -255,7 +256,7 @@ static bool is_endless(const char *path)
 {
 	const char *name = strrchr(path, '/') + 1;
 
-	return tree_tracefs_rest(path) &&
+	return file_tree_tracefs(path) &&
 	       (!strcmp(name, "trace_pipe") || !strcmp(name, "trace_pipe_raw") ||
 		       !strcmp(name, "snapshot_raw"));
 }
@@ -286,7 +287,7 @@ int tree_open_directory(const struct paths *paths, const char *path)
 
 int tree_open_follow(const struct paths *paths, const char *path)
 {
-	const char *rest = tree_tracefs_rest(path);
+	const char *rest = file_tree_tracefs(path);
 	char real[PATH_MAX];
 	int err, fd;
 
@@ -307,7 +308,7 @@ int tree_open_follow(const struct paths *paths, const char *path)
 
 int tree_writable(const char *path, enum probe_event_kind *kind)
 {
-	const char *rest = tree_tracefs_rest(path);
+	const char *rest = file_tree_tracefs(path);
 
 	for (*kind = PROBE_EVENT_KPROBE; rest && *kind <= PROBE_EVENT_UPROBE; (*kind)++)
 		if (*rest == '/' && !strcmp(rest + 1, probe_event_file(*kind)))
@@ -335,7 +336,7 @@ int tree_access(const struct paths *paths, const char *path, int mode)
 
 int tree_bpffs(const struct paths *paths, const char *path, char real[PATH_MAX])
 {
-	const char *rest = tree_below(path, "/sys/fs/bpf");
+	const char *rest = file_tree_below(path, "/sys/fs/bpf");
 
 	if (!tree_is_valid(path) || !rest || !*rest)
 		return -EACCES;

@@ -2,12 +2,12 @@
 /* Which paths of the tool mean the board. */
 #include "host-usb/run/files/path.h"
 
+#include "core/messages/file_tree.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,43 +16,6 @@
 #include <unistd.h>
 
 #define PROC "/proc/"
-
-/* Trees and files that are the board's; the rest of /proc and /sys is the workstation's. */
-static const char *const trees[] = {
-	"/sys/kernel",
-	"/sys/devices/system/cpu",
-	"/sys/devices/system/node",
-	"/sys/bus/event_source",
-	"/sys/fs/bpf",
-	"/sys/module",
-	"/sys/block",
-	"/sys/class/block",
-	"/sys/class/net",
-	"/proc/sys",
-	"/proc/kallsyms",
-	"/proc/modules",
-	"/proc/meminfo",
-	"/proc/loadavg",
-	"/proc/partitions",
-	"/proc/stat",
-	"/proc/uptime",
-	"/proc/cpuinfo",
-	"/proc/version",
-	"/proc/version_signature",
-	"/proc/config.gz",
-	"/proc/softirqs",
-	"/proc/interrupts",
-	"/proc/diskstats",
-	"/proc/vmstat",
-	"/proc/slabinfo",
-	"/proc/schedstat",
-	"/proc/devices",
-	"/proc/iomem",
-	"/proc/buddyinfo",
-	"/proc/zoneinfo",
-	"/proc/swaps",
-	"/proc/cmdline",
-};
 
 /* Takes out what says nothing: repeated slashes, ".", and ".." with what is before it. */
 static void normalize(char *path)
@@ -81,28 +44,24 @@ static void normalize(char *path)
 	*to = 0;
 }
 
+/* `path` is that of a process, after /proc/. */
 static bool is_board_process(const char *path)
 {
-	char *end;
-	long pid;
+	long pid = strtol(path, NULL, 10);
 
-	if (!isdigit((unsigned char)path[0]))
-		return false;
-	pid = strtol(path, &end, 10);
-	return (*end == 0 || *end == '/') && pid <= INT_MAX && process_is_board((int)pid);
+	return pid <= INT_MAX && process_is_board((int)pid);
 }
 
 static bool is_board(const char *path)
 {
-	if (strncmp(path, "/proc/", 6) != 0 && strncmp(path, "/sys/", 5) != 0)
-		return strcmp(path, "/proc") == 0;
-	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
-		size_t length = strlen(trees[i]);
-
-		if (strncmp(path, trees[i], length) == 0 && (!path[length] || path[length] == '/'))
-			return true;
+	switch (file_tree_side(path)) {
+	case TREE_BOARD:
+		return true;
+	case TREE_BOARD_PROCESS:
+		return is_board_process(path + strlen(PROC));
+	default:
+		return false;
 	}
-	return strncmp(path, "/proc/", 6) == 0 && is_board_process(path + 6);
 }
 
 bool path_is_in_proc(const char *path)
@@ -120,13 +79,9 @@ bool path_is_of_process(const char *path, const char *name)
 
 bool path_is_of_tracefs(const char *path, const char *name)
 {
-	static const char *const mounts[] = {"/sys/kernel/tracing/", "/sys/kernel/debug/tracing/"};
+	const char *rest = file_tree_tracefs(path);
 
-	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
-		if (strncmp(path, mounts[i], strlen(mounts[i])) == 0 &&
-			strcmp(path + strlen(mounts[i]), name) == 0)
-			return true;
-	return false;
+	return rest && *rest == '/' && strcmp(rest + 1, name) == 0;
 }
 
 /* Where a relative path starts. Returns 0, or a negative errno, and then the kernel will say so. */
