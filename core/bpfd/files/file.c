@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the files of the kernel that the commands are about. */
+/* Reads files of /proc, /sys and tracefs that the operations need. */
 #include "core/bpfd/files/file.h"
 
 #include "core/base/paths.h"
@@ -18,10 +18,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define COPY_SIZE 65536
+#define COPY_SIZE 65536 /* bytes handed to a sink at once */
 
-/* The number of the field in /proc/PID/stat that tells the start, counted from the state,
- * which is 3 and the first behind the name. */
+/* Numbers of fields in /proc/PID/stat. The state is the first field after the name. */
 #define STAT_STATE_FIELD 3
 #define STAT_START_FIELD 22
 
@@ -129,7 +128,7 @@ int file_open_blacklist(const struct paths *paths, const char *asked)
 	int err, fd;
 
 	err = file_tracefs(paths, asked, root);
-	/* Without tracefs the list can be in debugfs all the same. */
+	/* Without tracefs the list can still be in debugfs. */
 	if (err && err != -ENOENT)
 		return err;
 	slash = err ? NULL : strrchr(root, '/');
@@ -207,7 +206,7 @@ int file_comm(const struct paths *paths, pid_t pid, char comm[FILE_COMM_SIZE])
 		return (int)len;
 	if (len && comm[len - 1] == '\n')
 		comm[--len] = '\0';
-	/* A process chooses its name: it must not end a reply early. */
+	/* A process chooses its name, which must not end a reply early. */
 	printable_text(comm, (size_t)len);
 	return 0;
 }
@@ -254,7 +253,7 @@ int file_start_time(const char *proc, pid_t pid, uint64_t *start)
 	len = file_read(path, text, sizeof(text));
 	if (len < 0)
 		return len == -ESRCH ? -ENOENT : (int)len;
-	/* The name, in parentheses, may hold spaces and parentheses. */
+	/* The name, in parentheses, may contain spaces and parentheses. */
 	at = strrchr(text, ')');
 	for (int field = STAT_STATE_FIELD - 1; at && field < STAT_START_FIELD; field++) {
 		at = strchr(at, ' ');

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tells file systems that store files from the kernel's own. */
+/* Distinguishes file systems that store files from the kernel's own. */
 #include "core/bpfd/files/storage.h"
 
 #include <stddef.h>
 #include <sys/sysmacros.h>
 
-/* The numbers, not the names of linux/magic.h, which has some of them only, and older ones fewer.
- */
+/* Numbers, because linux/magic.h names only some of them, and older headers fewer. */
 static const uint32_t without_device[] = {
 	0x01021994, /* tmpfs, memfd */
 	0x858458f6, /* ramfs, an initramfs */
 	0x794c7630, /* overlayfs */
 	0x61756673, /* aufs */
 	0x24051905, /* UBIFS */
-	0x9123683e, /* Btrfs: a number of its own for each subvolume */
+	0x9123683e, /* Btrfs, whose subvolumes have anonymous device numbers */
 	0xca451a4e, /* bcachefs */
 	0x2fc12fc1, /* ZFS */
 	0xe0f5e1e2, /* EROFS in a file */
@@ -28,8 +27,9 @@ static const uint32_t without_device[] = {
 	0x00c0ffee, /* hostfs */
 };
 
-/* What is on a block or MTD device has its number; all others have major number 0. Of those the
- * kernel's own are the ones that each version adds to: what is not known is one of them. */
+/* A file system on a block or MTD device has the number of that device. All others have major
+ * number 0. Of those, new kernels add more that are the kernel's own than that store files, so an
+ * unknown one counts as the kernel's own. */
 bool storage_is(dev_t device, uint32_t type)
 {
 	if (major(device))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens what tree_rights() allows. A path is opened without effect first (O_PATH); where links have
- * led it then is looked at, and only then is it opened for reading, through that descriptor. */
+/* Opens what tree_rights() allows.
+ *
+ * A path is first opened with O_PATH, which has no effect on the file. Then the file that its links
+ * led to is checked, and only then is it opened for reading, through that descriptor. */
 #include "core/bpfd/files/tree.h"
 
 #include "core/base/paths.h"
@@ -18,7 +20,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* Where a path really is. */
+/* Writes the redirected name of a path. */
 static int real_path(const struct paths *paths, const char *path, char real[PATH_MAX])
 {
 	const char *rest = file_tree_tracefs(path);
@@ -38,7 +40,7 @@ static int real_path(const struct paths *paths, const char *path, char real[PATH
 	return path_format(real, "%s", path);
 }
 
-/* If `real` is in the directory `root`, wherever that is, writes where the client sees it. */
+/* If `real` is in the directory `root`, writes the name that the client knows it by. */
 static bool name_below(const char *real, const char *root, const char *as, char path[PATH_MAX])
 {
 	char canonical[PATH_MAX];
@@ -59,7 +61,7 @@ static int descriptor_path(const struct paths *paths, int fd, char path[PATH_MAX
 	return path_format(path, "%s/self/fd/%d", paths->proc, fd);
 }
 
-/* The path, as the client sees it, of what was opened. */
+/* Writes the name of an open file, as the client knows it. */
 static int opened_path(const struct paths *paths, int fd, char path[PATH_MAX])
 {
 	char link[PATH_MAX], real[PATH_MAX], root[PATH_MAX];
@@ -80,14 +82,15 @@ static int opened_path(const struct paths *paths, int fd, char path[PATH_MAX])
 	return path_format(path, "%s", real);
 }
 
-/* The rights that are left when links have been followed. sysfs is full of links to its devices;
- * what another tree's link leads to needs the right by its own name as well. */
+/* Returns the rights that are left after links were followed. sysfs is full of links to its
+ * devices, which keep the rights of the link. Elsewhere the target needs the rights by its own name
+ * as well. */
 static unsigned int opened_rights(const struct paths *paths, const char *path, int fd)
 {
 	unsigned int rights = tree_rights(paths, path), other;
 	char opened[PATH_MAX];
 
-	/* What is allowed in /proc has no links but those of processes, which lead anywhere. */
+	/* The only links in /proc with rights are those of processes, which lead anywhere. */
 	if (file_tree_below(path, "/proc"))
 		return rights;
 	if (opened_path(paths, fd, opened))
@@ -98,11 +101,11 @@ static unsigned int opened_rights(const struct paths *paths, const char *path, i
 	return (rights & other & ~(unsigned int)TREE_CODE) | ((rights | other) & TREE_CODE);
 }
 
-/* The effective user of a process. The owner of its directory is root for one that must not be
- * dumped, which any process can ask for. */
+/* Finds the effective user of a process. The owner of its directory would not do: that is root for
+ * an undumpable process, and any process can make itself undumpable. */
 static int process_user(int process, uid_t *user)
 {
-	char text[1024]; /* that line is the ninth */
+	char text[1024]; /* "Uid:" is the ninth line */
 	const char *line;
 	ssize_t len;
 	int fd = openat(process, "status", O_RDONLY | O_CLOEXEC);
@@ -116,8 +119,8 @@ static int process_user(int process, uid_t *user)
 	return line && sscanf(line, "\nUid: %*u %u", user) == 1 ? 0 : -ESRCH;
 }
 
-/* Symbols are the process's own file: in a /tmp, and in mounts of its own, any process can put
- * another user's file in that place, and cannot read it itself. */
+/* Checks that a file of symbols belongs to the process. Otherwise a process could put another
+ * user's file in that place, by a link in /tmp or by a mount, and learn what it cannot read. */
 static int check_symbols(int process, int fd)
 {
 	struct stat st;
@@ -167,8 +170,8 @@ static int reopen(const struct paths *paths, int fd, int flags)
 	return again < 0 ? -errno : again;
 }
 
-/* Whether a file that is open is a program, a library or an object: no core dump, whose contents
- * are a process's memory, nor the kernel's own. */
+/* True if an open file is a program, a library or an object file. Core dumps are not: they hold the
+ * memory of a process or of the kernel. */
 static bool is_code(int fd)
 {
 	unsigned char header[EI_NIDENT + 2];
@@ -182,14 +185,15 @@ static bool is_code(int fd)
 	return type == ET_EXEC || type == ET_DYN || type == ET_REL;
 }
 
-/* Whether only code may be read there, and this is none. */
+/* Checks that a file is code, for paths at which only code may be read. */
 static int check_code(const struct paths *paths, const char *path, int fd, dev_t device)
 {
 	const char *rest = tree_root_rest(path);
 	struct statfs fs;
 	int file, err;
 
-	/* Opening an endpoint of FunctionFS and reading 18 bytes from it, say, takes a transfer. */
+	/* Reading 18 bytes of a kernel file can have effects: at a FunctionFS endpoint it takes a
+	 * transfer. */
 	if (fstatfs(fd, &fs) || !storage_is(device, (uint32_t)fs.f_type))
 		return -EACCES;
 	if (rest && tree_is_symbols(rest))
@@ -202,8 +206,8 @@ static int check_code(const struct paths *paths, const char *path, int fd, dev_t
 	return err;
 }
 
-/* What is to be checked of a file before it is opened for reading: devices and pipes have effects,
- * and so have the tracer's files that are there for writing. */
+/* Checks a file before it is opened for reading. Opening devices, pipes and the tracer's write-only
+ * files has effects. */
 static int check_file(const struct paths *paths, const char *path, int fd)
 {
 	unsigned int rights = opened_rights(paths, path, fd);
@@ -218,8 +222,8 @@ static int check_file(const struct paths *paths, const char *path, int fd)
 	return rights & TREE_CODE ? check_code(paths, path, fd, st.st_dev) : 0;
 }
 
-/* Elsewhere than in the kernel's trees and in processes, even whether a file is there is told of
- * code only. */
+/* True if the client may know that the file exists. Outside /proc and /sys it may know that of code
+ * only. */
 static bool may_be_seen(const struct paths *paths, const char *path, enum tree_right want, int fd)
 {
 	unsigned int rights = opened_rights(paths, path, fd);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Resolves a path within a directory as if that were the root, links and all.
+/* Resolves a path and its links within a directory as if that were the root.
  *
- * As openat2(2) does with RESOLVE_IN_ROOT, which kernels before 5.6 lack, and which the filter of
- * system calls cannot let pass: what it opens a file for is in memory, where filters do not see it.
- * Each step goes down from a directory that is open, into what is no link, so that nobody who
- * renames things meanwhile can lead us out. */
+ * openat2(2) does the same with RESOLVE_IN_ROOT, but kernels before 5.6 lack it, and the filter of
+ * system calls cannot allow it: its flags are in memory, which filters do not see. Each step goes
+ * down from an open directory into a component that is not a link, so that nobody can lead the walk
+ * out of the root by renaming directories meanwhile. */
 #include "core/base/paths.h"
 #include "core/bpfd/files/tree_private.h"
 
@@ -17,18 +17,18 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define LINKS_MAX  40  /* as the kernel */
-#define STARTS_MAX 256 /* at the root, one for each link and ".."; each can be a long way down */
-#define AGAIN	   INT_MIN /* no errno: a file system in user space can fail with each of them */
+#define LINKS_MAX  40	   /* as in the kernel */
+#define STARTS_MAX 256	   /* from the root, one for each link and each ".." */
+#define AGAIN	   INT_MIN /* not an errno: a FUSE file system can fail with any errno */
 
-struct walk {
+struct path_walk {
 	int root;
 	bool follow, links;
-	char path[PATH_MAX]; /* what is left to be resolved, from the root */
+	char path[PATH_MAX]; /* from the root, with all links so far resolved */
 };
 
-/* Puts what a link holds in the place of the component from start to end. */
-static int splice_link(struct walk *walk, int link, size_t start, size_t end)
+/* Replaces the component from start to end by the target of a link. */
+static int splice_link(struct path_walk *walk, int link, size_t start, size_t end)
 {
 	char target[PATH_MAX], path[PATH_MAX];
 	ssize_t len = readlinkat(link, "", target, sizeof(target) - 1);
@@ -37,7 +37,7 @@ static int splice_link(struct walk *walk, int link, size_t start, size_t end)
 
 	if (len < 0)
 		return -errno;
-	/* Links of processes lead elsewhere than they say. */
+	/* The target of a process's link is not the text that readlink(2) returns. */
 	if (!walk->links || fstatfs(link, &fs) || fs.f_type == PROC_SUPER_MAGIC)
 		return -ELOOP;
 	target[len] = '\0';
@@ -48,13 +48,13 @@ static int splice_link(struct walk *walk, int link, size_t start, size_t end)
 	return err;
 }
 
-static void cut(struct walk *walk, size_t start, size_t end)
+static void cut(struct path_walk *walk, size_t start, size_t end)
 {
 	memmove(walk->path + start, walk->path + end, strlen(walk->path + end) + 1);
 }
 
-/* Takes "..", which ends at `end`, and the directory before it away; start is where ".." does. */
-static void splice_parent(struct walk *walk, size_t start, size_t end)
+/* Removes "..", from start to end, and the directory before it. */
+static void splice_parent(struct path_walk *walk, size_t start, size_t end)
 {
 	while (start && walk->path[start - 1] == '/')
 		start--;
@@ -83,9 +83,9 @@ static int open_component(int directory, const char *name, size_t len, struct st
 	return fd;
 }
 
-/* Goes down the path. Returns the descriptor; AGAIN: a component was replaced by what it stands
- * for, *links counts the links; or an errno. */
-static int walk_down(struct walk *walk, int *links)
+/* Goes down the path. Returns the descriptor; AGAIN: a link or ".." was replaced, so the walk
+ * starts again; or a negative errno. *links counts the links. */
+static int walk_down(struct path_walk *walk, int *links)
 {
 	int fd = openat(walk->root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
 	size_t start, end = 0;
@@ -97,7 +97,7 @@ static int walk_down(struct walk *walk, int *links)
 		if (start == end)
 			return fd;
 		if (end - start == 1 && walk->path[start] == '.') {
-			cut(walk, start, end); /* ".." looks at what is before it */
+			cut(walk, start, end); /* so that it is not before a ".." */
 			end = start;
 			continue;
 		}
@@ -122,7 +122,7 @@ static int walk_down(struct walk *walk, int *links)
 
 int tree_walk(int root, const char *path, bool follow, bool links)
 {
-	struct walk walk = {.root = root, .follow = follow, .links = links};
+	struct path_walk walk = {.root = root, .follow = follow, .links = links};
 	int links_followed = 0, fd;
 
 	if (strlen(path) >= sizeof(walk.path))
