@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The made-up kernel: bpf(2), perf_event_open(2) and ioctl(2) that reach no real one. Maps have a
- * few entries, whatever is asked; programs with an odd first byte are refused, with a log. */
+/* The fake kernel of the fuzzers: bpf(2), perf_event_open(2) and ioctl(2).
+ *
+ * Each map has the same few entries. A program with an odd first byte is refused, with a log. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/seams.h"
 
@@ -20,7 +21,7 @@
 #define FDS	    4096
 #define CPUS	    4
 #define ENTRIES	    3	      /* of each map */
-#define OBJECT_SIZE (1 << 26) /* bytes that can be mapped; they take no memory until written */
+#define OBJECT_SIZE (1 << 26) /* bytes that can be mapped; unwritten ones take no memory */
 
 static struct {
 	uint32_t type, key_size, value_size, max_entries, flags;
@@ -39,8 +40,9 @@ int kernel_object(void)
 	int fd = memfd_create("anon_inode:object", MFD_CLOEXEC);
 
 	MUST(fd >= 0 && fd < FDS && !ftruncate(fd, OBJECT_SIZE));
-	/* As a perf ring the data is in the second page; as a ring buffer in the third, and the
-	 * second begins with the producer's position, which there is the sample's header. */
+	/* The object serves as any ring. A perf ring has its data in the second page. A BPF ring
+	 * buffer has its data in the third page, and the second begins with the producer's
+	 * position: those bytes are the header of the sample. */
 	MUST(pwrite(fd, &head, 8, offsetof(struct perf_event_mmap_page, data_head)) == 8);
 	MUST(pwrite(fd, &sample, sizeof(sample), page) == sizeof(sample));
 	MUST(pwrite(fd, ringbuf, sizeof(ringbuf), 2 * page) == sizeof(ringbuf));
@@ -71,7 +73,7 @@ static int new_map(
 	return fd;
 }
 
-/* Keys count from 1 in their first byte. */
+/* The first byte of a key is its number, from 1. */
 static int next_key(int fd, const uint8_t *key, uint8_t *next)
 {
 	uint8_t n = key && maps[fd].key_size ? key[0] : 0;
@@ -137,8 +139,8 @@ static bool is_object(uint32_t fd)
 	return fd < FDS && !fstat((int)fd, &st) && st.st_size == OBJECT_SIZE;
 }
 
-/* No number that a client wrote arrives as a pointer or a descriptor: a pointer's memory can be
- * read, a descriptor is an object's. Attributes end where the caller says. */
+/* Checks that no number of the client has become a pointer or a descriptor: memory at a pointer
+ * must be readable, and a descriptor must be that of an object. */
 static void check_attr(int number, const void *given, size_t size)
 {
 	const struct bpf_abi_command *command = bpf_abi_find((uint32_t)number);
@@ -161,7 +163,7 @@ static void check_attr(int number, const void *given, size_t size)
 	}
 }
 
-/* bpf(2), of what the board's side calls itself. */
+/* bpf(2), as the board's side calls it without libbpf. */
 static int sys_bpf(int command, const void *given, size_t size)
 {
 	union bpf_attr attr;
@@ -259,11 +261,11 @@ void log_write(enum log_level level, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(line, sizeof(line), format, ap); /* its arguments are looked at */
+	vsnprintf(line, sizeof(line), format, ap); /* reads all arguments */
 	va_end(ap);
 }
 
-/* Limits of this process stay what they are. */
+/* The limits of this process must not change. */
 int fuzz_setrlimit(int resource, const void *limit)
 {
 	return 0;
@@ -303,7 +305,7 @@ int fuzz_map_lookup_batch(int fd, void *in, void *out, void *keys, void *values,
 	const struct bpf_map_batch_opts *opts)
 {
 	if (maps[fd].type == BPF_MAP_TYPE_ARRAY)
-		return -EINVAL; /* an old kernel: one by one */
+		return -EINVAL; /* like an old kernel without batch calls */
 	return lookup_batch(fd, keys, values, count) ? -errno : 0;
 }
 
@@ -326,7 +328,7 @@ int fuzz_obj_get_info(int fd, void *info, __u32 *size)
 	return get_info(fd, info, size);
 }
 
-/* Some maps that were closed live on; of programs it does not tell. */
+/* Some closed maps still exist; closed programs cannot be found. */
 int fuzz_map_get_fd_by_id(__u32 id)
 {
 	return id & 1 ? kernel_object() : -ENOENT;
@@ -347,7 +349,7 @@ int fuzz_num_possible_cpus(void)
 	return CPUS;
 }
 
-/* The tool of bpfd-run always waits for its answer. */
+/* The tool of bpfd-run is always still waiting for the reply. */
 int seccomp_notify_id_valid(int fd, uint64_t id)
 {
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hostile board's replies, as bpfd-run takes them. The input is a list of what the tool does, up
- * to a byte 0xff, and then of the board's messages: flags, a length, a payload. This process is the
- * tool; what is behind its buffers must stay as it is. */
+/* Fuzzes bpfd-run with the replies of a hostile board.
+ *
+ * The input is a list of actions of the tool, a byte 0xff, and a list of the board's messages:
+ * flags, length, payload. This process is the tool: bytes after its buffers must not change. */
 #include "tests/fuzz/tool.h"
 
 #include "host-usb/run/objects/mirror.h"
@@ -62,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tool_start(&tool, end + 1, size - acts - 1);
 	for (size_t i = 0; i < acts && !client_dead(tool.run.client); i++)
 		act(data[i]);
-	client_receive(tool.run.client); /* what is left: a ring's data at best */
+	client_receive(tool.run.client); /* the rest, which may be ring data */
 	tool_rings_credit(tool.run.objects);
 	tool_stop(&tool);
 	return 0;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Binary requests: a whole stream behind BPFD_RPC. The first byte says whether the stream is made
- * of messages, each of an operation, a length and a payload, or is raw (1). Text commands make a
- * map and a program first, so that there are handles. */
+/* Fuzzes the binary protocol: the input is the stream after BPFD_RPC.
+ *
+ * If bit 0 of the first byte is set, the rest is the raw stream; if not, it is a list of operation,
+ * length and payload. Text commands first make maps, a program and a ring, so that there are
+ * handles. */
 #include "tests/fuzz/session.h"
 
 #include "core/messages/rpc.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a session of bpfd over bytes, for the fuzzers of both of its front ends. */
+/* Runs a session of bpfd on given input, for the fuzzers of both front ends. */
 #ifndef TESTS_FUZZ_SESSION_H
 #define TESTS_FUZZ_SESSION_H
 
@@ -13,12 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static inline bool is_told(const void *text, size_t size)
+static inline bool has_secret(const void *text, size_t size)
 {
 	return memmem(text, size, "the secret", 10) != NULL;
 }
 
-/* What a session has said holds nothing of a file that it cannot have opened. */
+/* Checks that the output of a session contains nothing of the file that it must not open. */
 static inline void check_output(int out)
 {
 	struct stat st;
@@ -27,12 +27,11 @@ static inline void check_output(int out)
 	MUST(!fstat(out, &st));
 	text = malloc((size_t)st.st_size + 1);
 	MUST(text && pread(out, text, (size_t)st.st_size, 0) == st.st_size);
-	MUST(!is_told(text, (size_t)st.st_size));
+	MUST(!has_secret(text, (size_t)st.st_size));
 	free(text);
 }
 
-/* `prefix` comes before the bytes. Nothing that it makes may be left afterwards: the descriptors
- * that are open are as many as before. */
+/* Runs a session on `prefix` followed by the data. Checks that it leaves no descriptor open. */
 static inline void session(const char *prefix, const uint8_t *data, size_t size)
 {
 	size_t length = strlen(prefix);
@@ -61,7 +60,7 @@ static inline void session(const char *prefix, const uint8_t *data, size_t size)
 	ret = bpfd_serve(bpfd);
 	MUST(!ret || ret == -EPROTO || ret == -ENOMEM);
 	bpfd_close(bpfd);
-	if (!is_told(input, length + size)) /* else it is an echo */
+	if (!has_secret(input, length + size)) /* else the output may echo it */
 		check_output(out);
 	close(first);
 	close(in);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The made-up files, in memory if there is a file system in it, and the functions of the C library
- * that open files: only those can be. */
+/* The fake files of the fuzzers, and the C library's functions that open files.
+ *
+ * The files are in /dev/shm if that is writable. Those functions open no others. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/seams.h"
 
@@ -42,7 +43,7 @@ static const struct {
 	{"sys/kernel/tracing/uprobe_events", ""},
 };
 
-/* Links of a process that is up to something: out of its root, and to what is not there. */
+/* Links of a hostile process: out of its root, and to files that do not exist. */
 static const struct {
 	const char *name, *target;
 } links[] = {
@@ -52,7 +53,7 @@ static const struct {
 	{"proc/42/root/tmp/perf-43.map", "/etc/passwd"},
 };
 
-/* Of the user who made the files above. */
+/* The process belongs to the user who made the files above. */
 static void put_status(void)
 {
 	char status[64];
@@ -182,7 +183,7 @@ int fuzz_access(const char *path, int mode)
 	return refuse(path) ? -1 : access(path, mode);
 }
 
-/* Below the tree's own /proc/self/fd the kind of an object depends on its number. */
+/* In the fake /proc/self/fd the kind of an object depends on its number. */
 ssize_t fuzz_readlink(const char *path, char *target, size_t size)
 {
 	static const char *const kinds[] = {"anon_inode:bpf-map", "anon_inode:bpf-prog",

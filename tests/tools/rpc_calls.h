@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of bpf(2) and perf_event_open(2) through the binary protocol, and small programs, for
- * tests. */
+/* Calls of bpf(2) and perf_event_open(2) through the binary protocol, and small BPF programs. */
 #ifndef TESTS_TOOLS_RPC_CALLS_H
 #define TESTS_TOOLS_RPC_CALLS_H
 
@@ -10,15 +9,15 @@
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 
-/* What a call's pointer is in the message: a table's entries in their order. */
+/* A pointer of a call, in the order of the table of bpf_abi.h. */
 struct call_arg {
-	const void *in;	 /* NULL: nothing goes there */
-	size_t size;	 /* of in, or the room for what comes back */
-	const void *out; /* set by the call: what has come back, in the reply */
+	const void *in;	 /* data for the board, or NULL */
+	size_t size;	 /* bytes of `in`, or room for the result */
+	const void *out; /* set by the call: the result, within the reply */
 	size_t out_size;
 };
 
-/* Makes a call; attr gets what comes back. Returns ret. */
+/* Calls bpf(2). The reply overwrites attr. Returns ret. */
 static inline int peer_bpf(
 	struct peer *peer, uint32_t cmd, union bpf_attr *attr, size_t size, struct call_arg *args)
 {
@@ -76,7 +75,7 @@ static inline int peer_delete(struct peer *peer, int map, uint32_t key)
 	return peer_bpf(peer, BPF_MAP_DELETE_ELEM, &attr, 16, args);
 }
 
-/* The u64 at a u32 key, or UINT64_MAX. */
+/* Returns the u64 value of a u32 key, or UINT64_MAX. */
 static inline uint64_t peer_lookup(struct peer *peer, int map, uint32_t key)
 {
 	union bpf_attr attr = {.map_fd = (uint32_t)map};
@@ -100,7 +99,7 @@ static inline uint64_t peer_lookup(struct peer *peer, int map, uint32_t key)
 #define CALL(helper)   INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
 #define EXIT	       INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-/* Loads a program; *log, if asked for, is the verifier's. */
+/* Loads a program. log: NULL, or receives the verifier's log. Returns the handle or an errno. */
 static inline int peer_load(struct peer *peer, uint32_t type, const struct bpf_insn *insns,
 	size_t size, const char **log)
 {
@@ -115,7 +114,7 @@ static inline int peer_load(struct peer *peer, uint32_t type, const struct bpf_i
 
 	strcpy(attr.prog_name, "test_rpc");
 	ret = peer_bpf(peer, BPF_PROG_LOAD, &attr, 72, args);
-	if (ret == -EINVAL && !log) { /* kernels before 4.15 know no names */
+	if (ret == -EINVAL && !log) { /* kernels before 4.15 do not accept names */
 		memset(attr.prog_name, 0, sizeof(attr.prog_name));
 		ret = peer_bpf(peer, BPF_PROG_LOAD, &attr, 72, args);
 	}
@@ -124,7 +123,7 @@ static inline int peer_load(struct peer *peer, uint32_t type, const struct bpf_i
 	return ret;
 }
 
-/* A program that adds 1 to the u64 in slot 0 of an array. */
+/* Loads a program that adds 1 to the u64 in slot 0 of an array. */
 static inline int peer_load_count(struct peer *peer, uint32_t type, int map)
 {
 	const struct bpf_insn insns[] = {
@@ -143,7 +142,7 @@ static inline int peer_load_count(struct peer *peer, uint32_t type, int map)
 	return peer_load(peer, type, insns, sizeof(insns), NULL);
 }
 
-/* A program that puts a record of 8 bytes, the time, into a perf event array or a ring buffer. */
+/* Loads a program that writes the time, 8 bytes, into a perf event array or a BPF ring buffer. */
 static inline int peer_load_emit(struct peer *peer, uint32_t type, int map, bool ringbuf)
 {
 	const struct bpf_insn perf[] = {
@@ -192,7 +191,7 @@ static inline int peer_perf_open(
 	return peer_call(peer);
 }
 
-/* An event that takes what programs output, on CPU 0. Returns it or an errno. */
+/* Opens an event on CPU 0 whose ring receives the output of programs. Returns it or an errno. */
 static inline int peer_output_event(struct peer *peer)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
@@ -216,7 +215,7 @@ static inline int peer_ioctl(struct peer *peer, int event, uint32_t request, uin
 	return peer_call(peer);
 }
 
-/* Opens an event, sets a program on it, and enables it. Returns the event or an errno. */
+/* Opens an event, attaches a program and enables the event. Returns the event or an errno. */
 static inline int peer_attach(
 	struct peer *peer, struct perf_event_attr *attr, int cpu, const char *name, int prog)
 {
@@ -260,7 +259,7 @@ static inline void peer_close(struct peer *peer, int handle)
 	peer_send(peer);
 }
 
-/* Reads a file whole into `text`. Returns ret of the last part. */
+/* Appends a whole file to `text`. Returns ret of the last part. */
 static inline int peer_file(struct peer *peer, const char *path, struct bytes_out *text)
 {
 	struct bytes_out *out = peer_begin(peer, RPC_FILE_READ);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the programs that check the binary protocol have in common: they are called with the name of
- * a check, say what was wrong and exit with 1, or with 0. */
+/* Common parts of the programs that check the binary protocol.
+ *
+ * Such a program runs the check that its first argument names. It exits with 0, or prints what
+ * failed and exits with 1. */
 #ifndef TESTS_TOOLS_RPC_CHECKS_H
 #define TESTS_TOOLS_RPC_CHECKS_H
 
@@ -10,19 +12,19 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-static char **session;	      /* the command that starts one */
-static const char *file_name; /* an argument of some checks */
-static uint64_t file_offset;  /* another one */
+static char **session;	      /* the command that starts a session */
+static const char *file_name; /* the argument FILE */
+static uint64_t file_offset;  /* the argument OFFSET */
 
 #define SYSCALLS 1000
 #define RING	 4096u /* bytes of a ring's data */
 
-#define expect(what)                                                                    \
-	do {                                                                            \
-		if (!(what)) {                                                          \
-			printf("%s: line %d: not so: %s\n", __func__, __LINE__, #what); \
-			exit(1);                                                        \
-		}                                                                       \
+#define expect(what)                                                                      \
+	do {                                                                              \
+		if (!(what)) {                                                            \
+			printf("%s: line %d: not true: %s\n", __func__, __LINE__, #what); \
+			exit(1);                                                          \
+		}                                                                         \
 	} while (0)
 
 #define expect_number(number, wanted)                                                              \
@@ -58,7 +60,7 @@ static inline void wait_ms(long ms)
 	nanosleep(&time, NULL);
 }
 
-/* The tracepoint of a system call, whose number is read from tracefs. */
+/* Reads the number of the tracepoint of getpgid(2) from tracefs. */
 static inline uint64_t tracepoint_id(struct peer *peer)
 {
 	struct bytes_out text = {.data = NULL};
@@ -79,7 +81,7 @@ struct check {
 	void (*run)(void);
 };
 
-/* PROGRAM CHECK FILE OFFSET COMMAND...: FILE and OFFSET may be "-", COMMAND starts a session. */
+/* Arguments: CHECK FILE OFFSET COMMAND... FILE and OFFSET may be "-"; COMMAND starts a session. */
 static inline int run_check(int argc, char **argv, const struct check *checks, size_t count)
 {
 	if (argc < 5) {

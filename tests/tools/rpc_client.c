@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of the binary protocol with a kernel: calls of bpf(2), probes, and files. */
+/* Checks of the binary protocol with a real kernel: calls of bpf(2), probes, files. */
 #include "tests/tools/rpc_checks.h"
 
 #include <sys/utsname.h>
 
-/* The entries behind the newest of n keys that is there; returns how many, and the first one's key.
- */
+/* Requests the entries after the newest existing one of n keys. Returns how many came, and the key
+ * of the first, or an errno. */
 static int64_t walk(
 	struct peer *peer, int map, const uint32_t *keys, uint8_t n, uint32_t max, uint32_t *first)
 {
@@ -28,12 +28,12 @@ static int64_t walk(
 	return ret;
 }
 
-/* Keys that are deleted between two requests do not make the walk begin anew. */
+/* The walk does not begin again if keys are deleted between two requests. */
 static void check_walk(struct peer *peer, int map)
 {
 	uint32_t keys[RPC_WALK_KEYS + 1] = {0}, first = 0, next;
 
-	/* One after the other, the newest in front. */
+	/* One key after the other, the newest first. */
 	for (uint8_t n = 0; n < 4; n++) {
 		expect_number(walk(peer, map, keys, n, 1, &next), 1);
 		memmove(keys + 1, keys, 3 * sizeof(*keys));
@@ -45,7 +45,7 @@ static void check_walk(struct peer *peer, int map)
 	expect_number(peer_delete(peer, map, keys[1]), 0);
 	expect_number(walk(peer, map, keys, 4, 1 << 20, &next), 46);
 	expect(next != first);
-	expect_number(walk(peer, map, keys, 2, 1 << 20, &next), 48); /* anew */
+	expect_number(walk(peer, map, keys, 2, 1 << 20, &next), 48); /* all deleted: begins again */
 	expect_number(next, first);
 	expect_number(walk(peer, map, keys, RPC_WALK_KEYS + 1, 1 << 20, &next), -EBADMSG);
 }
@@ -144,7 +144,7 @@ static void check_test_run(void)
 	expect_number(peer_bpf(&peer, BPF_PROG_TEST_RUN, &attr, 76, args), 0);
 	expect_number(attr.test.retval, 7);
 	expect_number(attr.test.data_size_out, 14);
-	/* Programs that make system calls would make them in the session's name. */
+	/* Programs of type SYSCALL would make system calls as bpfd. */
 	prog = peer_load(&peer, BPF_PROG_TYPE_SYSCALL, seven, sizeof(seven), NULL);
 	if (kernel_has_syscall_programs()) {
 		expect(prog > 0);
@@ -164,7 +164,7 @@ static int load_btf(struct peer *peer)
 		uint16_t magic;
 		uint8_t version, flags;
 		uint32_t header, type_at, type_size, string_at, string_size;
-		uint32_t type[4]; /* int, of 4 bytes and 32 bits */
+		uint32_t type[4]; /* int: 4 bytes, 32 bits */
 		char strings[5];
 	} __attribute__((packed))
 	btf = {0xeb9f, 1, 0, 24, 0, 16, 16, 5, {1, 1 << 24, 4, 32}, "\0int"};
@@ -176,7 +176,7 @@ static int load_btf(struct peer *peer)
 	return peer_bpf(peer, BPF_BTF_LOAD, &attr, 28, args);
 }
 
-/* What the kernel knows of a program, with the ids of its maps. */
+/* The info of a program includes the ids of its maps. */
 static void check_info(void)
 {
 	struct bpf_prog_info info = {.nr_map_ids = 4};
@@ -210,7 +210,7 @@ static void check_info(void)
 
 	union bpf_attr attr = {.map_id = ids[0]};
 
-	/* The same map by its id, in another handle. */
+	/* The id opens the same map as another handle. */
 	expect_number(peer_bpf(&peer, BPF_MAP_GET_FD_BY_ID, &attr, 12, NULL), prog + 1);
 	expect_number(bytes_get_u32(&peer.in), BPF_ABI_MAP);
 	expect_number(bytes_get_u32(&peer.in), BPF_MAP_TYPE_ARRAY);
@@ -223,7 +223,7 @@ static void check_info(void)
 	end(&peer);
 }
 
-/* Attaches a program that counts, causes events, and looks. */
+/* Attaches a counting program, causes events, and checks the count. */
 static void count_events(struct peer *peer, uint32_t prog_type, struct perf_event_attr *attr,
 	const char *name, void (*cause)(unsigned int))
 {
@@ -236,7 +236,7 @@ static void count_events(struct peer *peer, uint32_t prog_type, struct perf_even
 	cause(SYSCALLS);
 	expect_number(peer_lookup(peer, map, 0), SYSCALLS);
 	peer_close(peer, event);
-	peer_lookup(peer, map, 0); /* by then it is closed */
+	peer_lookup(peer, map, 0); /* its reply comes after the close */
 	cause(SYSCALLS);
 	expect_number(peer_lookup(peer, map, 0), SYSCALLS);
 }
@@ -253,7 +253,7 @@ static void check_kprobe(void)
 	attr.type = hello.kprobe_type;
 	count_events(&peer, BPF_PROG_TYPE_KPROBE, &attr, "__x64_sys_getpgid", make_events);
 	expect_number(peer_attach(&peer, &attr, 0, "no_such_function", 4), -ENOENT);
-	/* A program that is none. */
+	/* Handle 3 is a map, not a program. */
 	expect_number(peer_attach(&peer, &attr, 0, "__x64_sys_getpgid", 3), -EBADF);
 	attr.type = PERF_TYPE_SOFTWARE;
 	expect_number(peer_perf_open(&peer, &attr, -1, 0, "__x64_sys_getpgid"), -EINVAL);
@@ -313,8 +313,8 @@ static int sync_map(struct peer *peer, int map, bool whole, uint64_t delta)
 	return peer_call(peer);
 }
 
-/* The one part that a sync has told: a word at that offset. */
-static uint64_t told_word(struct peer *peer, uint32_t offset)
+/* Reads the only run of words in the reply to a sync: one word at that offset. */
+static uint64_t synced_word(struct peer *peer, uint32_t offset)
 {
 	uint64_t word = 0;
 	const void *data;
@@ -345,9 +345,9 @@ static void check_sync(void)
 	expect_number(bytes_get_u32(&peer.in), 1);
 	make_events(10);
 	expect_number(sync_map(&peer, map, false, 0), 64);
-	expect_number(told_word(&peer, 0), 10);
+	expect_number(synced_word(&peer, 0), 10);
 	expect_number(sync_map(&peer, map, false, 5), 64);
-	expect_number(told_word(&peer, 8), 5);
+	expect_number(synced_word(&peer, 8), 5);
 	expect_number(sync_map(&peer, map, false, 0), 64);
 	expect_number(bytes_get_u32(&peer.in), 0);
 	expect_number(peer_lookup(&peer, map, 1), 5);
@@ -413,7 +413,7 @@ static void check_events(void)
 	expect_number(
 		peer_file_write(&peer, kprobe_events, " \tp:rpc/blank __x64_sys_getpgid\n"), 32);
 	ret = peer_file_write(&peer, kprobe_events, "p:rpc/two no_such_function\n");
-	expect(ret == -ENOENT || ret == -EINVAL); /* the latter in newer kernels */
+	expect(ret == -ENOENT || ret == -EINVAL); /* newer kernels: EINVAL */
 	expect_number(peer_file_write(&peer, kprobe_events, "nonsense\n"), -EINVAL);
 	expect_number(peer_file(&peer, "/sys/kernel/debug/tracing/kprobe_events", &text), 0);
 	bytes_put_u8(&text, 0);
@@ -424,7 +424,7 @@ static void check_events(void)
 	end(&peer);
 }
 
-/* Attaches, says so, and sleeps: what becomes of it when the session is killed? */
+/* Attaches a program, prints the pid of the session, and sleeps, so that a test can kill it. */
 static void check_sleep(void)
 {
 	struct perf_event_attr point = {.type = PERF_TYPE_TRACEPOINT};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's end of the binary protocol, as tests need it: one request at a time, waited for. What
- * goes wrong with the session itself ends the program. */
+/* The host's end of the binary protocol, for tests: one request at a time.
+ *
+ * A failure of the session itself ends the program. */
 #ifndef TESTS_TOOLS_RPC_PEER_H
 #define TESTS_TOOLS_RPC_PEER_H
 
@@ -14,16 +15,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PEER_RINGS 64 /* handles whose data is kept */
+#define PEER_RINGS 64 /* handles from 0 that can have a ring */
 
 struct peer {
 	pid_t child;
 	int to, from;
 	uint32_t tag;
 	struct bytes_out request;
-	uint8_t *reply; /* the payload of the last one */
+	uint8_t *reply; /* the payload of the last message */
 	size_t reply_size;
-	struct bytes_in in; /* of it, behind ret */
+	struct bytes_in in; /* the payload of the last reply, after ret */
 	struct bytes_out rings[PEER_RINGS];
 	uint64_t positions[PEER_RINGS];
 };
@@ -76,7 +77,7 @@ static inline void peer_start(struct peer *peer, char **command)
 		peer_die(head);
 }
 
-/* Ends the input, reads what still comes, and returns the status of the session's process. */
+/* Ends the input, reads the rest of the output, and returns the exit status of the session. */
 static inline int peer_end(struct peer *peer)
 {
 	char rest[4096];
@@ -95,7 +96,7 @@ static inline int peer_end(struct peer *peer)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Keeps what a ring has sent, and checks that it is where it should be. */
+/* Stores ring data, and checks that its position is the next. */
 static inline void peer_keep(struct peer *peer)
 {
 	struct bytes_in in = {peer->reply, peer->reply_size, false};
@@ -104,7 +105,7 @@ static inline void peer_keep(struct peer *peer)
 	void *to;
 
 	if (in.failed || handle >= PEER_RINGS || position != peer->positions[handle] || !in.size) {
-		printf("ring %u: %zu bytes at %llu instead of %llu\n", handle, in.size,
+		printf("ring %u: %zu bytes at %llu, not at %llu\n", handle, in.size,
 			(unsigned long long)position, (unsigned long long)peer->positions[handle]);
 		exit(1);
 	}
@@ -127,7 +128,8 @@ static inline void peer_receive(struct peer *peer, struct rpc_header *header)
 		peer_keep(peer);
 }
 
-/* A request: begun, filled in through the rpc_out that is returned, and sent. */
+/* Begins a request. The caller writes the payload to the result and calls peer_send() or
+ * peer_call(). */
 static inline struct bytes_out *peer_begin(struct peer *peer, unsigned int op)
 {
 	peer->request.size = 0;
@@ -141,7 +143,7 @@ static inline void peer_send(struct peer *peer)
 	peer_write(peer, peer->request.data, peer->request.size);
 }
 
-/* Waits for the next part of the reply. Returns ret; *more tells whether there is another part. */
+/* Waits for the next part of the reply. Returns ret. *more: another part follows. */
 static inline int peer_part(struct peer *peer, bool *more)
 {
 	struct rpc_header header;
@@ -158,7 +160,7 @@ static inline int peer_part(struct peer *peer, bool *more)
 	return (int)bytes_get_u32(&peer->in);
 }
 
-/* Sends the request and waits for its reply, of one part. */
+/* Sends the request and waits for its reply, which must have one part. */
 static inline int peer_call(struct peer *peer)
 {
 	bool more;
@@ -173,7 +175,7 @@ static inline int peer_call(struct peer *peer)
 	return ret;
 }
 
-/* Has what was written before been answered? HELLO comes behind it. */
+/* Sends HELLO and waits for its reply, by which all earlier requests are answered. */
 static inline int peer_hello(struct peer *peer, struct rpc_hello *hello)
 {
 	struct bytes_out *out = peer_begin(peer, RPC_HELLO);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of the binary protocol with a kernel: rings and what else has no end. */
+/* Checks of the binary protocol with a real kernel: streams. */
 #include "tests/tools/rpc_checks.h"
 
-/* What is in the records that a perf ring has sent. */
+/* Counts the records that a perf ring has sent. */
 static void count_records(
 	const struct bytes_out *data, unsigned int *samples, uint64_t *lost, bool *in_order)
 {
@@ -30,7 +30,8 @@ static void count_records(
 	}
 }
 
-/* Runs on one CPU, whose ring it is that gets the records. */
+/* Opens a ring and attaches a program that writes into it. The check must run on CPU 0, whose ring
+ * it is. */
 static int open_ring(struct peer *peer, uint64_t bytes, uint64_t credit)
 {
 	struct perf_event_attr point = {.type = PERF_TYPE_TRACEPOINT};
@@ -51,7 +52,7 @@ static int open_ring(struct peer *peer, uint64_t bytes, uint64_t credit)
 	return event;
 }
 
-/* Everything that the board would send is here when it answers behind it. */
+/* Waits until the board has sent all ring data: its replies to HELLO come after that data. */
 static void settle(struct peer *peer)
 {
 	struct rpc_hello hello;
@@ -82,7 +83,7 @@ static void check_ring(void)
 	settle(&peer);
 	count_records(data, &samples, &lost, &in_order);
 	expect_number(samples, 4);
-	peer_credit(&peer, event, 50); /* falls: of no effect */
+	peer_credit(&peer, event, 50); /* lower: no effect */
 	peer_credit(&peer, event, 1 << 20);
 	settle(&peer);
 	count_records(data, &samples, &lost, &in_order);
@@ -91,7 +92,7 @@ static void check_ring(void)
 	expect(in_order);
 	first = data->size;
 	make_events(1);
-	while (data->size == first) { /* comes without being asked for */
+	while (data->size == first) { /* the board sends it without a request */
 		struct rpc_header header;
 
 		peer_receive(&peer, &header);
@@ -106,7 +107,7 @@ static void check_ring(void)
 	end(&peer);
 }
 
-/* The ring is full while there is no credit: what is sent and what is lost are all. */
+/* Without credit the ring overflows: the records sent and the records lost must add up to all. */
 static void check_lost(void)
 {
 	unsigned int samples, sent = 0;
@@ -121,7 +122,7 @@ static void check_lost(void)
 	settle(&peer);
 	peer_credit(&peer, event, UINT64_MAX);
 	settle(&peer);
-	make_events(1); /* the kernel tells of a loss before the next record */
+	make_events(1); /* the kernel reports a loss before the next record */
 	settle(&peer);
 	count_records(&peer.rings[event], &samples, &lost, &in_order);
 	sent = SYSCALLS + 1;
@@ -154,7 +155,7 @@ static void check_ringbuf(void)
 	peer_credit(&peer, map, 4 * RING);
 	settle(&peer);
 	expect_number(data->size, 1600);
-	/* Round the ring, several times. */
+	/* Several times around the ring. */
 	for (unsigned int i = 1; i <= 40; i++) {
 		peer_credit(&peer, map, data->size + 4 * RING);
 		make_events(500);
@@ -173,7 +174,7 @@ static void check_ringbuf(void)
 	end(&peer);
 }
 
-/* Follows the tracer's pipe, into which a program prints. */
+/* Follows trace_pipe, into which a shell writes by trace_marker. */
 static void check_follow(void)
 {
 	struct peer peer;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of a made-up /proc, /sys or tracefs, for tests. Include after cmocka.h. */
+/* Files of a fake /proc, /sys or tracefs. Include after cmocka.h. */
 #ifndef TESTS_UNIT_FAKE_TREE_H
 #define TESTS_UNIT_FAKE_TREE_H
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* Writes the file `name` of the directory `dir`, in place of what it held. */
+/* Writes the file `name` in the directory `dir`, and replaces its contents. */
 static inline void put_file(const char *dir, const char *name, const char *text)
 {
 	char path[256];
@@ -20,7 +20,7 @@ static inline void put_file(const char *dir, const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* Makes the directory `name` of the directory `dir`. */
+/* Makes the directory `name` in the directory `dir`. */
 static inline void put_directory(const char *dir, const char *name)
 {
 	char path[256];

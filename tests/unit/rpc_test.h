@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session of the binary protocol over files in memory, for tests: all requests are written first,
- * then the session runs, then its replies are read in order. Include after cmocka.h. */
+/* A session of the binary protocol over files in memory. Include after cmocka.h.
+ *
+ * A test writes all requests, runs the session, and then reads the replies in order. */
 #ifndef TESTS_UNIT_RPC_TEST_H
 #define TESTS_UNIT_RPC_TEST_H
 
@@ -20,11 +21,11 @@
 
 struct rpc_session {
 	struct bpfd_config config;
-	struct bytes_out input; /* the command, and then the requests */
-	uint32_t requests;	/* tags count from 1 */
+	struct bytes_out input; /* the command BPFD_RPC, then the requests */
+	uint32_t requests;	/* their number; tags count from 1 */
 	uint8_t *output;
-	struct bytes_in replies; /* of the output, what is not read */
-	struct bytes_in in;	 /* the payload of the last reply, behind ret */
+	struct bytes_in replies; /* the part of the output that is not read yet */
+	struct bytes_in in;	 /* the payload of the last reply, after ret */
 };
 
 static inline void session_begin(struct rpc_session *s)
@@ -35,7 +36,7 @@ static inline void session_begin(struct rpc_session *s)
 	memcpy(bytes_put_room(&s->input, strlen(RPC_COMMAND)), RPC_COMMAND, strlen(RPC_COMMAND));
 }
 
-/* Begins a request; request_end() with what it has returned completes it. */
+/* Begins a request. Returns its offset, for request_end(). */
 static inline size_t request(struct rpc_session *s, unsigned int op)
 {
 	return rpc_begin(&s->input, op, 0, ++s->requests);
@@ -56,7 +57,7 @@ static inline int memory_file(const void *data, size_t size)
 	return fd;
 }
 
-/* Runs the session, which is to return `wanted`. */
+/* Runs the session, which must return `wanted`. */
 static inline void session_run(struct rpc_session *s, int wanted)
 {
 	int in = memory_file(s->input.data, s->input.size), out = memory_file("", 0);
@@ -77,7 +78,7 @@ static inline void session_run(struct rpc_session *s, int wanted)
 	close(out);
 }
 
-/* The next message: its header, and its payload as s->in. Returns whether there was one. */
+/* Reads the next message: its header, and its payload into s->in. Returns false at the end. */
 static inline bool next_message(struct rpc_session *s, struct rpc_header *header)
 {
 	if (!s->replies.size)
@@ -91,7 +92,7 @@ static inline bool next_message(struct rpc_session *s, struct rpc_header *header
 	return true;
 }
 
-/* The last part of the next reply. Returns its ret. */
+/* Reads the next reply up to its last part. Returns ret of that part. */
 static inline int next_reply(struct rpc_session *s)
 {
 	struct rpc_header header;

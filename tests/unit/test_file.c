@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the kernel's files: names, paths that clients choose, made-up trees. */
+/* Reading the kernel's files in a fake tree: names, and paths that clients choose. */
 #include "core/base/paths.h"
 #include "core/bpfd/files/file.h"
 
@@ -105,7 +105,7 @@ static void test_tracefs(void **state)
 	char root[PATH_MAX], asked[128];
 
 	assert_int_equal(file_tracefs(&fake->paths, NULL, root), -ENOENT);
-	/* Below debugfs when it has no mount of its own. */
+	/* Tracefs is below debugfs if it has no mount point of its own. */
 	put_directory(fake->dir, "sys/kernel/debug/tracing");
 	put_directory(fake->dir, "sys/kernel/debug/tracing/events");
 	assert_int_equal(file_tracefs(&fake->paths, NULL, root), 0);
@@ -113,7 +113,7 @@ static void test_tracefs(void **state)
 	put_directory(fake->dir, "tracing/events");
 	assert_int_equal(file_tracefs(&fake->paths, NULL, root), 0);
 	assert_string_equal(root, fake->tracefs);
-	/* The usual names mean the board's, wherever it is. */
+	/* The usual paths mean the board's tracefs, wherever that is. */
 	assert_int_equal(file_tracefs(&fake->paths, "/sys/kernel/debug/tracing", root), 0);
 	assert_string_equal(root, fake->tracefs);
 	assert_int_equal(file_tracefs(&fake->paths, "/sys/kernel/tracing//", root), 0);

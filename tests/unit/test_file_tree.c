@@ -84,8 +84,8 @@ static void test_rows(void **state)
 	}
 }
 
-/* What bpfd-run asks the board for, the board serves. What it serves and is not asked for by the
- * tool's paths is known. */
+/* The board serves each path that bpfd-run asks for. The paths that it serves and bpfd-run does not
+ * ask for are those that the table explains. */
 static void test_sides_agree(void **state)
 {
 	static const char *const not_asked_for[] = {"/", "/proc/filesystems", "/sys", "/sys/bus",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions that may only look: what is refused, what is not, and how it is told. */
+/* Read-only sessions: which commands, operations and calls are refused, and with which errno. */
 #include <ctype.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -14,9 +14,9 @@
 #include "core/messages/bpf_abi.h"
 #include "tests/unit/rpc_test.h"
 
-#define ATTR_BYTES 144 /* to the end of the longest command's fields */
+#define ATTR_BYTES 144 /* of the longest command */
 
-/* All of the others are refused, also those that are still to come. */
+/* All others must be refused, also future ones. */
 static const char *const reading_commands[] = {"BPFD_RPC", "BPFD_VERSION",
 	"BPF_CLOSE_PERF_EVENT_FD", "BPF_GET_FIRST_KEY", "BPF_GET_NEXT_KEY", "BPF_LOOKUP_ELEM",
 	"COMM_FOR_PID", "GET_KALLSYMS", "GET_KPROBES_BLACKLIST", "GET_KSYM_ADDR", "GET_KSYM_NAME",
@@ -48,7 +48,7 @@ static bool has(const uint32_t *list, size_t count, uint32_t number)
 	return false;
 }
 
-/* The answer to one line. */
+/* Runs a session of one line and copies its reply. */
 static void run_line(const char *line, bool read_only, char *answer, size_t size)
 {
 	int in = memory_file(line, strlen(line)), out = memory_file("", 0);
@@ -69,7 +69,7 @@ static void run_line(const char *line, bool read_only, char *answer, size_t size
 	close(out);
 }
 
-/* Each command with as many fields as it needs; the fields do not matter for a refusal. */
+/* Each command, with as many fields as it needs: it is refused before the fields are checked. */
 static void test_commands(void **state)
 {
 	char *help, *line, *rest, answer[4096], wanted[200];
@@ -119,7 +119,7 @@ static void test_version(void **state)
 	assert_null(strstr(answer, "read_only"));
 }
 
-/* Requests without a payload: those that pass are malformed. */
+/* Requests without a payload: if one is allowed, it is malformed. */
 static void test_operations(void **state)
 {
 	struct rpc_session s;
@@ -127,7 +127,7 @@ static void test_operations(void **state)
 	for (unsigned int op = RPC_HELLO; op <= RPC_BTF_LIST; op++) {
 		bool reads = has(reading_operations, COUNT(reading_operations), op);
 
-		if (op == RPC_CLOSE || op == RPC_RING_CREDIT) /* without a reply */
+		if (op == RPC_CLOSE || op == RPC_RING_CREDIT) /* they have no reply */
 			continue;
 		session_begin(&s);
 		s.config.read_only = true;
@@ -158,7 +158,7 @@ static void put_call(struct rpc_session *s, const struct bpf_abi_command *comman
 	request_end(s, start);
 }
 
-/* What a call answers of which nothing is right but its form: -EPERM alone if it is refused. */
+/* Each call, with zeroes as attributes: a refused one gets -EPERM without attributes. */
 static void test_calls(void **state)
 {
 	unsigned int count = 0;
@@ -183,14 +183,14 @@ static void test_calls(void **state)
 		} else if (command->map) {
 			assert_int_equal(ret, -EBADF);
 		} else {
-			assert_false(bytes_get_end(&s.in)); /* the kernel was asked */
+			assert_false(bytes_get_end(&s.in)); /* the kernel was called */
 		}
 		session_end(&s);
 	}
 	assert_int_equal(count, 31);
 }
 
-/* Maps are opened for reading only, whatever the client says, and not without saying anything. */
+/* Maps are opened read-only whatever the flags are; a request without flags is refused. */
 static void test_open_flags(void **state)
 {
 	static const struct {

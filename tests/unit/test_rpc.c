@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The codec of the binary protocol: what is written is read, and nothing beyond the end is. */
+/* The codec of the binary protocol: it reads what it wrote, and never beyond the end. */
 #include "core/messages/bpf_abi.h"
 #include "core/messages/rpc.h"
 
@@ -29,7 +29,7 @@ static void test_numbers(void **state)
 	bytes_put_u32(&out, 0x04050607);
 	bytes_put_u64(&out, 0x08090a0b0c0d0e0f);
 	assert_int_equal(out.size, sizeof(bytes));
-	assert_memory_equal(out.data, bytes, sizeof(bytes)); /* little-endian on each machine */
+	assert_memory_equal(out.data, bytes, sizeof(bytes)); /* little-endian on every machine */
 	in = in_of(&out);
 	assert_int_equal(bytes_get_u8(&in), 1);
 	assert_int_equal(bytes_get_u16(&in), 0x0203);
@@ -61,7 +61,7 @@ static void test_header(void **state)
 	bytes_out_free(&out);
 }
 
-/* Lengths that are wrong, near the end and near the end of numbers. */
+/* Wrong lengths: just beyond the end, and near the largest numbers. */
 static void test_bytes(void **state)
 {
 	static const uint32_t lengths[] = {5, 6, 0x7fffffff, 0x80000000, 0xfffffffb, 0xffffffff};
@@ -112,7 +112,7 @@ static void test_strings(void **state)
 	bytes_out_free(&out);
 }
 
-/* A message that needs more memory than there is fails as a whole, at its end. */
+/* A message that needs more memory than there is keeps failing until it is freed. */
 static void test_no_memory(void **state)
 {
 	struct bytes_out out = {.data = NULL};
@@ -169,9 +169,14 @@ static void test_names(void **state)
 	assert_string_equal(rpc_op_name(RPC_BTF_LIST), "BTF_LIST");
 	assert_null(rpc_op_name(0));
 	assert_null(rpc_op_name(RPC_BTF_LIST + 1));
+	assert_true(rpc_op_is_silent(RPC_CLOSE));
+	assert_true(rpc_op_is_silent(RPC_RING_CREDIT));
+	assert_false(rpc_op_is_silent(RPC_HELLO));
+	assert_false(rpc_op_is_silent(RPC_RING_DATA));
+	assert_false(rpc_op_is_silent(RPC_BTF_LIST + 1));
 }
 
-/* The table of bpf(2): its fields are within what is known, and its lists end. */
+/* The table of bpf(2): its fields are within the known attributes, and its lists end. */
 static void test_abi(void **state)
 {
 	for (uint32_t number = 0; number < 64; number++) {
@@ -202,8 +207,37 @@ static void test_abi_sizes(void **state)
 	assert_true(bpf_abi_ptr_size(batch, &batch->ptrs[3], &attr, sizeof(attr), 4, 1ULL << 40) ==
 		    UINT64_MAX);
 	assert_int_equal(bpf_abi_ptr_size(batch, &batch->ptrs[1], &attr, sizeof(attr), 2, 8), 4);
-	/* What the attributes are too short for is 0. */
+	/* The attributes end before the count, so it is 0. */
 	assert_int_equal(bpf_abi_ptr_size(batch, &batch->ptrs[2], &attr, 16, 4, 8), 0);
+}
+
+/* Numbers that are not whole within the attributes are read as 0 and not written. */
+static void test_abi_numbers(void **state)
+{
+	uint8_t attr[12] = {0};
+
+	bpf_abi_set32(attr, sizeof(attr), 8, 7);
+	assert_int_equal(bpf_abi_get32(attr, sizeof(attr), 8), 7);
+	bpf_abi_set32(attr, sizeof(attr), 9, 1);
+	bpf_abi_set64(attr, sizeof(attr), 5, 1);
+	assert_int_equal(bpf_abi_get32(attr, sizeof(attr), 8), 7);
+	bpf_abi_set64(attr, sizeof(attr), 4, 1ULL << 40);
+	assert_true(bpf_abi_get64(attr, sizeof(attr), 4) == 1ULL << 40);
+	assert_int_equal(bpf_abi_get32(attr, sizeof(attr), 9), 0);
+	assert_int_equal(bpf_abi_get64(attr, sizeof(attr), 5), 0);
+}
+
+/* The verifier's log is the only pointer that PROG_LOAD writes to. */
+static void test_abi_log(void **state)
+{
+	const struct bpf_abi_command *load = bpf_abi_find(BPF_PROG_LOAD);
+	const struct bpf_abi_command *lookup = bpf_abi_find(BPF_MAP_LOOKUP_ELEM);
+
+	for (int i = 0; load->ptrs[i].size; i++)
+		assert_int_equal(bpf_abi_is_log(load, &load->ptrs[i]),
+			load->ptrs[i].offset == offsetof(union bpf_attr, log_buf));
+	for (int i = 0; lookup->ptrs[i].size; i++)
+		assert_false(bpf_abi_is_log(lookup, &lookup->ptrs[i]));
 }
 
 int main(void)
@@ -218,6 +252,8 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_abi),
 		cmocka_unit_test(test_abi_sizes),
+		cmocka_unit_test(test_abi_numbers),
+		cmocka_unit_test(test_abi_log),
 	};
 
 	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attributes of bpf(2) that end anywhere, as a made-up kernel gets them: no number that the client
- * wrote is a pointer or a descriptor there. */
+/* Attributes of bpf(2), cut at each byte, as a fake kernel receives them.
+ *
+ * No number that the client wrote reaches the kernel as a pointer or a descriptor. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -16,12 +17,12 @@
 #include "tests/unit/rpc_test.h"
 
 #define ATTR_BYTES 144 /* to the end of the longest command's fields */
-#define FD_FIRST   100 /* the real descriptors; handles are smaller */
+#define FD_FIRST   100 /* the first descriptor of a map; handles are smaller */
 #define MAP_HANDLE 3
 #define NO_HANDLE  1
 #define ADDRESS	   0xa5a5a5a5a5a5a5a5ULL
 
-/* What the kernel was asked for behind the first map, which each session makes. */
+/* The last call after the first, by which each session makes a map. */
 static struct {
 	unsigned int calls;
 	uint32_t command;
@@ -52,7 +53,7 @@ long syscall(long number, ...)
 	return -1;
 }
 
-/* A call of which pointer number `present` is there, with nothing behind it; -1: none is. */
+/* Requests a call. Pointer number `present` points to 0 bytes, the others are NULL; -1: all are. */
 static void put_call(struct rpc_session *s, const struct bpf_abi_command *command, const void *attr,
 	size_t size, int present)
 {
@@ -89,8 +90,8 @@ static void put32(void *attr, size_t offset, uint32_t value)
 	memcpy((char *)attr + offset, &value, sizeof(value));
 }
 
-/* What the client writes: an address into each pointer, the map's handle where a map may be, and
- * elsewhere the number of a descriptor that the process has and the session has not. */
+/* Fills in a hostile client's attributes: an address in each pointer, the map's handle where a map
+ * is allowed, elsewhere a descriptor of the process that is not a handle of the session. */
 static void fill(const struct bpf_abi_command *command, void *attr)
 {
 	for (int i = 0; command->ptrs[i].size != BPF_ABI_END; i++)
@@ -126,7 +127,7 @@ static void cut_command(const struct bpf_abi_command *command)
 		session_run(&s, 0);
 		if (kernel.command == command->number)
 			check_kernel(command);
-		else /* the map is not in them, and nothing was asked for */
+		else /* the attributes end before the map, so the kernel is not called */
 			assert_true(command->map && size < command->map + 3U);
 		session_end(&s);
 	}
@@ -147,7 +148,7 @@ static void test_commands(void **state)
 	assert_int_equal(count, 22);
 }
 
-/* A pointer that is there is in the attributes whole. */
+/* A present pointer must be whole within the attributes. */
 static void test_present(void **state)
 {
 	for (uint32_t number = 0; number < 100; number++) {
@@ -170,7 +171,7 @@ static void test_present(void **state)
 	}
 }
 
-/* A table of descriptors is refused, also a part of its address. */
+/* A table of descriptors is refused, even if the attributes hold only a part of its address. */
 static void test_fd_array(void **state)
 {
 	const size_t offset = offsetof(union bpf_attr, fd_array);
@@ -189,7 +190,7 @@ static void test_fd_array(void **state)
 	session_end(&s);
 }
 
-/* The kernel counts what it sees of a size, and so does the session. */
+/* The session charges a cut field of a size as the kernel sees it: with zeroes at its end. */
 static void test_charge(void **state)
 {
 	const union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY,

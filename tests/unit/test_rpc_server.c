@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions of the binary protocol: what is no message, no request, no handle, no path for a client;
- * and requests of all kinds, cut and changed at random. */
+/* Sessions of the binary protocol with invalid input.
+ *
+ * Messages, requests, handles and paths that are invalid or not allowed; requests of all kinds, cut
+ * at each byte and changed at random. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -15,7 +17,7 @@
 #include "core/messages/bpf_abi.h"
 #include "tests/unit/rpc_test.h"
 
-#define NO_SUCH 1000 /* a handle that no session has */
+#define NO_SUCH 1000 /* a handle that the session does not have */
 
 static void put_hello(struct rpc_session *s)
 {
@@ -48,12 +50,12 @@ static void test_hello(void **state)
 	assert_true(hello.monotonic_ns > 0);
 	assert_int_equal(next_reply(&s), -EPROTONOSUPPORT);
 	rpc_get_hello(&s.in, &hello);
-	assert_true(bytes_get_end(&s.in)); /* follows all the same */
+	assert_true(bytes_get_end(&s.in)); /* the description follows nevertheless */
 	assert_false(s.replies.size);
 	session_end(&s);
 }
 
-/* Other numbers than 1 are refused, and lines go on. */
+/* Other versions than 1 are refused, and the session goes on with lines. */
 static void test_other_version(void **state)
 {
 	static const char input[] = "BPFD_RPC 2\nBPFD_RPC 0\nexit\n";
@@ -75,14 +77,14 @@ static void test_other_version(void **state)
 	close(out);
 }
 
-/* What cannot be a message ends the session; what came before it is answered. */
+/* An invalid header ends the session, after the requests before it are answered. */
 static void test_violations(void **state)
 {
 	static const struct rpc_header headers[] = {
 		{RPC_MESSAGE_MAX + 1, 1, RPC_HELLO, 0}, {UINT32_MAX, 1, RPC_HELLO, 0},
 		{4, 1, RPC_HELLO, RPC_FLAG_REPLY}, {4, 1, RPC_HELLO, 0x8000},
-		{5, 1, RPC_HELLO, 0},		    /* the input ends within it */
-		{RPC_MESSAGE_MAX, 1, RPC_HELLO, 0}, /* the same; nothing is reserved for it */
+		{5, 1, RPC_HELLO, 0},		    /* the input ends within the message */
+		{RPC_MESSAGE_MAX, 1, RPC_HELLO, 0}, /* the same, without 32 MiB of memory */
 	};
 	struct rpc_session s;
 
@@ -124,7 +126,7 @@ static void test_unknown(void **state)
 	session_end(&s);
 }
 
-/* A call of bpf(2) with no content behind its pointers. */
+/* Requests a call of bpf(2) whose pointers are all NULL. */
 static void put_bpf(struct rpc_session *s, uint32_t cmd, const void *attr, size_t size)
 {
 	const struct bpf_abi_command *command = bpf_abi_find(cmd);
@@ -140,7 +142,8 @@ static void put_bpf(struct rpc_session *s, uint32_t cmd, const void *attr, size_
 	request_end(s, start);
 }
 
-/* One well-formed request of each operation, about handles that are not there. */
+/* Writes a well-formed request of an operation, for a handle or a path that the client may not use.
+ */
 static void put_each(struct rpc_session *s, unsigned int op)
 {
 	static const uint8_t zeroes[PERF_ATTR_SIZE_VER0];
@@ -257,7 +260,7 @@ static void test_not_owned(void **state)
 	session_end(&s);
 }
 
-/* Each request, cut everywhere and with a byte more: never anything but a reply of an error. */
+/* Each request, cut at each byte and with one byte more, gets an error and nothing else. */
 static void test_cut(void **state)
 {
 	struct rpc_session s, whole;
@@ -294,7 +297,7 @@ static void test_cut(void **state)
 	}
 }
 
-/* Descriptors of the process itself, and everything else that is no handle. */
+/* Descriptors of the process, and other numbers, are not handles. */
 static void test_descriptors(void **state)
 {
 	static const uint32_t numbers[] = {
@@ -323,7 +326,7 @@ static void test_descriptors(void **state)
 	session_end(&s);
 }
 
-/* Attributes with what this program does not know, commands that cannot be called. */
+/* Attributes with unknown fields, and commands that the protocol does not carry. */
 static void test_bpf_refused(void **state)
 {
 	static const uint32_t cmds[] = {BPF_PROG_ATTACH, BPF_ITER_CREATE, BPF_OBJ_GET_INFO_BY_FD};
@@ -356,7 +359,7 @@ static void test_bpf_refused(void **state)
 	session_end(&s);
 }
 
-/* A map beyond the session's memory is not even asked for; all of it is given back. */
+/* A map beyond the session's memory is refused without a call to the kernel. */
 static void test_budget(void **state)
 {
 	const union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY,
@@ -381,7 +384,7 @@ static uint32_t random_number(uint32_t *seed)
 	return *seed;
 }
 
-/* Requests with some bytes changed. Whatever they do, the session answers what can be answered. */
+/* Requests with some bytes changed: the session ends normally in any case. */
 static void test_random(void **state)
 {
 	uint32_t seed = 2463534242;

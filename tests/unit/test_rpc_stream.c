@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams over rings that are made of files: credits, records that wrap, broken rings. */
+/* Streams over fake rings, made of files: credit, records that wrap, invalid rings. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -19,13 +19,13 @@
 #define HANDLE 5
 
 struct rig {
-	size_t page, size; /* of the ring's data */
+	size_t page, size; /* bytes of a page, and of the ring's data */
 	int fd, out;
-	char *memory; /* of the whole file */
+	char *memory; /* the whole file of the ring */
 	struct bpfd bpfd;
 	struct rpc rpc;
-	uint64_t sent;	      /* bytes */
-	struct bytes_out all; /* of them */
+	uint64_t sent;	      /* bytes of ring data */
+	struct bytes_out all; /* those bytes */
 	unsigned int messages;
 };
 
@@ -64,8 +64,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Lets the streams send, until they have nothing, and gathers what comes. Returns how many bytes
- * came. */
+/* Lets the streams send until they have nothing left, and adds the data to rig->all. Returns the
+ * number of new bytes. */
 static uint64_t gather(struct rig *rig)
 {
 	struct rpc_session s = {.requests = 0};
@@ -102,7 +102,7 @@ static struct perf_event_mmap_page *perf_page(const struct rig *rig)
 	return (void *)rig->memory;
 }
 
-/* Writes a record of that size, with a number in it, as the kernel does. */
+/* Writes a record of `size` bytes that contains a number, as the kernel does. */
 static void perf_put(const struct rig *rig, uint16_t size, uint32_t number)
 {
 	const struct perf_event_header header = {.type = PERF_RECORD_SAMPLE, .size = size};
@@ -131,12 +131,12 @@ static void test_perf_credit(void **state)
 	assert_int_equal(gather(rig), 0); /* no credit */
 	assert_int_equal(perf_page(rig)->data_tail, 0);
 	stream_credit(set, HANDLE, 23);
-	assert_int_equal(gather(rig), 0); /* too little for a record */
+	assert_int_equal(gather(rig), 0); /* less than a record */
 	stream_credit(set, HANDLE, 24);
 	assert_int_equal(gather(rig), 24);
 	assert_int_equal(perf_page(rig)->data_tail, 24);
-	stream_credit(set, HANDLE, 10);	      /* falls */
-	stream_credit(set, HANDLE + 1, 1000); /* is not there */
+	stream_credit(set, HANDLE, 10);	      /* lower: ignored */
+	stream_credit(set, HANDLE + 1, 1000); /* no such stream */
 	assert_int_equal(gather(rig), 0);
 	stream_credit(set, HANDLE, 100);
 	assert_int_equal(gather(rig), 72);
@@ -150,7 +150,7 @@ static void test_perf_credit(void **state)
 	assert_int_equal(gather(rig), 0);
 }
 
-/* Many times round the ring: each record arrives once, whole, in order. */
+/* Many times around the ring: each record arrives once, whole and in order. */
 static void test_perf_wrap(void **state)
 {
 	struct rig *rig = *state;
@@ -173,7 +173,7 @@ static void test_perf_wrap(void **state)
 	assert_int_equal(at, rig->all.size);
 }
 
-/* What is no record is passed over, and not sent. */
+/* Bytes that are not records are skipped and not sent. */
 static void test_perf_broken(void **state)
 {
 	struct rig *rig = *state;
@@ -205,11 +205,12 @@ static void test_sizes(void **state)
 	assert_int_equal(stream_open_perf(set, HANDLE, rig->fd, 1 << 20, 0), -ENOMEM); /* budget */
 	assert_int_equal(stream_open_perf(set, HANDLE, -1, rig->size, 0), -EBADF);
 	assert_int_equal(rig->bpfd.memory.used, 0);
-	assert_int_equal(stream_open_perf(set, HANDLE, rig->fd, 8, 0), 0); /* becomes a page */
+	assert_int_equal(
+		stream_open_perf(set, HANDLE, rig->fd, 8, 0), 0); /* rounded up to a page */
 	assert_int_equal(rig->bpfd.memory.used, 2 * rig->page);
 }
 
-/* A ring buffer: the consumer's page, the producer's, and the data twice. */
+/* Writes a record into a BPF ring buffer: the consumer's page, the producer's, the data twice. */
 static void ringbuf_put(const struct rig *rig, uint32_t length, uint32_t flags, uint32_t number)
 {
 	unsigned long *produced = (void *)(rig->memory + rig->page);
@@ -238,7 +239,7 @@ static void test_ringbuf(void **state)
 
 	assert_int_equal(stream_open_ringbuf(rig->rpc.streams, HANDLE, rig->fd, rig->size, 40), 0);
 	ringbuf_put(rig, 8, 0, 1);
-	ringbuf_put(rig, 8, 1U << 30, 2); /* discarded: sent as well */
+	ringbuf_put(rig, 8, 1U << 30, 2); /* a discarded record is sent as well */
 	ringbuf_put(rig, 8, 0, 3);
 	assert_int_equal(gather(rig), 32); /* the credit */
 	assert_int_equal(*consumed, 32);
@@ -249,7 +250,7 @@ static void test_ringbuf(void **state)
 	assert_int_equal(gather(rig), 0);
 	memcpy(data + 48, &done, sizeof(done));
 	assert_int_equal(gather(rig), 32);
-	for (uint32_t i = 0; i < 1000; i++) { /* round it */
+	for (uint32_t i = 0; i < 1000; i++) { /* several times around the ring */
 		ringbuf_put(rig, i % 50, 0, i);
 		assert_int_equal(gather(rig), (8 + i % 50 + 7) / 8 * 8);
 	}
@@ -269,12 +270,12 @@ static void test_file(void **state)
 	assert_int_equal(gather(rig), 4);
 	assert_memory_equal(rig->all.data, "0123456789", 10);
 	close(ends[1]);
-	assert_int_equal(gather(rig), 0); /* its end is not told */
+	assert_int_equal(gather(rig), 0); /* the end of a file is not reported */
 	stream_close(rig->rpc.streams, HANDLE);
 	close(ends[0]);
 }
 
-/* Waiting ends for input and for what may be sent, and not for what may not. */
+/* A wait ends for input and for data with credit, not for data without credit. */
 static void test_poll(void **state)
 {
 	struct rig *rig = *state;
@@ -301,8 +302,8 @@ static void test_poll(void **state)
 	}
 }
 
-/* How long a wait takes after so many records were sent, in microseconds. The file that plays the
- * ring can always be read: what takes time left it alone. */
+/* Sends some records and waits. Returns the time of the wait in us. The fake ring is always
+ * readable, so the wait takes time only if it leaves the ring alone. */
 static uint64_t wait_after(struct rig *rig, unsigned int records, int input)
 {
 	uint64_t start_ns;
@@ -315,8 +316,8 @@ static uint64_t wait_after(struct rig *rig, unsigned int records, int input)
 	return (clock_ns(CLOCK_MONOTONIC) - start_ns) / 1000;
 }
 
-/* Records that come close together are gathered; one that comes alone, or many that might fill the
- * ring, do not wait. The machine may make any wait longer, but not all of them. */
+/* Records that come close together are gathered. A single record, or so many that they might fill
+ * the ring, are sent at once. Load may make some waits longer, but not all of them. */
 static void test_gather(void **state)
 {
 	struct rig *rig = *state;
@@ -332,7 +333,7 @@ static void test_gather(void **state)
 	assert_int_equal(rig->messages, 60);
 	assert_true(long_waits >= 20);
 	for (int round = 0; round < 20; round++) {
-		us = wait_after(rig, 30, input[0]); /* of 170 that it has room for */
+		us = wait_after(rig, 30, input[0]); /* the ring has room for 170 */
 		full_us = us < full_us ? us : full_us;
 	}
 	assert_true(full_us < 50);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which files a remote client may see: by name, through links, and only code elsewhere. Processes'
- * roots are in test_tree_root.c. */
+/* Which files a client may see: by name, through links, and elsewhere code only.
+ *
+ * test_tree_root.c tests the roots of processes. */
 #include "core/base/paths.h"
 #include "core/bpfd/files/storage.h"
 #include "core/bpfd/files/tree.h"
@@ -44,7 +45,7 @@ static void test_refused_names(void **state)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (tree_rights(&fake->paths, names[i]))
-			fail_msg("%s: may be seen", names[i]);
+			fail_msg("%s: has rights", names[i]);
 		expect_error(fake, names[i], -EACCES);
 		fd = tree_open(&fake->paths, names[i], TREE_STAT, true);
 		assert_int_equal(fd, -EACCES);
@@ -120,7 +121,7 @@ static void test_trees(void **state)
 	close(fd);
 }
 
-/* Links of the trees themselves are followed as far as what they lead to may be seen. */
+/* Links in the trees are followed if the client may see their target. */
 static void test_links(void **state)
 {
 	const struct fake *fake = *state;
@@ -143,12 +144,12 @@ static void test_links(void **state)
 	assert_int_equal(tree_open(&fake->paths, "/sys/kernel/escape", TREE_STAT, true), -EACCES);
 	assert_int_equal(tree_open_directory(&fake->paths, "/sys/fs/bpf/else"), -EACCES);
 	assert_int_equal(tree_access(&fake->paths, "/sys/kernel/escape", R_OK), -EACCES);
-	fd = tree_open(&fake->paths, "/sys/kernel/escape", TREE_LINK, false); /* as it is */
+	fd = tree_open(&fake->paths, "/sys/kernel/escape", TREE_LINK, false); /* the link itself */
 	assert_true(fd >= 0);
 	close(fd);
 }
 
-/* A path of the fake tree as the client names it: it is outside all trees. */
+/* Returns the client's path of a file in the fake tree, outside /proc and /sys. */
 static const char *outside(const struct fake *fake, const char *name)
 {
 	static char path[256];
@@ -196,7 +197,7 @@ static void test_code(void **state)
 	expect_error(fake, outside(fake, "else/none"), -ENOENT);
 	fd = tree_open_read(&fake->paths, outside(fake, "else/kcore"));
 	assert_true(fd == -EACCES || fd == -ENOENT);
-	/* Not even whether it is there. */
+	/* The client does not even learn that the file exists. */
 	assert_int_equal(
 		tree_open(&fake->paths, outside(fake, "else/secret"), TREE_STAT, true), -EACCES);
 	assert_int_equal(tree_open(&fake->paths, outside(fake, "else"), TREE_STAT, true), -EACCES);
@@ -237,16 +238,16 @@ static void test_storage(void **state)
 
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
 		if (storage_is(makedev(0, 30), kernels[i]))
-			fail_msg("%x: stores files", kernels[i]);
+			fail_msg("%x: counts as storage", kernels[i]);
 	for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++)
 		if (!storage_is(makedev(0, 30), stores[i]))
-			fail_msg("%x: stores no files", stores[i]);
+			fail_msg("%x: does not count as storage", stores[i]);
 	assert_false(storage_is(makedev(0, 30), 0x12345678));
 	assert_true(storage_is(makedev(179, 2), 0x12345678)); /* on an eMMC */
 	assert_true(storage_is(makedev(31, 4), 0x72b6));      /* JFFS2, on an MTD device */
 }
 
-/* A file of the kernel's own is not even read to see whether it is code. */
+/* A file of the kernel's own is not read, not even to find out whether it is code. */
 static void test_not_touched(void **state)
 {
 	static const char *const names[] = {"/sys/kernel/tracing/README",
@@ -268,7 +269,7 @@ static void test_not_touched(void **state)
 	assert_int_equal(tree_open_read(&real, path), -EACCES);
 	assert_int_equal(read(watch, events, sizeof(events)), -1);
 	assert_int_equal(errno, EAGAIN);
-	/* It would have been told. */
+	/* inotify does report a read of that file. */
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_true(read(fd, path, sizeof(path)) > 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client sees in the roots of processes, which may set traps there. */
+/* What a client sees in the root of a process, which may be hostile. */
 #include "core/base/paths.h"
 #include "core/bpfd/files/tree.h"
 
@@ -21,7 +21,7 @@
 
 #include "tests/unit/tree_test.h"
 
-/* The effective user counts. */
+/* Writes the status of process 7. Only the effective user counts. */
 static void put_status(const struct fake *fake, uid_t user)
 {
 	char status[128];
@@ -49,7 +49,7 @@ static void test_process_root(void **state)
 	fd = tree_open_read(&fake->paths, "/proc/7/root/program");
 	assert_true(fd >= 0);
 	close(fd);
-	/* Within the root, wherever links point to. */
+	/* Links lead nowhere out of the root. */
 	fd = tree_open_read(&fake->paths, "/proc/7/root/absolute");
 	assert_true(fd >= 0);
 	close(fd);
@@ -66,7 +66,7 @@ static void test_process_root(void **state)
 	close(fd);
 }
 
-/* Symbols are a file that the process has made: no link to another's, no mount on its name. */
+/* Symbols must be in a file of the process's user with a single link. */
 static void test_symbols(void **state)
 {
 	static const char path[] = "/proc/7/root/tmp/perf-7.map";
@@ -77,7 +77,7 @@ static void test_symbols(void **state)
 	put_file(fake->proc, "7/root/tmp/perf-7.map", "symbols");
 	snprintf(map, sizeof(map), "%s/7/root/tmp/perf-7.map", fake->proc);
 	snprintf(other, sizeof(other), "%s/7/root/tmp/other", fake->proc);
-	expect_error(fake, path, -EACCES); /* nobody knows the process's user */
+	expect_error(fake, path, -EACCES); /* the process has no status */
 	put_file(fake->proc, "7/status", "");
 	expect_error(fake, path, -EACCES);
 	put_status(fake, geteuid() + 1);
@@ -93,7 +93,7 @@ static void test_symbols(void **state)
 	expect_text(fake, path, "symbols");
 }
 
-/* Whether a path in the process's root leads to its program. */
+/* Opens a path in the root. Returns 0 if it is the program, -EXDEV if not, or a negative errno. */
 static int open_program(const struct fake *fake, const char *name)
 {
 	char path[256], real[256];
@@ -110,7 +110,7 @@ static int open_program(const struct fake *fake, const char *name)
 	return opened.st_ino == wanted.st_ino ? 0 : -EXDEV;
 }
 
-/* As the kernel does it for a process whose root that is. */
+/* Paths resolve as the kernel resolves them for a process with that root. */
 static void test_walk(void **state)
 {
 	static const struct {
@@ -155,7 +155,7 @@ static void test_walk(void **state)
 	assert_int_equal(open_program(fake, "dangling"), -ENOENT);
 	assert_int_equal(open_program(fake, "not_a_directory"), -ENOTDIR);
 	assert_int_equal(open_program(fake, "program/x"), -ENOTDIR);
-	/* 40 links are as many as the kernel follows. */
+	/* The kernel follows 40 links at most. */
 	make_link(fake, "/program", "proc/7/root/link1");
 	for (int i = 2; i <= 41; i++) {
 		snprintf(target, sizeof(target), "link%d", i - 1);
@@ -164,7 +164,7 @@ static void test_walk(void **state)
 	}
 	assert_int_equal(open_program(fake, "link40"), 0);
 	assert_int_equal(open_program(fake, "link41"), -ELOOP);
-	/* The link itself */
+	/* The link itself. */
 	fd = tree_open(&fake->paths, "/proc/7/root/loop", TREE_LINK, false);
 	assert_true(fd >= 0);
 	assert_int_equal(readlinkat(fd, "", target, sizeof(target)), strlen("loop"));
@@ -174,8 +174,8 @@ static void test_walk(void **state)
 	close(fd);
 }
 
-/* A file system in user space fails with what it likes, as the filter does here for each component
- * of the path: that is an error, and no reason to start again. */
+/* A FUSE file system can fail with any errno, as the filter does here for each component of the
+ * path. The walk reports that errno and does not start again. */
 static void test_walk_again(void **state)
 {
 	const struct fake *fake = *state;
@@ -200,7 +200,7 @@ static void test_walk_again(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* Each ".." of a link starts at the root again: a link cannot make that take for ever. */
+/* Each ".." in a link restarts the walk at the root: a link cannot make that go on forever. */
 static void test_walk_far(void **state)
 {
 	const struct fake *fake = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A made-up tree of files, and what a client reads in it. Include after cmocka.h. */
+/* A fake file tree, and what a client reads in it. Include after cmocka.h. */
 #ifndef TESTS_UNIT_TREE_TEST_H
 #define TESTS_UNIT_TREE_TEST_H
 
@@ -58,7 +58,7 @@ static inline int teardown(void **state)
 	return 0;
 }
 
-/* Whether reading yields that text. */
+/* Checks that the file holds a text. */
 static inline void expect_text(const struct fake *fake, const char *path, const char *text)
 {
 	char got[100] = "";
@@ -76,7 +76,7 @@ static inline void expect_error(const struct fake *fake, const char *path, int w
 	int fd = tree_open_read(&fake->paths, path);
 
 	if (fd != wanted)
-		fail_msg("%s: %d instead of %d", path, fd, wanted);
+		fail_msg("%s: %d, not %d", path, fd, wanted);
 }
 
 static inline void put_elf(const struct fake *fake, const char *name, uint16_t type)
