@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operation BTF_LIST: all BTF of the kernel, in one reply. */
-#include "core/bpfd/rpc/bpf_request.h"
+#include "core/bpfd/rpc/bpf_call.h"
 #include "core/bpfd/rpc/operation.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operation INFO: the kernel's info of an object, with the lists it points to. */
 #include "core/bpfd/bpf/object.h"
-#include "core/bpfd/rpc/bpf_request.h"
+#include "core/bpfd/rpc/bpf_call.h"
 #include "core/bpfd/rpc/operation.h"
 #include "core/messages/bpf_abi.h"
 
