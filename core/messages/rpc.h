@@ -23,25 +23,25 @@ enum rpc_answer {
 };
 
 /* The operations: number, name, what the board sends, and the description in PROTOCOL.md. */
-#define RPC_OPS(X)                                                              \
-	X(1, HELLO, RPC_REPLY, "versions, description of the board")            \
-	X(2, BPF, RPC_REPLY, "bpf(2)")                                          \
-	X(3, INFO, RPC_REPLY, "BPF_OBJ_GET_INFO_BY_FD of bpf(2)")               \
-	X(4, CLOSE, RPC_SILENT, "close a handle; no reply")                     \
-	X(5, MAP_WALK, RPC_REPLY, "many entries of a map at once")              \
-	X(6, MAP_SYNC, RPC_REPLY, "mirror the memory of a mapped map")          \
-	X(7, PERF_OPEN, RPC_REPLY, "perf_event_open(2)")                        \
-	X(8, PERF_IOCTL, RPC_REPLY, "ioctl(2) of a perf event")                 \
-	X(9, RING_OPEN, RPC_REPLY, "start to send what is written into a ring") \
-	X(10, RING_CREDIT, RPC_SILENT, "allow more ring data; no reply")        \
-	X(11, RING_DATA, RPC_PUSH, "ring data; sent by the board unasked")      \
-	X(12, FILE_STAT, RPC_REPLY, "stat(2), lstat(2)")                        \
-	X(13, FILE_ACCESS, RPC_REPLY, "access(2)")                              \
-	X(14, FILE_LINK, RPC_REPLY, "readlink(2)")                              \
-	X(15, FILE_READ, RPC_REPLY, "the contents of a file, in parts")         \
-	X(16, FILE_LIST, RPC_REPLY, "the entries of a directory, in parts")     \
-	X(17, FILE_WRITE, RPC_REPLY, "one write(2) to a file")                  \
-	X(18, FILE_FOLLOW, RPC_REPLY, "start to send what a file yields")       \
+#define RPC_OPS(X)                                                          \
+	X(1, HELLO, RPC_REPLY, "versions, description of the board")        \
+	X(2, BPF, RPC_REPLY, "bpf(2)")                                      \
+	X(3, INFO, RPC_REPLY, "BPF_OBJ_GET_INFO_BY_FD of bpf(2)")           \
+	X(4, CLOSE, RPC_SILENT, "close a handle; no reply")                 \
+	X(5, MAP_WALK, RPC_REPLY, "many entries of a map at once")          \
+	X(6, MAP_SYNC, RPC_REPLY, "mirror the memory of a mapped map")      \
+	X(7, PERF_OPEN, RPC_REPLY, "perf_event_open(2)")                    \
+	X(8, PERF_IOCTL, RPC_REPLY, "ioctl(2) of a perf event")             \
+	X(9, RING_OPEN, RPC_REPLY, "start to send the data of a ring")      \
+	X(10, RING_CREDIT, RPC_SILENT, "allow more ring data; no reply")    \
+	X(11, RING_DATA, RPC_PUSH, "ring data; sent by the board unasked")  \
+	X(12, FILE_STAT, RPC_REPLY, "stat(2), lstat(2)")                    \
+	X(13, FILE_ACCESS, RPC_REPLY, "access(2)")                          \
+	X(14, FILE_LINK, RPC_REPLY, "readlink(2)")                          \
+	X(15, FILE_READ, RPC_REPLY, "the contents of a file, in parts")     \
+	X(16, FILE_LIST, RPC_REPLY, "the entries of a directory, in parts") \
+	X(17, FILE_WRITE, RPC_REPLY, "one write(2) to a file")              \
+	X(18, FILE_FOLLOW, RPC_REPLY, "start to send what a file yields")   \
 	X(19, BTF_LIST, RPC_REPLY, "list all BTF of the kernel")
 
 enum rpc_op {

@@ -20,8 +20,7 @@ typedef int (*file_sink)(void *arg, const void *data, size_t size);
 /* Receives one name; a negative errno ends the listing. */
 typedef int (*file_name_sink)(void *arg, const char *name);
 
-/* True if the name is one path component of letters, digits, '_', '.' and '-', and not only dots.
- */
+/* True if the name is one path component: letters, digits, '_', '.' and '-', not dots alone. */
 bool file_is_name(const char *name);
 
 /* Reads a small file whole and adds a NUL. Returns its size; -EFBIG: it does not fit into size - 1

@@ -120,7 +120,7 @@ static int process_user(int process, uid_t *user)
 }
 
 /* Checks that a file of symbols belongs to the process. Otherwise a process could put another
- * user's file in that place, by a link in /tmp or by a mount, and learn what it cannot read. */
+ * user's file in that place, by a hard link or by a mount, and learn what it cannot read. */
 static int check_symbols(int process, int fd)
 {
 	struct stat st;
