@@ -16,39 +16,15 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/fake_tree.h"
+#include "tests/unit/tree_test.h"
 
-struct fake {
-	char dir[64], proc[96], sysfs[96], tracefs[96];
-	struct paths paths;
-};
-
-static int setup(void **state)
+/* Like setup(), but tracefs has no directories: the tests make them. */
+static int setup_without_tracefs(void **state)
 {
 	static const char *const dirs[] = {"proc", "proc/7", "proc/self", "sys", "sys/kernel",
 		"sys/kernel/debug", "sys/kernel/debug/kprobes", "tracing"};
-	struct fake *fake = calloc(1, sizeof(*fake));
 
-	strcpy(fake->dir, "/tmp/test_file.XXXXXX");
-	assert_non_null(mkdtemp(fake->dir));
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		put_directory(fake->dir, dirs[i]);
-	snprintf(fake->proc, sizeof(fake->proc), "%s/proc", fake->dir);
-	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
-	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
-	fake->paths.proc = fake->proc;
-	fake->paths.sysfs = fake->sysfs;
-	fake->paths.tracefs = fake->tracefs;
-	*state = fake;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fake *fake = *state;
-
-	remove_tree(fake->dir);
-	free(fake);
+	*state = fake_new(dirs, sizeof(dirs) / sizeof(dirs[0]));
 	return 0;
 }
 
@@ -263,13 +239,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_paths),
-		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_tracefs, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_blacklist, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_list, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read, setup_without_tracefs, teardown),
+		cmocka_unit_test_setup_teardown(test_tracefs, setup_without_tracefs, teardown),
+		cmocka_unit_test_setup_teardown(test_blacklist, setup_without_tracefs, teardown),
+		cmocka_unit_test_setup_teardown(test_list, setup_without_tracefs, teardown),
 		cmocka_unit_test(test_copy),
-		cmocka_unit_test_setup_teardown(test_comm, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_start_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_comm, setup_without_tracefs, teardown),
+		cmocka_unit_test_setup_teardown(test_start_time, setup_without_tracefs, teardown),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, NULL, NULL);

@@ -28,6 +28,22 @@ static inline void make_link(const struct fake *fake, const char *target, const 
 	assert_int_equal(symlink(target, path), 0);
 }
 
+/* Makes a tree with the given directories. teardown() removes it. */
+static inline struct fake *fake_new(const char *const *dirs, size_t count)
+{
+	struct fake *fake = calloc(1, sizeof(*fake));
+
+	strcpy(fake->dir, "/tmp/test_tree.XXXXXX");
+	assert_non_null(mkdtemp(fake->dir));
+	for (size_t i = 0; i < count; i++)
+		put_directory(fake->dir, dirs[i]);
+	snprintf(fake->proc, sizeof(fake->proc), "%s/proc", fake->dir);
+	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
+	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
+	fake->paths = (struct paths){fake->proc, fake->sysfs, fake->tracefs, NULL};
+	return fake;
+}
+
 static inline int setup(void **state)
 {
 	static const char *const dirs[] = {"proc", "proc/7", "proc/7/root", "proc/7/root/tmp",
@@ -35,17 +51,8 @@ static inline int setup(void **state)
 		"sys/bus/event_source", "sys/bus/event_source/devices", "sys/devices",
 		"sys/devices/pmu", "sys/devices/other", "sys/fs", "sys/fs/bpf", "tracing",
 		"tracing/events", "tracing/per_cpu", "tracing/per_cpu/cpu0", "else"};
-	struct fake *fake = calloc(1, sizeof(*fake));
 
-	strcpy(fake->dir, "/tmp/test_tree.XXXXXX");
-	assert_non_null(mkdtemp(fake->dir));
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		put_directory(fake->dir, dirs[i]);
-	snprintf(fake->proc, sizeof(fake->proc), "%s/proc", fake->dir);
-	snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->dir);
-	snprintf(fake->tracefs, sizeof(fake->tracefs), "%s/tracing", fake->dir);
-	fake->paths = (struct paths){fake->proc, fake->sysfs, fake->tracefs, NULL};
-	*state = fake;
+	*state = fake_new(dirs, sizeof(dirs) / sizeof(dirs[0]));
 	return 0;
 }
 
