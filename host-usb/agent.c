@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Speaks with ssh-agent (draft-miller-ssh-agent). */
+/* The client of ssh-agent's protocol (draft-miller-ssh-agent). */
 #include "host-usb/agent.h"
 
 #include "core/base/clock.h"
@@ -15,9 +15,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define AGENT_REPLY_MAX (256 * 1024) /* bytes, as ssh has it */
+#define AGENT_REPLY_MAX (256 * 1024) /* bytes, the limit of ssh */
 #define LIST_MS		5000
-#define SIGN_MS		(AUTH_MS - 5000) /* the board does not wait longer */
+#define SIGN_MS		(AUTH_MS - 5000) /* the board waits AUTH_MS for the signature */
 
 enum {
 	AGENT_FAILURE = 5,
@@ -46,7 +46,8 @@ int agent_open(const char *path)
 	return fd;
 }
 
-/* Returns 0 when the socket is ready. */
+/* Waits until `end_ms` for the socket. Returns 0 if it is ready, -ETIMEDOUT, or -EINTR for a
+ * signal. */
 static int wait_for(int fd, int signal_fd, short events, uint64_t end_ms)
 {
 	struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = signal_fd, .events = POLLIN}};
@@ -86,7 +87,8 @@ static int transfer(int fd, int signal_fd, uint8_t *data, size_t len, bool out, 
 	return 0;
 }
 
-/* Sends a request whose length is still missing, and receives the answer, to be freed. */
+/* Puts the length into the request, sends it, and receives the reply. Returns 0 with *reply, which
+ * the caller frees, or a negative errno. */
 static int ask(int fd, int signal_fd, struct ssh_out *request, unsigned int wait_ms,
 	uint8_t **reply, size_t *len)
 {
@@ -120,7 +122,7 @@ static int ask(int fd, int signal_fd, struct ssh_out *request, unsigned int wait
 
 static void begin(struct ssh_out *request, uint8_t type)
 {
-	ssh_put_u32(request, 0); /* the length, see ask() */
+	ssh_put_u32(request, 0); /* the length: ask() fills it in */
 	ssh_put_bytes(request, &type, 1);
 }
 

@@ -10,15 +10,17 @@
 
 #define AGENT_KEYS_MAX 64
 
-/* Connects to the socket. Calls wait a bounded time, and return -EINTR when `signal_fd` (-1: none)
- * becomes readable. Returns a descriptor or a negative errno. */
+/* Connects to the socket. Returns a descriptor, which the caller closes, or a negative errno. */
 int agent_open(const char *path);
 
-/* Lists its Ed25519 keys, at most `max`. Returns their number or a negative errno. */
+/* The following functions wait a bounded time for the agent. They return -ETIMEDOUT after that, and
+ * -EINTR if `signal_fd` (-1: none) becomes readable. */
+
+/* Lists the Ed25519 keys of the agent, at most `max`. Returns their number or a negative errno. */
 int agent_list(int fd, int signal_fd, uint8_t (*keys)[AUTH_KEY_SIZE], size_t max);
 
-/* Has it sign `data` as it is, with the key of the response; its user may have to agree first.
- * Returns 0, -EACCES if it refuses, or another negative errno. */
+/* Signs `data` unchanged with the key in *response, and puts the signature there. The agent may ask
+ * its user first. Returns 0, -EACCES if the agent refuses, or another negative errno. */
 int agent_sign(
 	int fd, int signal_fd, const uint8_t *data, size_t len, struct auth_response *response);
 

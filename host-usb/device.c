@@ -75,8 +75,7 @@ static bool is_lane(int dir, const char *interface)
 	       protocol == LANE_PROTOCOL;
 }
 
-/* A claimed interface has the driver usbfs. A lane with any other driver cannot be claimed either.
- */
+/* usbfs is the driver of a claimed interface. With any other driver a lane is busy, too. */
 static bool is_busy(int dir, const char *interface)
 {
 	char path[PATH_MAX], target[PATH_MAX];

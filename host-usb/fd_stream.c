@@ -60,8 +60,7 @@ struct fd_stream *fd_stream_new(int fd, int access)
 	} else if (flags & O_NONBLOCK) {
 		stream->kind = FD_STREAM_NONBLOCKING;
 	} else {
-		/* Fails without permission (after su), without /proc, and for a TIOCEXCL terminal.
-		 */
+		/* Fails without permission (after su), without /proc, and with TIOCEXCL. */
 		stream->own_fd = fd_stream_reopen(fd, access, st.st_mode);
 		if (stream->own_fd >= 0) {
 			stream->fd = stream->own_fd;

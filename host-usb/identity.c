@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shows keys to a board that asks. */
+/* Searches for keys, and signs the challenge of a board. */
 #include "host-usb/identity.h"
 #include "core/base/paths.h"
 
@@ -14,19 +14,19 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A key that can be shown. */
+/* A key that may be shown to the board. */
 struct candidate {
-	struct key_pair pair; /* without the secret half if the agent has that */
+	struct key_pair pair; /* without the secret half if ssh-agent has it */
 	char source[64];      /* for messages */
 };
 
 struct identity {
-	const char *file;     /* NULL: what there is */
-	struct key_pair pair; /* of the file */
+	const char *file;     /* NULL: search the usual places */
+	struct key_pair pair; /* the key in `file` */
 	char serial[LINK_SERIAL_MAX + 1];
 	bool searched;
 	struct candidate list[AGENT_KEYS_MAX + 2];
-	size_t count, next; /* shown are those before `next` */
+	size_t count, next; /* keys before `next` were shown */
 	int agent;
 };
 
@@ -79,7 +79,7 @@ static void add(struct identity *identity, const struct key_pair *pair, const ch
 	identity->count++;
 }
 
-/* A usual place: what is not there, or not usable, is passed over. */
+/* Adds the key in one of the usual places. Skips a file that is missing or unusable. */
 static void add_file(struct identity *identity, const char *directory, const char *name)
 {
 	char path[PATH_MAX];
@@ -111,7 +111,7 @@ static int open_agent(struct identity *identity)
 	return identity->agent;
 }
 
-/* What was half said cannot be gone on with. */
+/* After an error the connection may be in the middle of a message, so it cannot be used again. */
 static void close_agent(struct identity *identity)
 {
 	if (identity->agent >= 0)
@@ -141,7 +141,7 @@ static int add_agent(struct identity *identity, int signal_fd)
 	return 0;
 }
 
-/* Returns 0 or -EINTR, to be called again. */
+/* Collects the keys. Returns 0, or -EINTR: call again. */
 static int search(struct identity *identity, int signal_fd)
 {
 	const char *home = getenv("HOME"), *config = getenv("XDG_CONFIG_HOME");
@@ -194,12 +194,13 @@ static void log_key(const struct identity *identity, enum log_level level, const
 	log_write(level, "key %s of %s: %s", fingerprint, candidate->source, what);
 }
 
-/* A board that lies about its name may only pass on what another one has asked. */
+/* A board that asks with another serial number may be forwarding the challenge of that board. */
 static bool is_expected(const struct identity *identity, const struct auth_challenge *challenge)
 {
 	if (strcmp(identity->serial, challenge->serial) == 0)
 		return true;
-	log_error("board: it asks for a key in the name of %s: no answer",
+	log_error("board: it asks for a key in the name of %s, which is not its serial number; "
+		  "not answered",
 		challenge->serial[0] ? challenge->serial : "no board");
 	return false;
 }
@@ -222,7 +223,7 @@ int identity_answer(struct identity *identity, const struct host_session *sessio
 			return err;
 		identity->next++;
 		log_key(identity, err ? LOG_WARNING : LOG_DEBUG,
-			err == -EACCES ? "ssh-agent does not sign with it"
+			err == -EACCES ? "ssh-agent refuses to sign with it"
 			: err	       ? strerror(-err)
 				       : "shown to the board");
 		if (err == 0)
@@ -239,6 +240,5 @@ void identity_refused(const struct identity *identity)
 	if (identity->next > 0)
 		log_key(identity, LOG_ERROR, "the board does not accept it");
 	log_error("board: add the public key of this host to its /etc/bpfd/authorized_keys, or "
-		  "choose "
-		  "another one with --key");
+		  "choose another key with --key");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads and makes files of keys. The format is OpenSSH's (its PROTOCOL.key). */
+/* Reads and creates key files in the format of OpenSSH's PROTOCOL.key. */
 #include "host-usb/key_file.h"
 #include "core/base/paths.h"
 
@@ -20,22 +20,20 @@
 #define BEGIN_LINE "-----BEGIN OPENSSH PRIVATE KEY-----\n"
 #define END_LINE   "-----END OPENSSH PRIVATE KEY-----"
 #define MAGIC	   "openssh-key-v1" /* with its NUL */
-#define LINE_CHARS 70		    /* of base64, as ssh-keygen has it */
+#define LINE_CHARS 70		    /* of base64, like ssh-keygen */
 #define PAD_TO	   8		    /* bytes, without encryption */
 
 const char *key_file_error(int err)
 {
 	switch (-err) {
 	case EBADMSG:
-		return "not a key of OpenSSH's format, or only a part of one";
+		return "not a complete key in OpenSSH's format";
 	case EPROTONOSUPPORT:
 		return "not an Ed25519 key; make one with --keygen or ssh-keygen -t ed25519";
 	case EKEYREJECTED:
-		return "the key is encrypted: add it to ssh-agent (ssh-add), which is asked "
-		       "without "
-		       "--key";
+		return "the key is encrypted; add it to ssh-agent with ssh-add and omit --key";
 	case EKEYREVOKED:
-		return "others may read or write this private key; chmod 600";
+		return "other users can access this private key; run chmod 600 on it";
 	default:
 		return strerror(-err);
 	}
@@ -46,7 +44,7 @@ void key_pair_wipe(struct key_pair *pair)
 	sodium_memzero(pair, sizeof(*pair));
 }
 
-/* What is within, once it is decoded. */
+/* Reads the private section. It begins with two equal numbers and ends with padding 1, 2, 3... */
 static int take_private(struct ssh_in *in, struct key_pair *pair)
 {
 	uint32_t check = ssh_get_u32(in), check_again = ssh_get_u32(in);
@@ -67,7 +65,7 @@ static int take_private(struct ssh_in *in, struct key_pair *pair)
 	for (size_t i = 0; i < in->size; i++)
 		if (in->data[i] != i + 1)
 			return -EBADMSG;
-	/* A public key that is not that of the seed would make signatures that give it away. */
+	/* Signing with a public key that does not belong to the seed would reveal the seed. */
 	memcpy(seed, secret, sizeof(seed));
 	crypto_sign_seed_keypair(key, pair->secret, seed);
 	sodium_memzero(seed, sizeof(seed));
@@ -95,7 +93,7 @@ static int take_binary(const uint8_t *data, size_t len, struct key_pair *pair)
 		return -EBADMSG;
 	if (cipher_len != strlen("none") || memcmp(cipher, "none", cipher_len) != 0)
 		return -EKEYREJECTED;
-	ssh_get_text(&in, "none"); /* derivation of the encryption's key, and its options */
+	ssh_get_text(&in, "none"); /* key derivation function and its options: no encryption */
 	ssh_get_text(&in, "");
 	if (ssh_get_u32(&in) != 1)
 		return -EBADMSG;
@@ -107,7 +105,7 @@ static int take_binary(const uint8_t *data, size_t len, struct key_pair *pair)
 	return err < 0 ? err : take_private(&private, pair);
 }
 
-/* The lines between the first and the last one, without their ends. */
+/* Decodes the base64 between the first line and the last line. */
 static int take_armour(const char *text, size_t len, struct key_pair *pair)
 {
 	char *data = malloc(len);
@@ -141,7 +139,7 @@ int key_file_parse(const char *text, size_t len, struct key_pair *pair)
 	if (len >= sizeof(begin) - 1 && memcmp(text, begin, sizeof(begin) - 2) == 0)
 		err = take_armour(text, len, pair);
 	else if (len >= sizeof(any) - 1 && memcmp(text, any, sizeof(any) - 1) == 0)
-		err = -EPROTONOSUPPORT; /* PEM: keys of other types, or of other programs */
+		err = -EPROTONOSUPPORT; /* PEM: not written by OpenSSH, or not Ed25519 */
 	else
 		err = ssh_key_get(text, len, pair->key, &rest);
 	if (err < 0)
@@ -179,7 +177,7 @@ int key_file_read(const char *path, struct key_pair *pair)
 	size = fstat(fd, &st) < 0 ? -errno : read_all(fd, text, sizeof(text));
 	close(fd);
 	err = size < 0 ? (int)size : key_file_parse(text, (size_t)size, pair);
-	/* As ssh has it. */
+	/* The rule of ssh. */
 	if (err == 0 && pair->has_secret && st.st_uid == geteuid() && (st.st_mode & 077)) {
 		key_pair_wipe(pair);
 		err = -EKEYREVOKED;
@@ -194,7 +192,7 @@ static void put_private(struct ssh_out *out, const struct key_pair *pair, const 
 	struct ssh_out private = {.data = data, .room = sizeof(data)};
 	uint32_t check = 0;
 
-	/* It shows whether decrypting went well, and here nothing is encrypted. */
+	/* The two numbers only detect failed decryption, and this key is not encrypted. */
 	ssh_put_u32(&private, check);
 	ssh_put_u32(&private, check);
 	ssh_put_text(&private, SSH_ED25519);
@@ -215,7 +213,7 @@ static void put_private(struct ssh_out *out, const struct key_pair *pair, const 
 	sodium_memzero(data, sizeof(data));
 }
 
-/* Returns the length, 0 if it does not fit. */
+/* Formats the private key file. Returns the length, or 0 if it does not fit. */
 static size_t put_text(const struct key_pair *pair, const char *comment, char *text, size_t room)
 {
 	uint8_t data[768];
@@ -239,7 +237,7 @@ static size_t put_text(const struct key_pair *pair, const char *comment, char *t
 	return n;
 }
 
-/* Makes the file anew, whole or not at all. */
+/* Creates a new file. On failure removes it and logs the cause. */
 static int write_file(const char *path, mode_t mode, const char *text, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode), err = 0;
@@ -268,7 +266,7 @@ static int write_file(const char *path, mode_t mode, const char *text, size_t le
 	return err;
 }
 
-/* As ssh-keygen names keys. */
+/* Makes a comment like ssh-keygen: user@host. */
 static void find_comment(char comment[static 128])
 {
 	const struct passwd *user = getpwuid(geteuid());

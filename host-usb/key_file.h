@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of keys as ssh-keygen makes them: private ones, not encrypted, and public ones. */
+/* Reads and creates key files in OpenSSH's format: unencrypted private keys, and public keys. */
 #ifndef HOST_USB_KEY_FILE_H
 #define HOST_USB_KEY_FILE_H
 
@@ -10,25 +10,28 @@
 struct key_pair {
 	uint8_t key[AUTH_KEY_SIZE];
 	uint8_t secret[SSH_SECRET_SIZE];
-	bool has_secret; /* false: the file was that of a public key */
+	bool has_secret; /* false: only the public key is known */
 };
 
-/* Reads a file. Returns 0, or a negative errno, see key_file_error(): those of key_file_parse(),
- * and -EKEYREVOKED for a private key that others may read. */
+/* Reads a key file. Returns 0 and *pair, or a negative errno, see key_file_error(): an errno of
+ * key_file_parse(), -EKEYREVOKED for a private key that other users can access, or an errno of
+ * reading the file. */
 int key_file_read(const char *path, struct key_pair *pair);
 
-/* The same for its text in memory: -EBADMSG not a whole key, -EPROTONOSUPPORT not an Ed25519 key,
- * -EKEYREJECTED encrypted. */
+/* Reads a key from the text of its file. Returns 0 and *pair, or -EBADMSG if the key is not
+ * complete, -EPROTONOSUPPORT if it is not an Ed25519 key, -EKEYREJECTED if it is encrypted, or
+ * -ENOMEM. */
 int key_file_parse(const char *text, size_t len, struct key_pair *pair);
 
-/* To be called when the pair is not needed any more. */
+/* Erases the pair from memory. The caller of the functions above must call it after use. */
 void key_pair_wipe(struct key_pair *pair);
 
-/* One line for the user. */
+/* Describes an error of these functions to the user, in one line. */
 const char *key_file_error(int err);
 
-/* Makes a key: `path` (mode 0600) and `path`.pub, neither of which may exist. Returns 0 with the
- * line of the public key in `line`, or a negative errno, logged, with nothing left. */
+/* Creates a key in `path` (mode 0600) and `path`.pub; neither file may exist. Returns 0 and the
+ * line of the public key in `line`. On failure removes what it created and returns a negative errno
+ * after logging the cause. */
 #define KEY_LINE_MAX (SSH_KEY_TEXT_MAX + 320)
 int key_file_make(const char *path, char line[KEY_LINE_MAX]);
 

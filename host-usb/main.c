@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bpfd-usb: reads the options, finds the board, and runs a session with it. */
+/* bpfd-usb: reads the options, finds the board, runs a session or a measurement. */
 #include "core/base/log.h"
 #include "core/base/options.h"
 #include "core/base/standard_files.h"
@@ -43,25 +43,24 @@ enum {
 static const char usage[] =
 	"Usage: bpfd-usb [OPTION]...\n"
 	"Connects stdin and stdout to bpfd on a board that runs bpfd-gadget, over its USB cable.\n"
-	"Exit status: that of bpfd, to 249; 250 usage, 251 no permission, 252 more than one "
-	"board,\n"
+	"Exit status: up to 249 that of bpfd; 250 usage, 251 no permission, 252 several boards,\n"
 	"253 no board, 254 no free lane, 255 link lost or unclean end.";
 
 static const struct option_spec option_table[] = {
 	{'s', "serial", "SERIAL", "use the board with this serial or bus path (or $BPFD_SERIAL)"},
 	{'l', "list", NULL, "list the boards, and exit"},
-	{OPT_JSON, "json", NULL, "list them as JSON, and exit; none is an empty list"},
-	{'w', "wait", "[SECONDS]", "wait for the board, for ever or this long"},
-	{OPT_PING, "ping", "[COUNT]", "measure round trips, until Ctrl-C or so many times"},
-	{OPT_BENCH, "bench", NULL, "measure how fast bytes move each way, and exit"},
-	{OPT_TRACE, "trace", "FILE", "write each frame on the wire into FILE; -: to stderr"},
-	{OPT_STATS, "stats", NULL, "at the end say how much was moved, and how fast"},
-	{OPT_LEASE, "lease", "SECONDS", "the board ends the session if it hears nothing this long"},
-	{OPT_TRANSFER, "transfer", "BYTES", "most bytes of a USB transfer, a multiple of 1024"},
-	{OPT_KEY, "key", "FILE",
-		"show this key to a board that asks for one (default: what ssh has)"},
-	{OPT_KEYGEN, "keygen", "FILE", "make a key, FILE and FILE.pub, print the latter, and exit"},
-	{OPT_SYSFS, "sysfs", "DIR", "look for boards here (default /sys)"},
+	{OPT_JSON, "json", NULL, "list the boards as JSON, and exit; [] if there are none"},
+	{'w', "wait", "[SECONDS]", "wait for the board, forever or this long"},
+	{OPT_PING, "ping", "[COUNT]", "measure round trips, until Ctrl-C or COUNT times"},
+	{OPT_BENCH, "bench", NULL, "measure the throughput in both directions, and exit"},
+	{OPT_TRACE, "trace", "FILE", "write each frame on the wire to FILE; - is stderr"},
+	{OPT_STATS, "stats", NULL, "at the end report bytes, transfers and rate on stderr"},
+	{OPT_LEASE, "lease", "SECONDS", "the board ends the session after this much silence"},
+	{OPT_TRANSFER, "transfer", "BYTES", "size limit of a USB transfer, a multiple of 1024"},
+	{OPT_KEY, "key", "FILE", "the key for a board that asks for one (default: keys of ssh)"},
+	{OPT_KEYGEN, "keygen", "FILE",
+		"create a key in FILE and FILE.pub, print FILE.pub, and exit"},
+	{OPT_SYSFS, "sysfs", "DIR", "look for boards in this sysfs (default /sys)"},
 	OPTIONS_COMMON,
 };
 
@@ -72,7 +71,7 @@ struct command_line {
 	bool list, json, stats;
 	bool ping, bench;
 	struct option_verbosity verbosity;
-	uint64_t pings;	  /* 0: without end */
+	uint64_t pings;	  /* 0: no limit */
 	uint64_t wait_ms; /* 0: do not wait */
 	uint64_t lease_ms, transfer;
 };
@@ -101,7 +100,7 @@ static int take_pings(struct command_line *line, const char *text)
 	return 0;
 }
 
-/* Returns 0, 1 when the program has done what was asked, or -EINVAL. */
+/* Returns 0, 1 if the option was all that was asked (--help), or -EINVAL, logged. */
 static int take_option(struct command_line *line, int id)
 {
 	switch (id) {
@@ -149,13 +148,13 @@ static int take_option(struct command_line *line, int id)
 	case OPT_SYSFS:
 		line->sysfs = optarg;
 		return 0;
-	default: /* getopt has reported a wrong option */
+	default: /* a common option, or a wrong one, which getopt has reported */
 		return options_take_common(&program, id, &line->verbosity);
 	}
 }
 
-/* Returns 0 when all options are taken, 1 when the program has done what was asked, or -EINVAL. A
- * number behind --ping is its COUNT, although getopt takes only "--ping=COUNT" for it. */
+/* Returns 0 after all options, 1 if one of them was all that was asked, or -EINVAL. A number after
+ * --ping is its COUNT, although getopt itself accepts only "--ping=COUNT". */
 static int take_options(struct command_line *line, int argc, char **argv)
 {
 	int id, last = 0, err;
@@ -175,7 +174,7 @@ static int take_options(struct command_line *line, int argc, char **argv)
 	}
 }
 
-/* Returns -1 to go on, or the exit status. */
+/* Returns -1 to continue, or the exit status. */
 static int take_command_line(struct command_line *line, int argc, char **argv)
 {
 	int err = take_options(line, argc, argv);
@@ -185,11 +184,11 @@ static int take_command_line(struct command_line *line, int argc, char **argv)
 	if (err < 0)
 		return STATUS_USAGE;
 	if (optind < argc) {
-		log_error("%s: unexpected argument, see --help", argv[optind]);
+		log_error("%s: unexpected argument; see bpfd-usb --help", argv[optind]);
 		return STATUS_USAGE;
 	}
 	if (line->ping + line->bench + line->list + !!line->keygen > 1) {
-		log_error("--ping, --bench, --list and --keygen exclude one another");
+		log_error("--ping, --bench, --list and --keygen cannot be combined");
 		return STATUS_USAGE;
 	}
 	if (!line->serial)
@@ -298,7 +297,7 @@ static int run_bench(const char *title, struct pump_options *options, struct pum
 	return status;
 }
 
-/* What is to be done with a lane that is ours. Returns as run(). */
+/* Runs the session or the measurement on an open lane. Returns the same as run(). */
 static int run_lane(const struct command_line *line, const struct device *device,
 	struct pump_options *options, struct pump_counts *counts)
 {
@@ -314,7 +313,7 @@ static int run_lane(const struct command_line *line, const struct device *device
 	return run_bench(title, options, counts);
 }
 
-/* Returns the exit status, or minus the signal to die of. */
+/* Returns the exit status, or minus the number of the signal to die of. */
 static int run(const struct command_line *line, int signal_fd, struct tty *tty, struct trace *trace,
 	struct identity *identity)
 {
@@ -349,7 +348,7 @@ static int run(const struct command_line *line, int signal_fd, struct tty *tty, 
 	return status;
 }
 
-/* A measurement does not read stdin: its terminal stays as it is. */
+/* A measurement does not read stdin, so it leaves the terminal unchanged. */
 static int run_signals(
 	const struct command_line *line, struct trace *trace, struct identity *identity)
 {
@@ -361,7 +360,7 @@ static int run_signals(
 		return STATUS_LOST;
 	}
 	tty_init(&tty, line->ping || line->bench ? -1 : STDIN_FILENO);
-	tty_raw(&tty); /* at once: a program may already be typing */
+	tty_raw(&tty); /* early: a program may already be writing to the terminal */
 	status = run(line, signal_fd, &tty, trace, identity);
 	tty_restore(&tty);
 	close(signal_fd);
@@ -376,7 +375,7 @@ int main(int argc, char **argv)
 	int status, err;
 
 	log_open("bpfd-usb", LOG_INFO);
-	/* What is opened later must not become 0, 1 or 2. */
+	/* No file that is opened later may become descriptor 0, 1 or 2. */
 	if (standard_files_open(0))
 		return STATUS_LOST;
 	status = take_command_line(&line, argc, argv);

@@ -1,21 +1,22 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Completes bpfd-usb, bpfd-run, bpfd-gadget and bpfd in bash. Which options there are, and what each
-# takes, is read from the program's own --help. Needs no bash-completion, but for a tool's arguments
-# under bpfd-run, which that package's own completions know.
+# Completes bpfd-usb, bpfd-run, bpfd-gadget and bpfd in bash. The options and their arguments are
+# read from the program's own --help. The package bash-completion is needed only to complete the
+# arguments of a tool under bpfd-run.
 
-# __bpfd_options PROGRAM: a line "--long|-s|ARGUMENT|OPTIONAL ARGUMENT" for each option.
+# __bpfd_options PROGRAM: prints a line "--long|-s|ARGUMENT|OPTIONAL ARGUMENT" for each option.
 __bpfd_options()
 {
 	"$1" --help 2>/dev/null </dev/null |
 		sed -nE 's/^ +((-.), )?(--[a-z][a-z-]*)( ([A-Z-]+)|\[=([A-Z-]+)\])? .*/\3|\2|\5|\6/p'
 }
 
-# __bpfd_argument PROGRAM OPTION...: the name of the argument that the option takes as its next word.
+# __bpfd_argument PROGRAM OPTION: prints the name of the argument that the option takes as its next
+# word, or nothing.
 __bpfd_argument()
 {
 	local option=$2 long short argument
-	# Of letters in one word, the last may take the next word.
+	# If a word has several short options, the last one may take the next word.
 	[[ $option == -[!-]* ]] && option=-${option: -1}
 	while IFS='|' read -r long short argument _; do
 		if [[ $option == "$long" || $option == "$short" ]]; then
@@ -25,8 +26,8 @@ __bpfd_argument()
 	done < <(__bpfd_options "$1")
 }
 
-# __bpfd_boards BPFD-USB: how to name each board. A board chooses its serial number: one that is not
-# a plain word is passed over for the bus path.
+# __bpfd_boards BPFD-USB: prints a name of each board. A board chooses its own serial number. If
+# that is not a plain word, the bus path is printed.
 __bpfd_boards()
 {
 	"$1" --json 2>/dev/null </dev/null | sed -nE \
@@ -34,8 +35,8 @@ __bpfd_boards()
 		-e 's/^ *\{"serial": ".*", "path": "([0-9.-]+)", "bus": .*/\1/p'
 }
 
-# __bpfd_offer PREFIX: offers the lines of stdin that begin with it, as they are. compgen -W would
-# expand them as the shell does.
+# __bpfd_offer PREFIX: offers the lines of stdin that begin with PREFIX, unchanged. compgen -W would
+# expand them like the shell.
 __bpfd_offer()
 {
 	local word
@@ -44,14 +45,14 @@ __bpfd_offer()
 	done
 }
 
-# __bpfd_files CURRENT COMPGEN-OPTION: names of files, of directories, or of commands.
+# __bpfd_files CURRENT COMPGEN-OPTION: offers names of files, directories or commands.
 __bpfd_files()
 {
 	compopt -o filenames 2>/dev/null
 	__bpfd_offer "$1" < <(compgen "$2" -- "$1")
 }
 
-# __bpfd_value PROGRAM OPTION ARGUMENT CURRENT: values of an option.
+# __bpfd_value PROGRAM OPTION ARGUMENT CURRENT: offers values of an option.
 __bpfd_value()
 {
 	local bridge=$1
@@ -69,8 +70,8 @@ __bpfd_value()
 	esac
 }
 
-# __bpfd_tool PROGRAM: the index of the tool's name on the command line of bpfd-run; fails if the
-# cursor is before it.
+# __bpfd_tool PROGRAM: prints the index of the tool's name on the command line of bpfd-run. Fails if
+# the cursor is before it.
 __bpfd_tool()
 {
 	local i=1 word
@@ -92,7 +93,7 @@ __bpfd_tool()
 	((i <= COMP_CWORD)) && echo "$i"
 }
 
-# __bpfd_delegate INDEX: the tool and its arguments are completed as on a command line of their own.
+# __bpfd_delegate INDEX: completes the tool and its arguments like a command line of their own.
 __bpfd_delegate()
 {
 	if declare -F _comp_command_offset >/dev/null; then

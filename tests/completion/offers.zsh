@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Prints what zsh offers behind a line, one a line: an interactive zsh on a pseudo-terminal gets the
-# line and Tab, and writes what its completion adds to a file.
+# Prints what zsh offers after a line, one offer per line. An interactive zsh on a pseudo-terminal
+# receives the line and a completion key, and writes what its completion adds to a file.
 #
 # usage: zsh -f offers.zsh DIRECTORY-OF-COMPLETIONS SCRATCH-DIRECTORY LINE
 zmodload zsh/zpty || exit 1

@@ -64,12 +64,12 @@ ssh-keygen -q -t ed25519 -N '' -C 'from ssh-keygen' -f theirs
 ssh-keygen -q -t ed25519 -N '' -f stranger
 ssh-keygen -q -t ed25519 -N secret -f locked
 ssh-keygen -q -t rsa -b 2048 -N '' -f rsa
-check "key: an encrypted one is rejected" connects 250 'locked: the key is encrypted: add it to ssh-agent' --key locked
+check "key: an encrypted one is rejected" connects 250 'locked: the key is encrypted; add it to ssh-agent' --key locked
 check "key: an RSA key is rejected" connects 250 'rsa: not an Ed25519 key' --key rsa
 check "key: a truncated one is made" sh -c 'head -c 250 theirs >cut; chmod 600 cut'
-check "key: a truncated one is rejected" connects 250 'cut: not a key' --key cut
+check "key: a truncated one is rejected" connects 250 'cut: not a complete key' --key cut
 check "key: one that others can read is made" sh -c 'cp theirs open; chmod 644 open'
-check "key: one that others can read is rejected" connects 250 'open: others may read' --key open
+check "key: one that others can read is rejected" connects 250 'open: other users can access' --key open
 
 # The board has no list.
 load_udc is_super_speed=1 || { not_ok "load dummy_hcd"; finish; }

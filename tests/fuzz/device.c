@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a USB device says of itself, as the kernel shows it in sysfs, and what a board's firmware
- * says of its serial number. Five texts, with a newline between them. */
+/* Fuzzes the attributes of a USB device in sysfs, and a board's serial number.
+ *
+ * The input is five texts separated by newlines, one for each of `files`. */
 #include "host-usb/device.h"
 
 #include "configfs/serial.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of keys: the board's list, and those of a host. */
+/* Fuzzes key files: the list of a board, and the key files of a host. */
 #include "gadget/keys.h"
 #include "host-usb/key_file.h"
 
@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The parts point into the list's text: what is taken must be whole. */
+/* Each accepted entry must be complete and printable. */
 static void read_list(const char *text, size_t size)
 {
 	struct key_list list;
@@ -39,13 +39,13 @@ static void read_key(const char *text, size_t size)
 		MUST(memcmp(&pair, &none, sizeof(pair)) == 0);
 	if (err < 0 || !pair.has_secret)
 		return;
-	/* A key that is taken works. */
+	/* An accepted key can sign. */
 	ssh_sign(pair.secret, signature, 0, response.signature);
 	memcpy(response.key, pair.key, sizeof(response.key));
 	MUST(ssh_verify(&response, signature, 0));
 }
 
-/* And the same as what ssh-agent or the file has within its base64. */
+/* Reads the input as a binary key, as in the replies of ssh-agent. */
 static void read_blob(const uint8_t *data, size_t size)
 {
 	uint8_t key[AUTH_KEY_SIZE], again[SSH_BLOB_SIZE];

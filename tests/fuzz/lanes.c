@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors of a USB device, as libusb hands them out: which of its interfaces are lanes. Each
- * interface is a number, the count of its settings and, of each, whether it looks like a lane, and
- * its endpoints. */
+/* Fuzzes finding lanes in the descriptors of a USB device, as libusb returns them.
+ *
+ * Each interface is a number, the count of its settings, and the settings. A setting is a byte that
+ * says what differs from a lane, and the endpoints. */
 #include "host-usb/lane.h"
 
 #include "core/link/link.h"

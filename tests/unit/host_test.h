@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host's session and the board that plays against it by hand, for the tests of the host's end. */
+/* A fixture for tests of the host's session: the test plays the board. */
 #ifndef TESTS_UNIT_HOST_TEST_H
 #define TESTS_UNIT_HOST_TEST_H
 
@@ -10,16 +10,16 @@
 #define WINDOW	     4096u
 #define MAX_TRANSFER 16384u
 #define NONCE	     0x1122334455667788
-#define NOW	     1000000u /* ms, when sessions here open */
+#define NOW	     1000000u /* ms, the time at which sessions open */
 #define RETRY_MS     1000u
 
 struct fixture {
 	struct host_session *s;
-	struct wire w; /* from the board */
-	size_t in;     /* what of it was taken */
+	struct wire w; /* the transfer from the board */
+	size_t in;     /* offset of the next frame in it */
 	struct host_event event;
 	uint8_t buffer[MAX_TRANSFER];
-	struct transfer t; /* to the board */
+	struct transfer t; /* the transfer to the board, in `buffer` */
 	size_t offset;
 };
 
@@ -44,7 +44,7 @@ static inline int teardown(void **state)
 	return 0;
 }
 
-/* A transfer has arrived. */
+/* Delivers the transfer in `w` to the host. */
 static inline void arrive(struct fixture *f, uint64_t now_ms)
 {
 	host_session_heard(f->s, now_ms);
@@ -104,7 +104,7 @@ static inline struct hello_reply reply_default(void)
 	};
 }
 
-/* Only numbered; the transfer is w. */
+/* Adds HELLO_REPLY to `w` as the first frame of the session. */
 static inline void add_reply(struct fixture *f, const struct hello_reply *reply)
 {
 	uint8_t payload[FRAME_PAYLOAD_MAX];
@@ -150,7 +150,8 @@ static inline void open_session(struct fixture *f)
 	open_with(f, &reply);
 }
 
-/* The board's last transfer broke the rules: the host says so once and is closed. */
+/* Expects that the board's last transfer broke the protocol: the host sends one RESET and is
+ * closed. */
 static inline void expect_broken(struct fixture *f, const char *text)
 {
 	struct reset_info info;

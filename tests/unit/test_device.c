@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests how boards are found in sysfs and lanes in a configuration. */
+/* Tests finding boards in sysfs and lanes in a configuration. */
 #include "core/link/link.h"
 #include "host-usb/device.h"
 #include "host-usb/lane.h"
@@ -103,10 +103,10 @@ static void test_scan(void **state)
 	put_board("1-2.3", "other", "1", "7");
 	put_driver("1-2.3:1.1", "usbfs");
 	put_driver("1-2.3", "usb");
-	/* A board that is lent to another machine. */
+	/* A board that is exported to another machine. */
 	put_board("1-3", "lent", "1", "8");
 	put_driver("1-3", "usbip-host");
-	/* A keyboard, adb, and an interface that has just gone. */
+	/* A keyboard, adb, and an interface that is vanishing. */
 	put("1-4", "busnum", "1");
 	put_interface("1-4:1.0", "03", "01", "01");
 	put_interface("1-4:1.1", "ff", "42", "01");
@@ -128,7 +128,7 @@ static void test_scan(void **state)
 	device_list_free(&list);
 }
 
-/* The device's directory goes while it is read: it is not listed, and the others are. */
+/* A device that vanishes while it is read is not listed; the others are. */
 static void test_vanished(void **state)
 {
 	struct device_list list;
@@ -206,7 +206,7 @@ static void assert_json(const char *wanted)
 	assert_string_equal(text, wanted);
 }
 
-/* Too long a form, a surrogate, beyond the last character, a tail alone, one that is cut. */
+/* An overlong form, a surrogate, a code above U+10FFFF, a continuation byte, a cut character. */
 #define BAD	 "\xc0\xaf|\xed\xa0\x80|\xf4\x90\x80\x80|\x80|\xe2\x82"
 #define R	 "\\ufffd"
 #define REPLACED R R "|" R R R "|" R R R R "|" R "|" R R
@@ -291,7 +291,7 @@ static void test_places_duplicate(void **state)
 	config_add(&c, LANE_SUBCLASS, 0x01, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
 	config_add(&c, LANE_SUBCLASS, 0x02, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
 	assert_int_equal(usb_lane_places(&c.config, places), -EEXIST);
-	/* Between other interfaces it is no business of ours. */
+	/* An address that only other interfaces share is allowed. */
 	config_add(&foreign, 0x42, 0x01, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
 	config_add(&foreign, 0x42, 0x01, 0x81, LIBUSB_TRANSFER_TYPE_BULK);
 	config_add(&foreign, LANE_SUBCLASS, 0x02, 0x82, LIBUSB_TRANSFER_TYPE_BULK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests that shared descriptors are read and written without waiting, and left as they were. */
+/* Tests reading and writing shared descriptors without waiting or changing them. */
 #include "host-usb/fd_stream.h"
 #include "host-usb/notes.h"
 #include "host-usb/tty.h"
@@ -25,7 +25,7 @@
 
 static char block[64 * 1024];
 
-/* A wait is a failure of the test, not a hang of it. */
+/* If a call waits, the test fails instead of hanging. */
 static int start_clock(void **state)
 {
 	alarm(20);
@@ -54,7 +54,7 @@ static size_t drain(struct fd_stream *stream)
 	return total;
 }
 
-/* Both ends shared with somebody, full, empty, and ended. */
+/* Fills, drains and ends a pair of descriptors that have O_NONBLOCK off. */
 static void check_pair(int in_fd, int out_fd)
 {
 	struct fd_stream *in = fd_stream_new(in_fd, O_RDONLY),
@@ -113,7 +113,7 @@ static void test_already_nonblocking(void **state)
 	close(fds[1]);
 }
 
-/* Without permission to open the pipe again, poll has to do. */
+/* Without permission to open the pipe again, it is polled. */
 static void polled_pipe(void)
 {
 	struct fd_stream *in, *out;
@@ -137,7 +137,7 @@ static void polled_pipe(void)
 	_exit(0);
 }
 
-static void test_polled(void **state)
+static void test_pipe_polled(void **state)
 {
 	int status;
 	pid_t pid;
@@ -158,7 +158,7 @@ static void test_file(void **state)
 	struct fd_stream *stream = fd_stream_new(fd, O_WRONLY);
 
 	unlink(path);
-	/* The shared offset is used: a file that was appended to is not overwritten. */
+	/* The write uses the shared offset, so it does not overwrite what another process wrote. */
 	assert_int_equal(write(fd, "12", 2), 2);
 	assert_int_equal(fd_stream_write(stream, "345", 3), 3);
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), 5);
@@ -202,7 +202,7 @@ static int open_pty(int *slave)
 	return master;
 }
 
-/* A line that is longer than canonical mode takes, there and back, with nobody waiting. */
+/* A line longer than the limit of canonical mode passes, and no call waits. */
 static void test_tty(void **state)
 {
 	struct termios before = {0}, during, after = {0};
@@ -251,7 +251,7 @@ static void test_tty(void **state)
 	close(master);
 }
 
-static void test_tty_none(void **state)
+static void test_tty_not_a_terminal(void **state)
 {
 	struct tty tty;
 	int fds[2];
@@ -266,7 +266,7 @@ static void test_tty_none(void **state)
 	close(fds[1]);
 }
 
-/* A job in the background leaves the terminal to the one that has it, and is not stopped. */
+/* A background job neither changes the terminal nor is stopped. */
 static void background(int slave)
 {
 	struct termios before = {0}, after = {0};
@@ -305,8 +305,8 @@ static void test_tty_background(void **state)
 	close(master);
 }
 
-/* A full stderr holds notes for a while, then they are dropped until it takes some again. */
-static void test_notes(void **state)
+/* If stderr is full, notes wait for a second, then are dropped until it takes some again. */
+static void test_notes_full_stderr(void **state)
 {
 	struct notes *notes;
 	struct fd_stream *in;
@@ -329,7 +329,7 @@ static void test_notes(void **state)
 	assert_int_equal(drain(in), 300);
 	close(fds[0]);
 	fd_stream_free(in);
-	assert_int_equal(notes_write(notes, block, 100, 2003), 100); /* nobody reads any more */
+	assert_int_equal(notes_write(notes, block, 100, 2003), 100); /* nobody reads any longer */
 	notes_free(notes);
 	notes_free(NULL);
 	close(fds[1]);
@@ -341,13 +341,13 @@ int main(void)
 		cmocka_unit_test_setup(test_pipe, start_clock),
 		cmocka_unit_test_setup(test_socket, start_clock),
 		cmocka_unit_test_setup(test_already_nonblocking, start_clock),
-		cmocka_unit_test_setup(test_polled, start_clock),
+		cmocka_unit_test_setup(test_pipe_polled, start_clock),
 		cmocka_unit_test_setup(test_file, start_clock),
 		cmocka_unit_test_setup(test_errors, start_clock),
 		cmocka_unit_test_setup(test_tty, start_clock),
-		cmocka_unit_test_setup(test_tty_none, start_clock),
+		cmocka_unit_test_setup(test_tty_not_a_terminal, start_clock),
 		cmocka_unit_test_setup(test_tty_background, start_clock),
-		cmocka_unit_test_setup(test_notes, start_clock),
+		cmocka_unit_test_setup(test_notes_full_stderr, start_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

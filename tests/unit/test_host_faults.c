@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the host's end of a session against a board that breaks the rules, and against line noise.
+// Tests the host's session against a board that breaks the protocol, and against line noise.
 #include "tests/unit/host_test.h"
 
 static void bad_replies(void **state)
@@ -111,7 +111,7 @@ static void gaps_and_empty_frames(void **state)
 	expect_broken(f, "empty DATA or NOTE");
 }
 
-/* Every cut of a transfer, and every wrong byte in a header. */
+/* A transfer cut at each byte, and each wrong value of each byte of a header. */
 static void cuts_and_corruption(void **state)
 {
 	struct fixture *f = *state;
@@ -158,7 +158,7 @@ static void cuts_and_corruption(void **state)
 		}
 }
 
-/* A board that floods: the host answers with one RESET at most, and nothing goes to stdout. */
+/* The board floods the host with garbage: the host sends one RESET and writes no output. */
 static void flood_of_garbage(void **state)
 {
 	struct fixture *f = *state;
@@ -170,7 +170,7 @@ static void flood_of_garbage(void **state)
 		f->w.len = 1 + random_below(&seed, 100);
 		for (size_t at = 0; at < f->w.len; at++)
 			f->w.bytes[at] = (uint8_t)random_next(&seed);
-		f->w.bytes[0] |= 0x80; /* no known type: nothing of it may count */
+		f->w.bytes[0] |= 0x80; /* an unknown type */
 		arrive(f, NOW);
 		assert_int_equal(next(f), i ? HOST_NONE : HOST_BROKEN);
 		if (send_pending(f) == 0)

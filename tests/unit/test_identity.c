@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests which keys a host shows to a board that asks, and an ssh-agent that answers nonsense.
+// Tests which keys a host shows to a board, and an ssh-agent that sends malformed replies.
 #include "tests/unit/link_test.h"
 
 #include "core/base/log.h"
@@ -53,7 +53,7 @@ static int remove_home(void **state)
 	return system(command);
 }
 
-/* A host that was asked in that name. */
+/* Returns a session whose board has asked for a key with this serial number. */
 static struct host_session *asked(const char *serial)
 {
 	static const struct host_config config = {MAX_TRANSFER, 0, 0};
@@ -108,7 +108,7 @@ static void usual_places(void **state)
 	expect_no_key(identity, s);
 	identity_refused(identity);
 	identity_free(identity);
-	/* Elsewhere, a key that is in both places once. */
+	/* With $XDG_CONFIG_HOME; a key that is in both places is shown once. */
 	setenv("XDG_CONFIG_HOME", directory, 1);
 	assert_int_equal(mkdir("bpfd", 0700), 0);
 	assert_int_equal(link(".ssh/id_ed25519", "bpfd/id_ed25519"), 0);
@@ -122,7 +122,7 @@ static void usual_places(void **state)
 	host_session_free(s);
 }
 
-static void a_file(void **state)
+static void key_file_option(void **state)
 {
 	struct host_session *s = asked("board");
 	struct identity *identity;
@@ -133,7 +133,7 @@ static void a_file(void **state)
 	expect_no_key(identity, s);
 	identity_free(identity);
 	assert_int_equal(identity_new("nowhere", &identity), -ENOENT);
-	/* The half that signs is nowhere. */
+	/* A public key whose private half is missing. */
 	assert_int_equal(identity_new("other.pub", &identity), 0);
 	identity_expect(identity, "board");
 	expect_no_key(identity, s);
@@ -141,7 +141,7 @@ static void a_file(void **state)
 	host_session_free(s);
 }
 
-static void another_name(void **state)
+static void another_serial_number(void **state)
 {
 	static const struct {
 		const char *device, *asked;
@@ -164,7 +164,7 @@ static void another_name(void **state)
 	}
 }
 
-/* An agent that gives each request the next of these answers. */
+/* The reply of an agent to one request. */
 struct answer {
 	const uint8_t *data;
 	size_t len;
@@ -180,7 +180,7 @@ static void serve(int listener, const struct answer *answers, size_t count)
 			write(fd, answers[i].data, answers[i].len) < 0)
 			break;
 	}
-	close(fd); /* what is cut stays so */
+	close(fd); /* a cut reply is never completed */
 	_exit(0);
 }
 
@@ -221,7 +221,7 @@ static int connect_agent(void)
 	return fd;
 }
 
-/* An RSA key and ours. */
+/* The list of an RSA key and other_key. */
 static size_t put_list(uint8_t *data, size_t room)
 {
 	uint8_t blob[SSH_BLOB_SIZE], type = 12;
@@ -280,8 +280,8 @@ static int signature_of(const uint8_t *data, size_t len)
 	return err;
 }
 
-/* Cut at each byte, and with each length in it wrong. */
-static void nonsense(void **state, size_t (*put)(uint8_t *, size_t),
+/* Cuts the reply at each byte, and overwrites each four bytes, which makes each length wrong. */
+static void check_malformed(void **state, size_t (*put)(uint8_t *, size_t),
 	int (*ask)(const uint8_t *, size_t), int right)
 {
 	uint8_t data[400];
@@ -297,35 +297,35 @@ static void nonsense(void **state, size_t (*put)(uint8_t *, size_t),
 		memcpy(before, data + i, 4);
 		memset(data + i, 0xff, 4);
 		got = ask(data, len);
-		/* Within keys, signatures and comments any byte is as good. */
+		/* Inside keys, signatures and comments any byte is valid. */
 		assert_true(got <= right);
 		if (i < 5)
 			assert_true(got < 0);
 		memcpy(data + i, before, 4);
 	}
-	/* Shorter than it says of itself, with a byte behind it. */
+	/* The length of the message is one byte too small for its contents. */
 	data[3]--;
 	assert_true(ask(data, len - 1) < 0);
 }
 
-static void lists_of_nonsense(void **state)
+static void malformed_lists(void **state)
 {
-	nonsense(state, put_list, list_of, 1);
+	check_malformed(state, put_list, list_of, 1);
 }
 
-static void signatures_of_nonsense(void **state)
+static void malformed_signatures(void **state)
 {
 	static const uint8_t failure[] = {0, 0, 0, 1, 5}, empty[] = {0, 0, 0, 0},
 			     large[] = {0, 5, 0, 0};
 
-	nonsense(state, put_signature, signature_of, 0);
+	check_malformed(state, put_signature, signature_of, 0);
 	assert_int_equal(signature_of(failure, sizeof(failure)), -EACCES);
 	assert_int_equal(list_of(failure, sizeof(failure)), -EBADMSG);
 	assert_int_equal(signature_of(empty, sizeof(empty)), -EBADMSG);
 	assert_int_equal(signature_of(large, sizeof(large)), -EBADMSG);
 }
 
-/* The agent's keys are between the two others; one that it does not sign with is passed over. */
+/* The agent's keys come between the two files. A key with which it refuses to sign is skipped. */
 static void keys_of_an_agent(void **state)
 {
 	static const uint8_t failure[] = {0, 0, 0, 1, 5};
@@ -358,7 +358,7 @@ static void keys_of_an_agent(void **state)
 		identity_free(identity);
 		agent_ends(pid);
 	}
-	/* It is gone. */
+	/* The agent has exited. */
 	assert_int_equal(identity_new(NULL, &identity), 0);
 	identity_expect(identity, "board");
 	expect_key(identity, s, &config_key);
@@ -368,7 +368,7 @@ static void keys_of_an_agent(void **state)
 	host_session_free(s);
 }
 
-static void a_signal(void **state)
+static void signal_ends_waiting(void **state)
 {
 	uint8_t keys[1][AUTH_KEY_SIZE];
 	struct answer none = {(const uint8_t *)"", 0};
@@ -389,12 +389,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(usual_places),
-		cmocka_unit_test(a_file),
-		cmocka_unit_test(another_name),
-		cmocka_unit_test(lists_of_nonsense),
-		cmocka_unit_test(signatures_of_nonsense),
+		cmocka_unit_test(key_file_option),
+		cmocka_unit_test(another_serial_number),
+		cmocka_unit_test(malformed_lists),
+		cmocka_unit_test(malformed_signatures),
 		cmocka_unit_test(keys_of_an_agent),
-		cmocka_unit_test(a_signal),
+		cmocka_unit_test(signal_ends_waiting),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

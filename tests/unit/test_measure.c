@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests --ping and --bench as near ends of a session that the test plays, with a clock of its own.
+// Tests --ping and --bench: the test plays pump, board and clock.
 #include "core/base/log.h"
 #include "host-usb/bench.h"
 #include "host-usb/ping.h"
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-/* The pump of the near end under test: what it was asked for. */
+/* The fake pump: it records the calls of the near end under test. */
 struct pump {
 	unsigned int pings, closes;
 	int status, stdout_err;
@@ -49,7 +49,7 @@ struct usb_lane_counts usb_lane_counts(const struct usb_lane *lane)
 	return lane_counts;
 }
 
-/* The C library's, for all of this program. */
+/* Replaces the C library's function in this program. */
 int clock_gettime(clockid_t clock, struct timespec *t)
 {
 	t->tv_sec = (time_t)(now_ns / 1000000000);
@@ -62,7 +62,7 @@ static void pass_us(uint64_t us)
 	now_ns += us * 1000;
 }
 
-/* What is printed goes here, while a test runs. */
+/* `output` is stdout while a test runs; `saved` is the real stdout. */
 static int output, saved;
 
 static int setup(void **state)
@@ -106,7 +106,7 @@ static void say(const struct near_end *near, const char *text)
 	assert_int_equal(near->write(near->context, text, strlen(text)), strlen(text));
 }
 
-/* The input of the board's process is this command and nothing more for now. */
+/* Expects that the near end sends this command now, and nothing else. */
 static void expect_command(const struct near_end *near, const char *command)
 {
 	char text[256];
@@ -163,11 +163,11 @@ static void ping_rounds(void **state)
 		assert_int_equal(pump.pings, i + 1);
 		expect_nothing(near);
 		one_round(near, link[i], bpfd[i]);
-		near->pong(near->context); /* of a PING that keeps the lease */
+		near->pong(near->context); /* answers a PING that keeps the lease */
 		assert_int_equal(pump.closes, i == 2);
 		if (i == 2)
 			break;
-		assert_int_equal(tick(near), 6000 + 1000 * i); /* a second after its beginning */
+		assert_int_equal(tick(near), 6000 + 1000 * i); /* a second after the round began */
 		now_ns = (6000 + 1000 * i) * 1000000ull;
 		tick(near);
 	}
@@ -184,8 +184,8 @@ static void ping_rounds(void **state)
 	ping_free(ping);
 }
 
-/* bpfd says its banner late, in pieces; then it hangs, and its late reply is not that of the round
- * in which it comes. */
+/* bpfd prints its banner late and in pieces. Then it hangs, and its late reply does not count for
+ * the round in which it arrives. */
 static void ping_slow_bpfd(void **state)
 {
 	const struct near_end *near;
@@ -225,7 +225,7 @@ static void ping_slow_bpfd(void **state)
 	ping_free(ping);
 }
 
-/* Another program is sent nothing, whether it is silent or not. */
+/* Nothing is sent to a program other than bpfd, whether it is silent or not. */
 static void check_ping_foreign(const char *says)
 {
 	const struct near_end *near;
@@ -281,7 +281,7 @@ static void ping_statuses(void **state)
 	struct ping *ping = ping_new("b7", "b7", 0);
 	const struct near_end *near = ping_near(ping);
 
-	/* Never opened: nothing to sum up. */
+	/* The session was never opened: no summary. */
 	assert_int_equal(ping_end(ping, STATUS_LOST), STATUS_LOST);
 	assert_int_equal(ping_end(ping, -SIGINT), -SIGINT);
 	assert_printed("");
@@ -308,7 +308,7 @@ static struct bench *open_bench(const struct near_end **near)
 	return bench;
 }
 
-/* A second of blanks, 1,000,000 bytes of them, in transfers of 10,000. */
+/* A round to the board: 1,000,000 bytes of blanks in a second, in transfers of 10,000. */
 static void bench_to_board(const struct near_end *near)
 {
 	static char data[10000];
@@ -322,11 +322,11 @@ static void bench_to_board(const struct near_end *near)
 	}
 	expect_command(near, "BPFD_VERSION\n");
 	expect_nothing(near);
-	pass_us(250000); /* for what is under way */
+	pass_us(250000); /* until bpfd has read everything */
 	say(near, VERSION_REPLY);
 }
 
-/* Replies of 100 bytes, eight of them asked for in advance. */
+/* A round from the board: replies of 100 bytes, eight of them requested in advance. */
 static void bench_from_board(const struct near_end *near)
 {
 	char text[128];
@@ -377,7 +377,7 @@ static void bench_rounds(void **state)
 	bench_free(bench);
 }
 
-/* The time of a round is over just when nothing is under way. */
+/* The time of a round ends while no command is unanswered. */
 static void bench_idle_end(void **state)
 {
 	const struct near_end *near;
@@ -436,7 +436,7 @@ static void bench_refused(void **state)
 		"STARTED_BPFD\n", "START_BPFD_OUTPUT\nCommand not recognized\nEND_BPFD_OUTPUT\n");
 }
 
-/* The link answers, bpfd has stopped. */
+/* The link answers, but bpfd hangs. */
 static void bench_stuck(void **state)
 {
 	const struct near_end *near;

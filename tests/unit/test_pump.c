@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests the bridge's event loop with pipes on one side and, in place of a USB lane, a board's
- * session in the same process on the other. Each bridge is a process of its own. */
+/* Tests the event loop of bpfd-usb with pipes and a fake USB lane.
+ *
+ * The fake lane leads to a board's session in the same process. Each bridge under test is a process
+ * of its own. */
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/link/board_session.h"
@@ -25,20 +27,20 @@
 
 #define TRANSFER 4096
 
-/* What the board does besides answering. */
+/* How the board behaves. */
 enum board_kind {
-	BOARD_ECHO,	   /* as cat: output is the input */
-	BOARD_EXIT,	   /* ends at once with `number` */
-	BOARD_SIGNAL,	   /* the same, killed by signal `number` */
+	BOARD_ECHO,	   /* like cat: sends the input back */
+	BOARD_EXIT,	   /* exits at once with status `number` */
+	BOARD_SIGNAL,	   /* is killed at once by signal `number` */
 	BOARD_SILENT,	   /* never answers HELLO */
-	BOARD_LATE,	   /* answers the second HELLO, and sends rubbish before */
+	BOARD_LATE,	   /* sends garbage, then answers the second HELLO */
 	BOARD_UNPLUG,	   /* the lane fails after `number` bytes of input */
 	BOARD_RESET,	   /* ends the session after `number` bytes of input */
-	BOARD_GARBAGE,	   /* sends a frame of no known type after the first input */
-	BOARD_FLOOD,	   /* `number` bytes of output, then exit 0 */
-	BOARD_NOTES,	   /* the same on stderr */
-	BOARD_QUIET,	   /* takes input, gives no output */
-	BOARD_NEVER_READS, /* credit runs out */
+	BOARD_GARBAGE,	   /* sends a frame of unknown type after the first input */
+	BOARD_FLOOD,	   /* sends `number` bytes of output, then exits with 0 */
+	BOARD_NOTES,	   /* sends `number` bytes to stderr, then exits with 0 */
+	BOARD_QUIET,	   /* reads input, sends no output */
+	BOARD_NEVER_READS, /* reads nothing, so the window is used up */
 };
 
 struct fake {
@@ -46,7 +48,7 @@ struct fake {
 	uint64_t number;
 };
 
-/* The lane of the bridge under test. Each transfer is delivered at the next usb_lane_handle. */
+/* The fake lane. The next usb_lane_handle delivers each transfer. */
 struct usb_lane {
 	struct fake fake;
 	struct board_session *board;
@@ -109,7 +111,7 @@ const char *usb_lane_error_text(int err)
 	return strerror(-err);
 }
 
-/* Takes what the host sent. */
+/* Handles the transfer from the host. */
 static void board_take(struct usb_lane *lane)
 {
 	const struct fake *fake = &lane->fake;
@@ -135,7 +137,7 @@ static void board_take(struct usb_lane *lane)
 	}
 }
 
-/* The board's process: moves input to output as its kind says. */
+/* Plays the board's process, as its kind says. */
 static void board_work(struct usb_lane *lane, struct transfer *t)
 {
 	const struct fake *fake = &lane->fake;
@@ -172,7 +174,7 @@ static void board_work(struct usb_lane *lane, struct transfer *t)
 		board_session_put(lane->board, t, FRAME_DATA, len);
 		board_session_consume(lane->board, len);
 		if (fake->kind == BOARD_GARBAGE)
-			link_payload(t)[-FRAME_HEADER] = 0x7f; /* of the frame that follows */
+			link_payload(t)[-FRAME_HEADER] = 0x7f; /* the type of the frame */
 	}
 	if (board_session_input_ended(lane->board)) {
 		board_session_exit(lane->board, 0, 0);
@@ -237,11 +239,11 @@ bool usb_lane_sending(const struct usb_lane *lane)
 	return lane->out_len > 0;
 }
 
-/* A bridge under test, and our ends of its stdin, stdout and stderr. */
+/* A bridge under test, and our ends of its pipes. */
 struct bridge {
 	pid_t pid;
 	int in, out, err;
-	char text[8192]; /* of stderr */
+	char text[8192]; /* its stderr */
 };
 
 static void bridge_child(
@@ -296,7 +298,7 @@ static void bridge_start(struct bridge *b, enum board_kind kind, uint64_t number
 	b->err = err[0];
 }
 
-/* Collects stderr and the end: the exit status, or minus the signal that it died of. */
+/* Collects stderr. Returns the exit status, or minus the number of the signal it died of. */
 static int bridge_end(struct bridge *b)
 {
 	size_t len = 0;
@@ -337,7 +339,7 @@ static void sleep_ms(unsigned int ms)
 	usleep(ms * 1000);
 }
 
-/* All of the input comes back, and in order, after the input has ended: a half-close. */
+/* Half-close: all of the input comes back in order after the end of the input. */
 static void test_echo(void **state)
 {
 	static char input[300000], output[sizeof(input) + 1];
@@ -435,7 +437,7 @@ static void test_garbage(void **state)
 	assert_says(&b, "board: stopped by the host");
 }
 
-/* stdout blocked for longer than the lease: the pings keep the session alive. */
+/* stdout is blocked for longer than the lease: pings keep the session alive. */
 static void test_blocked_stdout(void **state)
 {
 	struct bridge b;
@@ -446,7 +448,7 @@ static void test_blocked_stdout(void **state)
 	assert_int_equal(bridge_end(&b), 0);
 }
 
-/* stderr that nobody reads does not hold the session for ever. */
+/* A stderr that nobody reads does not block the session forever. */
 static void test_blocked_stderr(void **state)
 {
 	struct bridge b;
@@ -461,7 +463,7 @@ static void test_blocked_stderr(void **state)
 	close(b.err);
 }
 
-/* No credit: the rest of stdin stays with its writer, and the session lives. */
+/* The window is used up: the rest of stdin stays with its writer, and the session continues. */
 static void test_no_credit(void **state)
 {
 	static char block[65536];
@@ -476,7 +478,7 @@ static void test_no_credit(void **state)
 		taken += n > 0 ? (size_t)n : 0;
 		sleep_ms(50);
 	}
-	assert_true(taken > 65536 && taken <= 2 * 65536); /* a window and a pipe */
+	assert_true(taken > 65536 && taken <= 2 * 65536); /* the window and the pipe */
 	kill(b.pid, SIGTERM);
 	assert_int_equal(bridge_end(&b), -SIGTERM);
 }
@@ -517,7 +519,7 @@ static void test_signals(void **state)
 	check_signal(BOARD_SILENT, SIGTERM);
 }
 
-/* Ctrl-Z and fg. In a process group of its own, for in an orphaned one SIGTSTP does nothing. */
+/* Ctrl-Z and fg. The bridge has its own process group: in an orphaned one SIGTSTP does nothing. */
 static void test_stopped(void **state)
 {
 	struct bridge b;
@@ -538,7 +540,7 @@ static void test_stopped(void **state)
 	assert_int_equal(bridge_end(&b), 0);
 }
 
-/* Stopped for longer than the lease: the board's silence of that time says nothing. */
+/* The bridge is stopped for longer than the lease: the board's silence meanwhile does not count. */
 static void test_stopped_for_long(void **state)
 {
 	struct bridge b;
@@ -547,7 +549,7 @@ static void test_stopped_for_long(void **state)
 	bridge_start(&b, BOARD_ECHO, 0);
 	assert_int_equal(write(b.in, "x", 1), 1);
 	assert_int_equal(read(b.out, &byte, 1), 1);
-	sleep_ms(100); /* all is quiet: nothing is on its way that would count as heard */
+	sleep_ms(100); /* until no transfer is on its way to the bridge */
 	kill(b.pid, SIGSTOP);
 	sleep_ms(1500);
 	kill(b.pid, SIGCONT);

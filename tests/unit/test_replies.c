@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests what measurements are made of: replies found in a bpfd's output, and samples.
+// Tests finding replies in the output of bpfd, and samples.
 #include "host-usb/replies.h"
 #include "host-usb/samples.h"
 
@@ -21,8 +21,8 @@ static void take_all(struct replies *r, const char *text, size_t step)
 	}
 }
 
-/* In pieces of any size; with long lines, empty ones, and markers that are none. */
-static void replies(void **state)
+/* Output in pieces of any size, with long lines, empty lines, and lines that look like markers. */
+static void replies_are_found(void **state)
 {
 	static const char text[] =
 		"STARTED_BPFD\n" VERSION_REPLY "START_BPFD_OUTPUT\nEND_BPFD_OUTPUT\n"
@@ -48,7 +48,7 @@ static void replies(void **state)
 	free(longer);
 }
 
-static void replies_foreign(void **state)
+static void other_output_is_detected(void **state)
 {
 	static const char *const texts[] = {"\n", "hello\n", "STARTED_BPFD \n",
 		"STARTED_BPFD\nEND_BPFD_OUTPUT\n", "STARTED_BPFD\n\n"};
@@ -72,7 +72,7 @@ static void replies_foreign(void **state)
 	assert_int_equal(r.state, REPLIES_FOREIGN);
 }
 
-static void samples(void **state)
+static void samples_median_and_extremes(void **state)
 {
 	struct samples *s = calloc(1, sizeof(*s));
 
@@ -99,9 +99,9 @@ static void samples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replies),
-		cmocka_unit_test(replies_foreign),
-		cmocka_unit_test(samples),
+		cmocka_unit_test(replies_are_found),
+		cmocka_unit_test(other_output_is_detected),
+		cmocka_unit_test(samples_median_and_extremes),
 	};
 
 	return cmocka_run_group_tests_name("replies", tests, NULL, NULL);

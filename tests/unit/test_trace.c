@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the trace of the wire: its lines, and readers that are slow, gone, or a full disk.
+// Tests the trace of the wire: its lines, slow and missing readers, and a full disk.
 #include "core/base/log.h"
 #include "core/link/frame.h"
 #include "host-usb/trace.h"
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-/* What was written to stderr between begin and end. */
+/* Captures stderr between capture_begin and capture_end. */
 struct capture {
 	int file, saved;
 	char text[8192];
@@ -81,7 +81,7 @@ static size_t read_trace(char *text, size_t size)
 	return (size_t)n;
 }
 
-/* The time of the line, which is taken off. */
+/* Reads the time of the line. Returns the rest of the line. */
 static char *after_time(char *line, double *seconds)
 {
 	char *end;
@@ -106,7 +106,7 @@ static void lines(void **state)
 	assert_int_equal(trace_open(path, &trace), 0);
 	trace_event(trace, TRACE_HERE, "claim interface %u: %s", 3, "done");
 	trace_transfer(trace, TRACE_FROM_BOARD, transfer, 21);
-	/* It is there at once: the program may be killed. */
+	/* The lines are written at once, because the program may be killed. */
 	read_trace(text, sizeof(text));
 	trace_close(trace);
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -150,7 +150,7 @@ static void to_stderr(void **state)
 	trace_event(trace, TRACE_TO_BOARD, "one");
 	trace_close(trace);
 	trace = NULL;
-	assert_true(fcntl(STDERR_FILENO, F_GETFD) >= 0); /* is not the trace's to close */
+	assert_true(fcntl(STDERR_FILENO, F_GETFD) >= 0); /* the trace does not close it */
 	capture_end(&c);
 	assert_non_null(strstr(c.text, " > one\n"));
 }
@@ -170,8 +170,7 @@ static void full_disk(void **state)
 	assert_int_equal(times(c.text, "\n"), 1);
 }
 
-/* A pipe that nobody empties for a while, then somebody does: whole lines, and how many are not
- * there. */
+/* A pipe is read only after it was full: the lines are whole, and the missing ones are counted. */
 static void slow_reader(void **state)
 {
 	static char text[1 << 20];
