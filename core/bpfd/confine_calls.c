@@ -271,8 +271,7 @@ static size_t argument_offset(int argument)
 	return offsetof(struct seccomp_data, args) + 8 * (size_t)argument + low;
 }
 
-/* The accumulator holds the number of the call, and still does where the code goes on if it is
- * another call. */
+/* Expects the number of the call in the accumulator, and leaves it there if it is another call. */
 static void put_checked(struct code *code, const struct allowed_call *call)
 {
 	unsigned short skip = code->count;
@@ -302,7 +301,7 @@ static void make_code(struct code *code)
 	code->count = 0;
 	put_load(code, offsetof(struct seccomp_data, arch));
 	put(code, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
-	put_return(code, REFUSED); /* another architecture's numbers */
+	put_return(code, REFUSED); /* numbers of another architecture */
 	put_load(code, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < CALL_COUNT; i++)
 		put_allow_value(code, (uint32_t)calls[i]);

@@ -147,7 +147,7 @@ static int take_option(int id, struct bpfd_config *config)
 	}
 }
 
-/* Reads the options. Returns the exit status, or -1 if a session shall run. */
+/* Reads the options. Returns the exit status, or -1 to run a session. */
 static int read_options(
 	int argc, char **argv, struct bpfd_config *config, const struct profile **profile)
 {

@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-#define FIELDS_MIN 32 /* of any command; a licence may consist of several words */
+#define FIELDS_MIN 32 /* room for the fields of any command; a licence can have several words */
 
 static int answer_line(struct bpfd *b, struct args *args)
 {
@@ -35,7 +35,7 @@ static int answer_line(struct bpfd *b, struct args *args)
 	return reply_error(b->reply);
 }
 
-/* A poll of all rings has the most fields; every other command has fewer than FIELDS_MIN. */
+/* A poll of all rings has the most fields: one for each handle. */
 static unsigned int max_fields(const struct limits *limits)
 {
 	return (unsigned int)limits->handles + FIELDS_MIN;

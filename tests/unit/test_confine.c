@@ -232,102 +232,105 @@ static int make_refused_call(void)
 	return (int)syscall(refused_call, 0L, 0L, 0L, 0L, 0L, 0L);
 }
 
-static void test_refused_calls(void **state)
-{
-	static const struct {
-		const char *name;
-		long number;
-	} calls[] = {
-#define CALL(name) {#name, SYS_##name}
-		CALL(execve),
-		CALL(execveat),
-		CALL(clone),
-		CALL(ptrace),
-		CALL(process_vm_readv),
-		CALL(process_vm_writev),
-		CALL(kill),
-		CALL(socket),
-		CALL(socketpair),
-		CALL(connect),
-		CALL(bind),
-		CALL(mount),
-		CALL(umount2),
-		CALL(pivot_root),
-		CALL(chroot),
-		CALL(setns),
-		CALL(unshare),
-		CALL(setuid),
-		CALL(setgid),
-		CALL(setfsuid),
-		CALL(setresuid),
-		CALL(setgroups),
-		CALL(capset),
-		CALL(seccomp),
-		CALL(init_module),
-		CALL(finit_module),
-		CALL(delete_module),
-		CALL(reboot),
-		CALL(swapon),
-		CALL(swapoff),
-		CALL(sethostname),
-		CALL(settimeofday),
-		CALL(clock_settime),
-		CALL(adjtimex),
-		CALL(acct),
-		CALL(quotactl),
-		CALL(syslog),
-		CALL(add_key),
-		CALL(keyctl),
-		CALL(unlinkat),
-		CALL(renameat2),
-		CALL(mkdirat),
-		CALL(mknodat),
-		CALL(symlinkat),
-		CALL(linkat),
-		CALL(fchmodat),
-		CALL(fchownat),
-		CALL(truncate),
-		CALL(ftruncate),
-		CALL(fallocate),
-		CALL(setxattr),
-		CALL(open_by_handle_at),
-		CALL(fanotify_init),
-		CALL(memfd_create),
-		CALL(userfaultfd),
-		CALL(io_setup),
-		CALL(shmget),
-		CALL(personality),
-		CALL(vhangup),
+static const struct {
+	const char *name;
+	long number;
+} refused_calls[] = {
+#define CALL(name)                \
+	{                         \
+#name, SYS_##name \
+	}
+	CALL(execve),
+	CALL(execveat),
+	CALL(clone),
+	CALL(ptrace),
+	CALL(process_vm_readv),
+	CALL(process_vm_writev),
+	CALL(kill),
+	CALL(socket),
+	CALL(socketpair),
+	CALL(connect),
+	CALL(bind),
+	CALL(mount),
+	CALL(umount2),
+	CALL(pivot_root),
+	CALL(chroot),
+	CALL(setns),
+	CALL(unshare),
+	CALL(setuid),
+	CALL(setgid),
+	CALL(setfsuid),
+	CALL(setresuid),
+	CALL(setgroups),
+	CALL(capset),
+	CALL(seccomp),
+	CALL(init_module),
+	CALL(finit_module),
+	CALL(delete_module),
+	CALL(reboot),
+	CALL(swapon),
+	CALL(swapoff),
+	CALL(sethostname),
+	CALL(settimeofday),
+	CALL(clock_settime),
+	CALL(adjtimex),
+	CALL(acct),
+	CALL(quotactl),
+	CALL(syslog),
+	CALL(add_key),
+	CALL(keyctl),
+	CALL(unlinkat),
+	CALL(renameat2),
+	CALL(mkdirat),
+	CALL(mknodat),
+	CALL(symlinkat),
+	CALL(linkat),
+	CALL(fchmodat),
+	CALL(fchownat),
+	CALL(truncate),
+	CALL(ftruncate),
+	CALL(fallocate),
+	CALL(setxattr),
+	CALL(open_by_handle_at),
+	CALL(fanotify_init),
+	CALL(memfd_create),
+	CALL(userfaultfd),
+	CALL(io_setup),
+	CALL(shmget),
+	CALL(personality),
+	CALL(vhangup),
 #ifdef SYS_kexec_load
-		CALL(kexec_load),
+	CALL(kexec_load),
 #endif
 #ifdef SYS_openat2
-		CALL(openat2),
+	CALL(openat2),
 #endif
 #ifdef SYS_clone3
-		CALL(clone3),
+	CALL(clone3),
 #endif
 #ifdef SYS_io_uring_setup
-		CALL(io_uring_setup),
+	CALL(io_uring_setup),
 #endif
 #ifdef SYS_pidfd_getfd
-		CALL(pidfd_getfd),
-		CALL(pidfd_open),
+	CALL(pidfd_getfd),
+	CALL(pidfd_open),
 #endif
 #ifdef SYS_fork
-		CALL(fork),
-		CALL(vfork),
-		CALL(creat),
+	CALL(fork),
+	CALL(vfork),
+	CALL(creat),
 #endif
-		{"one that no kernel has", 5000},
-	};
+	{"a call that no kernel has", 5000},
+};
 
+static void test_refused_calls(void **state)
+{
 	if (!REFUSES)
 		skip_because("sanitizers and gcov make calls of their own");
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		refused_call = calls[i].number;
+	for (size_t i = 0; i < sizeof(refused_calls) / sizeof(refused_calls[0]); i++) {
+		refused_call = refused_calls[i].number;
 		if (with_filter(make_refused_call) != ENOSYS)
-			fail_msg("%s: %d", calls[i].name, with_filter(make_refused_call));
+			fail_msg("%s: %d", refused_calls[i].name, with_filter(make_refused_call));
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Adds and removes probe events in tracefs, and those that dead processes left there. */
+/* Adds and removes probe events in tracefs, and cleans up after dead bpfd processes. */
 #include "core/bpfd/bpf/probe_event.h"
 
 #include "core/base/log.h"
