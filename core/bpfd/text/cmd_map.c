@@ -34,6 +34,18 @@ static int read_target(struct bpfd *bpfd, struct args *args, unsigned int key_fi
 	return size == map_key_size(target->map) ? 0 : -EINVAL;
 }
 
+/* Like read_target(), for a command that also states the length of a value. Returns -EINVAL also if
+ * that is not the map's value size. */
+static int read_entry(
+	struct bpfd *bpfd, struct args *args, size_t value_size, struct target *target)
+{
+	int err = read_target(bpfd, args, 2, 3, target);
+
+	if (err)
+		return err;
+	return value_size == map_value_size(target->map) ? 0 : -EINVAL;
+}
+
 /* Clients send "__none__" for a map without a name. */
 static const char *read_name(struct args *args, unsigned int field)
 {
@@ -77,11 +89,9 @@ void cmd_update_elem(struct bpfd *bpfd, struct args *args)
 	struct target target;
 	int ret;
 
-	ret = read_target(bpfd, args, 2, 3, &target);
+	ret = read_entry(bpfd, args, size, &target);
 	if (args_wrong(args))
 		return;
-	if (!ret && size != map_value_size(target.map))
-		ret = -EINVAL;
 	if (!ret)
 		ret = translate_value(bpfd->handles, map_type(target.map), value, size);
 	if (!ret)
@@ -102,11 +112,9 @@ void cmd_lookup_elem(struct bpfd *bpfd, struct args *args)
 	const void *value;
 	int ret;
 
-	ret = read_target(bpfd, args, 2, 3, &target);
+	ret = read_entry(bpfd, args, size, &target);
 	if (args_wrong(args))
 		return;
-	if (!ret && size != map_value_size(target.map))
-		ret = -EINVAL;
 	if (!ret)
 		ret = map_lookup(target.map, target.key, &value);
 	if (ret)
