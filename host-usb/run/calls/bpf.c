@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRACE_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, Linux 6.6 */
-
 /* Reads the attributes. As in the kernel, bytes after the known attributes must be 0. */
 static int read_attr(struct bpf_request *b, uint64_t user, uint64_t size)
 {
@@ -46,7 +44,7 @@ static int read_attr(struct bpf_request *b, uint64_t user, uint64_t size)
  * for it. */
 static bool is_written(const struct bpf_request *b, const struct bpf_abi_ptr *ptr, int64_t ret)
 {
-	if (ret >= 0 || bpf_pack_is_log(b, ptr))
+	if (ret >= 0 || bpf_abi_is_log(b->command, ptr))
 		return true;
 	switch (b->command->number) {
 	case BPF_MAP_LOOKUP_BATCH:
@@ -287,7 +285,7 @@ static bool is_multi(const struct bpf_request *b)
 		bpf_abi_get32(b->attr, b->size, offsetof(union bpf_attr, link_create.attach_type));
 
 	return b->command->number == BPF_LINK_CREATE &&
-	       (type == BPF_TRACE_KPROBE_MULTI || type == TRACE_UPROBE_MULTI);
+	       (type == BPF_TRACE_KPROBE_MULTI || type == BPF_ABI_TRACE_UPROBE_MULTI);
 }
 
 int64_t sys_bpf(const struct call *call)

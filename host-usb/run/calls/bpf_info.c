@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LISTS_MAX (16U << 20) /* of all that is behind the pointers */
-
 struct info_call {
 	struct object *object;
 	const struct call *call; /* of the tool; NULL: bpfd-run itself needs the info */
@@ -33,14 +31,12 @@ struct info_call {
 static void take_nested(struct info_call *info, const struct bpf_abi_nested *nested)
 {
 	uint64_t pointer = bpf_abi_get64(info->data, info->size, nested->offset);
-	uint64_t unit = nested->unit ? nested->unit
-				     : bpf_abi_get32(info->data, info->size, nested->unit_field);
-	uint64_t room = bpf_abi_get32(info->data, info->size, nested->count) * unit;
+	uint64_t room = bpf_abi_nested_room(nested, info->data, info->size);
 
 	if (nested->offset + sizeof(pointer) > info->size)
 		return;
-	memset(info->data + nested->offset, 0, sizeof(pointer));
-	if (!pointer || !room || room > LISTS_MAX)
+	bpf_abi_set64(info->data, info->size, nested->offset, 0);
+	if (!pointer || !room || room > RPC_INFO_MAX)
 		return;
 	info->nested[info->count] = nested;
 	info->pointer[info->count] = pointer;

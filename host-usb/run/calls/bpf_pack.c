@@ -15,11 +15,6 @@
  * program 8 MB. */
 #define CONTENT_MAX (24U << 20)
 
-static void set32(void *attr, size_t offset, uint32_t value)
-{
-	memcpy((char *)attr + offset, &value, sizeof(value));
-}
-
 static uint32_t handle_of(const struct call *call, int fd, unsigned int classes)
 {
 	const struct object *object = object_of(call, fd, classes);
@@ -36,7 +31,8 @@ static void pack_fds(struct bpf_request *b)
 
 		if (fd->offset + sizeof(number) > b->size || (fd->optional && !number))
 			continue;
-		set32(b->packed, fd->offset, handle_of(b->call, (int)number, fd->classes));
+		bpf_abi_set32(b->packed, sizeof(b->packed), fd->offset,
+			handle_of(b->call, (int)number, fd->classes));
 	}
 }
 
@@ -55,7 +51,7 @@ static int pack_value(struct bpf_request *b, char *value, uint64_t size)
 	}
 	if (offset && number <= 0)
 		return 0;
-	set32(value, offset, handle_of(b->call, number, classes));
+	bpf_abi_set32(value, size, offset, handle_of(b->call, number, classes));
 	return 0;
 }
 
@@ -154,12 +150,6 @@ static int pack_string(struct bpf_request *b, const struct bpf_abi_ptr *ptr, str
 	return 0;
 }
 
-bool bpf_pack_is_log(const struct bpf_request *b, const struct bpf_abi_ptr *ptr)
-{
-	return ptr->direction == BPF_ABI_OUT &&
-	       (b->command->number == BPF_PROG_LOAD || b->command->number == BPF_BTF_LOAD);
-}
-
 static int pack_ptr(
 	struct bpf_request *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out, uint64_t *room)
 {
@@ -169,7 +159,7 @@ static int pack_ptr(
 	if (present)
 		size = bpf_abi_ptr_size(b->command, ptr, b->attr, b->size,
 			b->map ? b->map->key_size : 0, b->map ? b->map->value_size : 0);
-	if (size > CONTENT_MAX && !bpf_pack_is_log(b, ptr))
+	if (size > CONTENT_MAX && !bpf_abi_is_log(b->command, ptr))
 		return -E2BIG;
 	if (size > CONTENT_MAX)
 		size = CONTENT_MAX;
@@ -202,9 +192,9 @@ static void clear_pointers(struct bpf_request *b)
 static void cut_log(struct bpf_request *b)
 {
 	for (const struct bpf_abi_ptr *ptr = b->command->ptrs; ptr->size; ptr++)
-		if (bpf_pack_is_log(b, ptr) &&
+		if (bpf_abi_is_log(b->command, ptr) &&
 			bpf_abi_get32(b->packed, b->size, ptr->count) > CONTENT_MAX)
-			set32(b->packed, ptr->count, CONTENT_MAX);
+			bpf_abi_set32(b->packed, sizeof(b->packed), ptr->count, CONTENT_MAX);
 }
 
 int bpf_pack(struct bpf_request *b, struct bytes_out *out)

@@ -30,7 +30,4 @@ struct bpf_request {
  * `room`. Returns 0 or a negative errno; after an error the caller must drop the payload. */
 int bpf_pack(struct bpf_request *request, struct bytes_out *out);
 
-/* True for the buffer of a log, which may be larger than the kernel ever fills. */
-bool bpf_pack_is_log(const struct bpf_request *request, const struct bpf_abi_ptr *ptr);
-
 #endif

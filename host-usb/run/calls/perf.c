@@ -17,10 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ATTR_SIZE_AT	 offsetof(struct perf_event_attr, size)
-#define PERF_ATTR_MAX	 4096 /* bytes that the kernel accepts */
-#define IOCTL_DATA_MAX	 (64U << 10)
-#define TRACE_FILTER_MAX 4096
+#define ATTR_SIZE_AT   offsetof(struct perf_event_attr, size)
+#define IOCTL_DATA_MAX (64U << 10)
 
 /* The upper half of a uprobe's config is the file offset of a USDT probe's semaphore. Kernels that
  * support it (Linux 4.20) have this file. */
@@ -38,7 +36,7 @@ static int read_attr(const struct call *call, uint64_t from, char *attr, uint32_
 		return err;
 	if (*size == 0)
 		*size = PERF_ATTR_SIZE_VER0;
-	if (*size < PERF_ATTR_SIZE_VER0 || *size > PERF_ATTR_MAX)
+	if (*size < PERF_ATTR_SIZE_VER0 || *size > RPC_ATTR_MAX)
 		return -E2BIG;
 	err = memory_read(call->tid, from, attr, *size);
 	memcpy(attr + ATTR_SIZE_AT, size, sizeof(*size));
@@ -105,7 +103,7 @@ int64_t sys_perf_event_open(const struct call *call)
 	int pid = (int)call->args[1], cpu = (int)call->args[2], group = (int)call->args[3];
 	union {
 		struct perf_event_attr attr;
-		char bytes[PERF_ATTR_MAX];
+		char bytes[RPC_ATTR_MAX];
 	} u = {.bytes = {0}};
 	char name[PATH_MAX] = "";
 	const char *board_name = name;
@@ -208,7 +206,7 @@ static int take_request(const struct call *call, struct ioctl_request *request)
 	case PERF_EVENT_IOC_QUERY_BPF:
 		return take_query(call, request);
 	case PERF_EVENT_IOC_SET_FILTER:
-		n = memory_read_string(call->tid, call->args[2], request->data, TRACE_FILTER_MAX);
+		n = memory_read_string(call->tid, call->args[2], request->data, RPC_FILTER_MAX);
 		request->in = n < 0 ? 0 : (size_t)n;
 		return n < 0 ? (int)n : 0;
 	default:

@@ -14,8 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WORD	   sizeof(uint64_t)
-#define MIRROR_MAX (16U << 20) /* bytes; the board has the same limit */
+#define WORD sizeof(uint64_t)
 
 struct mirror {
 	struct object_part part;
@@ -112,7 +111,7 @@ int mirror_open(struct object *object, bool writable)
 		object->mirror->writable |= writable;
 		return 0;
 	}
-	if (!size || size > MIRROR_MAX)
+	if (!size || size > RPC_SYNC_MAX)
 		return -E2BIG;
 	mirror = calloc(1, sizeof(*mirror));
 	if (!mirror)
