@@ -4,6 +4,7 @@
 # process of namespaces of its own. Its root is a layer over this VM's files, which shows what is left
 # behind.
 # vm: --mem 1536
+# after: Debian packages
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
