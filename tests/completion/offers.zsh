@@ -13,7 +13,7 @@ PROMPT= RPS1=
 setopt no_beep
 fpath=(${(q)1} \$fpath)
 autoload -Uz compinit
-compinit -u -D
+compinit -u -d ${(q)2}/zcompdump
 zstyle ':completion:*' list-prompt ''
 LISTMAX=100000
 compadd () {
