@@ -228,12 +228,10 @@ boards:
 	+@MAKE="$(MAKE)" board/build
 deb:
 	@board/deb
-check test demo:
-	+@MAKE="$(MAKE)" tests/$(if $(filter demo,$@),demo/run,test $(if $(filter test,$@),all,check))
-test-boards test-kernels test-faults:
+demo:
+	+@MAKE="$(MAKE)" tests/demo/run
+check lint test test-all test-boards test-kernels test-faults:
 	+@MAKE="$(MAKE)" tests/test $(@:test-%=%)
-lint:
-	+@MAKE="$(MAKE)" tests/test lint
 
 clean:
 	rm -rf $(BUILD)
@@ -250,7 +248,8 @@ help:
 #help   deps            install what the build and the tests need from Debian
 #help   demo            trace a board in a VM through its USB cable (three minutes)
 #help   check           unit tests and lint: no root, no VM
-#help   test            everything; may install packages, fetches a kernel, boots VMs
+#help   test            check, and all suites in VMs; may install packages, fetches kernels
+#help   test-all        test in its long form, with the next three (many hours)
 #help   test-boards     boards of arm64 and armhf, each in a VM, with a workstation in another
 #help   test-kernels    the suites of test on Debian's kernels 5.10 and 6.12
 #help   test-faults     2000 random faults in random traffic (an hour; it resumes)
@@ -271,7 +270,7 @@ help:
 #help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= DOCDIR= UDEVDIR= BASHDIR= ZSHDIR= SYSTEMDUNITDIR=
 
 .PHONY: all board-programs boards unit-programs install install-board install-host uninstall deb deps \
-	check test test-boards test-kernels test-faults demo lint clean help
+	check test test-all test-boards test-kernels test-faults demo lint clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 include tests/tools.mk

@@ -58,7 +58,7 @@ check "both boards are there" until_true 10 device_present 2
 udevadm trigger --action=add --subsystem-match=usb
 udevadm settle
 cd /home/labuser/labgrid || exit
-env HOME=/home/labuser setpriv --reuid labuser --regid labuser --init-groups timeout 150 \
+env HOME=/home/labuser setpriv --reuid labuser --regid labuser --init-groups timeout 900 \
 	/usr/bin/python3 /home/labuser/labgrid_test.py >/run/tests 2>/run/tests.err
 check "the tests ran to their end" test $? = 0
 while read -r word rest; do
