@@ -14,16 +14,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define VECTORED_MAX (64U << 10) /* bytes; one line of kprobe_events is far shorter */
-#define LATE_MAX     (64 * 1024) /* bytes */
-#define VECTOR_MAX   64
+#define VECTOR_MAX 64
 
 /* A shell moves the descriptor to a low number, where writes are not notified and go into the
  * memory file. When the tool has closed the file, this sends its contents to the board. */
 static void write_late(struct object *object)
 {
-	char data[LATE_MAX + 1];
-	ssize_t n = pread(object->fd, data, LATE_MAX, 0);
+	char data[RPC_WRITE_MAX + 1];
+	ssize_t n = pread(object->fd, data, RPC_WRITE_MAX, 0);
 	int64_t ret;
 
 	if (n <= 0)
@@ -81,7 +79,7 @@ static int64_t write_from(const struct call *call, const struct iovec *vector, s
 	if (!object)
 		return CALL_CONTINUE;
 	for (size_t i = 0; i < count; i++) {
-		if (vector[i].iov_len > VECTORED_MAX - size)
+		if (vector[i].iov_len > RPC_WRITE_MAX - size)
 			return -EFBIG;
 		size += vector[i].iov_len;
 	}
