@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon and its gadget, and what the host's sysfs says of the board. */
+/* The daemon, its gadget, and the board's device in the host's sysfs. */
 #include "tests/campaign/campaign.h"
 
 #include <dirent.h>
@@ -81,7 +81,7 @@ bool board_device(char *dir, size_t size)
 	return found;
 }
 
-/* The host has configured it and sees all its lanes. */
+/* True if the host has configured the device and sees all its lanes. */
 bool board_ready(void *board)
 {
 	const struct board *b = board;
@@ -148,19 +148,19 @@ int board_start(struct board *b, unsigned int lanes, bool full_disk)
 	b->log_unread = false;
 	if (b->daemon > 0 && daemon_ready(b))
 		return 0;
-	violation("the daemon, started with %u lanes, does not serve: %.*s", lanes,
-		(int)b->tail_len, b->tail);
+	violation("daemon: %u lanes are not ready: %.*s", lanes, (int)b->tail_len, b->tail);
 	return -1;
 }
 
-/* The host hears a little later that the device is gone; until then it looks like the next one. */
+/* The host notices slightly later that the device is gone. Until then the old device looks like the
+ * next one. */
 static void await_gone(void)
 {
 	char dir[256];
 
 	for (uint64_t end = now_ms() + STOP_MS; board_device(dir, sizeof(dir)); nap(10)) {
 		if (now_ms() > end) {
-			violation("the device stays on the bus after the end of its daemon");
+			violation("daemon: ended, but its device stays on the bus");
 			return;
 		}
 	}
@@ -216,7 +216,7 @@ bool board_alive(struct board *b)
 	return false;
 }
 
-/* The end of what it says is kept for the report of a violation. */
+/* Keeps the end of the log for the report of a violation. */
 void board_read_log(struct board *b)
 {
 	char data[4096];
@@ -232,7 +232,7 @@ void board_read_log(struct board *b)
 	}
 }
 
-/* Nobody reads its log, and the pipe takes no more. */
+/* Fills the pipe of the daemon's log and stops reading it. */
 void board_fill_log(struct board *b)
 {
 	char path[64], data[4096];

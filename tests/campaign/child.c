@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process behind a session on the board. The first line of its input says what it is to be:
- * "MODE LANE NUMBER KEY TOTAL CODE LIMIT". Without a line it is bpfd, which cleans up. */
+/* The process of a session on the board. The first line of its input selects what it does:
+ * "MODE LANE NUMBER KEY TOTAL CODE LIMIT". Without a line it runs bpfd, which cleans up. */
 #include "tests/campaign/campaign.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ struct order {
 	uint64_t number, key, total, limit;
 };
 
-/* Byte by byte: what follows the line is for what is started. */
+/* Reads byte by byte, because the program that is started next reads the rest of the input. */
 static bool read_line(char *line, size_t size)
 {
 	size_t len = 0;
@@ -34,7 +34,7 @@ static bool read_line(char *line, size_t size)
 	return false;
 }
 
-static void tell_pid(const struct order *o)
+static void write_pid(const struct order *o)
 {
 	char path[64], text[96];
 	FILE *file;
@@ -117,7 +117,7 @@ int child_main(const char *build)
 	if (sscanf(line, "%u %u %" SCNu64 " %" SCNu64 " %" SCNu64 " %u %" SCNu64, &o.mode, &o.lane,
 		    &o.number, &o.key, &o.total, &o.code, &o.limit) != 7)
 		return 126;
-	tell_pid(&o);
+	write_pid(&o);
 	switch ((enum mode)o.mode) {
 	case MODE_ECHO:
 		return echo(&o);

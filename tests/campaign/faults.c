@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds of faults: of one session, of the daemon, and of the bus. Each undoes what it did. */
+/* The kinds of faults: of a session, of the daemon, and of the bus. */
 #include "tests/campaign/campaign.h"
 
 #include <errno.h>
@@ -14,14 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_MS  30000
-#define WAIT_MS	  SESSION_MS
-#define GADGET	  "/sys/kernel/config/usb_gadget/bpfd"
-#define UDC	  "dummy_udc.0"
-#define UDC_DIR	  "/sys/class/udc/" UDC
-#define DRIVER	  "/sys/bus/usb/drivers/usb"
-#define SHORT_MS  400 /* far below each lease */
-#define LONG_LIFE 50  /* faults that a worker lives through, every other time: growth shows late */
+#define READY_MS 30000
+#define WAIT_MS	 SESSION_MS
+#define GADGET	 "/sys/kernel/config/usb_gadget/bpfd"
+#define UDC	 "dummy_udc.0"
+#define UDC_DIR	 "/sys/class/udc/" UDC
+#define DRIVER	 "/sys/bus/usb/drivers/usb"
+#define SHORT_MS 400 /* far below each lease */
+/* Growth shows late, so in every other block of this many faults no process of the daemon ends. */
+#define LONG_LIFE 50
 
 static void hold(struct campaign *c, unsigned int ms)
 {
@@ -29,7 +30,7 @@ static void hold(struct campaign *c, unsigned int ms)
 	board_read_log(&c->board);
 }
 
-/* From here on sessions may be lost, also those that start now. */
+/* Until outage_end sessions may be lost, also new ones. */
 static void outage_begin(struct campaign *c)
 {
 	sessions_taint(&c->sessions, TAINT_LOST);
@@ -40,8 +41,7 @@ static void outage_end(struct campaign *c)
 {
 	if (!sessions_run(&c->sessions, READY_MS, board_ready, &c->board)) {
 		board_read_log(&c->board);
-		violation("the board does not come back: %.*s", (int)c->board.tail_len,
-			c->board.tail);
+		violation("board: does not come back: %.*s", (int)c->board.tail_len, c->board.tail);
 		campaign_restart(c, c->seed, false);
 	}
 	sessions_taint(&c->sessions, TAINT_LOST);
@@ -61,7 +61,7 @@ static void send_signal(struct session *s, int signal)
 	kill(s->pid, signal);
 }
 
-/* ---- of one session */
+/* ---- faults of a session */
 static void bridge_kill(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	send_signal(s, SIGKILL);
@@ -83,7 +83,7 @@ static void bridge_stop(struct campaign *c, const struct plan *plan, struct sess
 	kill(pid, SIGCONT);
 }
 
-/* Longer than the lease: the board ends the session. */
+/* Stops bpfd-usb for longer than the lease, so the board ends the session. */
 static void bridge_sleep(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	pid_t pid = s->pid;
@@ -109,7 +109,7 @@ static void core_stop(struct campaign *c, const struct plan *plan, struct sessio
 	kill(pid, SIGCONT);
 }
 
-/* It stays stopped: the daemon has to end it when its host is gone. */
+/* Stops bpfd forever. The daemon must kill it when the host has ended. */
 static void core_hang(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	kill(session_child(s), SIGSTOP);
@@ -134,7 +134,7 @@ static void stdout_unread(struct campaign *c, const struct plan *plan, struct se
 
 static void stdin_end(struct campaign *c, const struct plan *plan, struct session *s)
 {
-	/* The input ends here: so does the answer, and that is the whole one. */
+	/* The input ends here, so the output is complete when this much has come back. */
 	if (s->mode == MODE_ECHO && s->sent >= s->script.len) {
 		s->in_total = s->sent;
 		s->out_total = s->sent - s->script.len;
@@ -172,7 +172,7 @@ static void stderr_full(struct campaign *c, const struct plan *plan, struct sess
 	next_mode(c, plan, MODE_NOTES);
 }
 
-/* ---- of the daemon */
+/* ---- faults of the daemon */
 static void worker_kill(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	pid_t old = board_worker(&c->board);
@@ -184,7 +184,7 @@ static void worker_kill(struct campaign *c, const struct plan *plan, struct sess
 		hold(c, 20);
 	while ((board_worker(&c->board) == old || board_worker(&c->board) == 0) && now_ms() < end);
 	if (board_worker(&c->board) == 0)
-		violation("no worker takes over");
+		violation("worker: killed, and no new one starts");
 	outage_end(c);
 }
 
@@ -220,18 +220,18 @@ static unsigned int plan_lanes(uint64_t seed, uint64_t number)
 	return 1 + (unsigned int)(mix(seed, number + 77) % LANES_MAX);
 }
 
-/* A daemon that was killed leaves its gadget to the next one. */
+/* The new daemon takes over the gadget of the killed one. */
 void campaign_restart(struct campaign *c, uint64_t number, bool full_disk)
 {
 	outage_begin(c);
 	board_kill(&c->board);
 	c->sessions.count = plan_lanes(c->seed, number);
 	if (board_start(&c->board, c->sessions.count, full_disk) < 0)
-		exit(1); /* no use going on */
+		exit(1); /* every later fault would fail */
 	for (unsigned int i = c->sessions.count; i < LANES_MAX; i++) {
 		struct session *s = &c->sessions.lanes[i];
 
-		/* It waits for a lane that is not there any more. */
+		/* Its lane no longer exists, so it would wait for another one. */
 		if (s->pid)
 			send_signal(s, SIGKILL);
 	}
@@ -253,7 +253,7 @@ static void end_daemon(struct campaign *c, const struct plan *plan, bool full_di
 	outage_begin(c);
 	status = board_stop(&c->board);
 	if (status != 0)
-		violation("the daemon ends with status %#x: %.*s", (unsigned int)status,
+		violation("daemon: ended with wait status %#x: %.*s", (unsigned int)status,
 			(int)c->board.tail_len, c->board.tail);
 	hold(c, plan->hold_ms);
 	invariants_stopped();
@@ -286,7 +286,7 @@ static void limit_worker(struct campaign *c, const struct plan *plan, int resour
 	if (prlimit(pid, resource, NULL, &old) < 0)
 		return;
 	low.rlim_max = old.rlim_max;
-	/* What it starts now has the limit as well. */
+	/* The processes that the worker starts now inherit the limit. */
 	c->sessions.taint_new = TAINT_LOST | TAINT_LIMITED;
 	for (unsigned int i = 0; i < LANES_MAX; i++)
 		if (c->sessions.lanes[i].pid && session_child(&c->sessions.lanes[i]) == 0)
@@ -297,7 +297,7 @@ static void limit_worker(struct campaign *c, const struct plan *plan, int resour
 	outage_end(c);
 }
 
-/* Not below what it has: poll(2) refuses more descriptors than the limit. */
+/* The limit is the current number, because poll(2) fails with more descriptors than the limit. */
 static void worker_no_files(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	char path[64];
@@ -306,13 +306,13 @@ static void worker_no_files(struct campaign *c, const struct plan *plan, struct 
 	limit_worker(c, plan, RLIMIT_NOFILE, count_files(path));
 }
 
-/* Nothing that it has not got already. */
+/* The limit is below the current size, so the worker gets no more memory. */
 static void worker_no_memory(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	limit_worker(c, plan, RLIMIT_AS, 1 << 20);
 }
 
-/* ---- of the bus */
+/* ---- faults of the bus */
 static void udc_unbind(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	outage_begin(c);
@@ -322,7 +322,7 @@ static void udc_unbind(struct campaign *c, const struct plan *plan, struct sessi
 	outage_end(c);
 }
 
-/* After it dummy_hcd of 6.1 does not call its gadget any more, until it is bound again. */
+/* dummy_hcd of Linux 6.1 no longer calls its gadget after this until the gadget is bound again. */
 static void soft_connect(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	outage_begin(c);
@@ -334,14 +334,14 @@ static void soft_connect(struct campaign *c, const struct plan *plan, struct ses
 	outage_end(c);
 }
 
-/* Off and on again of a file of the device. */
+/* Writes `off` to a file of the device, then `on`. */
 static void device_file(struct campaign *c, const struct plan *plan, const char *name,
 	const char *off, const char *on)
 {
 	char dir[256];
 
 	if (!board_device(dir, sizeof(dir))) {
-		violation("%s: no device", name);
+		violation("bus: %s: no device", name);
 		return;
 	}
 	outage_begin(c);
@@ -378,7 +378,7 @@ static void bus_reset(struct campaign *c, const struct plan *plan, struct sessio
 	outage_end(c);
 }
 
-/* The host's driver of the whole device. */
+/* Unbinds the host's driver of the whole device and binds it again. */
 static void driver_unbind(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	char dir[256];
@@ -404,7 +404,7 @@ static bool is_suspended(void *dir)
 	return get(dir, "power/runtime_status", text, sizeof(text)) && !strcmp(text, "suspended");
 }
 
-/* Only a device that nobody has opened is suspended. */
+/* The host suspends only a device that no program has open. */
 static void autosuspend(struct campaign *c, const struct plan *plan, struct session *s)
 {
 	char dir[256], speed[16];
@@ -414,12 +414,12 @@ static void autosuspend(struct campaign *c, const struct plan *plan, struct sess
 	if (board_device(dir, sizeof(dir))) {
 		must(put(dir, "power/autosuspend_delay_ms", "0"), "autosuspend");
 		must(put(dir, "power/control", "auto"), "power/control");
-		/* At super speed dummy_hcd's device does not get there (seen on 6.1). */
+		/* At super speed dummy_hcd's device is not suspended (seen on 6.1). */
 		if (get(dir, "speed", speed, sizeof(speed)) && strcmp(speed, "5000") != 0 &&
 			!sessions_run(&c->sessions, READY_MS, is_suspended, dir))
-			violation("the device is not suspended");
+			violation("bus: the idle device is not suspended");
 		hold(c, plan->hold_ms);
-		/* A session wakes it. */
+		/* A session resumes it. */
 		c->sessions.starting = true;
 		hold(c, plan->hold_ms);
 		must(put(dir, "power/control", "on"), "power/control");
@@ -428,26 +428,26 @@ static void autosuspend(struct campaign *c, const struct plan *plan, struct sess
 }
 
 const struct kind kinds[] = {
-	{"bridge: SIGKILL", 10, bridge_kill, ON_LANE},
-	{"bridge: SIGTERM, SIGINT, SIGHUP", 4, bridge_signal, ON_LANE},
-	{"bridge: stopped for a moment", 4, bridge_stop, ON_LANE},
-	{"bridge: stopped for longer than the lease", 1, bridge_sleep, ON_LANE},
-	{"core: SIGKILL", 10, core_kill, ON_LANE | NEEDS_CHILD},
-	{"core: stopped for a moment", 4, core_stop, ON_LANE | NEEDS_CHILD},
-	{"core: stopped for good", 2, core_hang, ON_LANE | NEEDS_CHILD},
-	{"core: out of memory", 3, core_no_memory, 0},
-	{"core: out of descriptors", 3, core_no_files, 0},
-	{"bridge: stdout closed", 5, stdout_close, ON_LANE},
-	{"bridge: stdout not read", 4, stdout_unread, ON_LANE},
-	{"bridge: stdin ends early", 4, stdin_end, ON_LANE},
-	{"bridge: stdin floods", 3, stdin_flood, 0},
-	{"bridge: stderr not read", 2, stderr_full, 0},
+	{"bpfd-usb: SIGKILL", 10, bridge_kill, ON_LANE},
+	{"bpfd-usb: SIGTERM, SIGINT, SIGHUP", 4, bridge_signal, ON_LANE},
+	{"bpfd-usb: stopped briefly", 4, bridge_stop, ON_LANE},
+	{"bpfd-usb: stopped for longer than the lease", 1, bridge_sleep, ON_LANE},
+	{"bpfd: SIGKILL", 10, core_kill, ON_LANE | NEEDS_CHILD},
+	{"bpfd: stopped briefly", 4, core_stop, ON_LANE | NEEDS_CHILD},
+	{"bpfd: stopped forever", 2, core_hang, ON_LANE | NEEDS_CHILD},
+	{"bpfd: out of memory", 3, core_no_memory, 0},
+	{"bpfd: out of descriptors", 3, core_no_files, 0},
+	{"bpfd-usb: stdout closed", 5, stdout_close, ON_LANE},
+	{"bpfd-usb: stdout not read", 4, stdout_unread, ON_LANE},
+	{"bpfd-usb: stdin ends early", 4, stdin_end, ON_LANE},
+	{"bpfd-usb: stdin floods", 3, stdin_flood, 0},
+	{"bpfd-usb: stderr not read", 2, stderr_full, 0},
 	{"worker: SIGKILL", 3, worker_kill, ENDS},
-	{"worker: stopped for a moment", 3, worker_stop, 0},
+	{"worker: stopped briefly", 3, worker_stop, 0},
 	{"worker: stopped for longer than the lease", 1, worker_hang, 0},
 	{"worker: out of descriptors", 3, worker_no_files, 0},
 	{"worker: out of memory", 3, worker_no_memory, 0},
-	{"daemon: stopped for a moment", 3, daemon_stop, 0},
+	{"daemon: stopped briefly", 3, daemon_stop, 0},
 	{"daemon: SIGKILL", 2, daemon_kill, ENDS},
 	{"daemon: SIGTERM", 2, daemon_end, ENDS},
 	{"daemon: its log on a full disk", 1, log_full, ENDS},
@@ -482,7 +482,7 @@ struct plan plan_fault(uint64_t seed, uint64_t number)
 	do
 		plan.kind = plan_kind(&rng);
 	while (kinds[plan.kind].flags & ENDS && number / LONG_LIFE % 2);
-	plan.lane = (unsigned int)draw(&rng, 12); /* as many of each of 1 to 4 lanes */
+	plan.lane = (unsigned int)draw(&rng, 12); /* 12 is a multiple of 1 to 4 lanes */
 	plan.delay_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 9));
 	plan.hold_ms = (unsigned int)draw(&rng, 1ull << draw(&rng, 10));
 	plan.rush = draw(&rng, 4) == 0;

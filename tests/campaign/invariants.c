@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What holds at any time, when no session is open, and when no daemon runs. */
+/* Invariants: at any time, while no session is open, and while no daemon runs. */
 #include "tests/campaign/campaign.h"
 
 #include <dirent.h>
@@ -17,17 +17,17 @@
 #define TRACING	  "/sys/kernel/tracing"
 #define CONFIGFS  "/sys/kernel/config/usb_gadget"
 #define LEFT_MS	  10000 /* the longest lease, the grace of a process, and a slow machine */
-#define GROWTH_KB 256	/* what an allocator may hold back */
-#define LANE_KB	  192	/* buffers of a lane, which count once they were used */
+#define GROWTH_KB 256	/* memory that the allocator may keep */
+#define LANE_KB	  192	/* buffers of a lane, which are resident after their first use */
 #define SUSPECTS  32
 
-/* A process that is looked at from its first idle time on. */
+/* A process that is checked each time no session is open. */
 struct life {
 	const char *name;
 	pid_t pid;
 	unsigned int fds, checks;
 	long rss_kb, grown_kb;
-	unsigned int longest; /* checks that one process went through */
+	unsigned int longest; /* most checks of one process */
 	long longest_first_kb, longest_last_kb;
 };
 
@@ -76,11 +76,11 @@ static void watch_kernel(void)
 		line[n > 0 ? n : 0] = '\0';
 		for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 			if (strstr(line, bad[i]))
-				violation("the kernel says: %.300s", line);
+				violation("kernel: %.300s", line);
 	}
 }
 
-/* Returns since when this dead process has been seen to own a probe. */
+/* Returns the time at which this dead process was first seen to own a probe. */
 static uint64_t suspect_since(int pid)
 {
 	unsigned int free_at = 0;
@@ -107,7 +107,7 @@ static void watch_probes(const char *name)
 		at = strstr(line, "bpfd_");
 		pid = at ? atoi(at + 5) : 0;
 		if (pid > 0 && kill(pid, 0) < 0 && now_ms() - suspect_since(pid) > LEFT_MS)
-			violation("a probe of a dead process is left: %s", line);
+			violation("probes: a dead process owns one: %s", line);
 	}
 	if (file)
 		fclose(file);
@@ -141,7 +141,7 @@ static bool nothing_left(void *arg)
 	       count_ids(BPF_MAP_GET_NEXT_ID) <= state.maps;
 }
 
-static void tell_left(const struct board *b, const char *when)
+static void report_left(const struct board *b, const char *when)
 {
 	char probes[200] = "", children[64] = "", dir[64];
 	int worker = b ? board_worker(b) : 0;
@@ -149,8 +149,8 @@ static void tell_left(const struct board *b, const char *when)
 	get(TRACING, "kprobe_events", probes, sizeof(probes));
 	snprintf(dir, sizeof(dir), "/proc/%d/task/%d", worker, worker);
 	get(dir, "children", children, sizeof(children));
-	violation("%s something is left: %d programs, %d maps, processes \"%s\", probes \"%s\"",
-		when, (int)(count_ids(BPF_PROG_GET_NEXT_ID) - state.programs),
+	violation("%s: left are %d programs, %d maps, processes \"%s\", probes \"%s\"", when,
+		(int)(count_ids(BPF_PROG_GET_NEXT_ID) - state.programs),
 		(int)(count_ids(BPF_MAP_GET_NEXT_ID) - state.maps), children, probes);
 }
 
@@ -165,7 +165,7 @@ static long rss_kb(int pid)
 	return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* Neither descriptors nor memory may grow over the life of a process. */
+/* Descriptors and memory of a process must not grow during its life. */
 static void watch_life(struct life *life, pid_t pid, unsigned int lanes)
 {
 	char path[64];
@@ -185,9 +185,9 @@ static void watch_life(struct life *life, pid_t pid, unsigned int lanes)
 			.longest_last_kb = life->longest_last_kb};
 	life->checks++;
 	if (fds != life->fds)
-		violation("%s: %u descriptors, it had %u", life->name, fds, life->fds);
+		violation("%s: has %u descriptors, had %u", life->name, fds, life->fds);
 	if (rss - life->rss_kb > GROWTH_KB + (long)lanes * LANE_KB)
-		violation("%s: %ld kB of memory, it had %ld", life->name, rss, life->rss_kb);
+		violation("%s: has %ld kB of memory, had %ld", life->name, rss, life->rss_kb);
 	if (rss - life->rss_kb > life->grown_kb)
 		life->grown_kb = rss - life->rss_kb;
 	if (life->checks >= life->longest) {
@@ -213,10 +213,10 @@ static unsigned int count_mounts(void)
 void invariants_idle(struct sessions *all, struct board *b)
 {
 	if (!sessions_run(all, LEFT_MS, nothing_left, b))
-		tell_left(b, "without a session");
+		report_left(b, "no session");
 	if (count_files(CONFIGFS) != 1 || count_mounts() != b->lanes)
-		violation("%u gadgets, %u mounts, %u lanes", count_files(CONFIGFS), count_mounts(),
-			b->lanes);
+		violation("no session: %u gadgets, %u mounts, %u lanes", count_files(CONFIGFS),
+			count_mounts(), b->lanes);
 	watch_life(&state.daemon, b->daemon, 0);
 	watch_life(&state.worker, board_worker(b), b->lanes);
 }
@@ -228,15 +228,15 @@ void invariants_stopped(void)
 	while (!nothing_left(NULL) && now_ms() < end)
 		nap(50);
 	if (!nothing_left(NULL))
-		tell_left(NULL, "without a daemon");
+		report_left(NULL, "no daemon");
 	if (count_files(CONFIGFS) != 0 || count_mounts() != 0)
-		violation("without a daemon: %u gadgets, %u mounts", count_files(CONFIGFS),
-			count_mounts());
+		violation(
+			"no daemon: %u gadgets, %u mounts", count_files(CONFIGFS), count_mounts());
 }
 
 static void report_life(const struct life *life)
 {
-	printf("# %s: at most %ld kB grown; the longest life: %u looks, %ld to %ld kB\n",
+	printf("# %s: grew at most %ld kB; the longest life had %u checks, %ld to %ld kB\n",
 		life->name, life->grown_kb, life->longest, life->longest_first_kb,
 		life->longest_last_kb);
 }

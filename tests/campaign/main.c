@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a part of a fault campaign in the VM; prints TAP and how many faults were survived. */
+/* Runs a part of a fault campaign in the VM; prints TAP and the faults survived. */
 #include "tests/campaign/campaign.h"
 
 #include <getopt.h>
@@ -14,15 +14,15 @@
 #include <time.h>
 
 #define IDLE_EVERY 12	 /* faults */
-#define RINGS_FEW  10	 /* so few sessions with a ring may have no record */
-#define WAIT_MS	   90000 /* for what has to come on a busy machine */
+#define RINGS_FEW  10	 /* fewer sessions with a ring may have no record at all */
+#define WAIT_MS	   90000 /* generous, for a busy machine */
 
 static const char usage[] =
 	"usage: campaign --build DIR --script FILE --rings FILE --seed N [--first N] [--faults N]\n"
 	"                [--seconds N] [--only WORD] [--verbose] [--trace]\n"
-	"Faults --first to --first + --faults - 1 of a seed; after --seconds no other is begun.\n"
-	"--only: the kinds whose names have this word.\n"
-	"--trace: frames of sessions that are wrong or slow.\n";
+	"Injects the faults --first to --first + --faults - 1 of a seed, none after --seconds.\n"
+	"--only: injects only kinds whose names contain this word.\n"
+	"--trace: prints the frames of sessions that are wrong or slow.\n";
 
 static struct {
 	unsigned int violations;
@@ -46,7 +46,7 @@ uint64_t draw(uint64_t *state, uint64_t limit)
 	return *state % limit;
 }
 
-/* Eight bytes at a time: under emulation each counts. */
+/* Works on eight bytes at a time, because emulation is slow. */
 void pattern(uint64_t key, uint64_t at, uint8_t *data, size_t len)
 {
 	while (len > 0) {
@@ -117,25 +117,25 @@ static bool has_recovered(void *arg)
 {
 	const struct recovery *r = arg;
 
-	/* Whatever is on the lane need not be waited for long. */
+	/* The lane's present session need not keep its input open. */
 	r->all->lanes[r->lane].hold_ms = 0;
 
 	return r->all->good[r->lane] >= r->era;
 }
 
-/* The next session that begins on this lane is a clean one, and nothing is left. */
+/* Checks that the next session on this lane is clean, and that nothing is left. */
 static void verify(struct campaign *c, unsigned int lane)
 {
 	struct recovery r = {&c->sessions, lane, ++c->sessions.era};
 
 	c->sessions.short_lane = lane;
 	if (!sessions_run(&c->sessions, WAIT_MS, has_recovered, &r))
-		violation("no session on lane %u ends well: %.*s", lane, (int)c->board.tail_len,
+		violation("lane %u: no clean session: %.*s", lane, (int)c->board.tail_len,
 			c->board.tail);
 	c->sessions.short_lane = LANES_MAX;
 	board_read_log(&c->board);
 	if (!board_alive(&c->board)) {
-		violation("the daemon is gone: %.*s", (int)c->board.tail_len, c->board.tail);
+		violation("daemon: has ended: %.*s", (int)c->board.tail_len, c->board.tail);
 		campaign_restart(c, run.number, false);
 	}
 	invariants_watch();
@@ -146,11 +146,11 @@ static bool is_idle(void *sessions)
 	return sessions_idle(sessions);
 }
 
-static void look_idle(struct campaign *c)
+static void check_idle(struct campaign *c)
 {
 	c->sessions.starting = false;
 	if (!sessions_run(&c->sessions, WAIT_MS, is_idle, &c->sessions))
-		violation("a session does not end");
+		violation("session: does not end");
 	else
 		invariants_idle(&c->sessions, &c->board);
 	c->sessions.starting = true;
@@ -163,12 +163,12 @@ static void one_fault(struct campaign *c, const struct plan *plan)
 	struct target target = {&c->sessions.lanes[lane], kind->flags & NEEDS_CHILD};
 
 	if (kind->flags & ON_LANE && !sessions_run(&c->sessions, WAIT_MS, target_there, &target)) {
-		violation("no session to hit");
+		violation("lane %u: no session for the fault", lane);
 		return;
 	}
 	sessions_run(&c->sessions, plan->delay_ms, NULL, NULL);
 	if (kind->flags & ON_LANE && !sessions_run(&c->sessions, WAIT_MS, target_there, &target))
-		violation("no session to hit");
+		violation("lane %u: no session for the fault", lane);
 	else
 		kind->inject(c, plan, target.s);
 }
@@ -202,7 +202,7 @@ static uint64_t campaign(struct campaign *c, const struct settings *o, struct ta
 		if (!plan.rush)
 			verify(c, plan.lane % c->sessions.count);
 		if (n % IDLE_EVERY == IDLE_EVERY - 1)
-			look_idle(c);
+			check_idle(c);
 		tally[plan.kind].tried++;
 		tally[plan.kind].survived += run.violations == before;
 		tally[plan.kind].ms += now_ms() - start;
@@ -232,7 +232,7 @@ static void report(const struct campaign *c, const struct tally *tally, uint64_t
 			tally[i].survived, tally[i].tried, tally[i].ms / tally[i].tried);
 	}
 	printf("%sok %u - no violation\n", run.violations ? "not " : "", ++tests);
-	printf("%sok %u - records of rings come\n",
+	printf("%sok %u - records of rings arrive\n",
 		c->sessions.by_mode[MODE_RING] < RINGS_FEW || traffic_records() ? "" : "not ",
 		++tests);
 	printf("1..%u\n", tests);
@@ -241,8 +241,7 @@ static void report(const struct campaign *c, const struct tally *tally, uint64_t
 			c->sessions.by_mode[i]);
 	printf("# records of rings: %" PRIu64 "\n", traffic_records());
 	printf("# sessions: %" PRIu64 ", %" PRIu64 " of them clean, %" PRIu64
-	       " bytes of output; the"
-	       " machine stood still %" PRIu64 " times\n",
+	       " bytes of output; the machine stalled %" PRIu64 " times\n",
 		c->sessions.done, c->sessions.done_well, c->sessions.bytes, c->sessions.stalls);
 	printf("# the longest session, %" PRIu64 " ms: %.*s\n", c->sessions.slowest_ms,
 		(int)strcspn(c->sessions.slowest, "\n"), c->sessions.slowest);
@@ -320,7 +319,8 @@ int main(int argc, char **argv)
 	if (script_learn(SCRIPT_TEXT, bpfd, o.script) < 0 ||
 		script_learn(SCRIPT_RING, bpfd, o.rings) < 0 ||
 		script_learn(SCRIPT_RPC, bpfd, NULL) < 0) {
-		fprintf(stderr, "campaign: %s, %s, messages: bpfd does not answer all of it\n",
+		fprintf(stderr,
+			"campaign: %s, %s, binary protocol: bpfd does not answer each request\n",
 			o.script, o.rings);
 		return 1;
 	}
@@ -335,10 +335,10 @@ int main(int argc, char **argv)
 	c.sessions.trace = o.trace;
 	n = campaign(&c, &o, tally);
 	run.kind = "end";
-	look_idle(&c);
+	check_idle(&c);
 	session_kill_all(&c.sessions);
 	if (board_stop(&c.board) != 0)
-		violation("the daemon does not end well");
+		violation("daemon: does not end with status 0");
 	invariants_stopped();
 	report(&c, tally, n, now_ms() - begin);
 	free(tally);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sessions of bpfd are told, and the right answers: those that bpfd gives on a pipe.
+/* Requests to bpfd and the right replies, which are those of bpfd on a pipe.
  *
- * A script has requests that set a session up and requests of which any may follow in any order:
- * their answers do not depend on what was before. Those of text commands come from files, an empty
- * line between the two kinds. */
+ * A script begins with requests that set the session up. Others follow in random order; their
+ * replies do not depend on the order. Text commands come from files, in which an empty line
+ * separates the two kinds. */
 #include "tests/campaign/campaign.h"
 
 #include "core/messages/rpc.h"
@@ -71,7 +71,7 @@ static void message_add(struct known *k, struct bytes_out *out, size_t start)
 	known_add(k, out->data, out->size);
 }
 
-/* bpf(2) of a map: attributes, a key, a value that is given or, NULL, asked for. */
+/* A call of bpf(2) on a map: attributes, a key, and a value, or NULL to read the value. */
 static void message_map(struct known *k, struct bytes_out *out, uint32_t command, uint32_t key,
 	const uint64_t *value)
 {
@@ -98,7 +98,7 @@ static void message_file(struct known *k, struct bytes_out *out, const char *pat
 	message_add(k, out, start);
 }
 
-/* The binary protocol. */
+/* Makes the requests of the binary protocol. */
 static void make_messages(struct known *k)
 {
 	const uint32_t array[5] = {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(uint64_t), 16, 0};
@@ -135,7 +135,7 @@ static char *read_all(const char *command, size_t *len)
 	return text;
 }
 
-/* Where the reply to a request ends, NULL: nowhere. */
+/* Returns the end of the reply at `at`, or NULL if the reply is incomplete. */
 static char *reply_end(char *at, char *end, bool message)
 {
 	struct rpc_header header = {.flags = RPC_FLAG_MORE};
@@ -192,7 +192,7 @@ int script_learn(enum script_kind kind, const char *bpfd, const char *file)
 	if (fclose(input) != 0)
 		return -1;
 	snprintf(command, sizeof(command), "'%s' -q <" LEARN_FILE, bpfd);
-	text = read_all(command, &len); /* stays: the replies are in it */
+	text = read_all(command, &len); /* never freed, because the replies point into it */
 	unlink(LEARN_FILE);
 	return text && split_replies(k, text, text + len, !file) ? 0 : -1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a bridge on each lane, one after the other: feeds it, reads it, and judges its end. */
+/* Runs sessions of bpfd-usb on each lane, one after another, and judges each end. */
 #include "tests/campaign/campaign.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* In the new process. The driver ignores SIGPIPE and blocks nothing. */
+/* Runs in the new process. Resets SIGPIPE, which the driver ignores. */
 static void exec_bridge(const struct session *s, const int in[2], const int out[2], int err)
 {
 	char lease[16], trace[64];
@@ -192,7 +192,7 @@ static void session_notes(struct session *s)
 	while (s->err >= 0 && (n = read(s->err, data, sizeof(data))) != 0) {
 		if (n < 0)
 			return;
-		/* The end of it says how the session ended. */
+		/* Keep the end, which says how the session ended. */
 		if ((size_t)n >= sizeof(s->tail)) {
 			memcpy(s->tail, data + n - sizeof(s->tail), sizeof(s->tail));
 			s->tail_len = sizeof(s->tail);
@@ -207,7 +207,7 @@ static void session_notes(struct session *s)
 	}
 }
 
-/* What happened on the wire, but for the data. */
+/* Prints the frames of the session, without DATA and NOTE. */
 static void print_trace(const struct session *s)
 {
 	char path[64], line[300];
@@ -296,7 +296,7 @@ void session_kill_all(struct sessions *all)
 	}
 }
 
-/* Lanes rest between sessions, unless one is waited for. */
+/* A lane rests between sessions, unless the driver waits for one. */
 static bool session_is_due(const struct sessions *all, const struct session *s)
 {
 	return all->short_lane == s->lane || all->want_mode[s->lane] >= 0 ||
@@ -320,7 +320,7 @@ static void sessions_step(struct sessions *all, unsigned int ms)
 		fds[3 * i + 2] = (struct pollfd){s->err_unread ? -1 : s->err, POLLIN, 0};
 	}
 	poll(fds, 3 * LANES_MAX, (int)ms);
-	/* The machine stood still: whoever waited may have given up. */
+	/* The machine stalled, so bpfd-usb or the board may have given up a session. */
 	if (now_ms() - now > ms + STALL_MS) {
 		all->stalls++;
 		sessions_taint(all, TAINT_LOST);
@@ -347,7 +347,7 @@ bool sessions_run(struct sessions *all, unsigned int ms, bool (*until)(void *arg
 		if (until && until(arg))
 			return true;
 		now = now_ms();
-		syscall(SYS_getsid, 0); /* a record for each ring */
+		syscall(SYS_getsid, 0); /* makes a record in each ring */
 		sessions_step(all,
 			end > now && end - now < TICK_MS ? (unsigned int)(end - now) : TICK_MS);
 	} while (now_ms() < end);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a session sends, what it has to receive, and which ends tell the truth. */
+/* What a session sends, what it must receive, and which ends are right. */
 #include "tests/campaign/campaign.h"
 
 #include "core/base/base64.h"
@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 
 #define GARBAGE_MAX  (1 << 20)
-#define RECORD_BYTES 20 /* with padding */
+#define RECORD_BYTES 20 /* including padding */
 
-static uint64_t records; /* of rings, that have come */
+static uint64_t records; /* ring records that have arrived */
 
 uint64_t traffic_records(void)
 {
@@ -37,13 +37,13 @@ static enum mode plan_mode(uint64_t *rng)
 	return (enum mode)often[draw(rng, sizeof(often))];
 }
 
-/* Every magnitude is as likely as another. */
+/* Each magnitude is equally likely. */
 static uint64_t plan_size(uint64_t *rng, unsigned int bits)
 {
 	return draw(rng, 1ull << draw(rng, bits + 1));
 }
 
-/* Lines of all kinds of bytes but NUL, some of them very long, none of them a command. */
+/* Random lines that are no commands, some of them very long. */
 static void plan_garbage(struct session *s, const char *head, uint64_t rng)
 {
 	size_t len = 1000 + plan_size(&rng, 18) % GARBAGE_MAX, at = strlen(head);
@@ -105,7 +105,7 @@ void traffic_plan(struct session *s, uint64_t seed, int want, bool is_short)
 		for (size_t i = 0; i < s->script.count; i++)
 			s->out_total += s->script.replies[i]->len;
 		if (s->mode != MODE_GARBAGE)
-			s->replies_due = s->script.count - 1; /* the banner is none */
+			s->replies_due = s->script.count - 1; /* the banner is no reply */
 	}
 }
 
@@ -131,7 +131,7 @@ static const char *check_pattern(struct session *s, const uint8_t *data, size_t 
 	uint8_t right[65536];
 
 	if (s->received + len > (s->mode == MODE_ECHO ? wrote : s->out_total))
-		return "more output than there is";
+		return "too much output";
 	pattern(s->key, s->received, right, len);
 	return memcmp(right, data, len) ? "wrong bytes" : NULL;
 }
@@ -159,7 +159,7 @@ static const char *check_replies(struct session *s, const uint8_t *data, size_t 
 	return NULL;
 }
 
-/* "RING SIZE BASE64": the program numbers its records, and some may be lost. */
+/* A record is "RING SIZE BASE64". The program numbers its records; some may be lost. */
 static const char *check_record(struct session *s, const char *line)
 {
 	char text[64];
@@ -169,10 +169,10 @@ static const char *check_record(struct session *s, const char *line)
 	int end = 0;
 
 	if (sscanf(line, "%*u %u %63s%n", &size, text, &end) != 2)
-		return NULL; /* what another command answers */
+		return NULL; /* the reply to another command */
 	if (line[end] || size != RECORD_BYTES ||
 		base64_decode(data, text, strlen(text)) != RECORD_BYTES)
-		return "a broken record";
+		return "malformed record";
 	memcpy(&number, data, sizeof(number));
 	if (number < s->record)
 		return "records out of order";
@@ -187,22 +187,22 @@ static const char *check_line(struct session *s)
 
 	if (strcmp(line, "START_BPFD_OUTPUT") == 0) {
 		if (s->loose_open)
-			return "a reply within a reply";
+			return "START_BPFD_OUTPUT within a reply";
 		s->loose_open = true;
 	} else if (strcmp(line, "END_BPFD_OUTPUT") == 0) {
 		if (!s->loose_open)
-			return "the end of no reply";
+			return "END_BPFD_OUTPUT outside of a reply";
 		s->loose_open = false;
 		s->loose_replies++;
 	} else if (!s->loose_open && strcmp(line, "STARTED_BPFD") != 0) {
-		return "a line outside of replies";
+		return "line outside of a reply";
 	} else if (s->mode == MODE_RING) {
 		return check_record(s, line);
 	}
 	return NULL;
 }
 
-/* Replies whose text depends on the machine: START, END and what is between them. */
+/* Checks replies whose text depends on the machine: only START, END and records. */
 static const char *check_form(struct session *s, const uint8_t *data, size_t len)
 {
 	const char *why = NULL;
@@ -233,19 +233,21 @@ const char *traffic_check(struct session *s, const uint8_t *data, size_t len)
 	return why;
 }
 
-/* Everything came, and the process had all its input. */
+/* Checks that all output has arrived and all input was sent. */
 static const char *check_whole(const struct session *s)
 {
 	if (s->taint & TAINT_CLOSED)
 		return NULL;
 	if (s->loose_open || (s->mode >= MODE_RING && s->loose_len > 0))
-		return "a clean end in the middle of a reply";
+		return "clean end within a reply";
 	if (s->mode >= MODE_RING)
-		return s->loose_replies == s->replies_due ? NULL : "commands without a reply";
+		return s->loose_replies == s->replies_due
+			       ? NULL
+			       : "clean end, but commands without a reply";
 	if (s->received != s->out_total)
-		return "a clean end, but not all of the output came";
+		return "clean end, but not all of the output arrived";
 	if (s->sent != s->in_total && s->mode != MODE_GEN && s->mode != MODE_NOTES)
-		return "a clean end, but not all of the input was sent";
+		return "clean end, but not all of the input was sent";
 	return NULL;
 }
 
@@ -256,14 +258,14 @@ const char *traffic_verdict(const struct session *s, int status)
 	if (WIFSIGNALED(status))
 		return s->taint & TAINT_KILLED && WTERMSIG(status) == s->signal
 			       ? NULL
-			       : "died of a signal";
+			       : "killed by a signal";
 	if (code == 255 && s->taint & TAINT_LOST)
 		return s->tail_len > 0 || s->err_full || s->err_unread
 			       ? NULL
-			       : "status 255 without a word";
+			       : "status 255 without a message";
 	if (code == 128 + 9 && s->taint & TAINT_CORE)
 		return NULL;
-	/* What a bpfd without memory or descriptors ends with is its own affair. */
+	/* A bpfd without memory or descriptors may fail with any status. */
 	if ((s->mode > MODE_GARBAGE || s->taint & TAINT_LIMITED) && code < 250)
 		return code == 0 ? check_whole(s) : NULL;
 	if (code != s->code)
