@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs in the VM: each tool of the table as it is and under bpfd-run, and keeps what they print.
+# Runs each tool of the table in the VM, with and without bpfd-run, and keeps the output.
 #
-# usage: guest.sh DIRECTORY HALF...     HALF is local or remote
+# usage: guest.sh DIRECTORY HALF...     HALF is local (without bpfd-run) or remote (with it)
 #
-# DIRECTORY/NAME/HALF gets out, err, status (the exit status, and for what reason and after how many
-# seconds it ended) and for the remote half bpfd-run's own trace. What is there is not run again.
-# $BPFD_TOOLS_LIMIT: seconds until a tool is interrupted that prints nothing. Under emulation BCC needs
-# 25 to compile its program on a quiet machine.
+# DIRECTORY/NAME/HALF gets the files out, err, status (exit status, cause of the end, duration in
+# seconds) and, for remote, trace. A half that has a directory is not run again.
+# $BPFD_TOOLS_LIMIT: seconds after which a tool that prints nothing is interrupted. Under emulation
+# BCC compiles its program in 25 s if the machine is idle.
 set -u
 here=$(dirname "$0")
 results=$1
@@ -18,7 +18,7 @@ halves=$*
 . "$here/../e2e/lib.sh"
 # shellcheck source=tests/tools-suite/table.sh
 . "$here/table.sh"
-# A tool that is written for a terminal keeps its lines until the end if it has none.
+# Without a terminal Python would buffer a tool's output until the end.
 export PYTHONUNBUFFERED=1
 
 ended()
@@ -26,7 +26,7 @@ ended()
 	[ ! -e "/proc/$1" ]
 }
 
-# compiled PID: whether the tool has come to the kernel, its own or the board's.
+# compiled PID: true if the tool has called the kernel's BPF, here or on the board.
 compiled()
 {
 	if [ -e "$run/trace" ]; then
@@ -36,9 +36,10 @@ compiled()
 	fi
 }
 
-# interrupted_when PID READY AFTER LOAD: prints why it has ended or has been interrupted. The processes
-# of LOAD's group, which are stopped, go on when the tool has compiled its programs: emulation, which
-# throws away what it has translated at each exec, would take three times as long beside them.
+# interrupted_when PID READY AFTER LOAD: waits for the tool's end, interrupts it when it is due, and
+# prints what ended it: itself, SIGINT or SIGKILL. The processes of the group LOAD are stopped until
+# the tool has compiled its programs. Running, they would make that take three times as long, because
+# emulation discards its translated code at each exec.
 interrupted_when()
 {
 	local end=$((SECONDS + BPFD_TOOLS_LIMIT)) seen='' stopped=1
@@ -58,8 +59,8 @@ interrupted_when()
 			[ $((SECONDS + $3)) -ge $end ] || end=$((SECONDS + $3))
 		fi
 	done
-	# To the process group, as Ctrl-C does. A Python program that is just handling an event loses it, so
-	# one that handles events most of the time loses several.
+	# Signal the process group, like Ctrl-C. A Python program loses a signal while it handles an event,
+	# so a busy one may lose several.
 	for _ in 1 2 3 4; do
 		kill -INT -- "-$1"
 		if until_true 10 ended "$1"; then
@@ -71,7 +72,7 @@ interrupted_when()
 	echo SIGKILL
 }
 
-# run_half NAME HALF LOAD READY AFTER COMMAND...
+# run_half NAME HALF LOAD READY AFTER COMMAND...: runs one tool and keeps its results.
 run_half()
 {
 	local dir=$results/$1/$2 name=$1 half=$2 load=$3 ready=$4 after=$5
@@ -93,7 +94,7 @@ run_half()
 		command=(bpfd-run --via 'bpfd-usb -s testboard' --trace "$run/trace" "${command[@]}")
 
 	begin=$SECONDS
-	# A shell's background processes ignore SIGINT, which a tool would inherit.
+	# The shell's background processes ignore SIGINT, and a tool would inherit that.
 	setsid env --default-signal=INT,QUIT "${command[@]}" </dev/null >"$run/out" 2>"$run/err" &
 	pid=$!
 	why=$(interrupted_when $pid "$ready" "$after" $load_pid)
@@ -105,14 +106,14 @@ run_half()
 	kill -CONT -- -$load_pid
 	wait $load_pid 2>/dev/null
 	rm -f "$run.pid"
-	# The results are whole or not there.
+	# Rename at the end, so results are complete or missing.
 	mkdir -p "$dir.new"
 	cp "$run"/* "$dir.new/" && mv "$dir.new" "$dir"
 	echo "# $(date +%T) $name $half: $(cat "$run/status")"
 }
 
-# Compiling, which is most of it, keeps one processor busy: two workers, each takes the next tool that
-# is not taken. Only one at a time uses a kind of load that has a port, a disk or a control group.
+# Most of the time a tool compiles on one processor, so two workers run; each takes the next tool that
+# is free. Only one worker at a time uses a load that needs a port, a disk or a control group.
 take()
 {
 	mkdir "$claims/$1" 2>/dev/null

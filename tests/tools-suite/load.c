@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process with something to trace in it: does one kind of work, several times a second, until it
- * is killed. `load NAME`, where NAME is one of the table at the end. */
+/* A process to trace: repeats one kind of work until it is killed.
+ * Usage: load NAME, with a name of the table at the end. */
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -38,7 +38,7 @@ static int connect_to(const char *host, int port, int type)
 	return fd;
 }
 
-/* A whole life of a connection, and some bytes on one that stays. */
+/* Opens and closes a connection, and sends some bytes on another one that stays open. */
 static void work_tcp(void)
 {
 	static int lasting[2] = {-1, -1};
@@ -65,7 +65,7 @@ static void work_tcp(void)
 	close(listener);
 }
 
-/* Connections that nobody answers; their packets are sent again after a second. */
+/* Opens connections that nobody answers. The kernel repeats their packets after a second. */
 static void work_retransmit(void)
 {
 	static int fds[50], next;
@@ -76,7 +76,7 @@ static void work_retransmit(void)
 	next = (next + 1) % 50;
 }
 
-/* Data that arrives after its receiver is gone. */
+/* Sends data to a socket that is closed. */
 static void work_drop(void)
 {
 	int listener = listen_on(8082);
@@ -100,7 +100,7 @@ static void work_shm(void)
 	shmctl(id, IPC_RMID, NULL);
 }
 
-/* A descriptor goes over a socket. */
+/* Passes a descriptor over a socket. */
 static void work_sofd(void)
 {
 	int fds[2], sent = 0;
@@ -146,7 +146,7 @@ static void work_threads(void)
 	free(kept);
 }
 
-/* Half of a processor's time, in a function with a name. */
+/* Uses half of a processor's time in a function that a profile can name. */
 static __attribute__((noinline)) void burn_cycles(void)
 {
 	struct timespec begin, now;

@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Gives a tool something to see: does one kind of work, over and over, until its process group is
-# killed. Runs in the VM.
+# A load for tools to trace, in the VM: repeats one kind of work until its process group is killed.
 #
 # usage: load.sh KIND FILE
 #
-# FILE is made once the work has begun and names the process to trace, where a tool wants one.
+# FILE is created when the work has begun. It has the pid of the process to trace, for tools that need
+# one.
 set -u
 
+# forever COMMAND...: creates the file, then repeats the command every 0.3 s.
 forever()
 {
 	echo "${pid:-$$}" >"$pid_file"
@@ -17,14 +18,14 @@ forever()
 	done >/dev/null 2>&1
 }
 
-# program NAME: that of load.c
+# program NAME: starts the load NAME of load.c.
 program()
 {
 	"$BPFD_BUILD/tools/load" "$1" &
 	pid=$!
 }
 
-# A disk that takes 15 ms for everything. It stays for the tools to come.
+# disk: makes a disk on which each request takes 15 ms. It stays for the next tools.
 disk()
 {
 	[ -d /run/disk ] && return
@@ -56,13 +57,13 @@ mounts()
 	umount /run/mountpoint
 }
 
-# More than a control group may have: kills the program, and only that.
+# oom: exceeds the memory of a control group, so the kernel kills this program and no other.
 oom()
 {
 	sh -c 'echo $$ >/sys/fs/cgroup/load/cgroup.procs; exec tail /dev/zero'
 }
 
-# Moves pages about. Reclaiming them would take a machine that is short of memory, and processes with it.
+# compaction: moves pages. Reclaim would need a shortage of memory, in which processes are killed.
 compaction()
 {
 	echo 1 >/proc/sys/vm/compact_memory
@@ -94,7 +95,7 @@ disk) disk && forever disk_io ;;
 mounts) forever mounts ;;
 compaction) forever compaction ;;
 oom)
-	# The kernel says much about it, which is not the fault that the VM's log is watched for.
+	# The kernel logs each kill. These are no faults, so keep them out of the VM's log.
 	trap 'echo 6 >/proc/sys/kernel/printk; exit' TERM
 	echo 1 >/proc/sys/kernel/printk
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
@@ -129,7 +130,7 @@ tls)
 	forever one_tls_session
 	;;
 python)
-	# The probes of its collector: those of calls never fire in Python 3.11.
+	# Only the probes of the garbage collector fire: in Python 3.11 those of calls do not.
 	/usr/bin/python3 -c 'import gc, time
 while True:
     gc.collect()
@@ -138,7 +139,7 @@ while True:
 	forever sleep 1
 	;;
 bpf)
-	# Something that bpftool and bpflist can list.
+	# Programs, maps and links for bpftool and bpflist.
 	bpftrace -q -e 'kprobe:vfs_open { @opens[comm] = count(); } kfunc:vfs_read { @reads = count(); }' >/dev/null 2>&1 &
 	pid=$!
 	until bpftool link list | grep -q tracing; do

@@ -1,22 +1,22 @@
-# shellcheck shell=bash disable=SC2034 # sourced; its readers use what is set here
+# shellcheck shell=bash disable=SC2034 # sourced; other scripts use the variables
 # SPDX-License-Identifier: Apache-2.0
-# The tools of the suite, one call of `tool` a command line. Sourced.
+# The tools of the suite: each command line is a call of `tool`. Sourced.
 #
 # tool LOAD HEADER ROW COMMAND [ARGUMENT]...
-#   LOAD     a kind of work that load.sh does meanwhile
-#   HEADER   how many lines of output, from the first, have to be the same (numbers aside)
-#   ROW      extended regular expression of a line of data: there has to be one, or no result
-#   COMMAND  with PID for the process that the load names
-# These may be set before it, for this tool alone:
-#   ready    expression of a line, of either stream, after which it can be interrupted (default: ROW)
-#   after    for how many seconds it goes on then (default: 2)
-#   rows     how many lines of data there have to be (default: 1)
+#   LOAD     the kind of work that load.sh does during the run
+#   HEADER   the number of lines of output, from the first, that must be the same except for numbers
+#   ROW      extended regular expression of a line of data; without such a line the tool fails
+#   COMMAND  PID in it stands for the pid of the load's process
+# These may be set before a call, for this tool only:
+#   ready    expression of a line on stdout or stderr that shows that the tool works (default: ROW)
+#   after    seconds from then until the tool is interrupted (default: 2)
+#   rows     the minimal number of lines of data (default: 1)
 #
-# The first 73 command lines are those of the smoke test of BCC 0.26 under Debian's names.
+# The first 73 command lines are those of the smoke test of BCC 0.26, with Debian's names.
 
 time='[0-9]{2}:[0-9]{2}:[0-9]{2}'
 addr='[0-9a-f.:]+'
-# A line of a histogram of BCC, and of one of bpftrace.
+# A line of a histogram: of BCC, and of bpftrace.
 hist='^ +[0-9]+ +-> [0-9]+ +: [1-9][0-9]* +\|'
 bt_hist='^[[(][0-9KMG]+, [0-9KMG]+[])] +[1-9][0-9]* \|'
 
@@ -105,7 +105,7 @@ all_tools()
 	tool files 1 "^$time: +[0-9]+ +[0-9]+" vfsstat-bpfcc 1 1
 	after=60 tool files 1 '^ +(__wake_up|try_to_wake_up|ttwu_|hrtimer_wakeup)|^ +waker: ' wakeuptime-bpfcc 1
 
-	# More of BCC: what Ctrl-C, options and languages bring in.
+	# More of BCC: tools that Ctrl-C ends, options, languages.
 	tool cpu 1 "$hist" runqlat-bpfcc -m 1 1
 	ready='Tracing'
 	tool files 1 "$hist" funclatency-bpfcc vfs_read
@@ -158,8 +158,8 @@ all_tools()
 	tool shell 1 "^$time +[0-9]+ +echo a line for the shell" bashreadline
 }
 
-# Calls `each NAME LOAD HEADER ROW READY AFTER ROWS COMMAND...` for the tools that the patterns in
-# $BPFD_TOOLS select, and of those every n-th beginning with the i-th if $BPFD_SHARD is i/n.
+# Calls `each NAME LOAD HEADER ROW READY AFTER ROWS COMMAND...` if a pattern in $BPFD_TOOLS selects
+# the tool. If $BPFD_SHARD is I/N, only for every N-th selected tool, beginning with the I-th.
 tool()
 {
 	local load=$1 header=$2 row=$3 name
