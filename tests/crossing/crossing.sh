@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs on an x86-64 workstation whose board is an ARM one: suites of tests/e2e, and the stock tools of
-# BCC and bpftrace under bpfd-run. Started by tests/crossing/run with the parts to run, as arguments.
+# An x86-64 workstation with an ARM board: suites of tests/e2e, and unmodified tools of BCC and
+# bpftrace under bpfd-run. Started by tests/crossing/run; the arguments are the parts to run.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
@@ -14,8 +14,8 @@ here=$(dirname "$0")
 work=$(mktemp -d)
 busybox=/run/vm/busybox
 marker=/etc/armboard-marker
-# For the first line of a tool: BCC compiles for half a minute on emulated processors, and for three
-# or more on a busy host.
+# Timeout for a tool's first line. On emulated processors BCC compiles for half a minute, and for
+# three minutes or more if the host is busy.
 tool_seconds=480
 export PYTHONUNBUFFERED=1
 
@@ -28,7 +28,7 @@ if ! until_true 120 on_board true; then
 fi
 ok "the $BPFD_BOARD_ARCH board answers"
 
-# part_suite NAME: a suite of tests/e2e, with its own daemon on the board.
+# part_suite NAME: runs a suite of tests/e2e, which starts its own daemon on the board.
 part_suite()
 {
 	local line tests=$TESTS
@@ -41,7 +41,7 @@ part_suite()
 		*) echo "# $line" ;;
 		esac
 	done < <("$here/../e2e/$1.sh" 2>&1)
-	[ $tests = whole ] || not_ok "$1 did not run to its end"
+	[ $tests = whole ] || not_ok "$1 runs to its end"
 }
 
 link=(bpfd-usb -s testboard)
@@ -50,8 +50,8 @@ board_is_clean()
 	no_probes && ! on_board bpftool prog show | grep -q -E ' (kprobe|tracepoint|perf_event|tracing|raw_tracepoint) '
 }
 
-# run_start NAME OPTION... -- TOOL...: bpfd-run in a process group of its own, as a terminal makes
-# it. Its output is in $work/out and $work/err; a trace of what it did is kept for failures.
+# run_start OPTION... -- TOOL...: starts bpfd-run in its own process group, as a terminal's shell
+# does. Its output is in $work/out and $work/err, its trace in $work/trace for failures.
 run_start()
 {
 	local options=()
@@ -60,12 +60,12 @@ run_start()
 		shift
 	done
 	shift
-	# bash lets background processes ignore SIGINT.
+	# bash makes background processes ignore SIGINT.
 	env --default-signal=INT,QUIT setsid bpfd-run --via "${link[*]}" --trace "$work/trace" \
 		"${options[@]}" "$@" >"$work/out" 2>"$work/err" </dev/null &
 	RUN_PID=$!
 }
-# run_end SECONDS: waits for it; 124 if it had to be killed.
+# run_end SECONDS: waits for bpfd-run and returns its status; kills it after SECONDS and returns 124.
 run_end()
 {
 	if until_true "$1" run_over; then
@@ -84,7 +84,7 @@ run_matches()
 {
 	grep -qE -- "$1" "$work/out" || run_over
 }
-# explain NAME: what the last run said, as a comment; all of it is kept.
+# explain NAME: prints the end of the last run's output and trace as comments, and keeps the files.
 explain()
 {
 	local kind
@@ -101,7 +101,8 @@ explain()
 	} 2>&1 | cut -c 1-300 | sed 's/^/# /'
 }
 
-# traces NAME PATTERN COMMAND...: the tool shows a line of the board's load; then Ctrl-C ends it.
+# traces NAME PATTERN COMMAND...: checks that the tool prints an event of the board's load, and that
+# Ctrl-C ends it.
 traces()
 {
 	local name=$1 pattern=$2 status failed=$FAILED
@@ -110,12 +111,12 @@ traces()
 	rm -f "$work/trace"
 	run_start --headers "$BPFD_BOARD_HEADERS" -- "$@"
 	until_true $tool_seconds run_matches "$pattern"
-	check "$name: events of the board arrive ($SECONDS s): $(grep -E -m 1 "$pattern" "$work/out")" \
+	check "$name: prints events of the board ($SECONDS s): $(grep -E -m 1 "$pattern" "$work/out")" \
 		grep -qE "$pattern" "$work/out"
 	kill -INT -- -$RUN_PID 2>/dev/null
 	run_end 30
 	status=$?
-	check "$name: Ctrl-C ends it, with its own status: $status" grep -qx '0\|130' <<<"$status"
+	check "$name: Ctrl-C ends it with status 0 or 130: $status" grep -qx '0\|130' <<<"$status"
 	check "$name: nothing is left on the board" until_true 10 board_is_clean
 	[ "$FAILED" = "$failed" ] || explain "$name"
 }
@@ -126,14 +127,14 @@ part_kernel_name()
 	run_start -- uname -a
 	run_end 60
 	status=$?
-	check "uname is the board's: $(cat "$work/out")" \
+	check "uname: is the board's: $(cat "$work/out")" \
 		grep -q "^Linux armboard $BPFD_BOARD_RELEASE .* $BPFD_BOARD_MACHINE" "$work/out"
 	check "uname: status 0" test $status = 0
 	[ "$FAILED" = "$failed" ] || explain uname
 }
 
-# The two machines have not started at the same time: /proc/uptime is the board's, and so is the clock,
-# also of an ordinary user's tool.
+# The two machines have not started at the same time. A tool gets /proc/uptime and CLOCK_BOOTTIME of
+# the board, also if an unprivileged user runs it.
 part_clocks()
 {
 	local off='import time
@@ -141,29 +142,29 @@ print(time.clock_gettime(time.CLOCK_BOOTTIME) - float(open("/proc/uptime").read(
 	local here difference user up board
 	here=$(/usr/bin/python3 -c "$off")
 	difference=$(timeout 120 bpfd-run --via "${link[*]}" /usr/bin/python3 -c "$off")
-	check "CLOCK_BOOTTIME is the board's: $difference s off" near_zero "$difference"
+	check "CLOCK_BOOTTIME: is the board's ($difference s off)" near_zero "$difference"
 	cp "$BPFD_BUILD/bpfd-run" "$BPFD_BUILD/bpfd-usb" /run/
 	chmod 755 /run/bpfd-run /run/bpfd-usb
 	chmod 666 /dev/bus/usb/*/*
 	user=$(timeout 120 setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent \
 		/run/bpfd-run --via '/run/bpfd-usb -s testboard' /usr/bin/python3 -c "$off")
-	check "also of an ordinary user: $user s off" near_zero "$user"
-	check "here it is the workstation's: $here s off" near_zero "$here"
+	check "CLOCK_BOOTTIME: is the board's for an unprivileged user ($user s off)" near_zero "$user"
+	check "CLOCK_BOOTTIME: without bpfd-run is the workstation's ($here s off)" near_zero "$here"
 	up=$(cut -d. -f1 /proc/uptime)
 	board=$(timeout 120 bpfd-run --via "${link[*]}" cut -d. -f1 /proc/uptime)
 	if [ $((up - board)) -gt 2 ] || [ $((board - up)) -gt 2 ]; then
-		ok "which has another time: the two have started $up s and $board s ago"
+		ok "CLOCK_BOOTTIME: differs between the two (started $up s and $board s ago)"
 	else
-		skip "which has another time" "the two have started $up s and $board s ago"
+		skip "CLOCK_BOOTTIME: differs between the two" "they started $up s and $board s ago"
 	fi
 }
-# memory_of NAME: KiB that the board's process of that name uses, and how much of them is not of files;
-# the least if there are several.
+# memory_of NAME: prints the resident memory of the board's process with that name, and the part of
+# it that is not from files, both in KiB. The least if there are several processes.
 memory_of()
 {
 	awk -v name="$1" '$1 == name { print $2, $3 }' "$work/out" | sort -n | head -n 1
 }
-# What waits most of the time shall not cost a small board much: the programs, and one idle session.
+# The board's programs and an idle session must not use much memory of a small board.
 part_memory()
 {
 	# shellcheck disable=SC2016 # the inner shell's
@@ -178,7 +179,7 @@ part_memory()
 	client_close 1
 	for name in bpfd bpfd-gadget bpfd-worker; do
 		read -r resident anonymous < <(memory_of "$name")
-		check "$name waits in 700 KiB: $resident, of files all but $anonymous" test "$resident" -le 700
+		check "$name: idle it uses at most 700 KiB ($resident, $anonymous of them anonymous)" test "$resident" -le 700
 	done
 	[ "$FAILED" = "$failed" ] || explain memory
 }
@@ -204,7 +205,7 @@ part_bpftrace()
 		-e 'tracepoint:syscalls:sys_enter_openat { printf("%s %s\n", comm, str(args->filename)); }'
 }
 
-# A tool that ends by itself, with stacks: the load sleeps in the arm64 kernel.
+# A tool that prints stacks and ends by itself. The load sleeps in the arm64 kernel.
 part_offcputime()
 {
 	local status failed=$FAILED
@@ -213,13 +214,13 @@ part_offcputime()
 	run_end $tool_seconds
 	status=$?
 	check "offcputime: status 0 ($SECONDS s)" test $status = 0
-	check "offcputime: the load sleeps" grep -q armload "$work/out"
-	check "offcputime: with stacks of an arm64 kernel" grep -q 'el0_svc\|__arm64_sys_' "$work/out"
+	check "offcputime: prints the load" grep -q armload "$work/out"
+	check "offcputime: prints stacks of an arm64 kernel" grep -q 'el0_svc\|__arm64_sys_' "$work/out"
 	check "offcputime: nothing is left on the board" until_true 10 board_is_clean
 	[ "$FAILED" = "$failed" ] || explain offcputime
 }
 
-# bpftool sees the program of another session, and that it goes.
+# bpftool lists the program of another session, and no longer when that session has ended.
 part_program_list()
 {
 	local status failed=$FAILED
@@ -229,7 +230,7 @@ part_program_list()
 	run_start -- bpftool prog list
 	run_end 120
 	check "bpftool: status 0" test $? = 0
-	check "bpftool lists the program: $(head -n 1 "$work/out")" \
+	check "bpftool: lists the program: $(head -n 1 "$work/out")" \
 		grep -q '^[0-9]*: tracepoint' "$work/out"
 	[ "$FAILED" = "$failed" ] || explain bpftool
 	client_close 1
@@ -238,28 +239,28 @@ part_program_list()
 	run_end 120
 	status=$?
 	check "bpftool: status 0 without a program" test $status = 0
-	check "bpftool lists no program" sh -c "! grep -q '^[0-9]*: ' '$work/out'"
+	check "bpftool: lists no program" sh -c "! grep -q '^[0-9]*: ' '$work/out'"
 	[ "$FAILED" = "$failed" ] || explain bpftool-empty
 }
 
-# The board loses its power in the middle of a trace.
+# The board loses power while a tool traces it.
 part_power_cut()
 {
 	local status failed=$FAILED
 	run_start --headers "$BPFD_BOARD_HEADERS" -- opensnoop-bpfcc
 	until_true $tool_seconds run_matches "$marker"
-	check "power cut: events arrive" grep -q "$marker" "$work/out"
+	check "power cut: the tool prints events before" grep -q "$marker" "$work/out"
 	: >"$BPFD_BOARD_SHARE/kill-board"
 	SECONDS=0
 	run_end 60
 	status=$?
-	check "power cut: it ends ($SECONDS s) with status 125: $status" test $status = 125
+	check "power cut: bpfd-run ends ($SECONDS s) with status 125: $status" test $status = 125
 	check "power cut: a message: $(grep -m 1 '^bpfd-run: ' "$work/err")" \
 		grep -q '^bpfd-run: ' "$work/err"
 	[ "$FAILED" = "$failed" ] || explain power-cut
 }
 
-# have PROGRAM...: all of them are there.
+# have PROGRAM...: all of them are installed.
 have()
 {
 	local program
@@ -274,7 +275,7 @@ for part in "$@"; do
 		continue
 	fi
 	if ! declare -F "part_$part" >/dev/null; then
-		not_ok "$part: there is no such part"
+		not_ok "$part: is a part"
 		continue
 	fi
 	[ -n "$GADGET_PID" ] || gadget_start || { not_ok "start the daemon"; break; }
