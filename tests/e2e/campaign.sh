@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A short fault campaign: random traffic and random faults on one to four lanes. `make test-faults` runs
-# a long one. $BPFD_CAMPAIGN has other options of build/tools/campaign; "--super-speed" before them.
-# One processor: on a busy machine two emulated ones wait for each other.
+# A short fault campaign: random traffic and random faults on one to four lanes. `make test-faults`
+# runs a long one. $BPFD_CAMPAIGN sets other options of build/tools/campaign, optionally after
+# "--super-speed". One processor, because two emulated ones wait for each other on a busy machine.
 # vm: --cpus 1
 set -u
 here=$(dirname "$0")
@@ -16,12 +16,12 @@ set -- ${BPFD_CAMPAIGN:---faults 150 --seconds 90 --seed "$(date +%s)"}
 [ "$1" != --super-speed ] || { speed=1; shift; }
 
 load_udc is_super_speed=$speed || { not_ok "load dummy_hcd"; finish; }
-# Hide the probe PMUs: probes are then in kprobe_events, where they can be seen to be left.
+# Without the probe PMUs probes are made in kprobe_events, which shows those that are left.
 mkdir -p /run/empty
 mount --bind /run/empty /sys/bus/event_source/devices/kprobe
 mount --bind /run/empty /sys/bus/event_source/devices/uprobe
 
-# What a session sets up, and behind the empty line commands that each session mixes.
+# The commands that a session starts with and, after the empty line, those that it mixes at random.
 {
 	echo "BPF_CREATE_MAP 2 counts 4 8 8 0"
 	"$BPFD_BUILD/tools/bpf_line" "$object" test/count0 2 GPL 0 counts=3
@@ -35,7 +35,7 @@ mount --bind /run/empty /sys/bus/event_source/devices/uprobe
 	echo "COMM_FOR_PID 1"
 	echo "no such command"
 } >"$work/script"
-# The same of a session whose ring fills: the driver makes the system call.
+# The same for a session with a ring. The driver makes the system call that fills the ring.
 {
 	echo "BPF_CREATE_MAP 2 counts 4 8 8 0"
 	echo "BPF_CREATE_MAP 4 events 4 4 1 0"

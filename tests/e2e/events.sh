@@ -1,13 +1,14 @@
-# shellcheck shell=bash disable=SC2154 # sourced behind lib.sh and client.sh
+# shellcheck shell=bash disable=SC2154 # sourced after lib.sh and client.sh
 # SPDX-License-Identifier: Apache-2.0
-# Events that the test causes, counted by programs of tests/bpf/probe.bpf.c: what the suites that
-# trace share. $transport is the command whose session is number 1.
+# Library of the tracing suites: the programs of tests/bpf/probe.bpf.c count events that a test
+# causes. $transport is the command of session 1.
 
 object=$BPFD_BUILD/tools/probe.bpf.o
 trigger=$TRIGGER
 tracefs=/sys/kernel/tracing
 
-# want NAME RET LINE: the command's number has to be the given one, "ok" for any that is not < 0.
+# want NAME RET LINE: fails the test NAME unless the reply has ret=RET; "ok" stands for any RET >= 0.
+# Returns 1 then. Success prints nothing.
 want()
 {
 	client_command 1 "$3" || { not_ok "$1: no reply"; return 1; }
@@ -22,7 +23,7 @@ line_of()
 	"$BPFD_BUILD/tools/bpf_line" "$@"
 }
 
-# counted NAME BEFORE AFTER N: exactly N events between two readings.
+# counted NAME BEFORE AFTER N: checks that two readings of a counter differ by exactly N.
 counted()
 {
 	if [ $(($3 - $2)) = "$4" ]; then
@@ -32,7 +33,8 @@ counted()
 	fi
 }
 
-# count_events NAME N TRIGGER-COMMAND...: the count in slot 0 grows by N while the command runs.
+# count_events NAME N COMMAND...: checks that slot 0 grows by exactly N while the board runs the
+# command.
 count_events()
 {
 	local name=$1 wanted=$2 before after
@@ -43,7 +45,7 @@ count_events()
 	counted "$name" "$before" "$after" "$wanted"
 }
 
-# probes WHAT: kprobes and uprobes; WHAT names the mechanism.
+# probes MECHANISM: checks kprobes and uprobes, and that they use the mechanism, PMU or tracefs.
 probes()
 {
 	local offset address
@@ -54,28 +56,28 @@ probes()
 	if [ "$1" = tracefs ]; then
 		check "$1: the probe is in kprobe_events" on_board grep -q p_getpgid $tracefs/kprobe_events
 	else
-		check "$1: nothing is in kprobe_events" on_board sh -c "! grep -q . $tracefs/kprobe_events"
+		check "$1: kprobe_events is empty" on_board sh -c "! grep -q . $tracefs/kprobe_events"
 	fi
-	count_events "$1: kprobe" 1000 "$trigger" syscall 1000
+	count_events "$1: a kprobe counts" 1000 "$trigger" syscall 1000
 	want "close" 0 "BPF_CLOSE_PERF_EVENT_FD 5"
 	want "detach" 0 "BPF_DETACH_KPROBE p_getpgid"
 	count_events "$1: no event after the kprobe is detached" 0 "$trigger" syscall 100
 	want "kretprobe" 5 "BPF_ATTACH_KPROBE 4 1 r_getpgid ${SYSCALL}getpgid"
-	count_events "$1: kretprobe" 1000 "$trigger" syscall 1000
+	count_events "$1: a kretprobe counts" 1000 "$trigger" syscall 1000
 	want "detach" 0 "BPF_DETACH_KPROBE r_getpgid"
 
 	address=$(nm "$TRIGGER_FILE" | awk '$3 == "trigger_point" {print "0x" $1}')
 	offset=$(elf_offset "$TRIGGER_FILE" "$address")
 	want "uprobe" 5 "BPF_ATTACH_UPROBE 4 0 p_point $trigger $offset -1"
-	count_events "$1: uprobe" 500 "$trigger" call 500
+	count_events "$1: a uprobe counts" 500 "$trigger" call 500
 	want "detach" 0 "BPF_DETACH_UPROBE p_point"
 	count_events "$1: no event after the uprobe is detached" 0 "$trigger" call 10
 	want "uretprobe" 5 "BPF_ATTACH_UPROBE 4 1 r_point $trigger $offset -1"
-	count_events "$1: uretprobe" 500 "$trigger" call 500
+	count_events "$1: a uretprobe counts" 500 "$trigger" call 500
 	want "detach" 0 "BPF_DETACH_UPROBE r_point"
 	start_wait "$trigger"
 	want "uprobe of a process" 5 "BPF_ATTACH_UPROBE 4 0 p_point $trigger $offset $WAIT_PID"
-	count_events "$1: a uprobe of one process leaves others alone" 0 "$trigger" call 10
+	count_events "$1: a uprobe of one process does not count others" 0 "$trigger" call 10
 	end_wait
 	want "attach for the end" ok "BPF_ATTACH_KPROBE 4 0 p_last ${SYSCALL}getpgid"
 	client_close 1
@@ -84,8 +86,8 @@ probes()
 	check "$1: no uprobe is left" on_board sh -c "! grep -q . $tracefs/uprobe_events"
 }
 
-# open_rings: a ring for each of $cpus processors, into the map 4 of session 1; then each getpgid(2) is
-# a record with its number.
+# open_rings: opens a ring for each of $cpus processors and puts it into map 4 of session 1. From then
+# on each getpgid(2) makes a record with its sequence number.
 open_rings()
 {
 	local cpu program
@@ -100,7 +102,7 @@ open_rings()
 	want "tracepoint" ok "BPF_ATTACH_TRACEPOINT $program syscalls sys_enter_getpgid"
 }
 
-# drain: polls until nothing comes any more; prints what came.
+# drain: polls the rings until three polls in a row are empty, and prints the records.
 drain()
 {
 	local line empty=0
@@ -113,18 +115,18 @@ drain()
 	done
 }
 
-# check_records: fresh rings carry all that happens.
+# check_records: checks that new rings deliver every record.
 check_records()
 {
 	on_board "$trigger" syscall 300
 	drain >"$CLIENT_DIR/records"
-	check "perf ring: every record arrives" test "$(wc -l <"$CLIENT_DIR/records")" = 300
-	check "perf ring: each once, with its sequence" test "$(while read -r _ _ data; do
+	check "perf ring: all 300 records arrive" test "$(wc -l <"$CLIENT_DIR/records")" = 300
+	check "perf ring: each record arrives once, with its sequence number" test "$(while read -r _ _ data; do
 		printf '%s' "$data" | base64 -d | head -c 8 | od -An -v -tu8
 	done <"$CLIENT_DIR/records" | sort -n | uniq | awk '{s += $1} END {print NR, s}')" = "300 44850"
 }
 
-# check_losses: more than a ring holds while nobody reads; sent = delivered + lost.
+# check_losses: makes more records than a ring holds and checks that sent = delivered + lost.
 check_losses()
 {
 	local before after delivered lost=0 ring
@@ -137,7 +139,7 @@ check_losses()
 		client_command 1 "PERF_READER_LOST $ring"
 		lost=$((lost + $(result)))
 	done
-	check "losses are counted: $((after - before)) sent = $delivered delivered + $lost lost" \
+	check "perf ring full: $((after - before)) sent = $delivered delivered + $lost lost" \
 		test $((after - before)) = $((delivered + lost))
-	check "there were losses" test "$lost" -gt 0
+	check "perf ring full: records are lost" test "$lost" -gt 0
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Lines that crashed, hung or corrupted other daemons: each gets an error reply and the session
-# goes on. Meant for a bpfd built with ASan and UBSan: $BPFD_SAN_BUILD.
+# Lines that crashed, hung or corrupted other daemons: each gets an error reply and the session goes
+# on. $BPFD_SAN_BUILD is a build directory with a bpfd for ASan and UBSan, which is preferred.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
@@ -13,34 +13,34 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99 UBSAN_OPTIONS=ha
 bpfd=${BPFD_SAN_BUILD:-$BPFD_BUILD}/bpfd
 client_open 1 "$bpfd" --max-line 16777216 || { not_ok "open a session"; finish; }
 client_command 1 "BPF_CREATE_MAP 1 m 8 8 16 0"
-check "a map to play with" test "$(result)" = 3
+check "start: a map for the tests" test "$(result)" = 3
 client_command 1 "BPF_CREATE_MAP 4 e 4 4 2 0"
 client_command 1 "BPF_OPEN_PERF_BUFFER -1 0 8"
-check "a ring to play with" test "$(result)" = 5
+check "start: a ring for the tests" test "$(result)" = 5
 
-# error_reply LINE: refused, and the next command is answered as ever.
+# error_reply LINE: checks that the line gets an error reply and the next command works.
 error_reply()
 {
 	local name=${1:0:70}
 	if ! client_command 1 "$1"; then
-		not_ok "no reply to: $name"
+		not_ok "error reply: $name: no reply"
 		return
 	fi
 	if [[ ${BODY[0]:-} != "Command not recognized"* && ${BODY[0]:-} != *ret=-* &&
 		${BODY[0]:-} != "Open failed"* ]]; then
-		not_ok "an error reply to: $name" "${BODY[*]:0:3}"
+		not_ok "error reply: $name: another reply" "${BODY[*]:0:3}"
 		return
 	fi
 	client_command 1 "BPF_CLEAR_MAP 3 8"
-	check "refused, and goes on: $name" test "$(result)" = 0
+	check "error reply: $name" test "$(result)" = 0
 }
 
 client_send 1 "      "
 client_command 1 "BPF_CLEAR_MAP 3 8"
-check "a line of spaces" test "$(result)" = 0
+check "a line of spaces gets no reply" test "$(result)" = 0
 client_send 1 $'\r'
 client_command 1 "BPF_CLEAR_MAP 3 8"
-check "a line of a carriage return" test "$(result)" = 0
+check "a line with only a carriage return gets no reply" test "$(result)" = 0
 
 for number in -1 -2147483648 2147483648 4294967296 18446744073709551615 18446744073709551616 \
 	99999999999999999999999 0x 1e9 '' ' ' %n 0xffffffffffffffff; do
@@ -82,7 +82,7 @@ error_reply "$(printf 'x%.0s' {1..5000})"
 error_reply "BPF_LOOKUP_ELEM$(printf ' 1%.0s' {1..3000})"
 error_reply "$(printf '\001\002\377\376 \033[31m')"
 
-# A line that is longer than any limit: one error reply, and its tail is no command.
+# A line above the limit gets one error reply, and its end is not read as a command.
 {
 	printf 'BPF_PROG_LOAD 2 p 8 GPL 0 '
 	head -c 18000000 /dev/zero | tr '\0' 'A'
@@ -92,7 +92,7 @@ client_send_file 1 "$CLIENT_DIR/long"
 client_reply 1
 check "a line longer than the limit: one error reply" test "${BODY[0]:0:22}" = "Command not recognized"
 client_reply 1
-check "the next command after it" test "$(result)" = 0
+check "a line longer than the limit: the next command works" test "$(result)" = 0
 # A long line within the limit.
 {
 	printf 'BPF_PROG_LOAD 2 p 8 GPL 0 '
@@ -101,24 +101,24 @@ check "the next command after it" test "$(result)" = 0
 } >"$CLIENT_DIR/long"
 client_send_file 1 "$CLIENT_DIR/long"
 client_reply 1
-check "a line of 16 MB is read as one and refused for its length field" test -n "${BODY[0]}"
+check "a line of 16 MB: one reply" test -n "${BODY[0]}"
 client_reply 1
-check "the next command after that" test "$(result)" = 0
+check "a line of 16 MB: the next command works" test "$(result)" = 0
 # A NUL byte in a line.
 printf 'BPF_CLEAR_MAP\0 3 8\nBPF_CLEAR_MAP 3 8\n' >"$CLIENT_DIR/nul"
 client_send_file 1 "$CLIENT_DIR/nul"
 client_reply 1
-check "a NUL byte in a line is refused" test "${BODY[0]:0:22}" = "Command not recognized"
+check "a line with a NUL byte: an error reply" test "${BODY[0]:0:22}" = "Command not recognized"
 client_reply 1
-check "the next command after the NUL" test "$(result)" = 0
+check "a line with a NUL byte: the next command works" test "$(result)" = 0
 client_close 1
-check "no sanitizer complained, no leak (status 0)" test $? = 0
+check "end: status 0, so no sanitizer has found an error or a leak" test $? = 0
 sed 's/^/# /' "$CLIENT_DIR/err.1" | head -n 40
 
-# 300 kB of noise, as lines of anything.
+# 300 kB of random bytes.
 head -c 300000 /dev/urandom | "$bpfd" >"$CLIENT_DIR/noise" 2>"$CLIENT_DIR/err"
-check "noise ends with status 0" test $? = 0
-check "noise gets nothing but refusals" test "$(grep -a -v -c -E '^(STARTED_BPFD|START_BPFD_OUTPUT|END_BPFD_OUTPUT|Command not recognized)' "$CLIENT_DIR/noise")" = 0
+check "noise: status 0" test $? = 0
+check "noise: every reply is an error" test "$(grep -a -v -c -E '^(STARTED_BPFD|START_BPFD_OUTPUT|END_BPFD_OUTPUT|Command not recognized)' "$CLIENT_DIR/noise")" = 0
 
 # stderr is a full pipe that nobody reads.
 mkfifo "$CLIENT_DIR/full"
@@ -127,6 +127,6 @@ dd if=/dev/zero of="$CLIENT_DIR/full" bs=64k count=1 oflag=nonblock 2>/dev/null
 dd if=/dev/zero of="$CLIENT_DIR/full" bs=1 count=65536 oflag=nonblock 2>/dev/null
 printf 'BPF_CREATE_MAP 1 a-name-that-is-much-too-long 8 8 1 0\nBPF_ATTACH_KPROBE 9 0 a b\n' |
 	timeout 20 "$bpfd" -v -v 2>&8 >"$CLIENT_DIR/quiet"
-check "stderr is a full pipe: no hang" test $? = 0
+check "stderr full: bpfd does not hang" test $? = 0
 check_no_leftovers
 finish

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The resource and driver for labgrid in board/labgrid, with the samples there: a board at a port of
-# this machine, and one of an exporter through ssh, as a user who is not root. udevd runs here.
-# What is not run is labgrid's coordinator: it needs crossbar, which Debian does not have.
+# labgrid's resource and driver in board/labgrid, with the samples there: a local board and, over
+# ssh, an exporter's board, as an unprivileged user. udevd runs in the VM. labgrid's coordinator is
+# not tested, because it needs crossbar, which Debian does not have.
 # vm: --mem 1024
 set -u
 here=$(dirname "$0")
@@ -17,8 +17,8 @@ for program in dropbear udevadm; do
 	command -v "$program" >/dev/null || { skip "labgrid" "$program is not installed"; finish; }
 done
 
-# The lab's machine: udev with our rules, programs in the path of a remote command, a user, and an
-# ssh server under the name that the exporter gives.
+# lab_make: sets up the lab's machine: udev with our rules, programs in the path of remote commands,
+# a user, and an ssh server under the exporter's name, labhost.
 lab_make()
 {
 	cp "$BPFD_BUILD/bpfd-usb" "$BPFD_BUILD/bpfd-run" /usr/bin
@@ -40,7 +40,7 @@ lab_make()
 }
 
 SERIAL=(board-7 board-8)
-# The test asks for plugging and unplugging by lines in a pipe.
+# labgrid_test.py plugs and unplugs boards by writing lines to a pipe.
 mkfifo -m 666 /run/plugs
 while read -r word n; do
 	$word "$n"
@@ -54,13 +54,13 @@ board_make 1
 until_true 20 boards_ready
 plug 0
 plug 1
-check "both boards are there" until_true 10 device_present 2
+check "start: both boards are on the bus" until_true 10 device_present 2
 udevadm trigger --action=add --subsystem-match=usb
 udevadm settle
 cd /home/labuser/labgrid || exit
 env HOME=/home/labuser setpriv --reuid labuser --regid labuser --init-groups timeout 900 \
 	/usr/bin/python3 /home/labuser/labgrid_test.py >/run/tests 2>/run/tests.err
-check "the tests ran to their end" test $? = 0
+check "labgrid_test.py has run to its end" test $? = 0
 while read -r word rest; do
 	case $word in
 	pass) ok "$rest" ;;
@@ -71,7 +71,7 @@ done </run/tests
 [ $FAILED = 0 ] || sed 's/^/# /' /run/lab.log /run/dropbear.log
 kill $plugs $dropbear
 cd /
-check "a daemon ends with status 0" board_remove 0
-check "the other daemon ends with status 0" board_remove 1
+check "end: the first daemon has status 0" board_remove 0
+check "end: the second daemon has status 0" board_remove 1
 check_no_leftovers
 finish

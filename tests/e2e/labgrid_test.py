@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Uses the samples of board/labgrid as a lab does. Prints pass or fail and a name, a line a test."""
+"""Tests of the samples in board/labgrid. Prints a line for each test: pass or fail, and its name."""
 import asyncio
 import os
 import subprocess
@@ -27,7 +27,7 @@ def boards():
 
 
 def refused(action):
-    """The error that it ends with."""
+    """Returns the message of the ExecutionError that the action raises."""
     try:
         action()
     except ExecutionError as error:
@@ -36,7 +36,7 @@ def refused(action):
 
 
 class Tests:
-    """In the order of their names' appearance."""
+    """The tests run in the order of their definition."""
 
     def local_setup(self):
         self.environment = Environment("environment.yaml")
@@ -44,26 +44,26 @@ class Tests:
         self.target = self.environment.get_target("local")
         self.driver = self.target.get_driver("BpfdUSBDriver")
 
-    def local_the_resource_is_the_board_of_that_serial(self):
+    def local_the_resource_is_the_board_with_the_serial(self):
         assert self.driver.board.device.attributes.get("serial") == b"board-7"
 
-    def local_commands(self):
+    def local_commands_have_replies(self):
         version, created = self.driver.run_commands(["BPFD_VERSION", MAP])
         assert os.uname().release in version[0], version
         assert created == ["bpf_create_map: ret=3"], created
 
-    def local_a_session_keeps_what_it_makes(self):
+    def local_a_session_keeps_its_maps(self):
         with self.driver.session() as session:
             assert session.command(MAP) == ["bpf_create_map: ret=3"]
             assert session.command(MAP) == ["bpf_create_map: ret=4"]
 
-    def local_one_lane_one_session(self):
+    def local_a_second_session_on_one_lane_is_refused(self):
         with self.driver.session():
             message = refused(lambda: self.driver.run_commands([]))
         assert "status 254" in message, message
 
-    def local_a_tool(self):
-        # The maps of a kernel are root's to list: here the tool is refused, on the board it is not.
+    def local_a_tool_runs_and_can_time_out(self):
+        # Only root may list a kernel's maps: the tool fails without the board and works with it.
         tool = ["/usr/sbin/bpftool", "map", "show"]
         assert subprocess.run(tool, capture_output=True).returncode != 0
         out, err, status = self.driver.run_tool(tool)
@@ -71,7 +71,7 @@ class Tests:
         out, err, status = self.driver.run_tool(["sh", "-c", "sleep 60"], timeout=1)
         assert status == -2, status
 
-    def local_unplugged_and_back(self):
+    def local_an_unplugged_board_works_again_when_plugged_in(self):
         plug("unplug", 0)
         self.target.await_resources([self.driver.board], timeout=20.0, avail=False)
         try:
@@ -86,8 +86,8 @@ class Tests:
         assert self.driver.run_commands([MAP]) == [["bpf_create_map: ret=3"]]
 
     def exporter_setup(self):
-        """The exporter's resources, as its main program makes them; instead of the coordinator
-        the place's resources have the exporter's entries at once."""
+        """Makes the exporter's resources as its main program does. There is no coordinator, so
+        the place's resources get the exporter's entries directly."""
         exporter = self.bpfd.add_export()
         config = ResourceConfig("exporter.yaml").data
         self.exports = {}
@@ -118,30 +118,30 @@ class Tests:
             self.exports[group].poll()
             time.sleep(0.1)
 
-    def exporter_entries(self):
+    def exporter_entries_have_serial_and_path(self):
         paths = {self.exports[group].params["path"] for group in self.exports}
         assert len(paths) == 2 and None not in paths, paths
         for group, export in self.exports.items():
             assert f'"serial": "{group}", "path": "{export.params["path"]}"' in boards()
 
-    def ssh_commands_on_both(self):
+    def ssh_commands_work_on_both_boards(self):
         assert len(self.remote) == 2
         for driver in self.remote.values():
             command = driver.get_command()
             assert command[0] == "ssh" and "labhost" in command, command
             assert driver.run_commands([MAP]) == [["bpf_create_map: ret=3"]]
 
-    def ssh_sessions_on_both_at_once(self):
+    def ssh_sessions_run_on_both_boards_at_once(self):
         with self.remote["board-7"].session() as one, self.remote["board-8"].session() as other:
             assert boards().count('"free": 0') == 2
             assert one.command(MAP) == other.command(MAP) == ["bpf_create_map: ret=3"]
         assert boards().count('"free": 1') == 2
 
-    def ssh_a_tool(self):
+    def ssh_a_tool_runs(self):
         out, err, status = self.remote["board-8"].run_tool(["uname", "-r"])
         assert (out, status) == ([os.uname().release], 0), (out, err, status)
 
-    def ssh_no_lane_is_said(self):
+    def ssh_a_missing_lane_is_reported(self):
         with self.remote["board-7"].session():
             try:
                 self.remote["board-7"].run_commands([])
@@ -151,10 +151,10 @@ class Tests:
             else:
                 raise AssertionError("two sessions on one lane")
 
-    def ssh_unplugged(self):
+    def ssh_an_unplugged_board_works_again_when_plugged_in(self):
         plug("unplug", 1)
         self.export_poll("board-8", False)
-        time.sleep(0.2)  # labgrid looks no more often than ten times a second
+        time.sleep(0.2)  # labgrid polls at most ten times a second
         driver = self.remote["board-8"]
         assert "not plugged in" in refused(lambda: driver.run_commands([]))
         assert self.remote["board-7"].run_commands([MAP]) == [["bpf_create_map: ret=3"]]

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Kernels that are older than the one that runs: what came after 4.9, and then after 4.19, is hidden
-# from bpfd and from the gadget's daemon (see tools/oldkernel.c); what they do instead has to work.
+# Old kernels: tools/oldkernel.c hides from bpfd and bpfd-gadget what the kernel got after 4.9, then
+# after 4.19. Their fallbacks must work.
 # vm: --mem 1536
 set -u
 here=$(dirname "$0")
@@ -19,7 +19,7 @@ bpfd=$BPFD_BUILD/bpfd
 out=/run/old.out
 err=/run/old.err
 
-# rpc CHECK [ARGUMENT...]: a check of the binary protocol on the old kernel.
+# rpc CHECK [ARGUMENT...]: runs a check of rpc_client on the old kernel.
 rpc()
 {
 	"$BPFD_BUILD/tools/rpc_client" "$1" "${2:--}" "${3:--}" "${transport[@]}"
@@ -28,33 +28,33 @@ rings()
 {
 	taskset -c 0 "$BPFD_BUILD/tools/rpc_rings" "$1" - - "${transport[@]}"
 }
-# refused COMMAND...: it fails.
+# refused COMMAND...: the command fails.
 refused()
 {
 	! "$@"
 }
-# features: what bpfd finds, without the words that are always there.
+# features: prints the features of the kernel and bpfd in the reply to BPFD_VERSION.
 features()
 {
 	client_command 1 BPFD_VERSION
 	echo "${BODY[0]}" | cut -d' ' -f6-
 }
-# replies NAME LINE REPLY
+# replies NAME LINE REPLY: checks that the line gets that reply.
 replies()
 {
 	client_command 1 "$2"
 	check "$1: ${BODY[*]}" test "${BODY[*]}" = "$3"
 }
 
-# What hides is tested first: else all below would prove nothing.
-check "this kernel lists programs" bpftool prog list
-check "4.9 does not" refused "$old" 4.9 bpftool prog list
-check "nor the probes' PMUs" refused "$old" 4.9 test -e /sys/bus/event_source/devices/kprobe/type
-check "nor types of the kernel" refused "$old" 4.9 test -e /sys/kernel/btf/vmlinux
-check "nor statx(2)" sh -c "$old 4.9 python3 -c 'import ctypes, os
+# Check oldkernel itself first: otherwise the checks below prove nothing.
+check "oldkernel: this kernel lists programs" bpftool prog list
+check "oldkernel: 4.9 does not list programs" refused "$old" 4.9 bpftool prog list
+check "oldkernel: 4.9 has no PMU for kprobes" refused "$old" 4.9 test -e /sys/bus/event_source/devices/kprobe/type
+check "oldkernel: 4.9 has no types of the kernel" refused "$old" 4.9 test -e /sys/kernel/btf/vmlinux
+check "oldkernel: 4.9 has no statx(2)" sh -c "$old 4.9 python3 -c 'import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 print(libc.syscall(332, -100, b\"/\", 0, 0, None), ctypes.get_errno())' | grep -qx -- '-1 38'"
-check "4.19 has the PMUs" "$old" 4.19 test -e /sys/bus/event_source/devices/kprobe/type
+check "oldkernel: 4.19 has a PMU for kprobes" "$old" 4.19 test -e /sys/bus/event_source/devices/kprobe/type
 
 for version in 4.9 4.19; do
 	transport=("$old" "$version" "$bpfd")
@@ -65,19 +65,19 @@ for version in 4.9 4.19; do
 	*) wanted='kprobe_pmu uprobe_pmu tracefs rpc' mechanism=PMU ;;
 	esac
 	check "$version: features" test "$(features)" = "$wanted"
-	# Maps, without batch calls, and on 4.9 without a first key.
+	# Maps, without batch calls and, on 4.9, without a call for the first key.
 	replies "$version: a map with a name" "BPF_CREATE_MAP 1 named 4 8 64 0" 'bpf_create_map: ret=3'
-	replies "$version: first key of none" "BPF_GET_FIRST_KEY 3 4 8 0" 'bpf_get_first_key: ret=-2'
+	replies "$version: first key of an empty map" "BPF_GET_FIRST_KEY 3 4 8 0" 'bpf_get_first_key: ret=-2'
 	for key in 1 2 3; do
 		client_command 1 "BPF_UPDATE_ELEM 3 $(le 4 $key) 4 $(le 8 $key) 8 0"
 	done
 	client_command 1 "BPF_GET_FIRST_KEY 3 4 8 1"
-	check "$version: a dump is whole" test "$(printf '%s\n' "${BODY[@]}" | grep -c .)" = 6
+	check "$version: a dump is complete" test "$(printf '%s\n' "${BODY[@]}" | grep -c .)" = 6
 	replies "$version: a map is cleared" "BPF_CLEAR_MAP 3 4" 'bpf_clear_map: ret=3'
-	replies "$version: a type of map that came later" "BPF_CREATE_MAP 27 ringbuf 0 0 4096 0" \
+	replies "$version: a map type that the kernel lacks" "BPF_CREATE_MAP 27 ringbuf 0 0 4096 0" \
 		'bpf_create_map: ret=-22'
 	client_command 1 "BPF_PROG_LOAD 2 bad 8 GPL 0 lQAAAAAAAAA="
-	check "$version: the verifier's log" sh -c "echo '${BODY[*]}' | grep -q 'ret=-.*R0'"
+	check "$version: a rejected program has the verifier's log" sh -c "echo '${BODY[*]}' | grep -q 'ret=-.*R0'"
 	client_close 1
 	probes $mechanism
 
@@ -87,14 +87,14 @@ for version in 4.9 4.19; do
 	want "events" 4 "BPF_CREATE_MAP 4 events 4 4 $cpus 0"
 	want "program" 5 "$(line_of "$object" test/count0 2 GPL 0 counts=3)"
 	want "kretprobe, 16 pending returns" 6 "BPF_ATTACH_KPROBE 5 1 r_max __x64_sys_getpgid 0 16"
-	# The kernel that runs lists its default where none was asked for.
+	# On 4.9 bpfd must not ask for 16; this kernel then lists its own default.
 	case $version in
 	4.9) wanted=0 ;;
 	*) wanted=1 ;;
 	esac
-	check "$version: they are asked for only where there is such a thing" \
+	check "$version: pending returns are requested only if the kernel can limit them" \
 		test "$(grep -c '^r16:bpfd_.*r_max' $tracefs/kprobe_events)" = $wanted
-	count_events "$version: it counts" 100 "$trigger" syscall 100
+	count_events "$version: a kretprobe with a limit counts" 100 "$trigger" syscall 100
 	if [ $version = 4.9 ]; then
 		open_rings
 		check_records
@@ -104,7 +104,7 @@ for version in 4.9 4.19; do
 	check "$version: nothing is left in kprobe_events" no_probes
 done
 
-# The binary protocol. What tests use there is up to them: 4.9 has less than 4.19.
+# The binary protocol. Some checks need calls that 4.9 lacks; they run on 4.19.
 transport=("$old" 4.9 "$bpfd")
 check "4.9: rpc: ring" rings ring
 check "4.9: rpc: losses" rings lost
@@ -115,26 +115,26 @@ for name in programs info kprobe uprobe; do
 	check "4.19: rpc: $name" rpc $name "$trigger" "$offset"
 done
 
-# A process with a root of its own, whose files are opened without openat2(2).
+# A process with another root directory: bpfd opens its files without openat2(2).
 mkdir -p /run/jail/tmp
 cp "$(command -v busybox)" /run/jail/busybox
 chroot /run/jail /busybox sleep 1000 &
 jailed=$!
 ln -s /etc/shadow /run/jail/link
-check "a file in a process's root" sh -c \
+check "4.9: a file in a process's root can be read" sh -c \
 	"$BPFD_BUILD/tools/rpc_client cat /proc/$jailed/root/busybox - $old 4.9 $bpfd | cmp - /run/jail/busybox"
-check "a link there leads nowhere" refused \
+check "4.9: a symlink in a process's root does not leave it" refused \
 	"$BPFD_BUILD/tools/rpc_client" cat /proc/$jailed/root/link - "$old" 4.9 "$bpfd"
 kill $jailed
 
-# Locked memory is counted on kernels before 5.11: bpfd may have all it needs.
+# Kernels before 5.11 count maps as locked memory, so bpfd removes the limit.
 (ulimit -l 64 && exec "$old" 4.9 "$bpfd") < <(sleep 1000) >/run/memlock &
 limited=$!
 until_true 10 test -s /run/memlock
-check "the limit of locked memory is raised" grep -q 'Max locked memory *unlimited' /proc/$limited/limits
+check "4.9: bpfd removes the limit of locked memory" grep -q 'Max locked memory *unlimited' /proc/$limited/limits
 kill $limited
 
-# The whole way, the daemon on 4.9 as well.
+# Over USB: bpfd-gadget runs on 4.9 as well.
 mkdir -p /run/old
 printf '#!/bin/sh\nexec %s 4.9 %s "$@"\n' "$old" "$BPFD_BUILD/bpfd-gadget" >/run/old/bpfd-gadget
 chmod +x /run/old/bpfd-gadget
@@ -148,26 +148,26 @@ run()
 }
 says()
 {
-	grep -q -- "$1" $err $out || { echo "not said: $1"; cat $out $err; return 1; }
+	grep -q -- "$1" $err $out || { echo "not found: $1"; cat $out $err; return 1; }
 }
 # shellcheck disable=SC2034 # for client_open
 transport=(bpfd-usb -s testboard)
 client_open 1 "${transport[@]}" || not_ok "a session over USB"
-check "features, over USB" test "$(features)" = 'tracefs rpc'
+check "USB: features" test "$(features)" = 'tracefs rpc'
 want "map" 3 "BPF_CREATE_MAP 2 counts 4 8 8 0"
 want "program" 4 "$(line_of "$object" test/count0 2 GPL 0 counts=3)"
 want "kprobe" 5 "BPF_ATTACH_KPROBE 4 0 p_getpgid __x64_sys_getpgid"
-count_events "a kprobe, over USB" 100 "$trigger" syscall 100
+count_events "USB: a kprobe counts" 100 "$trigger" syscall 100
 client_close 1
 
-check "bpftrace" run bpftrace -e \
+check "bpfd-run: bpftrace has status 0" run bpftrace -e \
 	'kprobe:__x64_sys_getpgid { @calls = count(); } interval:s:4 { exit(); }' -c "$trigger syscall 70"
-check "counts by kprobes in tracefs" says '^@calls: 70$'
-check "bpftool cannot list programs" refused run bpftool prog list
-check "and says so" says "can't get next program: Invalid argument"
-check "a tool that needs types of the kernel" refused run opensnoop
-check "says so" says 'BTF'
-check "none of that leaves a probe" until_true 5 no_probes
+check "bpfd-run: bpftrace counts with a kprobe in tracefs" says '^@calls: 70$'
+check "bpfd-run: bpftool cannot list programs" refused run bpftool prog list
+check "bpfd-run: bpftool prints the error" says "can't get next program: Invalid argument"
+check "bpfd-run: a tool that needs the kernel's types fails" refused run opensnoop
+check "bpfd-run: a tool that needs the kernel's types prints the error" says 'BTF'
+check "bpfd-run: no probe is left" until_true 5 no_probes
 gadget_stop
 check_no_leftovers
 finish

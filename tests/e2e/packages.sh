@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The Debian packages: installed, used, upgraded, removed, purged, under a systemd that runs as the first
-# process of namespaces of its own. Its root is a layer over this VM's files, which shows what is left
-# behind.
+# The Debian packages: installed, used, upgraded, removed and purged. A systemd runs as the first
+# process of new namespaces. Its root is an overlay of the VM's files, whose upper layer shows what
+# a purge leaves.
 # vm: --mem 1536
 # after: Debian packages
 set -u
@@ -28,14 +28,14 @@ mount --rbind /dev $root/dev
 mount --rbind /sys $root/sys
 mount --bind "/lib/modules/$(uname -r)" "$root/lib/modules/$(uname -r)"
 mount -t tmpfs -o mode=755 tmpfs $root/run
-# Only what this machine's systemd cannot do without, and no index of all manual pages.
+# Start only the units that systemd requires, and do not index all manual pages.
 for wants in $root/{etc,lib}/systemd/system/{sysinit,basic,sockets,timers,local-fs}.target.wants; do
 	[ ! -d "$wants" ] || mount -t tmpfs tmpfs "$wants"
 done
 rm -f $root/var/lib/man-db/auto-update
-# Images of containers forbid packages to start and stop services.
+# In images of containers policy-rc.d forbids packages to start and stop services.
 rm -f $root/usr/sbin/policy-rc.d
-# There is no journal.
+# No journal runs, so the service logs to a file.
 mkdir -p $root/run/systemd/system/bpfd-gadget.service.d
 printf '[Service]\nStandardError=append:/run/bpfd-gadget.log\n' \
 	>$root/run/systemd/system/bpfd-gadget.service.d/log.conf
@@ -47,7 +47,7 @@ unshare --mount --pid --cgroup --uts --ipc --fork chroot $root env -i container=
 	PATH=/usr/sbin:/usr/bin:/sbin:/bin sh /run/boot </dev/null >/run/systemd.log 2>&1 &
 unshare=$!
 
-# inside COMMAND...: the programs are those of the packages.
+# inside COMMAND...: runs the command in the namespaces, with the programs of the packages.
 inside()
 {
 	nsenter -t "$first" -m -p -C -u -i -r -w -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/home \
@@ -57,7 +57,7 @@ booted()
 {
 	first=$(pgrep -P $unshare) && inside systemctl is-active -q basic.target
 }
-# What the layer has that this VM's files have not, but for the package manager's records and caches.
+# left: lists the files that the layer adds to the VM's, without records and caches of dpkg.
 left()
 {
 	(cd $changes && find . -mindepth 1 | while read -r path; do
@@ -69,7 +69,7 @@ installed()
 	[ "$(inside dpkg-query -W -f '${db:Status-Status} ${Version},' bpfd-target bpfd-usb)" = \
 		"installed $1,installed $1," ]
 }
-# newer SCRIPT: bpfd-target under another version, after the script has changed its files.
+# newer SCRIPT: makes a newer version of bpfd-target, whose files the script has changed.
 newer()
 {
 	rm -rf /run/new
@@ -110,7 +110,7 @@ started()
 		return 1
 	}
 }
-# A kprobe of the service's bpfd counts.
+# traces: a kprobe of a session with the service counts.
 traces()
 {
 	client_open 1 inside bpfd-usb -s 'a package' &&
@@ -125,63 +125,63 @@ traces()
 	return $status
 }
 
-check "systemd comes up" until_true 90 booted || { sed 's/^/# /' /run/systemd.log; finish; }
+check "start: systemd runs" until_true 90 booted || { sed 's/^/# /' /run/systemd.log; finish; }
 left >/run/before
 
-# Installed: nothing runs before it has been asked for.
+# Installed: the service runs only after the user has started it.
 cp "${packages[@]}" $root/run/
-check "install" inside sh -c 'dpkg -i /run/bpfd-*.deb'
-check "both are configured" installed "$version"
-check "the service is there, neither enabled nor started" unit_is loaded inactive disabled
-check "there is no gadget" no_gadget
-check "the unit has what it names" inside systemd-analyze verify --man=yes bpfd-gadget.service
+check "install: dpkg succeeds" inside sh -c 'dpkg -i /run/bpfd-*.deb'
+check "install: both packages are configured" installed "$version"
+check "install: the service is neither enabled nor started" unit_is loaded inactive disabled
+check "install: there is no gadget" no_gadget
+check "install: systemd accepts the unit" inside systemd-analyze verify --man=yes bpfd-gadget.service
 for file in /etc/bpfd/gadget.conf /usr/lib/udev/rules.d/70-bpfd-usb.rules \
 	/usr/share/man/man8/bpfd-gadget.8.gz /usr/share/man/man1/bpfd-run.1.gz \
 	/usr/share/bash-completion/completions/bpfd-gadget /usr/share/zsh/vendor-completions/_bpfd-usb; do
-	check "$file" test -f $root$file
+	check "install: has $file" test -f $root$file
 done
 
 # Used.
-check "the program is the package's" test "$(inside sh -c 'command -v bpfd-usb')" = /usr/bin/bpfd-usb
-check "--check" inside bpfd-gadget --check
+check "use: bpfd-usb is the package's program" test "$(inside sh -c 'command -v bpfd-usb')" = /usr/bin/bpfd-usb
+check "use: bpfd-gadget --check succeeds" inside bpfd-gadget --check
 echo 'serial = a package' >>$root/etc/bpfd/gadget.conf
-check "enable and start" started enable -q --now
-check "it is active once it is ready" unit_is loaded active enabled
-check "bpfd answers" answers 'a package'
-check "and traces, with what the unit leaves it" traces
-check "bpfd-run runs a tool" inside bpfd-run --via 'bpfd-usb -s "a package"' bpftool map
+check "use: the service can be enabled and started" started enable -q --now
+check "use: the service is active once it is ready" unit_is loaded active enabled
+check "use: bpfd answers" answers 'a package'
+check "use: bpfd can trace in the unit's sandbox" traces
+check "use: bpfd-run runs a tool" inside bpfd-run --via 'bpfd-usb -s "a package"' bpftool map
 daemon=$(unit MainPID)
 pkill -9 -x bpfd-worker
-check "its worker is killed: bpfd answers" answers 'a package'
-check "it is the same process" test "$(unit MainPID)" = "$daemon"
+check "use, worker killed: bpfd answers" answers 'a package'
+check "use, worker killed: the daemon is the same" test "$(unit MainPID)" = "$daemon"
 pkill -9 -x bpfd-gadget
-check "it is killed: it is started again" until_true 30 answers 'a package'
-check "it is another process" test "$(unit MainPID)" != "$daemon"
+check "use, daemon killed: bpfd answers" until_true 30 answers 'a package'
+check "use, daemon killed: the daemon is a new one" test "$(unit MainPID)" != "$daemon"
 daemon=$(unit MainPID)
 
 # Upgraded: the user's settings stay, the service is restarted.
-check "a newer package" newer :
-check "upgrade" inside dpkg -i /run/new.deb
-check "the changed settings are kept" kept
-check "the service is another process" test "$(unit MainPID)" != "$daemon"
-check "it is still enabled and runs" unit_is loaded active enabled
-check "bpfd answers again" answers 'a package'
-check "a newer one with new settings" newer 'echo "# new" >>etc/bpfd/gadget.conf'
-check "stop" inside systemctl stop bpfd-gadget
-check "reinstall" inside dpkg --force-confdef --force-confold -i /run/new.deb
-check "the changed settings are kept again" kept
-check "the new ones are beside them" grep -qx '# new' $root/etc/bpfd/gadget.conf.dpkg-dist
-check "a stopped service is not started" unit_is loaded inactive enabled
-check "start" started start
+check "upgrade: a newer package is made" newer :
+check "upgrade: dpkg succeeds" inside dpkg -i /run/new.deb
+check "upgrade: the changed settings are kept" kept
+check "upgrade: the daemon is a new one" test "$(unit MainPID)" != "$daemon"
+check "upgrade: the service is enabled and active" unit_is loaded active enabled
+check "upgrade: bpfd answers" answers 'a package'
+check "reinstall: a package with new settings is made" newer 'echo "# new" >>etc/bpfd/gadget.conf'
+check "reinstall: the service can be stopped" inside systemctl stop bpfd-gadget
+check "reinstall: dpkg succeeds" inside dpkg --force-confdef --force-confold -i /run/new.deb
+check "reinstall: the changed settings are kept" kept
+check "reinstall: the new settings are in gadget.conf.dpkg-dist" grep -qx '# new' $root/etc/bpfd/gadget.conf.dpkg-dist
+check "reinstall: the stopped service is not started" unit_is loaded inactive enabled
+check "reinstall: the service can be started" started start
 
 # Removed, with the service running.
-check "remove" inside dpkg -r bpfd-target bpfd-usb
-check "the service is gone" unit_is not-found inactive ''
-check "so is the gadget" no_gadget
-check "and the daemon" sh -c '! pgrep -x bpfd-gadget'
-check "the programs are gone" sh -c "! ls $root/usr/sbin/bpfd* $root/usr/bin/bpfd*"
-check "the settings are kept" kept
-check "purge" inside dpkg -P bpfd-target bpfd-usb
+check "remove: dpkg succeeds" inside dpkg -r bpfd-target bpfd-usb
+check "remove: the service is gone" unit_is not-found inactive ''
+check "remove: the gadget is gone" no_gadget
+check "remove: the daemon has ended" sh -c '! pgrep -x bpfd-gadget'
+check "remove: the programs are gone" sh -c "! ls $root/usr/sbin/bpfd* $root/usr/bin/bpfd*"
+check "remove: the settings are kept" kept
+check "purge: dpkg succeeds" inside dpkg -P bpfd-target bpfd-usb
 left >/run/after
-check "nothing is left" diff /run/before /run/after
+check "purge: no file is left" diff /run/before /run/after
 finish

@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A client on a pseudo-terminal, in the manner of BCC's remote back end, through the link and on
-# bpfd itself.
+# A client on a pseudo-terminal, like BCC's remote back end: with bpfd itself and through the link.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
@@ -16,7 +15,7 @@ for command in bpfd bpfd-usb; do
 		*) echo "# $line" ;;
 		esac
 	done < <(/usr/bin/python3 "$here/pexpect_client.py" "$command" "$BPFD_BUILD" 2>&1)
-	[ "$(ps -o stat= -p $$ | cut -c1)" != T ] || not_ok "$command: stopped the shell"
+	[ "$(ps -o stat= -p $$ | cut -c1)" != T ] || not_ok "$command: does not stop the shell"
 done
 check "the daemon ends with status 0" gadget_stop
 check_no_leftovers

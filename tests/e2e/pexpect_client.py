@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speaks to bpfd as BCC's remote back end does: through pexpect, hence a pseudo-terminal."""
+"""Speaks to bpfd like BCC's remote back end: with pexpect, so on a pseudo-terminal."""
 import subprocess
 import sys
 import termios
@@ -32,38 +32,38 @@ def program_line(padding, maps):
 client = pexpect.spawn(command, timeout=60, maxread=65536)
 client.delaybeforesend = None
 client.expect("STARTED_BPFD")
-check("the banner comes", True)
+check("a session has a banner", True)
 mode = termios.tcgetattr(client.child_fd)
 check("the terminal is not canonical and does not echo",
       not mode[3] & (termios.ICANON | termios.ECHO), mode[3])
 body = ask("BPF_CREATE_MAP 2 counts 4 8 8 0")
-check("a map", body == "bpf_create_map: ret=3\n", body)
+check("a map is created", body == "bpf_create_map: ret=3\n", body)
 line = program_line(20000, "counts=3")
-check("the program line is longer than 64 KiB", len(line) > 65536, len(line))
+check("a program's line is longer than 64 KiB", len(line) > 65536, len(line))
 body = ask(line)
-check("it is loaded whole", body == "bpf_prog_load: ret=4\n", body)
+check("a line longer than 64 KiB loads the program", body == "bpf_prog_load: ret=4\n", body)
 line = "BPF_UPDATE_ELEM 3 " + "A" * 1000000 + " 4 AAAAAAAAAAA= 8 0"
 body = ask(line)
-check("a line of 1 MB gets one answer", "ret=-" in body or body.startswith("Command not recognized"), body)
+check("a line of 1 MB gets one error reply", "ret=-" in body or body.startswith("Command not recognized"), body)
 body = ask("BPF_OPEN_PERF_BUFFER -1 0 8")
-check("a ring", body == "bpf_open_perf_buffer: ret=5\n", body)
+check("a ring is opened", body == "bpf_open_perf_buffer: ret=5\n", body)
 client.sendline("PERF_READER_POLL -1 1 5")
 client.expect("START_BPFD_OUTPUT\r?\n")
 check("a poll waits", client.expect(["END_BPFD_OUTPUT", pexpect.TIMEOUT], timeout=1) == 1)
 client.sendline("")
-check("an empty line breaks it", client.expect(["END_BPFD_OUTPUT", pexpect.TIMEOUT]) == 0)
+check("an empty line ends a poll", client.expect(["END_BPFD_OUTPUT", pexpect.TIMEOUT]) == 0)
 body = ask("BPF_ATTACH_KPROBE 4 0 p_pty __x64_sys_getpgid")
-check("a probe", "ret=6" in body, body)
+check("a probe is attached", "ret=6" in body, body)
 body = ask("BPF_CLOSE_PERF_EVENT_FD 6")
-check("closed", "ret=0" in body, body)
+check("a probe is closed", "ret=0" in body, body)
 body = ask("BPF_DETACH_KPROBE p_pty")
-check("detached", "ret=0" in body, body)
+check("a probe is detached", "ret=0" in body, body)
 client.sendline("exit")
 client.expect(pexpect.EOF)
 client.wait()
-check("exit ends it with status 0", client.exitstatus == 0, (client.exitstatus, client.signalstatus))
+check("exit ends the session with status 0", client.exitstatus == 0, (client.exitstatus, client.signalstatus))
 
-# The terminal is as it was, also after a signal.
+# The terminal's settings are restored at the end, also by a signal.
 for end in ("exit", "interrupt", "quit"):
     shell = pexpect.spawn("/bin/sh", ["-c", "trap : INT QUIT; stty -a; %s; echo status $?; stty -a; echo over" % command],
                           timeout=60)
@@ -78,7 +78,7 @@ for end in ("exit", "interrupt", "quit"):
         shell.send("\x1c")
     shell.expect("status ([0-9]+)\r\n")
     status = int(shell.match.group(1))
-    check("status after " + end, status == 0 if end == "exit" else status != 0, status)
+    check("the status is right after " + end, status == 0 if end == "exit" else status != 0, status)
     shell.expect("over")
     after = shell.before.decode()
     flags = [set(text.replace(";", "").split()) & {"icanon", "-icanon", "echo", "-echo", "icrnl", "-icrnl"}

@@ -1,24 +1,25 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by lib.sh, whose functions these are
 # SPDX-License-Identifier: Apache-2.0
-# The board is another machine: an emulated one of ARM, see tests/crossing. Its USB cable comes by
-# USB/IP, and $BPFD_BOARD_SHELL is the port of a shell there. 10.0.2.2 of the emulated network is the
-# machine that both run on.
+# Functions of lib.sh for a board that is another machine, an emulated ARM one (see tests/crossing).
+# USB/IP is its cable. $BPFD_BOARD_SHELL is the TCP port of a shell on the board. In the emulated
+# network 10.0.2.2 is the machine that both run on.
 
 SYSCALL=$BPFD_BOARD_SYSCALL
 TRIGGER=/bin/trigger
 TRIGGER_FILE=$BPFD_BOARD_TRIGGER
 MODULE=libcomposite
 BOARD_SHELL=/bin/bash
-PATIENCE=5 # for two emulated machines
+PATIENCE=5 # two emulated machines are slow
 
-# board_connect NAME: a connection to a shell of the board; the variable is its descriptor.
+# board_connect NAME: connects to a new shell of the board and sets the variable to the descriptor.
 board_connect()
 {
 	local -n connection=$1
 	exec {connection}<>"/dev/tcp/10.0.2.2/$BPFD_BOARD_SHELL"
 }
 
-# on_board COMMAND...: its output, and its status. What it says on stderr goes to the board's console.
+# on_board COMMAND...: prints the command's stdout and returns its status. Its stderr goes to the
+# board's console.
 on_board()
 {
 	local shell status reply
@@ -44,8 +45,8 @@ cable_plug()
 	on_board sh -c 'for udc in /sys/kernel/config/usb_gadget/*/UDC; do echo dummy_udc.0 >$udc; done'
 	cable_attach
 }
-# cable_attach: the device of a gadget that has been bound gets to the workstation. `usbip attach` may
-# succeed without a device.
+# cable_attach: attaches the device of a bound gadget to the workstation. It repeats `usbip attach`,
+# which can succeed without a device.
 cable_attach()
 {
 	local bus_id
@@ -62,7 +63,7 @@ board_attached()
 gadget_start()
 {
 	GADGET_PID=$(on_board board-gadget start -v --serial testboard "$@") && cable_attach && return
-	echo "# no device; the daemon says:"
+	echo "# no device; the daemon's log:"
 	on_board tail -n 30 $GADGET_LOG | sed 's/^/# /'
 	sed 's/^/# /' /run/usbip.log
 	return 1

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The binary protocol with a real kernel: maps, programs, probes, rings, files; and that nothing is
-# left when its session ends or is killed. Usage: rpc.sh [COMMAND...]
+# The binary protocol with a real kernel: maps, programs, probes, rings, files. Nothing is left when
+# its session ends or is killed. Usage: rpc.sh [COMMAND...]
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
@@ -21,30 +21,30 @@ rpc()
 for name in maps programs test_run info kprobe tracepoint sync; do
 	check "$name" rpc $name
 done
-# The rings are those of CPU 0.
+# Their rings are those of CPU 0, so they run there.
 for name in ring lost ringbuf follow; do
 	check "$name" taskset -c 0 "$BPFD_BUILD/tools/rpc_rings" $name - - "${session[@]}"
 done
 address=$(nm "$trigger" | awk '$3 == "trigger_point" {print "0x" $1}')
 check "uprobe" rpc uprobe "$trigger" "$(elf_offset "$trigger" "$address")"
 
-# Addresses in kallsyms do not change while no program is loaded.
+# kallsyms does not change while no program is loaded.
 rpc cat /proc/kallsyms >/run/kallsyms
-check "kallsyms is the same as read here" cmp /run/kallsyms /proc/kallsyms
+check "kallsyms: the content of the file" cmp /run/kallsyms /proc/kallsyms
 rpc cat /sys/kernel/btf/vmlinux >/run/btf
-check "so is the kernel's BTF" cmp /run/btf /sys/kernel/btf/vmlinux
+check "BTF of the kernel: the content of the file" cmp /run/btf /sys/kernel/btf/vmlinux
 rpc cat $tracefs/events/sched/sched_switch/format >/run/format
-check "so is a tracepoint's format" cmp /run/format $tracefs/events/sched/sched_switch/format
+check "format of a tracepoint: the content of the file" cmp /run/format $tracefs/events/sched/sched_switch/format
 rpc cat /sys/kernel/debug/kprobes/blacklist >/run/blacklist
-check "so is the blacklist" cmp /run/blacklist /sys/kernel/debug/kprobes/blacklist
+check "kprobe blacklist: the content of the file" cmp /run/blacklist /sys/kernel/debug/kprobes/blacklist
 rpc cat /proc/1/root/bin/true >/run/true
-check "so is a program in a process's root" cmp /run/true /bin/true
+check "program in a process's root: the content of the file" cmp /run/true /bin/true
 rpc list $tracefs/events/syscalls >/run/list
 ls -A $tracefs/events/syscalls | LC_ALL=C sort >/run/ls
-check "the list of tracepoints is the same" cmp /run/list /run/ls
+check "list of tracepoints: complete" cmp /run/list /run/ls
 
-check "events of a client" rpc events
-check "are removed at the end of its session" no_probes
+check "events" rpc events
+check "events: removed at the end of the session" no_probes
 
 # A session that is killed.
 rpc sleep >/run/pid &

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Random bytes through a serial line, both ways at once: serial_line.py BYTES SECONDS TTY TTY."""
+"""Sends random bytes over a serial line in both directions at once and compares them.
+
+Usage: serial_line.py BYTES SECONDS TTY TTY
+"""
 
 import os
 import select

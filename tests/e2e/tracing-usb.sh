@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The suite "tracing" again, through the USB link.
+# Runs the suite "tracing" through the USB link.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The unit tests that make maps, programs and probes, or look at the kernel's file systems, in a kernel
-# that has them: on the developer's machine some are skipped.
+# Runs the unit tests that need BPF or the kernel's file systems. On a developer's machine some of
+# them are skipped.
 set -u
 if [ -z "${BPFD_IN_VM:-}" ]; then
 	echo "1..0 # SKIP only inside the VM"
