@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #define BENCH_ROUNDS 5
-#define BENCH_ROUND_NS \
-	1000000000ull	      /* after it nothing new is sent; the round ends with the last reply */
+/* Then nothing new is sent, and the round ends with the last reply. */
+#define BENCH_ROUND_NS	1000000000ull
 #define BENCH_SILENT_MS 15000 /* give up if only the link is alive */
 
 /* The size of the map's value, in bytes. The kernel copies it through contiguous memory, which a
@@ -41,7 +41,7 @@ struct bench {
 	struct replies replies;
 	uint64_t asked;	    /* commands sent so far */
 	char command[128];  /* the last command */
-	const char *unsent; /* the rest of it that is to be sent; NULL: none */
+	const char *unsent; /* the rest of it, still to be sent; NULL: none */
 	char lookup[64];    /* the command that reads the map */
 	uint64_t moved_ms;  /* when bytes last moved in either direction */
 

@@ -390,8 +390,7 @@ int usb_lane_timeout(struct usb_lane *lane)
 {
 	struct timeval next;
 
-	/* Only without timerfd: otherwise a descriptor from usb_lane_pollfds serves libusb's
-	 * timers. */
+	/* Used only without timerfd; otherwise libusb's timers are among its descriptors. */
 	if (libusb_get_next_timeout(lane->usb, &next) != 1)
 		return -1;
 	return (int)(next.tv_sec * 1000 + (next.tv_usec + 999) / 1000);

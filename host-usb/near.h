@@ -28,7 +28,7 @@ struct near_end {
 	ssize_t (*write)(void *context, const void *data, size_t len);
 
 	/* Called after the process has ended and all its output was taken. Returns 0, or a negative
-	 * errno if the output is not safe. */
+	 * errno if writing the output failed. */
 	int (*finish)(void *context);
 
 	/* These may be NULL. `opened` is called when the board has answered HELLO, `pong` when it

@@ -7,9 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REPLIES_LINE_MAX 128 /* bytes of a line that are kept */
-#define REPLIES_BANNER_MS \
-	5000 /* a slow board starts bpfd in this time; bpfd prints the banner first */
+#define REPLIES_LINE_MAX  128  /* bytes of a line that are kept */
+#define REPLIES_BANNER_MS 5000 /* a slow board needs this long to start bpfd */
 
 /* What the next line must be. FOREIGN: the output is not that of bpfd. */
 enum replies_state { REPLIES_BANNER, REPLIES_BEGIN, REPLIES_FIRST, REPLIES_REST, REPLIES_FOREIGN };
