@@ -46,9 +46,8 @@ int lane_open(const struct lane_source *source, unsigned int index, struct child
 	struct board_config config = {
 		.max_transfer = LANE_RECEIVE,
 		.max_send = LANE_SEND,
-		.window = WINDOW_SIZE,
+		.window = WINDOW_BYTES,
 		.version = BPFD_USB_VERSION,
-		.borrow = true,
 	};
 	struct lane *lane = calloc(1, sizeof(*lane));
 	int err = -ENOMEM;

@@ -18,6 +18,7 @@ void board_session_keep(struct board_session *s)
 {
 	if (s->borrowed_len > 0)
 		board_store(s, s->borrowed, s->borrowed_len);
+	s->borrowed = NULL;
 	s->borrowed_len = 0;
 }
 

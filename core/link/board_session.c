@@ -19,8 +19,6 @@ struct board_session *board_session_new(const struct board_config *config)
 
 	if (s) {
 		s->config = *config;
-		if (s->config.max_send == 0)
-			s->config.max_send = config->max_transfer;
 		link_open(&s->link, s->config.max_send, TRANSFER_MAX);
 	}
 	return s;
@@ -136,7 +134,7 @@ static void board_fill_hello(const struct board_session *s, struct hello *hello)
 }
 
 /* The host may have a session. */
-static enum board_event board_open(struct board_session *s, uint64_t now_ms)
+static enum board_event board_start_session(struct board_session *s, uint64_t now_ms)
 {
 	s->input = malloc(s->config.window);
 	if (!s->input) {
@@ -151,7 +149,7 @@ static enum board_event board_open(struct board_session *s, uint64_t now_ms)
 }
 
 /* Decides whether a key is needed. Returns true if the session may open at once. */
-static bool board_ask(struct board_session *s, uint64_t now_ms)
+static bool board_ask_for_key(struct board_session *s, uint64_t now_ms)
 {
 	const struct board_gate *gate = s->config.gate;
 	struct reset_info refusal = {.reason = RESET_AUTH};
@@ -202,7 +200,7 @@ static enum board_event board_hello(
 	s->lease_ms = board_lease(hello.lease_ms);
 	s->input_eof = s->input_discarded = false;
 	s->received = s->consumed = s->announced = s->sent = 0;
-	opened = board_ask(s, now_ms) ? board_open(s, now_ms) : BOARD_NOTHING;
+	opened = board_ask_for_key(s, now_ms) ? board_start_session(s, now_ms) : BOARD_NOTHING;
 	return opened == BOARD_START ? opened : replaced;
 }
 
@@ -224,7 +222,7 @@ static enum board_event board_response(
 		return board_violation(s, "malformed AUTH_RESPONSE");
 	len = auth_message(message, &s->hello, &s->challenge, response.key);
 	if (s->config.gate->check(s->config.gate->context, &response, message, len))
-		return board_open(s, now_ms);
+		return board_start_session(s, now_ms);
 	if (--s->challenge.tries == 0) {
 		board_session_end(s, RESET_AUTH, "it accepts none of the keys that it was shown");
 		return BOARD_STOP;
@@ -246,7 +244,7 @@ static enum board_event board_data(struct board_session *s, const struct frame *
 		return BOARD_NOTHING;
 	}
 	board_session_keep(s);
-	if (s->config.borrow && s->input_len == 0) {
+	if (s->input_len == 0) {
 		s->borrowed = frame->payload;
 		s->borrowed_len = frame->len;
 	} else {

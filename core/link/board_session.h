@@ -28,11 +28,10 @@ struct board_gate {
 
 struct board_config {
 	uint32_t max_transfer; /* bytes, TRANSFER_MIN to TRANSFER_MAX: size of a receive buffer */
-	uint32_t max_send;   /* bytes, the same range: size of a buffer to send; 0: max_transfer */
-	uint32_t window;     /* bytes of input that a session may hold */
-	const char *version; /* of the program, not copied */
+	uint32_t max_send;     /* bytes, the same range: size of a buffer to send */
+	uint32_t window;       /* bytes of input that a session may hold */
+	const char *version;   /* of the program, not copied */
 	const struct board_gate *gate; /* not copied; NULL: anybody may */
-	bool borrow; /* input stays in the received transfer, see board_session_keep() */
 };
 
 /* What the caller has to do. A HELLO that replaces a session gives BOARD_START alone: the process
@@ -56,8 +55,8 @@ bool board_session_is_open(const struct board_session *s);
 /* True if the transfer starts with a HELLO: the only one to heed from before a link reset. */
 bool board_session_is_hello(const uint8_t *transfer, size_t len);
 
-/* Takes a transfer from the host. With config.borrow it must stay as it is until
- * board_session_keep(). */
+/* Processes a transfer from the host. Input stays in the transfer, which must therefore stay
+ * unchanged until board_session_keep(). */
 enum board_event board_session_receive(
 	struct board_session *s, const uint8_t *transfer, size_t len, uint64_t now_ms);
 

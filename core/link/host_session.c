@@ -292,28 +292,39 @@ static enum host_event_type host_frame(
 				     : host_key_frame(s, frame, event);
 }
 
+/* After the board has answered HELLO: takes frames until one of them makes an event. */
+static enum host_event_type host_receive(struct host_session *s, const uint8_t *transfer,
+	size_t len, size_t *offset, struct host_event *event)
+{
+	enum host_event_type type = HOST_NONE;
+	struct frame frame;
+	int n = 1;
+
+	if (*offset == 0 && !frame_all_whole(transfer, len))
+		return host_broken(s, event, "malformed frame");
+	while (type == HOST_NONE && (n = frame_next(transfer, len, offset, &frame)) == 1)
+		type = host_frame(s, &frame, event);
+	return n < 0 ? host_broken(s, event, "malformed frame") : type;
+}
+
 enum host_event_type host_session_next(struct host_session *s, const uint8_t *transfer, size_t len,
 	size_t *offset, struct host_event *event)
 {
-	enum host_event_type type = HOST_NONE;
-	bool open = s->state == HOST_OPEN || s->state == HOST_KEY;
-	bool whole = !open || *offset > 0 || frame_all_whole(transfer, len);
-	struct frame frame;
-	int n = whole ? 0 : -EBADMSG;
-
 	memset(event, 0, sizeof(*event));
-	if (s->state == HOST_HELLO)
-		type = host_await(s, transfer, len, offset, event);
-	while (whole && type == HOST_NONE && (s->state == HOST_OPEN || s->state == HOST_KEY)) {
-		n = frame_next(transfer, len, offset, &frame);
-		if (n <= 0)
-			break;
-		type = host_frame(s, &frame, event);
+	switch (s->state) {
+	case HOST_HELLO:
+		event->type = host_await(s, transfer, len, offset, event);
+		break;
+	case HOST_KEY:
+	case HOST_OPEN:
+		event->type = host_receive(s, transfer, len, offset, event);
+		break;
+	case HOST_CLOSED:
+	case HOST_OVER:
+		event->type = HOST_NONE;
+		break;
 	}
-	if (n < 0)
-		type = host_broken(s, event, "malformed frame");
-	event->type = type;
-	return type;
+	return event->type;
 }
 
 void host_session_block(struct host_session *s, bool blocked, uint64_t now_ms)

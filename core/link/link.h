@@ -20,7 +20,7 @@
 #define PING_MS	     3000	  /* five pings a lease: one lost or late ping ends nothing */
 #define AUTH_MS	     60000	  /* for an answer to AUTH_CHALLENGE: people may have to agree */
 #define AUTH_TRIES   6		  /* keys that a host may show in one session */
-#define WINDOW_SIZE  (256 * 1024) /* bytes; four times what a 100 MB/s link has under way */
+#define WINDOW_BYTES (256 * 1024) /* bytes; four times what a 100 MB/s link has under way */
 
 /* One direction of a session counts its frames from 0; the other end checks that none is lost. */
 struct link {

@@ -69,7 +69,11 @@ static inline int setup(void **state)
 {
 	static const struct host_config host_config = {MAX_TRANSFER, 0, 0};
 	struct board_config config = {
-		.max_transfer = MAX_TRANSFER, .window = MAX_TRANSFER, .version = "1"};
+		.max_transfer = MAX_TRANSFER,
+		.max_send = MAX_TRANSFER,
+		.window = MAX_TRANSFER,
+		.version = "1",
+	};
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
@@ -99,12 +103,15 @@ static inline int teardown(void **state)
 /* What the host has to send goes to the board. */
 static inline enum board_event host_to_board(struct fixture *f, uint64_t now_ms)
 {
+	enum board_event event;
 	size_t len;
 
 	host_session_begin(f->host, &f->t, f->buffer);
 	len = host_session_finish(f->host, &f->t);
 	assert_true(len > 0 && len < TRANSFER_MIN && len % TRANSFER_QUANTUM);
-	return board_session_receive(f->board, f->buffer, len, now_ms);
+	event = board_session_receive(f->board, f->buffer, len, now_ms);
+	board_session_keep(f->board);
+	return event;
 }
 
 /* And the other way; returns the first event. */
@@ -166,8 +173,12 @@ static inline void expect_reset(struct fixture *f, enum reset_reason reason, con
 static inline enum board_event board_gets(
 	struct fixture *f, enum frame_type type, const void *payload, size_t len)
 {
+	enum board_event event;
+
 	wire_only(&f->w, type, payload, len);
-	return board_session_receive(f->board, f->w.bytes, f->w.len, 0);
+	event = board_session_receive(f->board, f->w.bytes, f->w.len, 0);
+	board_session_keep(f->board);
+	return event;
 }
 
 static inline enum host_event_type host_gets(

@@ -23,7 +23,11 @@ struct fixture {
 static inline int setup(void **state)
 {
 	static const struct board_config config = {
-		.max_transfer = MAX_TRANSFER, .window = WINDOW, .version = "9.8.7"};
+		.max_transfer = MAX_TRANSFER,
+		.max_send = MAX_TRANSFER,
+		.window = WINDOW,
+		.version = "9.8.7",
+	};
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
@@ -42,9 +46,13 @@ static inline int teardown(void **state)
 	return 0;
 }
 
+/* Receives f->w and copies its input, so that the next transfer can be made in f->w. */
 static inline enum board_event receive(struct fixture *f, uint64_t now_ms)
 {
-	return board_session_receive(f->s, f->w.bytes, f->w.len, now_ms);
+	enum board_event event = board_session_receive(f->s, f->w.bytes, f->w.len, now_ms);
+
+	board_session_keep(f->s);
+	return event;
 }
 
 static inline enum board_event receive_frame(

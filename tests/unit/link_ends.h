@@ -142,6 +142,7 @@ static inline void board_receives(struct ends *e, const struct bytes *in)
 		break;
 	}
 	process_reads(e);
+	board_session_keep(e->board);
 }
 
 static inline void board_sends(struct ends *e, size_t round, struct bytes *out)

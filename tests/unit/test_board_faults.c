@@ -199,7 +199,11 @@ static void no_memory_for_the_next_session(void **state)
 	skip_because("ASan's allocator ends the program when the kernel refuses memory");
 #endif
 	static const struct board_config config = {
-		.max_transfer = MAX_TRANSFER, .window = HUGE_WINDOW, .version = "9.8.7"};
+		.max_transfer = MAX_TRANSFER,
+		.max_send = MAX_TRANSFER,
+		.window = HUGE_WINDOW,
+		.version = "9.8.7",
+	};
 	struct hello hello = wire_hello_default(NONCE + 1);
 	struct fixture *f = *state;
 	struct reset_info info;

@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The child's input at the board's end: kept in a ring, or taken straight from the transfer. */
+/* Tests the process's input on the board: held in a ring, or read straight from the transfer. */
 #include "tests/unit/board_test.h"
 
-/* A part of what is there, as the child takes it; *next counts the bytes that are expected. */
+/* Receives f->w, whose input stays there until board_session_keep(). */
+static enum board_event receive_borrowed(struct fixture *f)
+{
+	return board_session_receive(f->s, f->w.bytes, f->w.len, 0);
+}
+
+static enum board_event receive_borrowed_frame(
+	struct fixture *f, enum frame_type type, const void *payload, size_t len)
+{
+	wire_only(&f->w, type, payload, len);
+	return receive_borrowed(f);
+}
+
+/* Takes a random part of the input, as the process does. *next is the first expected byte. */
 static void take_part(struct fixture *f, uint64_t *seed, uint8_t *next)
 {
 	size_t len;
@@ -14,7 +27,7 @@ static void take_part(struct fixture *f, uint64_t *seed, uint8_t *next)
 	board_session_consume(f->s, len);
 }
 
-/* So many bytes in one or two frames of a transfer. */
+/* Receives a transfer with `len` bytes of input in one or two frames. */
 static void give(struct fixture *f, uint64_t *seed, size_t len, uint8_t *next)
 {
 	size_t first = random_below(seed, len + 1);
@@ -29,9 +42,10 @@ static void give(struct fixture *f, uint64_t *seed, size_t len, uint8_t *next)
 		wire_add(&f->w, FRAME_DATA, out, first);
 	if (first < len)
 		wire_add(&f->w, FRAME_DATA, out + first, len - first);
-	assert_int_equal(receive(f, 0), BOARD_NOTHING);
+	assert_int_equal(receive_borrowed(f), BOARD_NOTHING);
 }
 
+/* With `borrow` the process also reads from the transfer; else its input is copied at once. */
 static void check_order(struct fixture *f, bool borrow)
 {
 	uint64_t seed = random_seed(), acked = 0, sent = 0, value;
@@ -44,11 +58,11 @@ static void check_order(struct fixture *f, bool borrow)
 
 		give(f, &seed, len, &next_out);
 		sent += len;
-		take_part(f, &seed, &next_in);
-		if (borrow) {
+		if (!borrow)
 			board_session_keep(f->s);
-			memset(f->w.bytes, 0xee, f->w.len);
-		}
+		take_part(f, &seed, &next_in);
+		board_session_keep(f->s);
+		memset(f->w.bytes, 0xee, f->w.len);
 		take_part(f, &seed, &next_in);
 		if (send_pending(f) == 0)
 			continue;
@@ -58,19 +72,6 @@ static void check_order(struct fixture *f, bool borrow)
 		acked = value;
 	}
 	assert_int_equal(board_session_received(f->s), sent);
-}
-
-static int setup_borrow(void **state)
-{
-	static const struct board_config config = {
-		.max_transfer = MAX_TRANSFER, .window = WINDOW, .version = "9.8.7", .borrow = true};
-	struct fixture *f;
-
-	setup(state);
-	f = *state;
-	board_session_free(f->s);
-	f->s = board_session_new(&config);
-	return f->s ? 0 : -1;
 }
 
 static void input_ring_wraps(void **state)
@@ -83,8 +84,7 @@ static void borrowed_input_stays_in_order(void **state)
 	check_order(*state, true);
 }
 
-/* Nothing is copied as long as the child takes all of it, and nothing is lost of a session's end.
- */
+/* Input is not copied if the process takes it all; EOF waits for the rest of it. */
 static void borrowed_input(void **state)
 {
 	struct fixture *f = *state;
@@ -92,7 +92,7 @@ static void borrowed_input(void **state)
 	size_t len;
 
 	open_session(f);
-	assert_int_equal(receive_frame(f, FRAME_DATA, "one", 3), BOARD_NOTHING);
+	assert_int_equal(receive_borrowed_frame(f, FRAME_DATA, "one", 3), BOARD_NOTHING);
 	data = board_session_input(f->s, &len);
 	assert_int_equal(len, 3);
 	assert_ptr_equal(data, f->w.bytes + FRAME_HEADER);
@@ -100,7 +100,7 @@ static void borrowed_input(void **state)
 	board_session_keep(f->s);
 	wire_only(&f->w, FRAME_DATA, "two", 3);
 	wire_add(&f->w, FRAME_EOF, NULL, 0);
-	assert_int_equal(receive(f, 0), BOARD_NOTHING);
+	assert_int_equal(receive_borrowed(f), BOARD_NOTHING);
 	assert_false(board_session_input_ended(f->s));
 	board_session_consume(f->s, 1);
 	board_session_keep(f->s);
@@ -111,7 +111,7 @@ static void borrowed_input(void **state)
 	assert_true(board_session_input_ended(f->s));
 }
 
-/* What ends the session, or breaks its rules behind the data, leaves none of it. */
+/* Once the session ended, also by a fault later in the same transfer, no input is left. */
 static void borrowed_input_of_a_session_that_ends(void **state)
 {
 	struct fixture *f = *state;
@@ -120,12 +120,12 @@ static void borrowed_input_of_a_session_that_ends(void **state)
 	open_session(f);
 	wire_only(&f->w, FRAME_DATA, "x", 1);
 	wire_add(&f->w, FRAME_HELLO_REPLY, NULL, 0);
-	assert_int_equal(receive(f, 0), BOARD_STOP);
+	assert_int_equal(receive_borrowed(f), BOARD_STOP);
 	board_session_input(f->s, &len);
 	assert_int_equal(len, 0);
 	board_session_keep(f->s);
 	open_session_at(f, NONCE + 1, 0);
-	assert_int_equal(receive_frame(f, FRAME_DATA, "x", 1), BOARD_NOTHING);
+	assert_int_equal(receive_borrowed_frame(f, FRAME_DATA, "x", 1), BOARD_NOTHING);
 	board_session_discard_input(f->s);
 	board_session_keep(f->s);
 	board_session_input(f->s, &len);
@@ -137,12 +137,10 @@ static void borrowed_input_of_a_session_that_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(input_ring_wraps, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			borrowed_input_stays_in_order, setup_borrow, teardown),
-		cmocka_unit_test_setup_teardown(borrowed_input, setup_borrow, teardown),
-		cmocka_unit_test_setup_teardown(
-			borrowed_input_of_a_session_that_ends, setup_borrow, teardown),
+		board_test(input_ring_wraps),
+		board_test(borrowed_input_stays_in_order),
+		board_test(borrowed_input),
+		board_test(borrowed_input_of_a_session_that_ends),
 	};
 
 	return cmocka_run_group_tests_name("board input", tests, NULL, NULL);

@@ -152,6 +152,7 @@ static void smallest_window(void **state)
 {
 	static const struct board_config config = {
 		.max_transfer = MAX_TRANSFER,
+		.max_send = MAX_TRANSFER,
 		.window = 1,
 		.version = "1",
 	};
@@ -315,6 +316,7 @@ static void everything_pending(void **state)
 {
 	static const struct board_config config = {
 		.max_transfer = TRANSFER_MIN,
+		.max_send = TRANSFER_MIN,
 		.window = 4,
 		.version = NULL,
 	};

@@ -256,6 +256,7 @@ static void board_receives(struct model *m, const struct state *from)
 	case BOARD_NOTHING:
 		break;
 	}
+	board_session_keep(&s.board); /* the queue has the transfer no longer */
 	queue_drop_first(&s.out);
 	end(m, &s);
 }

@@ -337,16 +337,6 @@ static void board_act(struct world *w, enum board_event event, const struct pack
 	process->nonce = hello.nonce;
 }
 
-static void board_receive(struct world *w)
-{
-	struct packet *p = &w->out.packets[0];
-
-	if (w->out.count == 0)
-		return;
-	board_act(w, board_session_receive(w->board, p->data, p->len, w->now_ms), p);
-	queue_remove(&w->out, 0);
-}
-
 static void process_read(struct world *w)
 {
 	struct process *process = &w->process;
@@ -374,6 +364,19 @@ static void process_read(struct world *w)
 	process->read += len;
 	if (kind == CAT)
 		process->held += len;
+}
+
+static void board_receive(struct world *w)
+{
+	struct packet *p = &w->out.packets[0];
+
+	if (w->out.count == 0)
+		return;
+	board_act(w, board_session_receive(w->board, p->data, p->len, w->now_ms), p);
+	if (below(w, 2))
+		process_read(w); /* straight from the transfer */
+	board_session_keep(w->board);
+	queue_remove(&w->out, 0);
 }
 
 static uint64_t process_left(const struct world *w)
@@ -582,6 +585,7 @@ static void world_run(struct world *w, uint64_t seed, int faults)
 	w->depth = 1 + below(w, DEPTH_MAX);
 	w->board_config.window = random_window(w);
 	w->board_config.max_transfer = random_buffer(w);
+	w->board_config.max_send = random_buffer(w);
 	w->board_config.version = "1";
 	w->gate = (struct board_gate){gate_ask, gate_check, w, "board", 0};
 	w->board_config.gate = below(w, 2) ? &w->gate : NULL;

@@ -233,7 +233,8 @@ static void make_keys_session(struct example *e)
 	static const struct board_gate gate = {
 		.ask = ask_example, .check = check_example, .serial = "bench-7", .lane = 1};
 	static const struct board_config board_config = {.max_transfer = MAX_TRANSFER,
-		.window = WINDOW_SIZE,
+		.max_send = MAX_TRANSFER,
+		.window = WINDOW_BYTES,
 		.version = "0.1.0",
 		.gate = &gate};
 	uint8_t seed[crypto_sign_SEEDBYTES], secret[SSH_SECRET_SIZE], message[AUTH_MESSAGE_MAX];
@@ -261,7 +262,8 @@ static char *make_example(void)
 	static const struct host_config host_config = {MAX_TRANSFER, LEASE_MS, 0};
 	static const struct board_config board_config = {
 		.max_transfer = MAX_TRANSFER,
-		.window = WINDOW_SIZE,
+		.max_send = MAX_TRANSFER,
+		.window = WINDOW_BYTES,
 		.version = "0.1.0",
 	};
 	static struct example e;
@@ -368,7 +370,7 @@ static void numbers(void **state)
 		{"longest time between pings", PING_MS, " ms"},
 		{"longest time for an answer to AUTH_CHALLENGE", AUTH_MS, " ms"},
 		{"keys that a host may show in a session", AUTH_TRIES, ""},
-		{"window of this implementation", WINDOW_SIZE, " bytes"},
+		{"window of this implementation", WINDOW_BYTES, " bytes"},
 	};
 	char row[200];
 

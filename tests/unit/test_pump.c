@@ -72,6 +72,7 @@ static struct usb_lane *fake_lane(const struct fake *fake)
 {
 	static const struct board_config config = {
 		.max_transfer = TRANSFER,
+		.max_send = TRANSFER,
 		.window = 65536,
 		.version = "test",
 	};
@@ -129,6 +130,7 @@ static void board_take(struct usb_lane *lane)
 	if (board_session_receive(lane->board, lane->out, lane->out_len, clock_monotonic_ms()) ==
 		BOARD_STOP)
 		fprintf(stderr, "board: stopped by the host\n");
+	board_session_keep(lane->board);
 	if (board_session_received(lane->board) >= fake->number) {
 		if (fake->kind == BOARD_UNPLUG && fake->number)
 			lane->err = -ENODEV;
