@@ -5,7 +5,7 @@
 #include "gadget/admission.h"
 
 #include "core/base/log.h"
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 #include "gadget/keys.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/base/printable.h"
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/link/link.h"
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -3,7 +3,7 @@
 #ifndef HOST_USB_KEY_FILE_H
 #define HOST_USB_KEY_FILE_H
 
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 
 #define KEY_FILE_MAX 16384 /* bytes */
 

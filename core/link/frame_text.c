@@ -7,12 +7,13 @@
 #include <string.h>
 
 /* A line under construction, which never grows beyond its buffer. */
-struct text {
+struct text_buffer {
 	char *data;
 	size_t len, size;
 };
 
-static void __attribute__((format(printf, 2, 3))) text_add(struct text *t, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+text_add(struct text_buffer *t, const char *format, ...)
 {
 	va_list ap;
 	int n;
@@ -28,7 +29,7 @@ static void __attribute__((format(printf, 2, 3))) text_add(struct text *t, const
 }
 
 /* The other end chose these bytes, and a terminal will show them. */
-static void text_add_byte(struct text *t, uint8_t byte)
+static void text_add_byte(struct text_buffer *t, uint8_t byte)
 {
 	static const char escaped[] = "\n\r\t\"\\", letters[] = "nrt\"\\";
 	const char *at = byte ? strchr(escaped, byte) : NULL;
@@ -41,7 +42,7 @@ static void text_add_byte(struct text *t, uint8_t byte)
 		text_add(t, "\\x%02x", byte);
 }
 
-static void text_add_quoted(struct text *t, const uint8_t *data, size_t len)
+static void text_add_quoted(struct text_buffer *t, const uint8_t *data, size_t len)
 {
 	text_add(t, "\"");
 	for (size_t i = 0; i < len; i++)
@@ -49,14 +50,14 @@ static void text_add_quoted(struct text *t, const uint8_t *data, size_t len)
 	text_add(t, "\"");
 }
 
-static void text_add_bytes(struct text *t, const uint8_t *data, size_t len)
+static void text_add_bytes(struct text_buffer *t, const uint8_t *data, size_t len)
 {
 	text_add_quoted(t, data, len < FRAME_TEXT_BYTES ? len : FRAME_TEXT_BYTES);
 	if (len > FRAME_TEXT_BYTES)
 		text_add(t, "...");
 }
 
-static void text_add_hello(struct text *t, const struct hello *hello)
+static void text_add_hello(struct text_buffer *t, const struct hello *hello)
 {
 	text_add(t, "link %u.%u, flags %u, buffer %lu, nonce 0x%016llx, lease %lu ms", hello->major,
 		hello->minor, hello->flags, (unsigned long)hello->max_transfer,
@@ -65,13 +66,13 @@ static void text_add_hello(struct text *t, const struct hello *hello)
 
 /* Each of these adds the fields of a payload. Returns 0, or -EBADMSG when it is malformed. */
 
-static int describe_bytes(struct text *t, const struct frame *frame)
+static int describe_bytes(struct text_buffer *t, const struct frame *frame)
 {
 	text_add_bytes(t, frame->payload, frame->len);
 	return 0;
 }
 
-static int describe_hello(struct text *t, const struct frame *frame)
+static int describe_hello(struct text_buffer *t, const struct frame *frame)
 {
 	struct hello hello;
 	int err = hello_get(frame, &hello);
@@ -81,7 +82,7 @@ static int describe_hello(struct text *t, const struct frame *frame)
 	return err;
 }
 
-static int describe_hello_reply(struct text *t, const struct frame *frame)
+static int describe_hello_reply(struct text_buffer *t, const struct frame *frame)
 {
 	struct hello_reply reply;
 	int err = hello_reply_get(frame, &reply);
@@ -94,7 +95,7 @@ static int describe_hello_reply(struct text *t, const struct frame *frame)
 	return 0;
 }
 
-static int describe_window(struct text *t, const struct frame *frame)
+static int describe_window(struct text_buffer *t, const struct frame *frame)
 {
 	uint64_t consumed;
 	int err = window_get(frame, &consumed);
@@ -104,7 +105,7 @@ static int describe_window(struct text *t, const struct frame *frame)
 	return err;
 }
 
-static int describe_exit(struct text *t, const struct frame *frame)
+static int describe_exit(struct text_buffer *t, const struct frame *frame)
 {
 	struct exit_info info;
 	int err = exit_get(frame, &info);
@@ -115,7 +116,7 @@ static int describe_exit(struct text *t, const struct frame *frame)
 	return err;
 }
 
-static int describe_reset(struct text *t, const struct frame *frame)
+static int describe_reset(struct text_buffer *t, const struct frame *frame)
 {
 	struct reset_info info;
 	int err = reset_get(frame, &info);
@@ -128,13 +129,13 @@ static int describe_reset(struct text *t, const struct frame *frame)
 	return 0;
 }
 
-static void text_add_hex(struct text *t, const uint8_t *bytes, size_t len)
+static void text_add_hex(struct text_buffer *t, const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		text_add(t, "%02x", bytes[i]);
 }
 
-static int describe_challenge(struct text *t, const struct frame *frame)
+static int describe_challenge(struct text_buffer *t, const struct frame *frame)
 {
 	struct auth_challenge challenge;
 	int err = auth_challenge_get(frame, &challenge);
@@ -149,7 +150,7 @@ static int describe_challenge(struct text *t, const struct frame *frame)
 	return 0;
 }
 
-static int describe_response(struct text *t, const struct frame *frame)
+static int describe_response(struct text_buffer *t, const struct frame *frame)
 {
 	struct auth_response response;
 	int err = auth_response_get(frame, &response);
@@ -165,7 +166,7 @@ static int describe_response(struct text *t, const struct frame *frame)
 
 static const struct frame_kind {
 	const char *name;
-	int (*describe)(struct text *t, const struct frame *frame);
+	int (*describe)(struct text_buffer *t, const struct frame *frame);
 } frame_kinds[] = {
 	[0] = {"?", describe_bytes},
 	[FRAME_HELLO] = {"HELLO", describe_hello},
@@ -196,7 +197,7 @@ const char *frame_name(unsigned int type)
 size_t frame_describe(const struct frame *frame, char *text, size_t size)
 {
 	const struct frame_kind *kind = frame_kind(frame->type);
-	struct text t = {text, 0, size};
+	struct text_buffer t = {text, 0, size};
 
 	text_add(&t, "%s seq %lu len %u", kind->name, (unsigned long)frame->seq, frame->len);
 	if (frame->len == 0)
@@ -211,7 +212,7 @@ size_t frame_describe(const struct frame *frame, char *text, size_t size)
 
 size_t frame_describe_bytes(const uint8_t *data, size_t len, char *text, size_t size)
 {
-	struct text t = {text, 0, size};
+	struct text_buffer t = {text, 0, size};
 
 	text_add_bytes(&t, data, len);
 	return t.len;

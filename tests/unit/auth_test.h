@@ -7,7 +7,7 @@
 
 #include "core/link/board_session.h"
 #include "core/link/host_session.h"
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 
 #include <errno.h>
 #include <sodium.h>

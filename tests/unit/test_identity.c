@@ -3,7 +3,7 @@
 #include "tests/unit/link_test.h"
 
 #include "core/base/log.h"
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 #include "host-usb/agent.h"
 #include "host-usb/identity.h"
 #include "host-usb/key_file.h"

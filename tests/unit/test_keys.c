@@ -4,7 +4,7 @@
 #include "tests/unit/log_capture.h"
 
 #include "core/base/log.h"
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 #include "gadget/admission.h"
 #include "gadget/keys.h"
 

@@ -7,7 +7,7 @@
 #include "core/bpfd/text/command.h"
 #include "core/link/board_session.h"
 #include "core/link/host_session.h"
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 #include "core/messages/bpf_abi.h"
 #include "core/messages/rpc.h"
 

@@ -4,7 +4,7 @@
 #include "tests/unit/skip.h"
 
 #include "core/base/log.h"
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 #include "host-usb/key_file.h"
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 /* The formats of OpenSSH that keys and signatures come in: strings (RFC 4251), public keys of
  * Ed25519 (RFC 8709), and what a key signs that is used for something else than a login (OpenSSH's
  * PROTOCOL.sshsig). */
-#ifndef CORE_LINK_SSH_KEY_H
-#define CORE_LINK_SSH_KEY_H
+#ifndef CORE_LINK_SSH_H
+#define CORE_LINK_SSH_H
 
 #include "core/base/base64.h"
 #include "core/link/frame.h"

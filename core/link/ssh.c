@@ -4,7 +4,7 @@
  * sodium_init() is not called: it waits for the kernel's randomness, which a board may lack for
  * minutes after it was switched on. It prepares random numbers and functions in versions for
  * several processors. Hashes and Ed25519 use neither. */
-#include "core/link/ssh_key.h"
+#include "core/link/ssh.h"
 
 #include <errno.h>
 #include <sodium.h>
