@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The input of a session on the board, between the host and the process. */
+/* The input of a session on the board, on its way from the host to bpfd. */
 #include "core/link/board_session_private.h"
 
 #include <string.h>

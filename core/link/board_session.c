@@ -64,7 +64,7 @@ static void board_queue_reset(
 	s->challenge_due = s->exit_due = s->pong_due = false;
 }
 
-/* There is a host that has not been told of an end yet. */
+/* True if the host still counts on the session: neither EXIT nor RESET ended it. */
 static bool board_is_live(const struct board_session *s)
 {
 	return s->state == BOARD_OPEN || s->state == BOARD_ASKED;
@@ -84,13 +84,14 @@ enum board_event board_session_drop(struct board_session *s)
 	enum board_event event = board_is_live(s) ? BOARD_STOP : BOARD_NOTHING;
 
 	s->challenge_due = s->reply_due = s->pong_due = s->exit_due = s->reset_due = false;
-	s->announced = s->consumed; /* a RESET that follows is not of this session */
+	s->announced = s->consumed; /* a later RESET is of no session: it needs no WINDOW */
 	s->state = BOARD_FRESH;
 	board_release_input(s);
 	return event;
 }
 
-/* A frame that breaks the rules. Without a session that is told once: no garbage for garbage. */
+/* Handles a frame that breaks the rules. Without a session only the first one is answered: two ends
+ * must not answer garbage with garbage forever. */
 static enum board_event board_violation(struct board_session *s, const char *what)
 {
 	if (board_is_live(s)) {
@@ -113,7 +114,7 @@ static uint32_t board_lease(uint32_t wanted_ms)
 	return wanted_ms > LEASE_MS_MAX ? LEASE_MS_MAX : wanted_ms;
 }
 
-/* Refuses a HELLO. Returns what became of a session that it would have replaced. */
+/* Refuses a HELLO. Returns BOARD_STOP if that ends an older session. */
 static enum board_event board_refuse(
 	struct board_session *s, enum reset_reason reason, uint64_t nonce, const char *text)
 {
@@ -133,7 +134,7 @@ static void board_fill_hello(const struct board_session *s, struct hello *hello)
 	hello->lease_ms = s->lease_ms;
 }
 
-/* The host may have a session. */
+/* Opens a session for a host that was admitted. */
 static enum board_event board_start_session(struct board_session *s, uint64_t now_ms)
 {
 	s->input = malloc(s->config.window);
@@ -148,7 +149,7 @@ static enum board_event board_start_session(struct board_session *s, uint64_t no
 	return BOARD_START;
 }
 
-/* Decides whether a key is needed. Returns true if the session may open at once. */
+/* Asks for a key if the gate wants one, or refuses the host. Returns true if no key is needed. */
 static bool board_ask_for_key(struct board_session *s, uint64_t now_ms)
 {
 	const struct board_gate *gate = s->config.gate;
@@ -204,7 +205,7 @@ static enum board_event board_hello(
 	return opened == BOARD_START ? opened : replaced;
 }
 
-/* A frame of a host that has to show a key: that, or PAD. */
+/* Handles a frame of a host that must show a key: AUTH_RESPONSE, or the PAD of an earlier frame. */
 static enum board_event board_response(
 	struct board_session *s, const struct frame *frame, uint64_t now_ms)
 {
@@ -217,14 +218,14 @@ static enum board_event board_response(
 	if (frame->type == FRAME_PAD && frame->len == 0)
 		return BOARD_NOTHING;
 	if (frame->type != FRAME_AUTH_RESPONSE || s->challenge_due)
-		return board_violation(s, "frame out of place, a key is wanted");
+		return board_violation(s, "frame out of place: the board waits for a key");
 	if (auth_response_get(frame, &response) < 0)
 		return board_violation(s, "malformed AUTH_RESPONSE");
 	len = auth_message(message, &s->hello, &s->challenge, response.key);
 	if (s->config.gate->check(s->config.gate->context, &response, message, len))
 		return board_start_session(s, now_ms);
 	if (--s->challenge.tries == 0) {
-		board_session_end(s, RESET_AUTH, "it accepts none of the keys that it was shown");
+		board_session_end(s, RESET_AUTH, "it refused all keys that the host showed");
 		return BOARD_STOP;
 	}
 	s->challenge_due = true;
@@ -253,13 +254,13 @@ static enum board_event board_data(struct board_session *s, const struct frame *
 	return BOARD_NOTHING;
 }
 
-/* One frame of an open session, other than HELLO. */
+/* Handles a frame of an open session, other than HELLO and RESET. */
 static enum board_event board_frame(struct board_session *s, const struct frame *frame)
 {
 	if (link_receive(&s->link, frame) < 0)
 		return board_violation(s, "gap in the frame numbers");
 	if (frame->len > 0 && frame_is_empty_type(frame->type))
-		return board_violation(s, "payload where there is none");
+		return board_violation(s, "payload in a frame that has none");
 	switch (frame->type) {
 	case FRAME_DATA:
 		return board_data(s, frame);
@@ -278,7 +279,7 @@ static enum board_event board_frame(struct board_session *s, const struct frame 
 	}
 }
 
-/* The host closes: no answer, it is not listening any more. */
+/* The host closed the session. It no longer reads, so there is no answer. */
 static enum board_event board_closed(struct board_session *s)
 {
 	enum board_event event = board_session_drop(s);
@@ -316,7 +317,7 @@ enum board_event board_session_receive(
 			continue;
 		}
 		if (s->state != BOARD_OPEN)
-			return board_violation(s, "no HELLO yet");
+			return board_violation(s, "frame before HELLO");
 		event = board_frame(s, &frame);
 		if (event != BOARD_NOTHING)
 			return event;
@@ -330,7 +331,7 @@ enum board_event board_session_tick(struct board_session *s, uint64_t now_ms)
 	if (now_ms < board_session_deadline(s))
 		return BOARD_NOTHING;
 	board_session_end(s, s->state == BOARD_ASKED ? RESET_AUTH : RESET_LEASE,
-		s->state == BOARD_ASKED ? "it got no answer to its question" : NULL);
+		s->state == BOARD_ASKED ? "the host did not answer in time" : NULL);
 	return BOARD_STOP;
 }
 
@@ -341,7 +342,8 @@ uint64_t board_session_deadline(const struct board_session *s)
 	return s->state == BOARD_OPEN ? s->heard_ms + s->lease_ms : UINT64_MAX;
 }
 
-/* A quarter: the host always has credit left, and small commands cost no WINDOW frame each. */
+/* A WINDOW is due for a quarter of the window: the host then always has credit left, and small
+ * commands do not cost a WINDOW frame each. */
 static bool board_window_due(const struct board_session *s)
 {
 	uint64_t unannounced = s->consumed - s->announced;

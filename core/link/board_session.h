@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The board's end of a session: a state machine without I/O, driven by bpfd-gadget.
  *
- * The caller hands in received transfers, takes the host's input for the child process out of a
- * buffer here, and asks for the next transfer to send. Times are milliseconds of any clock that
- * never runs backwards. */
+ * The caller passes in received transfers, reads the host's input for the process from here, and
+ * asks for the next transfer to send. Times are milliseconds of any monotonic clock. */
 #ifndef CORE_LINK_BOARD_SESSION_H
 #define CORE_LINK_BOARD_SESSION_H
 
@@ -11,13 +10,14 @@
 
 #include <stdbool.h>
 
-/* Who may open a session. Neither function may wait. */
+/* Decides who may open a session. Neither function may block. */
 struct board_gate {
-	/* A HELLO came. Returns 0: anybody may; 1: with a key, and *nonce is fresh randomness;
-	 * -EACCES: nobody may, for the reason and the text in *refusal. */
+	/* Called for each HELLO. Returns 0 if any host may open a session; 1 if the host must show
+	 * a key, with fresh random bytes in `nonce`; -EACCES if no host may, with the reason and a
+	 * text in *refusal. */
 	int (*ask)(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal);
 
-	/* Whether the key is a known one and the signature is its signature of the message. */
+	/* True if the board knows the key and the signature is the key's for `message`. */
 	bool (*check)(void *context, const struct auth_response *response, const uint8_t *message,
 		size_t len);
 
@@ -31,28 +31,31 @@ struct board_config {
 	uint32_t max_send;     /* bytes, the same range: size of a buffer to send */
 	uint32_t window;       /* bytes of input that a session may hold */
 	const char *version;   /* of the program, not copied */
-	const struct board_gate *gate; /* not copied; NULL: anybody may */
+	const struct board_gate *gate; /* not copied; NULL: any host may open a session */
 };
 
-/* What the caller has to do. A HELLO that replaces a session gives BOARD_START alone: the process
- * of the old session must be ended before the new one starts. */
+/* What the caller must do. A HELLO that replaces a session gives only BOARD_START: the caller must
+ * end the process of the old session before it starts the new one. */
 enum board_event {
 	BOARD_NOTHING,
 	BOARD_START, /* a session opened: start a process for it */
-	BOARD_STOP,  /* the session is over: end its process, if one was started */
+	BOARD_STOP,  /* the session ended: end its process, if it has one */
 };
 
 struct board_session;
 
-/* Returns an idle session, or NULL when memory is short. `config` is copied. */
+/* Returns an idle session, or NULL if memory is short. `config` is copied. */
 struct board_session *board_session_new(const struct board_config *config);
+
+/* Frees a session; NULL is allowed. */
 void board_session_free(struct board_session *s);
 
-/* True from an accepted HELLO, and key if one is asked for, until EXIT or RESET has been sent or
- * received. */
+/* True after an accepted HELLO, and an accepted key if the gate asks for one, until EXIT or RESET
+ * was sent or received. */
 bool board_session_is_open(const struct board_session *s);
 
-/* True if the transfer starts with a HELLO: the only one to heed from before a link reset. */
+/* True if the transfer starts with a HELLO. Of the transfers that were started before a link reset
+ * only such a one counts. */
 bool board_session_is_hello(const uint8_t *transfer, size_t len);
 
 /* Processes a transfer from the host. Input stays in the transfer, which must therefore stay
@@ -60,51 +63,54 @@ bool board_session_is_hello(const uint8_t *transfer, size_t len);
 enum board_event board_session_receive(
 	struct board_session *s, const uint8_t *transfer, size_t len, uint64_t now_ms);
 
-/* The host reset the link (the altsetting was set, or the bus was): whatever was open is gone and
- * nothing that is pending may be sent. Returns BOARD_STOP if a session was open. */
+/* Call after a link reset (the host set the altsetting or reset the bus): drops the session and all
+ * pending frames. Returns BOARD_STOP if a session was open or waited for a key. */
 enum board_event board_session_drop(struct board_session *s);
 
-/* Ends an open session from the board's side: a RESET with the reason and a text (may be NULL)
- * becomes pending. No effect without a session. */
+/* Ends a session from the board's side: a RESET with the reason and `text`, which is copied and may
+ * be NULL, becomes pending. No effect without a session. */
 void board_session_end(struct board_session *s, enum reset_reason reason, const char *text);
 
-/* Ends a session whose lease has run out, and returns BOARD_STOP then. */
+/* Ends a session whose deadline has passed, and then returns BOARD_STOP. */
 enum board_event board_session_tick(struct board_session *s, uint64_t now_ms);
 
-/* When the lease ends; UINT64_MAX without a session. */
+/* Returns when the lease, or the time to show a key, runs out; UINT64_MAX without a session. */
 uint64_t board_session_deadline(const struct board_session *s);
 
-/* Input for the child: a part of it that is contiguous, *len bytes, 0 if there is none. The bytes
- * stay valid until the next call that changes the session. */
+/* Returns the next contiguous part of the input for the process. *len is its size in bytes; 0:
+ * there is no input. The bytes stay valid until the next call that changes the session. */
 const uint8_t *board_session_input(const struct board_session *s, size_t *len);
+
+/* Removes `len` bytes of that part: the process has read them. */
 void board_session_consume(struct board_session *s, size_t len);
 
-/* Copies input that is still in the last transfer and was not consumed. */
+/* Copies the input that is still in the last transfer, which may then be reused. */
 void board_session_keep(struct board_session *s);
 
-/* True when the host has sent EOF and all input before it has been consumed. */
+/* True if the host sent EOF and all input before it was consumed. */
 bool board_session_input_ended(const struct board_session *s);
 
-/* The child does not read any more: input that is held or still comes is thrown away, and the host
- * may go on sending it. */
+/* Call if the process no longer reads: discards the input that is held and all that still arrives.
+ * It counts as consumed, so the host can go on sending. */
 void board_session_discard_input(struct board_session *s);
 
-/* True if there are frames to send besides output of the child. */
+/* True if there are frames to send besides output of the process. */
 bool board_session_pending(const struct board_session *s);
 
-/* Builds a transfer in `buffer` (config.max_send bytes): begin puts all pending frames in. Then
- * up to room bytes of output can be stored at link_payload() and put as FRAME_DATA or FRAME_NOTE,
- * more than once. finish returns the length to send, 0 for nothing. */
+/* Build a transfer in `buffer` of config.max_send bytes. begin writes all pending frames. Then, any
+ * number of times, the caller stores up to `room` bytes of output at link_payload() and calls put
+ * with FRAME_DATA or FRAME_NOTE. finish returns the length to send in bytes; 0: nothing to send. */
 void board_session_begin(struct board_session *s, struct transfer *t, uint8_t *buffer);
 size_t board_session_room(const struct board_session *s, const struct transfer *t);
 void board_session_put(
 	struct board_session *s, struct transfer *t, enum frame_type type, size_t len);
 size_t board_session_finish(struct board_session *s, struct transfer *t);
 
-/* All output was put: EXIT becomes pending. code and signal are of waitpid(2), one of them 0. */
+/* Call after all output was put: EXIT becomes pending. `code` and `signal` are those of waitpid(2),
+ * one of them 0. */
 void board_session_exit(struct board_session *s, int code, int signal);
 
-/* Bytes of DATA received from and sent to the host in this session. */
+/* Return how many bytes of DATA this session received from the host and sent to it. */
 uint64_t board_session_received(const struct board_session *s);
 uint64_t board_session_sent(const struct board_session *s);
 

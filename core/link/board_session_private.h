@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the board's session share. */
+/* The state of a board's session, for board_session.c and board_input.c. */
 #ifndef CORE_LINK_BOARD_SESSION_PRIVATE_H
 #define CORE_LINK_BOARD_SESSION_PRIVATE_H
 
 #include "core/link/board_session.h"
 
 enum board_state {
-	BOARD_FRESH, /* nothing was opened, or the link was reset: a stray frame is answered */
-	BOARD_ASKED, /* a key is awaited; nothing else is heeded */
+	BOARD_FRESH, /* no session since the start or a link reset: a stray frame is answered once
+		      */
+	BOARD_ASKED, /* the host must show a key; any other frame is a violation */
 	BOARD_OPEN,
-	BOARD_OVER, /* EXIT or RESET told the host: what is still under way from it is ignored */
+	BOARD_OVER, /* EXIT or RESET was sent or received: late frames are ignored */
 };
 
 struct board_session {
@@ -17,26 +18,32 @@ struct board_session {
 	struct link link;
 	enum board_state state;
 	uint64_t nonce;
-	struct hello hello; /* of the host; and what it has to sign */
+	/* The HELLO of the host and the board's challenge: the host signs both. */
+	struct hello hello;
 	struct auth_challenge challenge;
 	uint32_t lease_ms;
-	uint64_t heard_ms;
+	uint64_t heard_ms; /* when the host's last frame arrived */
 
-	/* Input of the child: a ring of config.window bytes, there only while a session is open. */
+	/* Input of the process: a ring of config.window bytes, allocated while a session is open.
+	 */
 	uint8_t *input;
 	size_t input_start, input_len;
-	const uint8_t *borrowed; /* input in the last transfer: then the ring has none */
+	/* Input that is still in the last transfer; the ring is then empty. */
+	const uint8_t *borrowed;
 	size_t borrowed_len;
 	bool input_eof, input_discarded;
+
+	/* Bytes of DATA. `announced` is the part of `consumed` that WINDOW frames have announced.
+	 */
 	uint64_t received, consumed, announced, sent;
 
-	/* What waits to be sent: at most one frame of each kind, so nothing can pile up. */
+	/* Frames that wait to be sent: at most one of each type, so they cannot pile up. */
 	bool challenge_due, reply_due, pong_due, exit_due, reset_due;
 	uint8_t exit_code, exit_signal;
 	struct reset_info reset;
 };
 
-/* Puts input into the ring, which has room for it. */
+/* Copies input into the ring. The window guarantees room for it. */
 void board_store(struct board_session *s, const uint8_t *data, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encodes and decodes the frames of the link. */
+/* Encodes and decodes the frames of the link with cursors. */
 #include "core/link/frame.h"
 
 #include "core/base/bytes.h"
@@ -24,11 +24,11 @@ const char *reset_reason_text(unsigned int reason)
 		[RESET_VERSION] = "the other end speaks another version of the link",
 		[RESET_LEASE] = "the board heard nothing from the host for the lease",
 		[RESET_SUSPEND] = "the host suspended the bus",
-		[RESET_SHUTDOWN] = "the board's daemon ends",
+		[RESET_SHUTDOWN] = "the board's daemon exits",
 		[RESET_START] = "the board cannot start bpfd",
 		[RESET_NO_SESSION] = "no session is open on the board",
 		[RESET_HOST] = "the host closed the session",
-		[RESET_AUTH] = "the board wants a key that it knows",
+		[RESET_AUTH] = "the board requires a key that it knows",
 	};
 
 	return reason && reason < sizeof(texts) / sizeof(texts[0]) ? texts[reason]

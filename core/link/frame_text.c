@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames in words: one table has the name of each type and what its payload means. */
+/* Describes frames as text: one table has each type's name and payload format. */
 #include "core/link/frame.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A line under construction, which never grows beyond its buffer. */
+/* A line under construction; text beyond `size` bytes is cut. */
 struct text_buffer {
 	char *data;
 	size_t len, size;
@@ -28,7 +28,7 @@ text_add(struct text_buffer *t, const char *format, ...)
 		t->len = t->size - 1;
 }
 
-/* The other end chose these bytes, and a terminal will show them. */
+/* Escapes bytes that could control a terminal: the other end chose them. */
 static void text_add_byte(struct text_buffer *t, uint8_t byte)
 {
 	static const char escaped[] = "\n\r\t\"\\", letters[] = "nrt\"\\";
@@ -64,7 +64,7 @@ static void text_add_hello(struct text_buffer *t, const struct hello *hello)
 		(unsigned long long)hello->nonce, (unsigned long)hello->lease_ms);
 }
 
-/* Each of these adds the fields of a payload. Returns 0, or -EBADMSG when it is malformed. */
+/* Each function below adds the fields of a payload. Returns 0, or -EBADMSG if it is malformed. */
 
 static int describe_bytes(struct text_buffer *t, const struct frame *frame)
 {

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELLO_RETRY_MS 1000 /* a HELLO that merged with a dead host's half transfer is lost */
-#define HELLO_WAIT_MS  4000 /* at most; see host_session_open */
+#define HELLO_RETRY_MS 1000 /* a HELLO is lost if it merged with a dead host's half transfer */
+#define HELLO_WAIT_MS  4000 /* the longest wait for an answer; see host_session_open */
 
 enum host_state {
 	HOST_CLOSED,
-	HOST_HELLO, /* HELLO sent or pending; what comes in is discarded until the nonce returns */
-	HOST_KEY,   /* the board wants a key */
+	HOST_HELLO, /* HELLO sent or pending; input is discarded until the nonce returns */
+	HOST_KEY,   /* the board asked for a key */
 	HOST_OPEN,
 	HOST_OVER,
 };
@@ -27,11 +27,11 @@ struct host_session {
 	struct auth_challenge challenge;
 	struct auth_response response;
 	uint64_t opened_ms, heard_ms, pinged_ms;
-	uint32_t hello_ms; /* how long the answer to HELLO may take */
+	uint32_t hello_ms; /* how long to wait for the answer to HELLO */
 	uint32_t lease_ms, ping_ms;
 	bool blocked;
 	struct host_counts counts;
-	bool answered; /* the last AUTH_CHALLENGE */
+	bool answered; /* host_session_answer() was called for the last AUTH_CHALLENGE */
 	bool hello_due, response_due, ping_due, eof_due, reset_due, eof_sent;
 };
 
@@ -109,7 +109,7 @@ void host_session_answer(
 		return;
 	s->response = *response;
 	s->response_due = s->answered = true;
-	s->heard_ms = now_ms; /* the board could not speak before */
+	s->heard_ms = now_ms; /* the lease starts: the board waited for this answer */
 }
 
 void host_session_heard(struct host_session *s, uint64_t now_ms)
@@ -141,7 +141,7 @@ static enum host_event_type host_reply(
 	struct host_session *s, const struct frame *frame, struct host_event *event)
 {
 	const struct hello *hello = &s->reply.hello;
-	bool asked = s->state == HOST_KEY; /* its number was looked at */
+	bool asked = s->state == HOST_KEY; /* then link_receive() has checked the number */
 
 	if (hello_reply_get(frame, &s->reply) < 0 || hello->nonce != s->nonce)
 		return asked ? host_broken(s, event, "malformed HELLO_REPLY")
@@ -150,7 +150,7 @@ static enum host_event_type host_reply(
 		hello->max_transfer < TRANSFER_MIN || s->reply.window == 0 || s->reply.status != 0)
 		return host_broken(s, event, "malformed HELLO_REPLY");
 	if (!asked)
-		s->link.tx_seq = s->link.rx_seq = 1; /* HELLO was 0, and so was the reply */
+		s->link.tx_seq = s->link.rx_seq = 1; /* HELLO and its answer had number 0 */
 	link_limit(&s->link, s->config.max_transfer, hello->max_transfer);
 	s->lease_ms = hello->lease_ms >= LEASE_MS_MIN ? hello->lease_ms : LEASE_MS_MIN;
 	s->ping_ms = s->config.ping_ms ? s->config.ping_ms : s->lease_ms / 5;
@@ -161,7 +161,7 @@ static enum host_event_type host_reply(
 	return HOST_OPENED;
 }
 
-/* The board asks, for the first time in place of HELLO_REPLY. */
+/* The board asks for a key: first as the answer to HELLO, then again after each wrong key. */
 static enum host_event_type host_asked(
 	struct host_session *s, const struct frame *frame, struct host_event *event)
 {
@@ -183,22 +183,22 @@ static enum host_event_type host_asked(
 	return HOST_ASKED;
 }
 
-/* One frame of a board that has asked for a key. */
+/* Handles a frame of a board that has asked for a key. */
 static enum host_event_type host_key_frame(
 	struct host_session *s, const struct frame *frame, struct host_event *event)
 {
 	if (frame->type == FRAME_PAD && frame->len == 0)
 		return HOST_NONE;
 	if (!s->answered || s->response_due)
-		return host_broken(s, event, "frame out of place, a key was asked for");
+		return host_broken(s, event, "frame out of place: the board had asked for a key");
 	if (frame->type == FRAME_AUTH_CHALLENGE)
 		return host_asked(s, frame, event);
 	if (frame->type == FRAME_HELLO_REPLY)
 		return host_reply(s, frame, event);
-	return host_broken(s, event, "frame out of place, a key was asked for");
+	return host_broken(s, event, "frame out of place: the board had asked for a key");
 }
 
-/* Before the reply: everything but the answer to our own HELLO belongs to somebody else. */
+/* Waits for the answer to this host's HELLO. All other frames are of an older session. */
 static enum host_event_type host_await(struct host_session *s, const uint8_t *transfer, size_t len,
 	size_t *offset, struct host_event *event)
 {
@@ -237,8 +237,8 @@ static enum host_event_type host_window(
 	return HOST_NONE;
 }
 
-/* EXIT closes the account: all output arrived, and the board got no more than was sent. It may
- * have got less: a process that ends by itself leaves input on the way. */
+/* Compares the totals: all output must have arrived, and the board cannot have received more input
+ * than was sent. It may have received less, if the process ended while input was in flight. */
 static enum host_event_type host_exit(
 	struct host_session *s, const struct frame *frame, struct host_event *event)
 {
@@ -250,12 +250,12 @@ static enum host_event_type host_exit(
 	return HOST_EXIT;
 }
 
-/* One frame of an open session. HOST_NONE: it was dealt with here. */
+/* Handles a frame of an open session. Returns HOST_NONE if the frame makes no event. */
 static enum host_event_type host_open_frame(
 	struct host_session *s, const struct frame *frame, struct host_event *event)
 {
 	if (frame->len > 0 && frame_is_empty_type(frame->type))
-		return host_broken(s, event, "payload where there is none");
+		return host_broken(s, event, "payload in a frame that has none");
 	switch (frame->type) {
 	case FRAME_DATA:
 	case FRAME_NOTE:
@@ -378,7 +378,7 @@ void host_session_eof(struct host_session *s)
 
 void host_session_close(struct host_session *s)
 {
-	/* After a fault it is due already. */
+	/* A session that is over may still have its RESET pending. */
 	if (s->state != HOST_OVER)
 		s->reset_due = s->state != HOST_CLOSED;
 	s->hello_due = s->response_due = s->ping_due = s->eof_due = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers frames and builds transfers, for both ends of the link. */
+/* Numbers frames and builds transfers for both ends of the link. */
 #include "core/link/link.h"
 
 #include <errno.h>
@@ -18,7 +18,8 @@ void link_open(struct link *link, size_t own_max, size_t peer_max)
 
 size_t link_room(const struct link *link, const struct transfer *t)
 {
-	/* "- 1": shorter than the buffer that receives it, so that it ends with a short packet. */
+	/* The second header is for the PAD. The 1 keeps the transfer shorter than the buffer that
+	 * receives it, so that it ends with a short packet. */
 	size_t taken = t->len + 2 * FRAME_HEADER + 1;
 
 	return taken < link->tx_limit ? link->tx_limit - taken : 0;

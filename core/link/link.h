@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What both ends of the link share: numbering of frames and building of transfers. No I/O. */
+/* Numbering of frames and building of transfers, for both ends of the link. No I/O. */
 #ifndef CORE_LINK_LINK_H
 #define CORE_LINK_LINK_H
 
 #include "core/link/frame.h"
 
-/* What the interface of a lane says of itself: the host finds it by this. */
+/* Class codes of a lane's interface, by which the host finds it. */
 #define LANE_CLASS    0xff /* vendor specific */
 #define LANE_SUBCLASS 0xb7
 #define LANE_PROTOCOL 0x01
@@ -14,42 +14,45 @@
  * takes one each way. */
 #define LANES_MAX 15
 
-#define LEASE_MS     15000 /* a host that sleeps this long is gone; adb and iiod wait for ever */
+#define LEASE_MS     15000 /* a host silent for longer is gone; adb and iiod wait forever */
 #define LEASE_MS_MIN 1000
 #define LEASE_MS_MAX 600000
-#define PING_MS	     3000	  /* five pings a lease: one lost or late ping ends nothing */
-#define AUTH_MS	     60000	  /* for an answer to AUTH_CHALLENGE: people may have to agree */
-#define AUTH_TRIES   6		  /* keys that a host may show in one session */
-#define WINDOW_BYTES (256 * 1024) /* bytes; four times what a 100 MB/s link has under way */
+#define PING_MS	     3000	  /* five pings a lease: one lost or late ping ends no session */
+#define AUTH_MS	     60000	  /* for an answer to AUTH_CHALLENGE: a person may have to agree */
+#define AUTH_TRIES   6		  /* keys that a host may show in a session */
+#define WINDOW_BYTES (256 * 1024) /* four times the bytes in flight on a 100 MB/s link */
 
-/* One direction of a session counts its frames from 0; the other end checks that none is lost. */
+/* Numbers of the next frames. Each direction of a session counts its frames from 0; the receiver
+ * checks that none is missing. */
 struct link {
 	uint32_t tx_seq, rx_seq;
-	size_t tx_limit; /* a transfer that we send is shorter than this, bytes */
+	size_t tx_limit; /* bytes; every transfer that this end sends is shorter */
 };
 
-/* A transfer under construction in a buffer of the caller's, of at least link.tx_limit bytes. */
+/* A transfer under construction in the caller's buffer of at least link.tx_limit bytes. */
 struct transfer {
 	uint8_t *data;
 	size_t len;
 };
 
-/* Starts a session: both counts are 0. peer_max is the receive buffer that the other end named,
- * own_max the size of the buffers that transfers are built in. */
+/* Starts a session: both counts become 0. `own_max` is the size of the buffers in which transfers
+ * are built, `peer_max` the size of the other end's receive buffers, both in bytes. */
 void link_open(struct link *link, size_t own_max, size_t peer_max);
 
-/* Sets the sizes of a session that goes on. */
+/* Sets these sizes in a session that has started. */
 void link_limit(struct link *link, size_t own_max, size_t peer_max);
 
-/* Bytes of payload that one more frame may carry, the PAD that may be needed kept free. */
+/* Returns how many bytes of payload one more frame may carry. Room for a PAD is kept. */
 size_t link_room(const struct link *link, const struct transfer *t);
 
-/* Where the payload of the next frame goes: fill it first, then call link_put. */
+/* Returns where the payload of the next frame goes. */
 uint8_t *link_payload(const struct transfer *t);
+
+/* Adds a frame whose payload of `len` bytes is already at link_payload(). */
 void link_put(struct link *link, struct transfer *t, enum frame_type type, size_t len);
 
-/* Ends a transfer: adds a PAD where its length would be a multiple of TRANSFER_QUANTUM. Returns
- * the length to send, 0 when there is nothing to send. */
+/* Ends a transfer: adds a PAD if its length is a multiple of TRANSFER_QUANTUM. Returns the length
+ * to send in bytes; 0: there is nothing to send. */
 size_t link_finish(struct link *link, struct transfer *t);
 
 /* Checks the number of a received frame and counts it. Returns 0, or -EBADMSG for a gap. */

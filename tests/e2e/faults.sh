@@ -134,7 +134,7 @@ session_start
 gadget_stop
 check "daemon ended: the daemon has status 0" test $? = 0
 session_end "daemon ended" 255
-check "daemon ended: the message gives the cause" grep -q -E 'daemon ends|taken away|transfer failed|stalled the endpoint' "$work/err"
+check "daemon ended: the message gives the cause" grep -q -E 'daemon exits|taken away|transfer failed|stalled the endpoint' "$work/err"
 check_no_leftovers
 
 # The worker's parent keeps the gadget, so the device stays on the bus.

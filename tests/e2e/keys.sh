@@ -138,7 +138,7 @@ for n in 1 2 3 4 5 6 7; do
 	ssh-keygen -q -t ed25519 -N '' -f "many$n"
 	ssh-add -q "many$n" 2>/dev/null
 done
-check "agent: seven wrong keys are refused" connects 251 'it accepts none of the keys that it was shown'
+check "agent: seven wrong keys are refused" connects 251 'it refused all keys that the host showed'
 check "agent: six keys are offered and reported" test "$(grep -c 'key SHA256:.*does not accept it' /run/err)" = 6
 kill "$SSH_AGENT_PID"
 check "agent: one that has ended is reported" connects 251 'ssh-agent: /run/keys/agent:'

@@ -211,7 +211,7 @@ static void other_frames_first(void **state)
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		hello_by_hand(f, NONCE + i);
 		assert_int_equal(board_gets(f, types[i], "12345678", 8), BOARD_STOP);
-		expect_reset(f, RESET_PROTOCOL, "frame out of place, a key is wanted");
+		expect_reset(f, RESET_PROTOCOL, "frame out of place: the board waits for a key");
 		assert_null(board_session_input(f->board, &len));
 		assert_int_equal(board_session_received(f->board), 0);
 	}
@@ -238,7 +238,7 @@ static void frames_behind(void **state)
 	wire_hello(&f->w, &hello);
 	wire_add(&f->w, FRAME_AUTH_RESPONSE, payload, len);
 	assert_int_equal(board_session_receive(f->board, f->w.bytes, f->w.len, 0), BOARD_STOP);
-	expect_reset(f, RESET_PROTOCOL, "frame out of place, a key is wanted");
+	expect_reset(f, RESET_PROTOCOL, "frame out of place: the board waits for a key");
 
 	ask(f, NONCE);
 	sign(f, &f->known);
@@ -258,7 +258,7 @@ static void frames_behind(void **state)
 	wire_add(&f->w, FRAME_DATA, "abc", 3);
 	assert_int_equal(board_session_receive(f->board, f->w.bytes, f->w.len, 0), BOARD_STOP);
 	assert_int_equal(board_session_received(f->board), 0);
-	expect_reset(f, RESET_PROTOCOL, "frame out of place, a key is wanted");
+	expect_reset(f, RESET_PROTOCOL, "frame out of place: the board waits for a key");
 }
 
 /* A second response without a second challenge; one before HELLO; one in an open session. */
@@ -274,12 +274,12 @@ static void response_out_of_place(void **state)
 	len = auth_response_put(payload, &f->response);
 	f->w.seq = 2;
 	assert_int_equal(board_gets(f, FRAME_AUTH_RESPONSE, payload, len), BOARD_STOP);
-	expect_reset(f, RESET_PROTOCOL, "frame out of place, a key is wanted");
+	expect_reset(f, RESET_PROTOCOL, "frame out of place: the board waits for a key");
 	assert_int_equal(f->checks, 1);
 
 	board_session_drop(f->board);
 	assert_int_equal(board_gets(f, FRAME_AUTH_RESPONSE, payload, len), BOARD_NOTHING);
-	expect_reset(f, RESET_NO_SESSION, "no HELLO yet");
+	expect_reset(f, RESET_NO_SESSION, "frame before HELLO");
 	assert_int_equal(f->checks, 1);
 
 	ask(f, NONCE);
@@ -336,7 +336,7 @@ static void no_answer(void **state)
 	assert_true(board_session_deadline(f->board) == AUTH_MS);
 	assert_int_equal(board_session_tick(f->board, AUTH_MS - 1), BOARD_NOTHING);
 	assert_int_equal(board_session_tick(f->board, AUTH_MS), BOARD_STOP);
-	expect_reset(f, RESET_AUTH, "it got no answer to its question");
+	expect_reset(f, RESET_AUTH, "the host did not answer in time");
 	/* The host waits for its user as long as that takes, and then for the board no longer than
 	 * the lease. */
 	assert_true(host_session_deadline(f->host) == UINT64_MAX);
@@ -481,7 +481,7 @@ static void board_out_of_place(void **state)
 			host_gets(f, FRAME_HELLO_REPLY, payload, hello_reply_put(payload, &reply));
 		else
 			host_gets(f, types[i - 2], "12345678", 8);
-		broken(f, "frame out of place, a key was asked for");
+		broken(f, "frame out of place: the board had asked for a key");
 	}
 	put_challenge(&challenge, payload);
 	host_says_hello(f);

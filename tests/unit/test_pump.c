@@ -424,7 +424,7 @@ static void test_reset(void **state)
 	bridge_start(&b, BOARD_RESET, 5);
 	assert_int_equal(write(b.in, "12345", 5), 5);
 	assert_int_equal(bridge_end(&b), STATUS_LOST);
-	assert_says(&b, "the board's daemon ends: for a test");
+	assert_says(&b, "the board's daemon exits: for a test");
 	assert_says(&b, "5 bytes sent");
 }
 
