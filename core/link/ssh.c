@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads and writes what OpenSSH reads and writes; libsodium does the arithmetic.
+/* Reads and writes OpenSSH's formats; libsodium does the arithmetic.
  *
- * sodium_init() is not called: it waits for the kernel's randomness, which a board may lack for
- * minutes after it was switched on. It prepares random numbers and functions in versions for
- * several processors. Hashes and Ed25519 use neither. */
+ * sodium_init() is not called: it waits for the kernel's random numbers, which a board may lack for
+ * minutes after power-on. It prepares random numbers and selects functions by processor; hashes and
+ * Ed25519 need neither. */
 #include "core/link/ssh.h"
 
 #include <errno.h>
@@ -132,7 +132,7 @@ int ssh_key_get(const char *text, size_t len, uint8_t key[AUTH_KEY_SIZE], const 
 {
 	static const char type[] = SSH_ED25519;
 	const char *end = text + len, *word;
-	/* One more than a key has: a longer one is seen to be wrong. */
+	/* Longer than a key by one base64 group, so that a longer text is found to be wrong. */
 	uint8_t blob[SSH_BLOB_SIZE + 3];
 	ssize_t size;
 
@@ -151,7 +151,7 @@ int ssh_key_get(const char *text, size_t len, uint8_t key[AUTH_KEY_SIZE], const 
 	while (word < end && is_blank(*word))
 		word++;
 	*rest = word;
-	/* A type within that is not the one before it is as wrong as a cut key. */
+	/* A blob with a key of another type contradicts the first word: malformed too. */
 	return size < 0 || ssh_blob_get(blob, (size_t)size, key) < 0 ? -EBADMSG : 0;
 }
 
@@ -164,7 +164,7 @@ void ssh_fingerprint(const uint8_t key[AUTH_KEY_SIZE], char text[SSH_FINGERPRINT
 	crypto_hash_sha256(hash, blob, sizeof(blob));
 	memcpy(text, "SHA256:", strlen("SHA256:"));
 	base64_encode(at, hash, sizeof(hash));
-	at[BASE64_SIZE(sizeof(hash)) - 1] = '\0'; /* without its one '=' */
+	at[BASE64_SIZE(sizeof(hash)) - 1] = '\0'; /* OpenSSH omits the padding, one '=' */
 }
 
 size_t ssh_signed_data(uint8_t at[SSH_SIGNED_SIZE], const uint8_t *message, size_t len)

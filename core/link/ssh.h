@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The formats of OpenSSH that keys and signatures come in: strings (RFC 4251), public keys of
- * Ed25519 (RFC 8709), and what a key signs that is used for something else than a login (OpenSSH's
- * PROTOCOL.sshsig). */
+/* OpenSSH's formats of keys and signatures.
+ *
+ * Strings are specified in RFC 4251, public keys of Ed25519 in RFC 8709, and signatures for other
+ * purposes than a login in OpenSSH's PROTOCOL.sshsig. */
 #ifndef CORE_LINK_SSH_H
 #define CORE_LINK_SSH_H
 
@@ -11,60 +12,67 @@
 #include <stdbool.h>
 
 #define SSH_ED25519   "ssh-ed25519"
-#define SSH_NAMESPACE "bpfd-usb" /* of signatures: those for it are good for nothing else */
+#define SSH_NAMESPACE "bpfd-usb" /* a signature is valid only in the namespace it was made for */
 
-/* What is read. Reading beyond its end sets `failed` and yields nothing. */
+/* A reader. Reading beyond the end sets `failed` and returns 0 or NULL. */
 struct ssh_in {
 	const uint8_t *data;
-	size_t size; /* that is left */
+	size_t size; /* bytes left */
 	bool failed;
 };
 
+/* Reads a big-endian number. */
 uint32_t ssh_get_u32(struct ssh_in *in);
-/* A u32 length and so many bytes, which stay where they are. */
+
+/* Reads a string: a u32 length and `*len` bytes. Returns where they are in the reader's data. */
 const uint8_t *ssh_get_string(struct ssh_in *in, size_t *len);
-/* A string that has to be this text, or else `failed` is set. */
+
+/* Reads a string and sets `failed` if it differs from `text`. */
 void ssh_get_text(struct ssh_in *in, const char *text);
 
-/* What is written, into memory of the caller's. What does not fit sets `failed`. */
+/* A writer into the caller's memory. A write that does not fit sets `failed`. */
 struct ssh_out {
 	uint8_t *data;
-	size_t size, room;
+	size_t size; /* bytes written */
+	size_t room; /* bytes that data has room for */
 	bool failed;
 };
 
+/* Write a big-endian number, bytes as they are, and a string of bytes or of a C string. */
 void ssh_put_u32(struct ssh_out *out, uint32_t value);
 void ssh_put_bytes(struct ssh_out *out, const void *data, size_t len);
 void ssh_put_string(struct ssh_out *out, const void *data, size_t len);
 void ssh_put_text(struct ssh_out *out, const char *text);
 
-/* A public key as bytes: string "ssh-ed25519", string key. Get takes exactly these; returns 0, or
- * -EPROTONOSUPPORT for a key of another type, or -EBADMSG. */
+/* A public key as bytes: string "ssh-ed25519", string key. Get returns 0; -EPROTONOSUPPORT for a
+ * key of another type; -EBADMSG if the blob is malformed or has bytes after the key. */
 #define SSH_BLOB_SIZE (4 + sizeof(SSH_ED25519) - 1 + 4 + AUTH_KEY_SIZE)
 void ssh_blob_put(uint8_t blob[SSH_BLOB_SIZE], const uint8_t key[AUTH_KEY_SIZE]);
 int ssh_blob_get(const uint8_t *blob, size_t len, uint8_t key[AUTH_KEY_SIZE]);
 
-/* The same as text: "ssh-ed25519 BASE64". Get takes `text` up to `len`, with blanks between the two
- * and a comment behind them; *rest is where that starts, or the end. Returns as ssh_blob_get(). */
+/* A public key as text: "ssh-ed25519 BASE64". Get reads `len` bytes of `text`: the two words,
+ * blanks between them, and perhaps a comment. *rest is where the comment starts, or the end of the
+ * text. Returns like ssh_blob_get(). */
 #define SSH_KEY_TEXT_MAX (sizeof(SSH_ED25519) + BASE64_SIZE(SSH_BLOB_SIZE) + 1)
 void ssh_key_put(char text[SSH_KEY_TEXT_MAX], const uint8_t key[AUTH_KEY_SIZE]);
 int ssh_key_get(const char *text, size_t len, uint8_t key[AUTH_KEY_SIZE], const char **rest);
 
-/* What ssh-keygen -l shows of a key: "SHA256:...". */
+/* Writes the fingerprint that `ssh-keygen -l` shows for a key: "SHA256:...". */
 #define SSH_FINGERPRINT_MAX (sizeof("SHA256:") + BASE64_SIZE(32))
 void ssh_fingerprint(const uint8_t key[AUTH_KEY_SIZE], char text[SSH_FINGERPRINT_MAX]);
 
-/* What is signed for a message, as `ssh-keygen -Y sign -n bpfd-usb` does; returns its length. */
+/* Writes the data that a key signs for a message, as in `ssh-keygen -Y sign -n bpfd-usb`. Returns
+ * its length in bytes. */
 #define SSH_SIGNED_SIZE (6 + 4 + sizeof(SSH_NAMESPACE) - 1 + 4 + 4 + 6 + 4 + 64)
 size_t ssh_signed_data(uint8_t at[SSH_SIGNED_SIZE], const uint8_t *message, size_t len);
 
-/* Signs a message in this way with a secret key as OpenSSH and libsodium have it: seed, then public
- * key. */
+/* Signs that data. The secret key has the format of OpenSSH and libsodium: seed, then public key.
+ */
 #define SSH_SECRET_SIZE 64
 void ssh_sign(const uint8_t secret[SSH_SECRET_SIZE], const uint8_t *message, size_t len,
 	uint8_t signature[AUTH_SIGNATURE_SIZE]);
 
-/* Whether it is the key's signature of the message. */
+/* True if the response has its key's signature of `message`. */
 bool ssh_verify(const struct auth_response *response, const uint8_t *message, size_t len);
 
 #endif

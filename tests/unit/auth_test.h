@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host and a board that wants a key, frame by frame, for the tests of the key check. */
+/* A host and a board that requires a key, frame by frame, for the tests of the key check. */
 #ifndef TESTS_UNIT_AUTH_TEST_H
 #define TESTS_UNIT_AUTH_TEST_H
 
@@ -24,8 +24,8 @@ struct fixture {
 	struct host_session *host;
 	struct board_gate gate;
 	struct key known, unknown;
-	int asked;	/* what the gate answers a HELLO with */
-	uint8_t random; /* the next nonce of the board is made of this */
+	int asked;	/* the gate's answer to a HELLO */
+	uint8_t random; /* each byte of the board's next nonce */
 	unsigned int asks, checks;
 	struct wire w;
 	uint8_t buffer[MAX_TRANSFER];
@@ -100,7 +100,7 @@ static inline int teardown(void **state)
 	return 0;
 }
 
-/* What the host has to send goes to the board. */
+/* Passes the host's pending frames to the board. */
 static inline enum board_event host_to_board(struct fixture *f, uint64_t now_ms)
 {
 	enum board_event event;
@@ -114,7 +114,7 @@ static inline enum board_event host_to_board(struct fixture *f, uint64_t now_ms)
 	return event;
 }
 
-/* And the other way; returns the first event. */
+/* Passes the board's pending frames to the host; returns the first event. */
 static inline enum host_event_type board_to_host(struct fixture *f, uint64_t now_ms)
 {
 	size_t offset = 0, len;
@@ -151,7 +151,7 @@ static inline enum board_event answer(struct fixture *f, const struct key *key)
 	return host_to_board(f, 0);
 }
 
-/* The board ends by RESET, and is silent then. */
+/* The session ended, the board sends RESET and is then silent. */
 static inline void expect_reset(struct fixture *f, enum reset_reason reason, const char *text)
 {
 	struct reset_info info;
@@ -169,7 +169,7 @@ static inline void expect_reset(struct fixture *f, enum reset_reason reason, con
 	assert_false(board_session_pending(f->board));
 }
 
-/* A frame made by hand. */
+/* The board receives one frame, made by hand. */
 static inline enum board_event board_gets(
 	struct fixture *f, enum frame_type type, const void *payload, size_t len)
 {
@@ -181,6 +181,7 @@ static inline enum board_event board_gets(
 	return event;
 }
 
+/* The host receives one frame, made by hand; returns the first event. */
 static inline enum host_event_type host_gets(
 	struct fixture *f, enum frame_type type, const void *payload, size_t len)
 {
@@ -191,7 +192,7 @@ static inline enum host_event_type host_gets(
 	return host_session_next(f->host, f->w.bytes, f->w.len, &offset, &f->event);
 }
 
-/* A HELLO by hand, and the challenge. */
+/* Sends a HELLO made by hand and takes the challenge. */
 static inline void hello_by_hand(struct fixture *f, uint64_t nonce)
 {
 	struct hello hello = wire_hello_default(nonce);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the key check of the link: both ends together, and each against frames that break the
-// rules.
+// Tests the key check of the link: both ends together, and each end against wrong frames.
 #include "tests/unit/auth_test.h"
 
 static void right_key(void **state)
@@ -17,7 +16,7 @@ static void right_key(void **state)
 	assert_true(board_session_is_open(f->board));
 	assert_int_equal(board_to_host(f, 0), HOST_OPENED);
 	assert_true(host_session_is_open(f->host));
-	/* And bytes pass, with the numbers going on. */
+	/* Bytes pass, and the frame numbers continue. */
 	host_session_begin(f->host, &f->t, f->buffer);
 	assert_true(host_session_room(f->host, &f->t) > 1000);
 	memcpy(link_payload(&f->t), "in", 2);
@@ -31,7 +30,7 @@ static void right_key(void **state)
 	assert_int_equal(board_to_host(f, 0), HOST_EXIT);
 }
 
-static void nobody_is_asked(void **state)
+static void no_key_is_asked_for(void **state)
 {
 	struct fixture *f = *state;
 
@@ -42,7 +41,7 @@ static void nobody_is_asked(void **state)
 	assert_int_equal(f->checks, 0);
 }
 
-static void nobody_is_let_in(void **state)
+static void every_host_is_refused(void **state)
 {
 	struct fixture *f = *state;
 
@@ -83,7 +82,7 @@ static void second_key_is_right(void **state)
 	assert_int_equal(board_to_host(f, 0), HOST_OPENED);
 }
 
-/* A known key, and whatever is signed differs in one bit. */
+/* A known key whose signature is of a message with one bit flipped. */
 static void signature_of_something_else(void **state)
 {
 	struct fixture *f = *state;
@@ -100,7 +99,7 @@ static void signature_of_something_else(void **state)
 		message[bits / 8] ^= (uint8_t)(1 << bits % 8);
 		assert_false(ssh_verify(&f->response, message, len));
 	}
-	/* Signed bare, as no agent would do it. */
+	/* The message itself is signed, without the data of PROTOCOL.sshsig around it. */
 	crypto_sign_detached(f->response.signature, NULL, message, len, f->known.secret);
 	host_session_answer(f->host, &f->response, 0);
 	assert_int_equal(host_to_board(f, 0), BOARD_NOTHING);
@@ -126,7 +125,7 @@ static void every_bit_of_a_response(void **state)
 	}
 }
 
-/* A response that was recorded opens nothing: not with the nonce of its HELLO, and not as the
+/* A recorded response opens no session: neither after a HELLO with the same nonce, nor as the
  * answer to another challenge. */
 static void replay(void **state)
 {
@@ -141,7 +140,7 @@ static void replay(void **state)
 	hello.lease_ms = 0;
 	for (int again = 0; again < 3; again++) {
 		wire_hello(&f->w, &hello);
-		/* The session that was open, or was asked for, is over. */
+		/* HELLO ends the session that was open or that waited for a key. */
 		assert_int_equal(
 			board_session_receive(f->board, f->w.bytes, f->w.len, 0), BOARD_STOP);
 		board_session_begin(f->board, &f->t, f->buffer);
@@ -150,7 +149,7 @@ static void replay(void **state)
 		assert_int_equal(board_gets(f, FRAME_AUTH_RESPONSE, payload, len), BOARD_NOTHING);
 		assert_false(board_session_is_open(f->board));
 	}
-	/* The check of the test: with the old nonce it would be right. */
+	/* Check of the test itself: with the board's old nonce the response is right. */
 	f->random = 0;
 	hello.max_transfer = MAX_TRANSFER;
 	wire_hello(&f->w, &hello);
@@ -160,7 +159,7 @@ static void replay(void **state)
 	assert_int_equal(board_gets(f, FRAME_AUTH_RESPONSE, payload, len), BOARD_START);
 }
 
-/* Of another board, lane, nonce or version. */
+/* The response signs the challenge of another board, lane, nonce or version. */
 static void response_to_another_challenge(void **state)
 {
 	struct fixture *f = *state;
@@ -200,8 +199,8 @@ static void response_to_another_challenge(void **state)
 	}
 }
 
-/* Before the check nothing is heeded, and nothing but HELLO is answered. */
-static void other_frames_first(void **state)
+/* Before the key check any other frame ends the session, except PAD; RESET gets no answer. */
+static void other_frames_before_the_key(void **state)
 {
 	static const enum frame_type types[] = {FRAME_DATA, FRAME_EOF, FRAME_PING, FRAME_NOTE,
 		FRAME_WINDOW, FRAME_EXIT, FRAME_PONG, FRAME_HELLO_REPLY, FRAME_AUTH_CHALLENGE};
@@ -223,9 +222,9 @@ static void other_frames_first(void **state)
 	assert_false(board_session_pending(f->board));
 }
 
-/* All in one transfer: behind HELLO there is no challenge to answer yet; behind a right response
- * there is a session. */
-static void frames_behind(void **state)
+/* Frames after HELLO in its transfer answer no challenge yet; after a right response in its
+ * transfer the session is open. */
+static void frames_after_hello_and_after_a_response(void **state)
 {
 	struct fixture *f = *state;
 	struct hello hello = wire_hello_default(NONCE);
@@ -261,7 +260,8 @@ static void frames_behind(void **state)
 	expect_reset(f, RESET_PROTOCOL, "frame out of place: the board waits for a key");
 }
 
-/* A second response without a second challenge; one before HELLO; one in an open session. */
+/* A second response without a second challenge, a response before HELLO, and a response in an open
+ * session. */
 static void response_out_of_place(void **state)
 {
 	struct fixture *f = *state;
@@ -304,7 +304,7 @@ static void responses_of_every_length(void **state)
 		assert_int_equal(board_gets(f, FRAME_AUTH_RESPONSE, payload, len), BOARD_STOP);
 		expect_reset(f, RESET_PROTOCOL, "malformed AUTH_RESPONSE");
 	}
-	/* And cut on the way. */
+	/* The transfer is cut. */
 	ask(f, NONCE);
 	sign(f, &f->known);
 	auth_response_put(payload, &f->response);
@@ -337,8 +337,8 @@ static void no_answer(void **state)
 	assert_int_equal(board_session_tick(f->board, AUTH_MS - 1), BOARD_NOTHING);
 	assert_int_equal(board_session_tick(f->board, AUTH_MS), BOARD_STOP);
 	expect_reset(f, RESET_AUTH, "the host did not answer in time");
-	/* The host waits for its user as long as that takes, and then for the board no longer than
-	 * the lease. */
+	/* The host waits for its user without a limit, then for the board no longer than the
+	 * lease. */
 	assert_true(host_session_deadline(f->host) == UINT64_MAX);
 	assert_int_equal(host_session_tick(f->host, 10 * LEASE_MS), HOST_TICK_NOTHING);
 	sign(f, &f->known);
@@ -348,7 +348,7 @@ static void no_answer(void **state)
 	assert_int_equal(host_session_tick(f->host, 11 * LEASE_MS), HOST_TICK_DEAD);
 }
 
-static void ended_while_it_asks(void **state)
+static void ended_while_the_board_waits_for_a_key(void **state)
 {
 	struct fixture *f = *state;
 
@@ -381,7 +381,7 @@ static void old_host(void **state)
 	assert_int_equal(board_session_receive(f->board, f->w.bytes, f->w.len, 0), BOARD_START);
 }
 
-/* A session that was open ends when somebody else says HELLO, with or without a key. */
+/* An open session ends when another host sends HELLO, before that host has shown a key. */
 static void hello_ends_an_open_session(void **state)
 {
 	struct fixture *f = *state;
@@ -460,8 +460,8 @@ static void wrong_challenges(void **state)
 	}
 }
 
-/* A board that does not wait for the answer. */
-static void board_out_of_place(void **state)
+/* The board sends frames before the host has answered. */
+static void frames_before_the_answer(void **state)
 {
 	static const enum frame_type types[] = {FRAME_DATA, FRAME_NOTE, FRAME_WINDOW, FRAME_EXIT,
 		FRAME_PONG, FRAME_HELLO, FRAME_EOF, FRAME_AUTH_RESPONSE};
@@ -491,7 +491,7 @@ static void board_out_of_place(void **state)
 	broken(f, "gap in the frame numbers");
 }
 
-/* Of another session, when this one is known. */
+/* Answers of another session, after this one's nonce has come back. */
 static void foreign_answers(void **state)
 {
 	struct fixture *f = *state;
@@ -525,26 +525,26 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		auth_test(right_key),
-		auth_test(nobody_is_asked),
-		auth_test(nobody_is_let_in),
+		auth_test(no_key_is_asked_for),
+		auth_test(every_host_is_refused),
 		auth_test(wrong_keys),
 		auth_test(second_key_is_right),
 		auth_test(signature_of_something_else),
 		auth_test(every_bit_of_a_response),
 		auth_test(replay),
 		auth_test(response_to_another_challenge),
-		auth_test(other_frames_first),
-		auth_test(frames_behind),
+		auth_test(other_frames_before_the_key),
+		auth_test(frames_after_hello_and_after_a_response),
 		auth_test(response_out_of_place),
 		auth_test(responses_of_every_length),
 		auth_test(gap_before_the_response),
 		auth_test(no_answer),
-		auth_test(ended_while_it_asks),
+		auth_test(ended_while_the_board_waits_for_a_key),
 		auth_test(old_host),
 		auth_test(hello_ends_an_open_session),
 		auth_test(challenges_of_every_length),
 		auth_test(wrong_challenges),
-		auth_test(board_out_of_place),
+		auth_test(frames_before_the_answer),
 		auth_test(foreign_answers),
 	};
 
