@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Base64 by tables. */
+/* Encodes and decodes base64 with tables. */
 #include "core/base/base64.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
-#define BASE64_BAD 0x80 /* no digit; the bit survives when digits are or-ed together */
+#define BASE64_BAD 0x80 /* marks a byte that is no digit; OR-ing digits keeps the bit */
 
-/* Two digits at once: pairs[n] are those of the 12 bits n. 8 KiB, for half the work. */
+/* The two digits of each 12-bit number: a table of 8 KiB that halves the work. */
 /* clang-format off */
 #define P(a) \
 	a "A" a "B" a "C" a "D" a "E" a "F" a "G" a "H" a "I" a "J" a "K" a "L" a "M" a "N" a "O" a "P" \
@@ -59,8 +59,8 @@ void base64_encode(char *text, const void *data, size_t size)
 	text[3] = '=';
 }
 
-/* Four digits to three bytes. Each group is read before it is written, and the output is never
- * ahead of the input, so that decoding in place works. Returns the or of all digits' values. */
+/* Decodes four digits to three bytes. The digits are read before the bytes are written, and the
+ * output is never ahead of the input, so decoding in place works. Returns the OR of all values. */
 static unsigned int decode_group(uint8_t *data, const uint8_t *text)
 {
 	uint8_t a = values[text[0]], b = values[text[1]], c = values[text[2]], d = values[text[3]];

@@ -13,7 +13,7 @@ void bytes_out_free(struct bytes_out *out)
 	*out = (struct bytes_out){.data = NULL};
 }
 
-/* Makes room for `size` more bytes, by doubling. */
+/* Doubles the room until `size` more bytes fit. Returns false if that fails. */
 static bool bytes_grow(struct bytes_out *out, size_t size)
 {
 	size_t room = out->room ? out->room : FIRST_ROOM;

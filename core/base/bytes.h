@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Writes the low `size` bytes (at most 8) of a number, or reads them. */
+/* Write the low `size` bytes (at most 8) of a number, and read such a number. */
 static inline void put_le(uint8_t *to, uint64_t value, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
@@ -50,7 +50,7 @@ void bytes_put_u64(struct bytes_out *out, uint64_t value);
 /* Overwrites the four bytes at offset `at`, which were written before. */
 void bytes_put_u32_at(struct bytes_out *out, size_t at, uint32_t value);
 
-/* Copies `size` bytes as they are. */
+/* Adds a copy of `size` bytes. */
 void bytes_put(struct bytes_out *out, const void *data, size_t size);
 
 /* Adds `size` bytes that the caller fills in. Returns NULL on failure. The pointer is valid until

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The capabilities of this process. */
+/* Reads and reduces the capabilities of this process. */
 #include "core/base/caps.h"
 
 #include "core/base/log.h"
@@ -13,7 +13,7 @@
 #define CAPS_MAX 64 /* bits of the sets */
 #define WORDS	 _LINUX_CAPABILITY_U32S_3
 
-/* Linux 4.3; older headers lack them. */
+/* Added in Linux 4.3; older headers lack them. */
 #ifndef PR_CAP_AMBIENT
 #define PR_CAP_AMBIENT		 47
 #define PR_CAP_AMBIENT_CLEAR_ALL 4
@@ -41,8 +41,8 @@ int caps_permitted(uint64_t *set)
 	return err;
 }
 
-/* Needs CAP_SETPCAP, without which the set is left as it is: what this process has not, the
- * programs that it runs cannot get either once no_new_privs is set. */
+/* Without CAP_SETPCAP the bounding set stays as it is. That is harmless: once no_new_privs is set,
+ * the programs that this process runs cannot gain what it lacks. */
 static void drop_bounding(uint64_t keep)
 {
 	for (int i = 0; i < CAPS_MAX && caps_known(i); i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: whole lines to stderr, without ever waiting for its reader. */
+/* Writes the log: whole lines to stderr, without waiting for its reader. */
 #include "core/base/log.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOG_LINE_MAX 1024 /* below PIPE_BUF, so that a pipe takes a line whole or not at all */
+#define LOG_LINE_MAX 1024 /* bytes; below PIPE_BUF, so a pipe takes a line whole or not at all */
 
 static struct {
 	const char *program;
@@ -23,8 +23,8 @@ void log_open(const char *program, enum log_level level)
 	log_state.level = level;
 }
 
-/* poll() says that a pipe takes PIPE_BUF bytes or nothing, so a blocking stderr does not hold us,
- * and its file status flags, which other processes share, stay as they are. */
+/* poll(2) reports a pipe as writable only if it takes PIPE_BUF bytes, so a write of less does not
+ * block. O_NONBLOCK would do the same, but other processes share the flags of stderr. */
 static int log_put(const char *line, size_t len)
 {
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -45,8 +45,9 @@ void log_write(enum log_level level, const char *format, ...)
 	if (level > log_state.level)
 		return;
 	if (log_state.dropped) {
-		n = snprintf(line, sizeof(line), "%s: log: %lu lines dropped, stderr was full\n",
-			log_state.program, log_state.dropped);
+		n = snprintf(line, sizeof(line),
+			"%s: log: %lu lines dropped because stderr was full\n", log_state.program,
+			log_state.dropped);
 		if (log_put(line, (size_t)n) == 0)
 			log_state.dropped = 0;
 	}

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log to stderr, one line a message: "prog: object: cause". */
+/* The log on stderr: each message is a line, "program: object: cause". */
 #ifndef CORE_BASE_LOG_H
 #define CORE_BASE_LOG_H
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-/* Sets the program's name (not copied) that starts each line, and the level down to which
- * messages are written. The default is LOG_INFO. */
+/* Sets the name that starts each line, which is not copied, and the least important level that is
+ * written. The default is LOG_INFO. */
 void log_open(const char *program, enum log_level level);
 
-/* Writes one line, in one write(2), never blocking: a line that a full pipe does not take is
- * dropped and the number of dropped lines is told with the next one that passes. */
+/* Writes one line without blocking and does not change errno. A line that does not fit into a full
+ * pipe is dropped; before the next line that fits, the number of dropped lines is logged. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)	 log_write(LOG_ERROR, __VA_ARGS__)

@@ -12,7 +12,8 @@ struct paths {
 	const char *proc;    /* default /proc */
 	const char *sysfs;   /* default /sys */
 	const char *tracefs; /* default /sys/kernel/tracing */
-	/* The files that bpfd writes to, opened beforehand. NULL: it opens them for each write. */
+	/* The files of tracefs that bpfd writes, already open; NULL: it opens them for each write.
+	 */
 	const struct event_files *event_files;
 };
 

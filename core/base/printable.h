@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes foreign text safe for terminals and for lines of text. */
+/* Makes text of another program safe for a terminal and for one line. */
 #ifndef CORE_BASE_PRINTABLE_H
 #define CORE_BASE_PRINTABLE_H
 
 #include <stddef.h>
 
-/* Replaces every byte that is not printable ASCII by '?', NUL bytes too. */
+/* Replaces each byte that is not printable ASCII, NUL included, by '?'. */
 static inline void printable_ascii(char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
@@ -13,7 +13,7 @@ static inline void printable_ascii(char *text, size_t size)
 			text[i] = '?';
 }
 
-/* Replaces control characters by '?', NUL bytes too. Bytes from 0x80 on, as in UTF-8, stay. */
+/* Replaces each control character, NUL included, by '?'. Bytes from 0x80 on, as in UTF-8, stay. */
 static inline void printable_text(char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two profiles of rights that a session can run with, and what each right is for. */
+/* The profiles of rights of a session, and the purpose of each right. */
 #include "core/base/profile.h"
 
 #include "core/base/caps.h"
@@ -24,8 +24,8 @@ static const struct profile profiles[] = {
 	{"minimal", MINIMAL},
 };
 
-/* What goes with a capability. Before Linux 5.8 CAP_SYS_ADMIN stands for the two of MINIMAL, and is
- * never missing. */
+/* What a session without a capability cannot do. Before Linux 5.8 CAP_SYS_ADMIN includes the two
+ * capabilities of MINIMAL and is never missing. */
 static const struct {
 	int capability;
 	const char *name, *what;
@@ -61,7 +61,7 @@ uint64_t profile_caps(const struct profile *profile, bool has_cap_bpf)
 
 uint64_t profile_start_caps(void)
 {
-	/* The limits of locked memory and of descriptors, and the bounding set. */
+	/* To raise the limits of locked memory and descriptors, and to change the bounding set. */
 	return TRACE | CAP_BIT(CAP_SYS_RESOURCE) | CAP_BIT(CAP_SETPCAP);
 }
 

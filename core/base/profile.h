@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two profiles of rights that a session can run with. */
+/* The profiles of rights that a session can run with. */
 #ifndef CORE_BASE_PROFILE_H
 #define CORE_BASE_PROFILE_H
 
@@ -9,22 +9,23 @@
 
 struct profile;
 
-/* The profile of that name, or NULL; NULL asks for the default one. */
+/* Returns the profile of that name, or NULL if there is none. The name NULL selects the default. */
 const struct profile *profile_find(const char *name);
 
 const char *profile_name(const struct profile *profile);
 
-/* The capabilities of a profile on a kernel that has CAP_BPF, or on an older one. */
+/* Returns a profile's capabilities, as CAP_BIT()s. Without CAP_BPF, before Linux 5.8, CAP_SYS_ADMIN
+ * takes its place. */
 uint64_t profile_caps(const struct profile *profile, bool has_cap_bpf);
 
-/* The capabilities of all profiles together, and those that bpfd needs besides until it has
- * started: what the one who starts it has to have. */
+/* Returns the capabilities that the parent of bpfd must have: those of all profiles, and those that
+ * bpfd needs only while it starts. */
 uint64_t profile_start_caps(void);
 
-/* Prints what the profile cannot do that the default one can, if anything. */
+/* Prints what a session with this profile cannot do, compared with the default profile. */
 void profile_print_losses(const struct profile *profile, FILE *to);
 
-/* Logs the same for the capabilities that a process has. */
+/* Logs the same for a process that has the capabilities `caps`. */
 void profile_log_losses(const struct profile *profile, uint64_t caps);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gives back memory that only start-up needs. */
+/* Releases memory that only start-up needs. */
 #include "core/base/resident.h"
 
 #include <link.h>
@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Code and constants come from a file and are never written to: segments that may be written to,
- * whose pages may differ from the file, stay. */
+/* Releases the pages of code and constants, which come from a file. Writable segments stay: their
+ * pages may differ from the file. */
 static int trim_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

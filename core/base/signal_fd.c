@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals through signalfd(2). */
+/* Receives signals through signalfd(2). */
 #include "core/base/signal_fd.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@ int signal_fd_open(const int *list)
 
 	sigemptyset(&set);
 	for (; *list; list++) {
-		/* Whoever started this program may ignore it: processes then leave no status. */
+		/* The parent may have ignored SIGCHLD: children would then leave no status. */
 		if (*list == SIGCHLD)
 			signal(SIGCHLD, SIG_DFL);
 		sigaddset(&set, *list);
