@@ -12,8 +12,7 @@ struct paths {
 	const char *proc;    /* default /proc */
 	const char *sysfs;   /* default /sys */
 	const char *tracefs; /* default /sys/kernel/tracing */
-	/* The files of tracefs that bpfd writes, already open; NULL: it opens them for each write.
-	 */
+	/* The open files of tracefs that bpfd writes; NULL: it opens them for each write. */
 	const struct event_files *event_files;
 };
 

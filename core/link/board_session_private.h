@@ -24,8 +24,7 @@ struct board_session {
 	uint32_t lease_ms;
 	uint64_t heard_ms; /* when the host's last frame arrived */
 
-	/* Input of the process: a ring of config.window bytes, allocated while a session is open.
-	 */
+	/* Input of the process: a ring of config.window bytes; NULL if no session is open. */
 	uint8_t *input;
 	size_t input_start, input_len;
 	/* Input that is still in the last transfer; the ring is then empty. */
@@ -33,8 +32,7 @@ struct board_session {
 	size_t borrowed_len;
 	bool input_eof, input_discarded;
 
-	/* Bytes of DATA. `announced` is the part of `consumed` that WINDOW frames have announced.
-	 */
+	/* Bytes of DATA; `announced` is the value of the last WINDOW, at most `consumed`. */
 	uint64_t received, consumed, announced, sent;
 
 	/* Frames that wait to be sent: at most one of each type, so they cannot pile up. */

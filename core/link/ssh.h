@@ -66,8 +66,7 @@ void ssh_fingerprint(const uint8_t key[AUTH_KEY_SIZE], char text[SSH_FINGERPRINT
 #define SSH_SIGNED_SIZE (6 + 4 + sizeof(SSH_NAMESPACE) - 1 + 4 + 4 + 6 + 4 + 64)
 size_t ssh_signed_data(uint8_t at[SSH_SIGNED_SIZE], const uint8_t *message, size_t len);
 
-/* Signs that data. The secret key has the format of OpenSSH and libsodium: seed, then public key.
- */
+/* Signs that data. A secret key is a seed and the public key, as in OpenSSH and libsodium. */
 #define SSH_SECRET_SIZE 64
 void ssh_sign(const uint8_t secret[SSH_SECRET_SIZE], const uint8_t *message, size_t len,
 	uint8_t signature[AUTH_SIGNATURE_SIZE]);

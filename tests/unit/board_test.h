@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A board's session and the host that plays against it by hand, for the tests of the board's end.
- */
+/* A board's session and transfers of a host made by hand, for tests of the board's end. */
 #ifndef TESTS_UNIT_BOARD_TEST_H
 #define TESTS_UNIT_BOARD_TEST_H
 
@@ -17,7 +16,7 @@ struct fixture {
 	struct wire w; /* from the host */
 	uint8_t buffer[MAX_TRANSFER];
 	struct transfer t; /* to the host */
-	size_t offset;	   /* what of it was looked at */
+	size_t offset;	   /* bytes of `t` that were checked */
 };
 
 static inline int setup(void **state)
@@ -127,7 +126,7 @@ static inline void open_session(struct fixture *f)
 	open_session_at(f, NONCE, 0);
 }
 
-/* All input that is there now, at most `size` bytes. */
+/* Takes all input that is there, at most `size` bytes. Returns its size. */
 static inline size_t take_input(struct fixture *f, uint8_t *at, size_t size)
 {
 	const uint8_t *data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small helpers of all programs: paths, printable text, standard files, clocks. */
+/* Tests small helpers of all programs: paths, printable text, standard files, clocks. */
 #include "core/base/clock.h"
 #include "core/base/paths.h"
 #include "core/base/printable.h"
@@ -41,7 +41,7 @@ static void test_printable(void **state)
 	assert_string_equal(text, "a?b?\xc3\xa4~ ??c");
 }
 
-/* In a process of its own: returns what went wrong, 0 for nothing. */
+/* Runs in a process of its own. Returns the number of the check that failed, or 0. */
 static int fill_closed_files(int flags)
 {
 	char byte;
@@ -58,7 +58,7 @@ static int fill_closed_files(int flags)
 	if (!(fcntl(STDIN_FILENO, F_GETFD) & FD_CLOEXEC) != !flags)
 		return 4;
 	if (fcntl(STDERR_FILENO, F_GETFD) & FD_CLOEXEC)
-		return 5; /* it was open: it stays as it was */
+		return 5; /* stderr was open: its flags must stay */
 	fd = open("/dev/null", O_RDONLY);
 	return fd > STDERR_FILENO ? 0 : 6;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Base64: the standard's examples, every length, every wrong byte, in place. */
+/* Tests base64: the examples of RFC 4648, every length, every wrong byte, decoding in place. */
 #include "core/base/base64.h"
 
 #include <errno.h>
@@ -50,7 +50,7 @@ static void test_all_digits(void **state)
 	assert_memory_equal(again, text, 64);
 }
 
-/* Exact allocations, so that ASan sees a byte too many. */
+/* The allocations have the exact size, so that ASan reports one byte too many. */
 static void test_every_length_in_place(void **state)
 {
 	for (size_t size = 1; size < 200; size++) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the board's end of a session against a host that keeps the rules.
+// Tests the board's end of a session with a host that keeps the rules.
 #include "tests/unit/board_test.h"
 
 static void idle(void **state)
@@ -109,7 +109,7 @@ static void exit_by_signal(void **state)
 	assert_int_equal(info.signal, 9);
 }
 
-/* After EXIT the host's frames that were under way are not answered, until the next HELLO. */
+/* After EXIT the host's late frames are not answered, until the next HELLO. */
 static void late_frames_after_exit(void **state)
 {
 	struct fixture *f = *state;
@@ -126,7 +126,7 @@ static void late_frames_after_exit(void **state)
 	open_session_at(f, NONCE + 1, 0);
 }
 
-/* A host with nothing under way always has three quarters of the window. */
+/* A host whose input is all consumed always has three quarters of the window or more. */
 static void window_is_announced_by_quarters(void **state)
 {
 	struct fixture *f = *state;
@@ -147,7 +147,7 @@ static void window_is_announced_by_quarters(void **state)
 	expect_silence(f);
 }
 
-/* A window so small that its quarter is 0 must not announce for ever. */
+/* A quarter of this window is 0 bytes: WINDOW must still not be sent without consumed input. */
 static void smallest_window(void **state)
 {
 	static const struct board_config config = {
@@ -196,7 +196,7 @@ static void discarded_input(void **state)
 	}
 	assert_int_equal(receive_frame(f, FRAME_EOF, NULL, 0), BOARD_NOTHING);
 	assert_true(board_session_input_ended(f->s));
-	/* The next session reads again. */
+	/* The next session does not discard its input. */
 	open_session_at(f, NONCE + 1, 0);
 	assert_int_equal(receive_frame(f, FRAME_DATA, "x", 1), BOARD_NOTHING);
 	board_session_input(f->s, &len);
@@ -222,7 +222,7 @@ static void hello_replaces_a_session(void **state)
 	assert_int_equal(len, 3);
 }
 
-/* The HELLO of a later version may be so long that a PAD has to follow. */
+/* The HELLO of a later version may be so long that a PAD must follow. */
 static void padded_hello(void **state)
 {
 	struct fixture *f = *state;
@@ -237,7 +237,7 @@ static void padded_hello(void **state)
 	assert_true(board_session_is_open(f->s));
 }
 
-/* What follows HELLO in its transfer belongs to the session that it opens. */
+/* Frames after HELLO in its transfer belong to the session that it opens. */
 static void hello_and_more(void **state)
 {
 	struct fixture *f = *state;
@@ -286,7 +286,7 @@ static void version_mismatch(void **state)
 	}
 }
 
-/* Another minor version is no reason to refuse. */
+/* Another minor version is accepted. */
 static void minor_version(void **state)
 {
 	struct fixture *f = *state;
@@ -311,7 +311,7 @@ static void smallest_host_buffer(void **state)
 	assert_int_equal(board_session_room(f->s, &f->t), TRANSFER_MIN - 2 * FRAME_HEADER - 1);
 }
 
-/* The longest of everything that can be pending at once fits into the smallest transfer. */
+/* All frames that can be pending at once, at their longest, fit into the smallest transfer. */
 static void everything_pending(void **state)
 {
 	static const struct board_config config = {
@@ -382,7 +382,7 @@ static void lease(void **state)
 		send_pending(f);
 		expect(f, FRAME_PONG);
 		assert_int_equal(board_session_deadline(f->s), now + leases[i][1]);
-		/* An empty transfer says nothing about the host's health. */
+		/* An empty transfer does not extend the lease. */
 		wire_next(&f->w);
 		assert_int_equal(receive(f, now + 1), BOARD_NOTHING);
 		assert_int_equal(board_session_tick(f->s, now + leases[i][1] - 1), BOARD_NOTHING);
@@ -421,7 +421,7 @@ static void closed_by_the_host(void **state)
 	assert_int_equal(receive_frame(f, FRAME_RESET, payload, len), BOARD_STOP);
 	assert_false(board_session_is_open(f->s));
 	expect_silence(f);
-	/* It ends the session whatever its number and its payload. */
+	/* A RESET ends the session with any frame number and any payload. */
 	open_session(f);
 	f->w.seq = 999;
 	assert_int_equal(receive_frame(f, FRAME_RESET, NULL, 0), BOARD_STOP);
@@ -441,12 +441,12 @@ static void link_reset(void **state)
 	assert_int_equal(board_session_drop(f->s), BOARD_STOP);
 	assert_int_equal(board_session_drop(f->s), BOARD_NOTHING);
 	expect_silence(f);
-	/* Nor is a HELLO answered that came before the reset. */
+	/* A HELLO that came before the reset is not answered either. */
 	wire_hello(&f->w, &hello);
 	assert_int_equal(receive(f, 0), BOARD_START);
 	assert_int_equal(board_session_drop(f->s), BOARD_STOP);
 	expect_silence(f);
-	/* A host that did not notice is told, once, and not about the session that is gone. */
+	/* A host that did not notice gets one RESET, with nonce 0: it is of no session. */
 	assert_int_equal(receive_frame(f, FRAME_DATA, "def", 3), BOARD_NOTHING);
 	assert_int_equal(expect_only_reset(f, RESET_NO_SESSION).nonce, 0);
 	open_session(f);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Byte cursors: the order of bytes, and errors that stick at each end. */
+/* Tests byte cursors: the byte order, and errors that stick, of reader and writer. */
 #include "core/base/bytes.h"
 
 #include <setjmp.h>
@@ -44,7 +44,7 @@ static void test_read_beyond_the_end(void **state)
 
 	assert_int_equal(bytes_get_u32(&in), 0);
 	assert_true(in.failed);
-	assert_int_equal(bytes_get_u8(&in), 0); /* although there is a byte */
+	assert_int_equal(bytes_get_u8(&in), 0); /* the failure sticks, although a byte is left */
 	assert_null(bytes_get(&in, 1));
 	assert_false(bytes_get_end(&in));
 }
@@ -57,7 +57,7 @@ static void test_write_into_fixed_memory(void **state)
 	bytes_put_u16(&out, 0x0102);
 	bytes_put_u16(&out, 0x0304);
 	assert_true(out.failed);
-	bytes_put_u8(&out, 5); /* it would fit, but comes after what did not */
+	bytes_put_u8(&out, 5); /* it would fit, but an earlier write failed */
 	assert_int_equal(out.size, 2);
 	assert_memory_equal(data, ((const uint8_t[]){2, 1, 9, 9}), 4);
 	assert_null(bytes_put_room(&out, 1));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the frames of the link: layout, round trips, and what is refused.
+// Tests the frames of the link: layout, round trips, and malformed frames.
 #include "tests/unit/link_test.h"
 
 #include <errno.h>
@@ -114,7 +114,7 @@ static void several_frames_a_transfer(void **state)
 	assert_int_equal(offset, w.len);
 }
 
-/* The copies are of exactly the length, so that the sanitizer sees a byte read too far. */
+/* The copies have the exact length, so that ASan reports a read beyond it. */
 static void cut_at_every_byte(void **state)
 {
 	static struct wire w;
@@ -183,7 +183,7 @@ static void hello_round_trip(void **state)
 	assert_int_equal(got.lease_ms, hello_sample.lease_ms);
 }
 
-/* A later version may append fields, but not take any away or change the magic. */
+/* A later version may append fields, but must not remove fields or change the magic. */
 static void hello_longer_shorter_and_foreign(void **state)
 {
 	static uint8_t payload[64];
@@ -325,8 +325,8 @@ static void reset_round_trip(void **state)
 	assert_string_equal(got.text, "bye");
 }
 
-/* Random bytes, half of them with a header that is nearly right: never a read outside (which the
- * sanitizer sees), never a frame that does not lie inside the transfer. */
+/* Random bytes, every other time with a header that is almost right: no read outside, which ASan
+ * would report, and no frame that ends outside the transfer. */
 static void random_bytes(void **state)
 {
 	uint64_t seed = random_seed();

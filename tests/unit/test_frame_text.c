@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests frames in words: fields of each type, what is malformed, and that no byte of the other end
-// reaches a terminal as it is.
+// Tests the description of frames: the fields of each type, malformed frames, escaped bytes.
 #include "tests/unit/link_test.h"
 
 #include <ctype.h>
@@ -72,7 +71,7 @@ static void data(void **state)
 		"NOTE seq 7 len 49: \"123456789012345678901234567890123456789012345678\"...");
 }
 
-/* Each type, each length, each byte: one line of printable characters, which fits. */
+/* The description of any type, length and byte is one printable line that fits the buffer. */
 static void hostile(void **state)
 {
 	static uint8_t payload[65000];

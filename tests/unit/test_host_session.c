@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the host's end of a session against a board that keeps the rules.
+// Tests the host's end of a session with a board that keeps the rules.
 #include "tests/unit/host_test.h"
 
 static void closed(void **state)
@@ -59,7 +59,7 @@ static void opened(void **state)
 	assert_int_equal(host_session_room(f->s, &f->t), WINDOW);
 }
 
-/* The board's smaller buffer limits a transfer. */
+/* If the board's buffer is smaller, it limits a transfer. */
 static void smaller_board_buffer(void **state)
 {
 	struct fixture *f = *state;
@@ -97,7 +97,7 @@ static void output_follows_the_reply_in_one_transfer(void **state)
 	assert_int_equal(host_session_counts(f->s).received, 6);
 }
 
-/* All that comes before the own nonce is of somebody else: whole frames, cut ones, garbage. */
+/* Everything before this host's nonce is of another session: whole frames, cut frames, garbage. */
 static void stale_transfers_are_ignored(void **state)
 {
 	struct fixture *f = *state;
@@ -118,13 +118,13 @@ static void stale_transfers_are_ignored(void **state)
 			reply.hello.nonce++;
 			add_reply(f, &reply);
 			break;
-		case 2: /* half a transfer, in it the start of a reply with our nonce */
+		case 2: /* part of a transfer, with the start of a reply with this host's nonce */
 			add_reply(f, &reply);
 			f->w.len = random_below(&seed, f->w.len);
 			if (f->w.len >= FRAME_HEADER)
 				f->w.bytes[2] = (uint8_t)(f->w.len - FRAME_HEADER);
 			if (f->w.len >= FRAME_HEADER + 30)
-				f->w.len = FRAME_HEADER + 29; /* more would be whole */
+				f->w.len = FRAME_HEADER + 29; /* 30 would be a whole reply */
 			break;
 		case 3:
 			add_reset(f, RESET_LEASE, NONCE + 1, "another's");
@@ -184,7 +184,7 @@ static void retry_with_a_new_nonce(void **state)
 	assert_int_equal(host_session_tick(f->s, NOW + RETRY_MS), HOST_TICK_RETRY);
 	host_session_open(f->s, NONCE + 1, NOW + RETRY_MS);
 	expect_only(f, FRAME_HELLO);
-	/* The answer to the first one is late now. */
+	/* The late answer to the first HELLO is ignored. */
 	wire_next(&f->w);
 	add_reply(f, &reply);
 	arrive(f, NOW + RETRY_MS);
@@ -196,7 +196,7 @@ static void retry_with_a_new_nonce(void **state)
 	assert_int_equal(next(f), HOST_OPENED);
 }
 
-/* A board that needs three seconds is reached, though each HELLO makes it begin anew. */
+/* A board that needs three seconds is reached, although each HELLO makes it start again. */
 static void retries_wait_longer(void **state)
 {
 	static const unsigned int waits[] = {1, 2, 4, 4};
@@ -219,7 +219,7 @@ static void retries_wait_longer(void **state)
 	add_reply(f, &reply);
 	arrive(f, now);
 	assert_int_equal(next(f), HOST_OPENED);
-	/* The next session begins with a short one. */
+	/* The next session starts with a short wait. */
 	host_session_open(f->s, NONCE + 9, now);
 	assert_int_equal(host_session_deadline(f->s), now + RETRY_MS);
 }
@@ -274,7 +274,7 @@ static void eof_and_exit(void **state)
 	expect_silence(f);
 }
 
-/* A process that ends by itself leaves input on the way: that is no fault. */
+/* If the process ends by itself, input in flight is lost: that is no fault. */
 static void exit_before_all_input(void **state)
 {
 	struct fixture *f = *state;
@@ -311,7 +311,7 @@ static void ended_by_the_board(void **state)
 	open_session(f);
 	wire_next(&f->w);
 	wire_add(&f->w, FRAME_DATA, "last", 4);
-	f->w.seq = 77; /* a RESET counts whatever its number */
+	f->w.seq = 77; /* a RESET is valid with any number */
 	add_reset(f, RESET_SUSPEND, NONCE, "sleeps\n");
 	arrive(f, NOW);
 	assert_int_equal(next(f), HOST_OUTPUT);
@@ -336,7 +336,7 @@ static void closed_by_the_host(void **state)
 	host_session_eof(f->s);
 	expect_only(f, FRAME_RESET);
 	assert_int_equal(next_of(f, FRAME_DATA, "late", 4), HOST_NONE);
-	/* Before the board has answered, too. */
+	/* The same before the board has answered. */
 	host_session_open(f->s, NONCE, NOW);
 	host_session_close(f->s);
 	expect_only(f, FRAME_RESET);
@@ -344,7 +344,7 @@ static void closed_by_the_host(void **state)
 
 static void ping_times(void **state)
 {
-	static const uint32_t times[][3] = {/* asked, lease of the board, expected */
+	static const uint32_t times[][3] = {/* configured, the board's lease, expected */
 		{0, LEASE_MS, PING_MS}, {0, 1000, 200}, {0, 600000, PING_MS}, {0, 0, 200},
 		{700, LEASE_MS, 700}};
 	struct fixture *f = *state;
@@ -370,7 +370,7 @@ static void ping_times(void **state)
 	}
 }
 
-/* A PING out of turn goes at once, and the clock counts from it; PONGs are counted. */
+/* A requested PING is sent at once and restarts the interval; PONGs are counted. */
 static void ping_now(void **state)
 {
 	struct fixture *f = *state;
@@ -407,7 +407,7 @@ static void silent_board(void **state)
 	assert_int_equal(host_session_tick(f->s, NOW + LEASE_MS + 2), HOST_TICK_NOTHING);
 }
 
-/* With stdout blocked the board's silence means nothing, and pings go on. */
+/* While stdout is blocked the board's silence means nothing, and pings continue. */
 static void blocked_stdout(void **state)
 {
 	struct fixture *f = *state;
@@ -423,7 +423,8 @@ static void blocked_stdout(void **state)
 	}
 	assert_true(now > NOW + 10 * LEASE_MS);
 	host_session_block(f->s, false, now);
-	host_session_block(f->s, false, now + LEASE_MS - 1); /* no second chance */
+	host_session_block(f->s, false,
+		now + LEASE_MS - 1); /* not blocked before: does not restart the lease */
 	assert_int_equal(host_session_tick(f->s, now + LEASE_MS - 1), HOST_TICK_NOTHING);
 	assert_int_equal(host_session_tick(f->s, now + LEASE_MS), HOST_TICK_DEAD);
 }

@@ -4,7 +4,8 @@
 
 #include <errno.h>
 
-/* What every transfer must keep: ends with a short packet at each speed, fits the receiver. */
+/* Checks the rules for each transfer: at any speed it ends with a short packet, and it fits the
+ * receiver's buffer. */
 static void assert_transfer(const struct link *link, size_t len)
 {
 	assert_true(len > 0);
@@ -33,7 +34,7 @@ static void limit_is_the_smaller_buffer(void **state)
 	assert_int_equal(link.tx_limit, 2048);
 }
 
-/* One DATA frame of every length that fits, with every size of buffer near a packet's. */
+/* One DATA frame of each length that fits, for each buffer size near that of a packet. */
 static void every_length(void **state)
 {
 	static const size_t limits[] = {TRANSFER_MIN, TRANSFER_MIN + 1, TRANSFER_MIN + 8,

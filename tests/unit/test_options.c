@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options from a table: what is taken, what is printed, which numbers are numbers. */
+/* Tests options from a table: parsing, --help, and the format of numbers. */
 #include "core/base/options.h"
 
 #include <errno.h>
@@ -101,7 +101,7 @@ static void test_number(void **state)
 	assert_int_equal(value, 20);
 	assert_int_equal(options_number("0x0A", 5, 20, &value), 0);
 	assert_int_equal(value, 10);
-	assert_int_equal(options_number("010", 5, 20, &value), 0); /* no octal */
+	assert_int_equal(options_number("010", 5, 20, &value), 0); /* not octal */
 	assert_int_equal(value, 10);
 }
 

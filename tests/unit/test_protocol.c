@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests that PROTOCOL.md says what the code does: its example session, its tables, its numbers.
+// Tests that PROTOCOL.md agrees with the code: its example session, its tables, its numbers.
 //
-// BPFD_WRITE_EXAMPLE=FILE writes the example as the code makes it, to be put into PROTOCOL.md.
+// BPFD_WRITE_EXAMPLE=FILE writes the example that the code makes, for PROTOCOL.md.
 #include "tests/unit/link_test.h"
 
 #include "core/bpfd/text/command.h"
@@ -13,7 +13,7 @@
 
 #include <sodium.h>
 
-#define DOCUMENT     "PROTOCOL.md" /* tests run at the top of the tree */
+#define DOCUMENT     "PROTOCOL.md" /* tests run in the top directory of the tree */
 #define BEGIN	     "<!-- the example that tests/unit/test_protocol.c makes -->\n```\n"
 #define END	     "```\n"
 #define LINE_BYTES   16
@@ -44,7 +44,7 @@ static void expect_text(const char *text)
 		fail_msg("%s lacks: %s", DOCUMENT, text);
 }
 
-/* One line: bytes in hexadecimal, and what they are. Returns what comes behind them. */
+/* Writes a line: bytes in hexadecimal and their meaning. Returns where the next bytes are. */
 static const uint8_t *put_line(FILE *out, const uint8_t *bytes, size_t len, const char *what)
 {
 	char hex[3 * LINE_BYTES + 1] = "";
@@ -227,7 +227,7 @@ static bool check_example(
 	return ssh_verify(response, message, len);
 }
 
-/* A board that wants a key, and a host whose key has the bytes 0, 1, 2 ... 31 as its seed. */
+/* A board that requires a key, and a host whose key has the bytes 0, 1, 2 ... 31 as its seed. */
 static void make_keys_session(struct example *e)
 {
 	static const struct board_gate gate = {
@@ -381,7 +381,7 @@ static void numbers(void **state)
 	}
 }
 
-/* The name of every command stands in front of its fields in a table. */
+/* A table has a row for each command, which starts with its name and its fields. */
 static void commands(void **state)
 {
 	char *help, *line, *rest, row[300];
@@ -403,7 +403,7 @@ static void commands(void **state)
 	assert_true(count > 20);
 }
 
-/* The name first: frames have a table that begins with numbers. */
+/* Rows start with the name, because those of the table of frames start with the number. */
 static void operations(void **state)
 {
 	static const char *const rows[] = {
@@ -471,7 +471,7 @@ static void put_ptr(FILE *out, const struct bpf_abi_ptr *ptr)
 		fputs(sizes[ptr->size], out);
 }
 
-/* A command of bpf(2): descriptors with "?" if 0 is none, pointers, and what it returns. */
+/* Each command of bpf(2): its descriptors, with "?" where 0 means none, pointers and result. */
 static void bpf_commands(void **state)
 {
 	for (uint32_t number = 0; number < 100; number++) {

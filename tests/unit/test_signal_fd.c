@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals through a descriptor: what has come, and what whoever started us had ignored. */
+/* Tests signals through a descriptor: pending ones, and SIGCHLD that the parent ignored. */
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -34,7 +34,7 @@ static void test_signals(void **state)
 	close(fd);
 }
 
-/* An ignored SIGCHLD would not come, and a process would leave no status. */
+/* If SIGCHLD stayed ignored, it would not be received and a child would leave no status. */
 static void test_ignored_child(void **state)
 {
 	int fd, status;

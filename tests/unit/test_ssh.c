@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests files and signatures of keys, with those that ssh-keygen makes and against it.
+// Tests key files and signatures in both directions: ssh-keygen reads ours, we read its files.
 #include "tests/unit/link_test.h"
 #include "tests/unit/skip.h"
 
@@ -112,7 +112,7 @@ static void keys_as_text(void **state)
 	assert_string_equal(fingerprint, "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA");
 }
 
-/* A signature of ours in the file that ssh-keygen has for it. */
+/* Writes a signature into a file of the format that ssh-keygen reads. */
 static void put_signature(const char *path, const struct auth_response *response)
 {
 	uint8_t data[400], blob[SSH_BLOB_SIZE], inner[4 + 11 + 4 + 64];
@@ -153,7 +153,7 @@ static void ssh_keygen_verifies(void **state)
 	run("cat ours.pub >>signers");
 	run("ssh-keygen -q -Y verify -f signers -I me -n bpfd-usb -s signature <message "
 	    ">/dev/null");
-	/* It is good for no other purpose. */
+	/* The signature is not valid in another namespace. */
 	assert_int_not_equal(
 		system("ssh-keygen -q -Y verify -f signers -I me -n file -s signature <message "
 		       ">/dev/null 2>&1"),
@@ -198,7 +198,7 @@ static void files_of_ssh_keygen(void **state)
 
 	if (!have_ssh_keygen())
 		skip_because("there is no ssh-keygen");
-	/* With comments of all lengths modulo the padding. */
+	/* Comments of each length modulo 8, the block size to which ssh-keygen pads. */
 	run("for c in '' 1 12 123 1234 12345 123456 1234567 12345678; do rm -f key key.pub; "
 	    "ssh-keygen -q -t ed25519 -N '' -C \"$c\" -f key || exit; cp key key.$c; done");
 	for (int i = 0; i < 9; i++) {
@@ -244,7 +244,7 @@ static void made_keys(void **state)
 	assert_int_equal(access("other", F_OK), -1);
 }
 
-/* Each byte of a private key changed, and the file cut at each: no key, or the same one. */
+/* A private key file is cut at each byte and each byte is changed: it gives no key, or the same. */
 static void files_that_are_damaged(void **state)
 {
 	char line[KEY_LINE_MAX], text[1000];
