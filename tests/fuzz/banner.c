@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands at the other end of a cable or an ssh and should be a bpfd: its banner and its first
- * replies, as bpfd-run and as bpfd-usb read them. */
+/* Fuzzes the banner and first replies of bpfd, as bpfd-run and bpfd-usb read them. */
 #include "host-usb/replies.h"
 #include "host-usb/run/via.h"
 
@@ -20,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(!err || err == -EPROTO);
 	close(via.in);
 	close(via.out);
-	/* At once or byte by byte: the same replies. */
+	/* The replies are the same if they arrive at once or byte by byte. */
 	while (at < size) {
 		uint8_t *rest = exact_copy(data + at, size - at);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The board's end of the link: transfers of a hostile host, and all that else may happen. */
+/* Fuzzes the board's end of the link: transfers of a hostile host, and all other calls. */
 #include "tests/fuzz/link.h"
 
 #include "core/link/board_session.h"
 
 #define WINDOW 512
 
-/* What the gate answers: 0 lets everybody in, 1 asks, 2 refuses. */
+/* *policy % 3 is the gate's answer: 0 admits any host, 1 asks for a key, 2 refuses the host. */
 static int ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct reset_info *refusal)
 {
 	const uint8_t *policy = context;

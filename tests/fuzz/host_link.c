@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's end of the link: transfers of a hostile board. */
+/* Fuzzes the host's end of the link: transfers of a hostile board. */
 #include "tests/fuzz/link.h"
 
 #include "core/link/host_session.h"
@@ -29,7 +29,7 @@ static void answer(struct host_session *s, uint64_t now)
 
 	MUST(!host_session_is_open(s) && strlen(challenge->serial) <= LINK_SERIAL_MAX);
 	MUST(host_session_message(s, response.key, message) <= AUTH_MESSAGE_MAX);
-	/* One that its user does not agree to is not sent. */
+	/* Lane 9 plays a user who does not agree: there is no answer. */
 	if (challenge->lane != 9)
 		host_session_answer(s, &response, now);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transfers that the fuzzers of the link make up: raw bytes, or frames that are counted right. */
+/* Makes transfers for the fuzzers of the link: raw bytes, or frames with right numbers. */
 #ifndef TESTS_FUZZ_LINK_H
 #define TESTS_FUZZ_LINK_H
 
@@ -12,7 +12,7 @@
 
 #define FRAMES_MAX 4
 
-/* Raw: so many bytes of the input. */
+/* Makes a transfer of raw bytes of the input. */
 static inline uint8_t *raw_transfer(struct bytes_in *in, size_t *len)
 {
 	size_t wanted = bytes_get_u16(in);
@@ -25,7 +25,7 @@ static inline uint8_t *raw_transfer(struct bytes_in *in, size_t *len)
 	return transfer;
 }
 
-/* Some frames, numbered from *seq on; each is a type, a length and its payload of the input. */
+/* Makes a transfer of frames numbered from *seq on; types, lengths and payloads are input. */
 static inline uint8_t *counted_transfer(struct bytes_in *in, uint32_t *seq, size_t *len)
 {
 	uint8_t buffer[FRAMES_MAX * (FRAME_HEADER + UINT8_MAX)];
@@ -48,13 +48,13 @@ static inline uint8_t *counted_transfer(struct bytes_in *in, uint32_t *seq, size
 	return exact_copy(buffer, *len);
 }
 
-/* Either of them, twice as often the second one. */
+/* Makes one or the other, numbered frames twice as often. */
 static inline uint8_t *take_transfer(struct bytes_in *in, uint32_t *seq, size_t *len)
 {
 	return bytes_get_u8(in) % 3 ? counted_transfer(in, seq, len) : raw_transfer(in, len);
 }
 
-/* Puts all frames into words, as bpfd-usb --trace does. */
+/* Describes all frames, as bpfd-usb --trace does. */
 static inline void describe(const uint8_t *transfer, size_t len)
 {
 	char text[FRAME_TEXT_MAX];
@@ -65,7 +65,7 @@ static inline void describe(const uint8_t *transfer, size_t len)
 		MUST(frame_describe(&frame, text, sizeof(text)) < sizeof(text) - 1);
 }
 
-/* What a transfer that is sent has to be. */
+/* Checks the rules for a transfer that an end sends. */
 static inline void check_sent(const uint8_t *transfer, size_t len, size_t max)
 {
 	struct frame frame;

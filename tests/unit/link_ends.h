@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host and a board that do the same in each round, both or one of them alone, and check every
- * byte that they deliver. */
+/* A host and a board that repeat the same rounds, together or alone, and check each byte. */
 #ifndef TESTS_UNIT_LINK_ENDS_H
 #define TESTS_UNIT_LINK_ENDS_H
 
@@ -9,9 +8,9 @@
 
 #include "tests/unit/link_test.h"
 
-#define BUFFER 1024 /* of both ends, bytes */
-#define WINDOW 256
-#define STREAM 1500 /* bytes of input; the process writes them back, and notes */
+#define BUFFER 1024 /* bytes, of both ends */
+#define WINDOW 256  /* bytes */
+#define STREAM 1500 /* bytes of input; the process writes them back, and NOTEs besides */
 #define NONCE  0x1122334455667788
 #define CODE   7
 #define LEASE  2000 /* ms */
@@ -24,11 +23,11 @@ struct bytes {
 /* How a recorded session ends. */
 enum ending { ENDS_WELL, ENDS_BY_BOARD, ENDS_BY_HOST };
 
-/* A flipped bit of a payload may do this much. */
+/* What a flipped bit may change: no sum protects payloads. */
 struct licence {
-	bool byte;  /* one wrong byte */
-	bool code;  /* another exit code */
-	bool bytes; /* wrong bytes, but then no clean end */
+	bool byte;  /* one byte may be wrong */
+	bool code;  /* the exit code may be wrong */
+	bool bytes; /* bytes may be wrong, but then the end is not clean */
 };
 
 struct ends {
@@ -36,11 +35,11 @@ struct ends {
 	struct host_session *host;
 	struct board_session *board;
 	uint64_t now_ms;
-	/* the host's */
+	/* of the host */
 	size_t sent, received, noted;
 	bool clean, broken;
 	uint8_t code, signal;
-	/* the board's process */
+	/* of the board's process */
 	size_t read, written;
 	bool running, ended, stopped;
 	struct licence licence;
@@ -88,7 +87,7 @@ static inline void ends_free(struct ends *e)
 	host_session_free(e->host);
 }
 
-/* What the host sends in this round: parts of its input of several sizes, a PING now and then. */
+/* Makes the host's transfer of a round: a part of its input, sometimes a PING. */
 static inline void host_sends(struct ends *e, size_t round, struct bytes *out)
 {
 	struct transfer t;
@@ -131,7 +130,7 @@ static inline void board_receives(struct ends *e, const struct bytes *in)
 {
 	switch (board_session_receive(e->board, in->data, in->len, e->now_ms)) {
 	case BOARD_START:
-		assert_false(e->running); /* there is one HELLO, and it is not heeded twice */
+		assert_false(e->running); /* the only HELLO opens one session */
 		e->running = true;
 		break;
 	case BOARD_STOP:

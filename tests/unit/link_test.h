@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of the link share: seeded random numbers and transfers made by hand. */
+/* Seeded random numbers and transfers made by hand, for the tests of the link. */
 #ifndef TESTS_UNIT_LINK_TEST_H
 #define TESTS_UNIT_LINK_TEST_H
 
 #include "core/link/link.h"
 
-/* cmocka.h needs these four before it. */
+/* cmocka.h requires these four headers before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-/* splitmix64: small, and every seed is a good one. */
+/* splitmix64: small, and any seed is good. */
 static inline uint64_t random_next(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15;
@@ -27,13 +27,13 @@ static inline uint64_t random_next(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-/* 0 to limit - 1 */
+/* Returns 0 to limit - 1. */
 static inline uint64_t random_below(uint64_t *state, uint64_t limit)
 {
 	return random_next(state) % limit;
 }
 
-/* A new seed each run, told so that a failure can be repeated: BPFD_TEST_SEED=N. */
+/* Returns a new seed for each run and prints it: BPFD_TEST_SEED=N repeats a failure. */
 static inline uint64_t random_seed(void)
 {
 	const char *given = getenv("BPFD_TEST_SEED");
@@ -47,14 +47,14 @@ static inline uint64_t random_seed(void)
 	return seed;
 }
 
-/* A transfer made frame by frame, with any fault that a test wants in it. */
+/* A transfer made frame by frame, with any fault that a test needs. */
 struct wire {
 	uint8_t bytes[TRANSFER_MAX];
 	size_t len;
 	uint32_t seq;
 };
 
-/* Starts the next transfer; the numbering goes on. */
+/* Starts the next transfer; the frame numbers continue. */
 static inline void wire_next(struct wire *w)
 {
 	w->len = 0;
@@ -69,7 +69,7 @@ static inline void wire_add(struct wire *w, enum frame_type type, const void *pa
 	w->len += FRAME_HEADER + len;
 }
 
-/* A transfer that holds this frame alone. */
+/* Makes a transfer of one frame. */
 static inline void wire_only(struct wire *w, enum frame_type type, const void *payload, size_t len)
 {
 	wire_next(w);
@@ -87,7 +87,7 @@ static inline struct hello wire_hello_default(uint64_t nonce)
 	};
 }
 
-/* HELLO starts the numbering over. */
+/* Makes a transfer of a HELLO, with which frame numbers start again. */
 static inline void wire_hello(struct wire *w, const struct hello *hello)
 {
 	uint8_t payload[FRAME_PAYLOAD_MAX];
@@ -96,7 +96,7 @@ static inline void wire_hello(struct wire *w, const struct hello *hello)
 	wire_only(w, FRAME_HELLO, payload, hello_put(payload, hello));
 }
 
-/* The frame at *offset, which must be there and be of this type. */
+/* Takes the frame at *offset, which must be of this type. */
 static inline struct frame wire_expect(
 	const uint8_t *transfer, size_t len, size_t *offset, enum frame_type type)
 {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests what each end of the link makes of a session that was cut, doubled, put in disorder or
-// corrupted, at every byte and every frame of it.
+// Tests each end of the link with a session that is cut, doubled, reordered or corrupted, at each
+// byte and each frame.
 //
-// A session is recorded with both ends. Then one end alone gets the other's transfers again, with
-// one fault in them, and does what it did before as far as it can. Whatever the fault is, what it
-// delivers is an exact prefix of what was sent, and it never takes the end for a clean one when
-// something is missing. No sum protects the bytes of a payload, which is USB's affair: where one of
-// those was flipped, that byte alone may be wrong.
+// The test records a session of both ends. Then it replays the transfers of one end to the other,
+// with one fault in them, and that end repeats its part as far as it can. With any fault it
+// delivers an exact prefix of what was sent, and it never reports a clean end if something is
+// missing. The link leaves protection of payload bytes to USB: if a bit of a payload is flipped,
+// that byte alone may be wrong.
 #include "tests/unit/link_ends.h"
 
 #define TRANSFERS_MAX 40
 #define PARTS_MAX     2
 
-/* What arrives instead of a transfer: none, one, or two. */
+/* The transfers that arrive in place of one: none, one or two. */
 struct arrival {
 	struct bytes parts[PARTS_MAX];
 	size_t count;
@@ -21,7 +21,7 @@ struct arrival {
 enum way { TO_BOARD, TO_HOST };
 struct recording {
 	enum ending ending;
-	struct bytes transfers[2][TRANSFERS_MAX]; /* in turn: TO_BOARD, TO_HOST; empty for none */
+	struct bytes transfers[2][TRANSFERS_MAX]; /* by way and round; length 0: none */
 	size_t rounds;
 };
 
@@ -53,7 +53,7 @@ static void record(struct recording *r, enum ending ending)
 	ends_free(&e);
 }
 
-/* The board alone: what the host sent arrives with a fault in it. */
+/* Runs the board alone: the host's transfers arrive with a fault. */
 static void replay_board(
 	const struct recording *r, const struct arrival *in, struct licence licence)
 {
@@ -70,7 +70,7 @@ static void replay_board(
 		assert_true(out.len == 0 || out.len % TRANSFER_QUANTUM != 0);
 		assert_true(out.len < BUFFER);
 	}
-	/* Whatever came: it is over, or ends with the lease. */
+	/* After any fault the session is over, or ends with the lease. */
 	board_session_tick(e.board, LEASE_MS_MAX);
 	board_sends(&e, 0, &out);
 	assert_false(board_session_is_open(e.board));
@@ -78,7 +78,7 @@ static void replay_board(
 	ends_free(&e);
 }
 
-/* The host alone. */
+/* Runs the host alone: the board's transfers arrive with a fault. */
 static void replay_host(const struct recording *r, const struct arrival *in, struct licence licence)
 {
 	struct ends e = ends_new(r->ending);
@@ -99,7 +99,7 @@ static void replay_host(const struct recording *r, const struct arrival *in, str
 		assert_true(e.wrong == 0 || licence.byte);
 		assert_true(licence.code || (e.code == CODE && e.signal == 0));
 	}
-	/* If not, it knows already, or finds out by the clock. */
+	/* If the end was not clean, the host knows it already, or after the lease. */
 	if (host_session_is_open(e.host))
 		assert_int_equal(host_session_tick(e.host, 2ull * LEASE_MS_MAX), HOST_TICK_DEAD);
 	ends_free(&e);
@@ -114,7 +114,7 @@ struct tried {
 	unsigned long count;
 };
 
-/* All arrives as it was sent. */
+/* Makes all transfers arrive as they were sent. */
 static void restore(struct tried *t)
 {
 	for (size_t i = 0; i < t->r->rounds; i++) {
@@ -132,7 +132,7 @@ static void replay(struct tried *t, struct licence licence)
 	t->count++;
 }
 
-/* Puts back what a fault at `at` and after it has changed. */
+/* Undoes a fault in the `count` transfers from `at` on. */
 static void undo(struct tried *t, size_t at, size_t count)
 {
 	for (size_t i = at; i < at + count && i < t->r->rounds; i++) {
@@ -150,13 +150,13 @@ static void lose_and_double(struct tried *t, size_t at)
 	undo(t, at, 1);
 	t->in[at].parts[1] = sent[at];
 	t->in[at].count = 2;
-	/* A HELLO that comes twice opens a session twice: that no end of USB does. */
+	/* A repeated HELLO would open a second session. Neither end of USB repeats a transfer. */
 	if (sent[at].len > 0 && sent[at].data[0] != FRAME_HELLO)
 		replay(t, strict);
 	undo(t, at, 1);
 }
 
-/* Of two transfers the later one comes first, or an old one comes once more. */
+/* Two transfers change places, or the earlier one arrives again before the later one. */
 static void disorder(struct tried *t, size_t at)
 {
 	const struct bytes *sent = t->r->transfers[t->way];
@@ -175,7 +175,8 @@ static void disorder(struct tried *t, size_t at)
 	}
 }
 
-/* At each byte: the transfer ends there; so does everything; it is two; a byte is lost or twice. */
+/* At each byte: the transfer ends there; the session does; the transfer is split in two; its start
+ * is lost; the byte is lost; the byte is doubled. */
 static void cut(struct tried *t, size_t at)
 {
 	const struct bytes *whole = &t->r->transfers[t->way][at];
@@ -194,7 +195,7 @@ static void cut(struct tried *t, size_t at)
 		t->in[at].count = 2;
 		replay(t, strict);
 		t->in[at].count = 1;
-		*first = *second; /* its beginning is lost */
+		*first = *second; /* the start is lost */
 		replay(t, strict);
 		*first = *whole;
 		memmove(first->data + n, whole->data + n + 1, whole->len - n - 1);
@@ -208,7 +209,7 @@ static void cut(struct tried *t, size_t at)
 	}
 }
 
-/* Two transfers arrive as one, as when a short packet is lost. */
+/* Two transfers arrive as one, as if a short packet was lost. */
 static void merge(struct tried *t, size_t at)
 {
 	const struct bytes *sent = t->r->transfers[t->way];
@@ -223,7 +224,7 @@ static void merge(struct tried *t, size_t at)
 	undo(t, at, 2);
 }
 
-/* Each frame: lost, twice, behind the next one. */
+/* Each frame is lost, doubled, and moved after the next frame. */
 static void break_frames(struct tried *t, size_t at)
 {
 	const struct bytes *whole = &t->r->transfers[t->way][at];
@@ -253,8 +254,8 @@ static void break_frames(struct tried *t, size_t at)
 	}
 }
 
-/* What may come of it when this bit of a frame, header and payload, is flipped. Of the types of two
- * frames with payload only those of EXIT and DATA differ by one bit. */
+/* Returns what may change if this bit of a frame, counted from its header, is flipped. EXIT and
+ * DATA are the only two types with payload that differ by one bit. */
 static struct licence licence_of(const struct frame *frame, size_t byte, unsigned int bit)
 {
 	return (struct licence){

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests both ends of the link in every schedule there is, with windows and inputs of a few bytes.
+// Tests both ends of the link in every possible schedule, with windows and inputs of a few bytes.
 //
 // The real code runs in all states that the two ends, two short queues and a process like cat can
-// reach. In each the bytes must be right, and from each the end of the session must be reachable:
-// so there is no deadlock, and nothing that goes round for ever. A blocked stdin or stdout is a
-// schedule in which that step does not come: the end must be reachable from where it left off. In
-// other runs a transfer is lost, repeated or overtaken: then the end is a clean one with all bytes,
-// or one that both ends know of at the latest by the lease.
+// reach. In each state the bytes must be right and the end of the session must be reachable. So
+// there is no deadlock, and no state that can only loop forever. A blocked stdin or stdout is a
+// schedule without that step: the end must be reachable from there.
+//
+// In other runs a transfer is lost, repeated or overtaken. Then the session ends cleanly with all
+// bytes, or both ends notice the failure, at the latest by the lease.
 #include "core/link/board_session.c"
 #include "core/link/host_session.c"
 
 #include "tests/unit/link_test.h"
 
 #define WINDOW_LIMIT 4
-#define PACKET_BYTES 160 /* all frames of a small session at once */
-#define DEPTH	     2	 /* transfers on the way, each way */
+#define PACKET_BYTES 160 /* holds all frames of a small session at once */
+#define DEPTH	     2	 /* transfers in flight, each way */
 #define STATES_MAX   400000
 #define EDGES_MAX    4000000
 #define TABLE	     (1u << 20) /* slots, a power of two above STATES_MAX */
@@ -29,7 +30,7 @@ struct queue {
 	size_t count;
 };
 
-/* The pointers in it are not part of what is compared: the input is kept beside. */
+/* Compared byte by byte, so pointers into allocated memory are NULL: `input` holds the input. */
 struct state {
 	struct board_session board;
 	struct host_session host;
@@ -39,8 +40,8 @@ struct state {
 	uint8_t sent, received; /* by the host: stdin taken, stdout written */
 	uint8_t read, written;	/* by the process */
 	uint8_t opens, pings;	/* that may still happen */
-	uint8_t faults;		/* the same, of the queues */
-	bool faulty, failed;	/* one has happened; the host has given up */
+	uint8_t faults;		/* of the queues, that may still happen */
+	bool faulty, failed;	/* a fault has happened; the host has given up */
 };
 
 struct model {
@@ -55,7 +56,7 @@ struct model {
 		uint32_t from, to;
 	} edges[EDGES_MAX];
 	size_t edge_count;
-	uint32_t from; /* the state that is looked at */
+	uint32_t from; /* the state that is being expanded */
 };
 
 static uint8_t input_byte(uint8_t at)
@@ -73,8 +74,8 @@ static uint64_t hash_state(const struct state *s)
 	return hash;
 }
 
-/* Notes that s follows the state that is looked at. Two states of one 64-bit hash are taken for
- * one: with some hundred thousand states that is less likely than a fault of the memory. */
+/* Records that s follows the state that is being expanded. Two states with the same 64-bit hash
+ * count as one: with a few hundred thousand states that is less likely than a memory error. */
 static void reach(struct model *m, const struct state *s)
 {
 	uint64_t hash = hash_state(s);
@@ -96,7 +97,7 @@ static void reach(struct model *m, const struct state *s)
 	m->edges[m->edge_count++].to = m->table[slot] - 1;
 }
 
-/* A copy to act on, whose board has its input in memory of its own. */
+/* Returns a copy to act on, whose board has its input in allocated memory. */
 static struct state begin(const struct model *m, const struct state *from)
 {
 	struct state s;
@@ -114,7 +115,7 @@ static void end(struct model *m, struct state *s)
 {
 	s->has_input = s->board.input != NULL;
 	memset(s->input, 0, sizeof(s->input));
-	/* What the ring does not hold any more makes no difference. */
+	/* Consumed bytes in the ring are no part of the state. */
 	for (size_t i = 0; i < s->board.input_len; i++) {
 		size_t at = (s->board.input_start + i) % m->window;
 
@@ -173,7 +174,7 @@ static void host_pings(struct model *m, const struct state *from)
 	end(m, &s);
 }
 
-/* A new host, with or without the reset of the lane that the board notices. */
+/* A new host opens a session, with or without a reset of the lane that the board notices. */
 static void host_reopens(struct model *m, const struct state *from, bool reset)
 {
 	struct state s = begin(m, from);
@@ -190,7 +191,7 @@ static void host_reopens(struct model *m, const struct state *from, bool reset)
 	end(m, &s);
 }
 
-/* With a key that is not known, and then with one that is. */
+/* Answers the first challenge with an unknown key, the second with the known one. */
 static void host_answers(struct host_session *host)
 {
 	struct auth_response response;
@@ -256,7 +257,7 @@ static void board_receives(struct model *m, const struct state *from)
 	case BOARD_NOTHING:
 		break;
 	}
-	board_session_keep(&s.board); /* the queue has the transfer no longer */
+	board_session_keep(&s.board); /* the transfer leaves the queue */
 	queue_drop_first(&s.out);
 	end(m, &s);
 }
@@ -280,7 +281,7 @@ static void process_reads(struct model *m, const struct state *from)
 	}
 }
 
-/* n bytes of output go into the transfer; at the end of input, or early, the process ends. */
+/* Sends n bytes of output; if `exits`, the process ends after them. */
 static void board_sends(struct model *m, const struct state *from, uint8_t n, bool exits)
 {
 	struct state s = begin(m, from);
@@ -292,7 +293,7 @@ static void board_sends(struct model *m, const struct state *from, uint8_t n, bo
 		link_payload(&t)[i] = input_byte(s.written++);
 	board_session_put(&s.board, &t, FRAME_DATA, n);
 	if (exits) {
-		board_session_exit(&s.board, s.written, 0); /* its total as the code */
+		board_session_exit(&s.board, s.written, 0); /* the total is the exit code */
 		s.running = false;
 	}
 	if (board_session_finish(&s.board, &t) > 0)
@@ -313,7 +314,8 @@ static void process_writes(struct model *m, const struct state *from, bool early
 
 enum fault { FAULT_LOST, FAULT_TWICE, FAULT_OVERTAKEN, FAULTS };
 
-/* A HELLO that comes twice, or behind what follows it, is no fault of an end. */
+/* Returns false if the fault does not apply. A HELLO is not repeated or overtaken: it would open a
+ * second session, or no session would be open for the other transfer. */
 static bool queue_break(struct queue *q, enum fault fault)
 {
 	struct packet first = q->packets[0];
@@ -349,7 +351,7 @@ static void breaks(struct model *m, const struct state *from, bool out, enum fau
 		free(s.board.input);
 }
 
-/* Nobody hears the other any more: the lease ends both. */
+/* Neither end receives anything: the lease ends both. */
 static void waits(struct model *m, const struct state *from)
 {
 	struct state s = begin(m, from);
@@ -395,7 +397,7 @@ static void expand(struct model *m, const struct state *s, bool early)
 		process_writes(m, s, early);
 }
 
-/* Which states lead to the end: those with an edge to one that does. */
+/* Marks the states from which the end is reachable: those with an edge to a marked state. */
 static void find_good(struct model *m)
 {
 	bool more = true;

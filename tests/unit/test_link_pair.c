@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests both ends of the link against each other: random schedules, blocked pipes, and faults.
+// Tests both ends of the link together: random schedules, blocked pipes, and faults.
 //
-// A world is a host, a board, and a queue of transfers each way. At each step one of them does what
-// it can do, in random order. What must hold in every world: the process on the board reads an
-// exact prefix of what its host sent, the host prints an exact prefix of what the process wrote, at
-// a clean EXIT it is all of it, and some session reaches EXIT in a bounded number of steps.
+// A world is a host, a board, and a queue of transfers each way. In each step one of them, chosen
+// at random, does what it can. In every world:
+// - the process on the board reads an exact prefix of what its host sent;
+// - the host prints an exact prefix of what the process wrote, and all of it at a clean EXIT;
+// - some session reaches EXIT in a bounded number of steps.
 #include "tests/unit/link_test.h"
 
 #include "core/link/board_session.h"
 #include "core/link/host_session.h"
 
 #define WORLDS	  1500
-#define DEPTH_MAX 4	  /* transfers on the way, each way */
-#define BUFFER	  4096	  /* largest transfer here, bytes */
-#define STEPS_MAX 2000000 /* a world needs some ten thousand */
+#define DEPTH_MAX 4	  /* transfers in flight, each way */
+#define BUFFER	  4096	  /* bytes; every transfer here is shorter */
+#define STEPS_MAX 2000000 /* a world needs about ten thousand */
 
 struct packet {
 	uint8_t data[2 * BUFFER];
@@ -25,12 +26,12 @@ struct queue {
 	size_t count;
 };
 
-/* What the process does follows from the nonce of its session, so that both sides know it. */
+/* The nonce of a session determines what its process does, so both sides know it. */
 enum kind {
 	CAT,	  /* writes what it reads, ends at the end of input */
-	PRODUCER, /* writes on and ends, and reads a little of its input */
-	DEAF,	  /* the same, and closes its stdin at once */
-	SINK,	  /* reads all and says nothing */
+	PRODUCER, /* writes, reads only a little of its input, and ends */
+	DEAF,	  /* the same, but closes its stdin at once */
+	SINK,	  /* reads everything and writes nothing */
 };
 
 struct process {
@@ -43,21 +44,21 @@ struct world {
 	uint64_t seed, now_ms;
 	struct board_session *board;
 	struct board_config board_config;
-	struct board_gate gate; /* half of the boards want a key */
-	uint64_t admitted;	/* the nonce of the host that has shown one */
+	struct board_gate gate; /* half of the boards require a key */
+	uint64_t admitted;	/* the nonce of the host that showed a key last */
 	struct process process;
 	struct host_session *host;
 	struct host_config host_config;
 	uint64_t nonce, sent, received, noted, in_total;
 	bool eof;
-	struct packet packet; /* the one whose events the host takes */
+	struct packet packet; /* the transfer whose events the host takes */
 	size_t offset;
 	bool packet_there;
 	bool stdin_blocked, stdout_blocked, process_stopped;
-	struct queue out, in; /* seen from the host, as USB does */
+	struct queue out, in; /* seen from the host, as in USB */
 	size_t depth;
-	struct packet half; /* of a transfer that a killed host left */
-	int faults;	    /* that are still to come */
+	struct packet half; /* the part of a transfer that a killed host has sent */
+	int faults;	    /* that may still happen */
 	unsigned int opens, resets, broken, dead, retries;
 	bool finished;
 };
@@ -90,7 +91,7 @@ static enum kind process_kind(uint64_t nonce)
 	return (enum kind)(mix(nonce, 1) % 4);
 }
 
-/* The totals are small with a small window: each byte then costs a round trip. */
+/* With a small window the totals are small, because each byte costs a round trip. */
 static uint64_t process_total(const struct world *w, uint64_t nonce)
 {
 	uint64_t limit = 40ull * w->board_config.window;
@@ -133,7 +134,7 @@ static void queue_remove(struct queue *q, size_t at)
 		q->packets[at] = q->packets[at + 1];
 }
 
-/* Every transfer that either end makes. */
+/* Checks the rules for each transfer that an end sends. */
 static void check_transfer(size_t len, size_t receiver)
 {
 	assert_int_not_equal(len % TRANSFER_QUANTUM, 0);
@@ -209,7 +210,7 @@ static void host_exit(struct world *w, const struct exit_info *info)
 		w->finished = true;
 }
 
-/* A key is the number 1 here, and a signature a hash. */
+/* Here the known key is the number 1, and a signature is a hash. */
 static void make_signature(const uint8_t *message, size_t len, uint8_t *signature)
 {
 	uint64_t hash = 1;
@@ -236,12 +237,13 @@ static bool gate_check(
 	uint8_t signature[AUTH_SIGNATURE_SIZE];
 
 	make_signature(message, len, signature);
-	memcpy(&w->admitted, message + 24 + 12, sizeof(w->admitted)); /* of HELLO */
+	/* The nonce of HELLO, which is after the purpose in the message. */
+	memcpy(&w->admitted, message + 24 + 12, sizeof(w->admitted));
 	return response->key[0] == 1 &&
 	       memcmp(signature, response->signature, sizeof(signature)) == 0;
 }
 
-/* Sometimes with another key first. */
+/* Answers the challenge; at times the first answer has an unknown key. */
 static void host_answer(struct world *w)
 {
 	struct auth_response response = {.key = {1}};
@@ -355,7 +357,8 @@ static void process_read(struct world *w)
 	len = below(w, len + 1);
 	if (kind == CAT && len > 1000 - process->held)
 		len = 1000 - process->held; /* its pipe is full */
-	/* A process whose host is gone may read what a half transfer became: it is ended soon. */
+	/* A process whose host is gone may read garbage, made of a half transfer and the next one.
+	 * It is ended soon. */
 	if (process->nonce == w->nonce)
 		for (size_t i = 0; i < len; i++)
 			assert_int_equal(
@@ -444,7 +447,7 @@ static void board_send(struct world *w)
 	queue_put(w, &w->in, buffer, len);
 }
 
-/* One of the pipes, or the process, stops or goes on. */
+/* Stops one of the pipes or the process, or lets it continue. */
 static void toggle(struct world *w)
 {
 	switch (below(w, 3)) {
@@ -461,7 +464,7 @@ static void toggle(struct world *w)
 	}
 }
 
-/* The host is killed and another one starts, with or without a reset of the lane. */
+/* Kills the host and starts another one, with or without a reset of the lane. */
 static void fault_new_host(struct world *w, bool reset)
 {
 	if (reset) {
@@ -493,7 +496,7 @@ static void fault_queue(struct world *w, struct queue *q)
 	case 2:
 		for (size_t i = 0; i < sizeof(garbage); i++)
 			garbage[i] = (uint8_t)random_next(&w->seed);
-		garbage[0] |= 0x80; /* with a frame's type it could be taken for data */
+		garbage[0] |= 0x80; /* with a valid type it could be taken for a frame */
 		if (q->count < w->depth)
 			queue_put(w, q, garbage, 1 + below(w, sizeof(garbage)));
 		break;
@@ -520,7 +523,7 @@ static void fault(struct world *w)
 		w->now_ms += LEASE_MS_MAX;
 		board_act(w, board_session_tick(w->board, w->now_ms), NULL);
 		break;
-	case 5: /* the board's daemon ends and starts again */
+	case 5: /* the board's daemon exits and starts again */
 		board_session_end(w->board, RESET_SHUTDOWN, "bye");
 		w->process.running = false;
 		break;
@@ -568,7 +571,7 @@ static uint32_t random_window(struct world *w)
 	return windows[below(w, sizeof(windows) / sizeof(windows[0]))];
 }
 
-/* A BUFFER of the host's or the board's: TRANSFER_MIN is the likeliest. */
+/* The size of a buffer of the host or the board: TRANSFER_MIN half of the time. */
 static uint32_t random_buffer(struct world *w)
 {
 	return below(w, 2) ? TRANSFER_MIN
@@ -608,7 +611,7 @@ static void world_run(struct world *w, uint64_t seed, int faults)
 	totals.retries += w->retries;
 }
 
-/* Without a fault the first session is the last, whatever the schedule. */
+/* Without a fault the first session reaches EXIT in every schedule. */
 static void without_faults(void **state)
 {
 	static struct world w;
