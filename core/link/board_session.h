@@ -54,8 +54,8 @@ void board_session_free(struct board_session *s);
  * was sent or received. */
 bool board_session_is_open(const struct board_session *s);
 
-/* True if the transfer starts with a HELLO. Of the transfers that were started before a link reset
- * only such a one counts. */
+/* True if the transfer starts with a HELLO. Ignore all other transfers that were started before a
+ * link reset: they are of an older session. */
 bool board_session_is_hello(const uint8_t *transfer, size_t len);
 
 /* Processes a transfer from the host. Input stays in the transfer, which must therefore stay
