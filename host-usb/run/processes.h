@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tool's processes, as the workstation's kernel tells of them. */
+/* The tool's processes, as /proc of the workstation shows them. */
 #ifndef HOST_USB_RUN_PROCESSES_H
 #define HOST_USB_RUN_PROCESSES_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* A number of /proc/PID/status of a process or thread, such as that behind "Tgid:"; 0 if there is
- * none of that name. */
+/* Returns a number from /proc/PID/status of a process or thread, for example the one of `name`
+ * "Tgid"; 0 if the field or the process does not exist. */
 unsigned long long process_status(pid_t pid, const char *name, int base);
 
-/* Whether a process ignores a signal. */
+/* Returns true if the process ignores the signal. */
 bool process_ignores(pid_t pid, int number);
 
-/* Whether a process id of the tool names a process of the board: one that is not below us. */
+/* Returns true if a process id in a call of the tool means a process of the board: it is none of
+ * our descendants. */
 bool process_is_board(pid_t pid);
 
-/* Sends a signal to each process below us that is under the tool's filter. One that is just being
- * started may be missed. */
+/* Sends a signal to each of our descendants under the tool's filter. May miss a process that is
+ * just being started. */
 void processes_kill(int number);
 
 #endif

@@ -24,38 +24,38 @@ struct run {
 	struct client *client;
 	struct rpc_hello board;
 	struct objects *objects;   /* what the tool's descriptors stand for */
-	struct remote *remote;	   /* questions about the board's files */
-	struct cache *cache;	   /* copies of large ones */
-	struct opener *opener;	   /* what a path opens as */
-	struct btf_list *btf_list; /* NULL: not asked for yet */
-	struct waits *waits;	   /* poll(2)s of the tool that are not answered yet */
-	const char *sysroot;	   /* copy of the board's files, NULL: none */
-	int listener;		   /* seccomp's notifications */
-	int signal_fd;		   /* signals to bpfd-run, -1: none are read */
-	int fd_base; /* descriptors from here on are those whose reads and writes we see */
+	struct remote *remote;	   /* requests about the board's files */
+	struct cache *cache;	   /* copies of the board's large files */
+	struct opener *opener;	   /* decides what a path opens as */
+	struct btf_list *btf_list; /* NULL until a tool asks for it */
+	struct waits *waits;	   /* the tool's poll(2) calls that are still unanswered */
+	const char *sysroot;	   /* a copy of the board's files; NULL if there is none */
+	int listener;		   /* descriptor of the seccomp notifications */
+	int signal_fd;		   /* signals to bpfd-run; -1 if none are read */
+	int fd_base; /* the filter notifies us of reads and writes from this descriptor on */
 	pid_t tool;
-	bool child_news;   /* a SIGCHLD has come: the tool may have ended */
-	bool ended;	   /* it has, and its number may be another's */
-	bool semaphores;   /* the tool has asked for those of USDT probes */
-	bool own_group;	   /* the tool is a process group of its own */
-	bool ending;	   /* a signal has asked for the end */
-	uint64_t asked_ms; /* when the first one did in the operation that is waited for */
-	const char *unsupported[RUN_UNSUPPORTED_MAX]; /* what was logged as such */
+	bool child_news;   /* SIGCHLD arrived: the tool may have exited */
+	bool ended;	   /* the tool has exited; its pid may belong to another process */
+	bool semaphores;   /* the tool has used the semaphore of a USDT probe */
+	bool own_group;	   /* the tool has a process group of its own */
+	bool ending;	   /* a signal has asked us to end */
+	uint64_t asked_ms; /* time of the first such signal during the pending operation */
+	const char *unsupported[RUN_UNSUPPORTED_MAX]; /* already reported to the user */
 };
 
 /* One system call of the tool. */
 struct call {
 	struct run *run;
-	uint64_t id; /* of the notification */
+	uint64_t id; /* the notification's */
 	pid_t tid;
 	int number;
 	const uint64_t *args;
 };
 
-/* What a handler returns: a value, a negative errno, or one of these. */
-#define CALL_CONTINUE INT64_MIN	      /* let the workstation's kernel run it */
-#define CALL_ANSWERED (INT64_MIN + 1) /* the answer was sent, with a descriptor */
-#define CALL_HELD     (INT64_MIN + 2) /* it is answered later */
+/* A handler returns the call's result, a negative errno, or one of these. */
+#define CALL_CONTINUE INT64_MIN	      /* the workstation's kernel runs the call */
+#define CALL_ANSWERED (INT64_MIN + 1) /* the reply, with a descriptor, was already sent */
+#define CALL_HELD     (INT64_MIN + 2) /* the reply follows later */
 
 typedef int64_t call_handler(const struct call *call);
 
@@ -68,7 +68,8 @@ call_handler sys_open, sys_openat, sys_openat2, sys_stat, sys_lstat, sys_fstat, 
 	sys_getdents64, sys_lseek, sys_write, sys_pwrite64, sys_writev;
 call_handler sys_kill, sys_pidfd_open, sys_uname, sys_setrlimit, sys_prlimit64;
 
-/* Says once for each thing (a constant) that it is not supported, and which call wanted it. */
+/* Logs that `what`, a string constant, is not supported, and which call needed it. Logs each
+ * constant only once. */
 void run_unsupported(const struct call *call, const char *what);
 
 #endif

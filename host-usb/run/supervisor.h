@@ -7,15 +7,15 @@
 
 struct run;
 
-/* What the client calls. */
+/* Returns the callbacks for client_new(). */
 struct client_events supervisor_events(struct run *run);
 
-/* Makes signals be read instead of caught. Returns a descriptor for run->signal_fd, or a negative
- * errno. */
+/* Blocks the signals that bpfd-run handles, to be read instead. Returns a descriptor for
+ * run->signal_fd, or a negative errno. */
 int supervisor_signals(void);
 
-/* Returns the tool's wait status, or -STATUS_FAILED: the link was lost, which was logged, and the
- * tool has ended. */
+/* Serves the tool until it exits. Returns its wait status; or -STATUS_FAILED if the link was lost,
+ * after logging that and ending the tool. */
 int supervisor_run(struct run *run);
 
 #endif

@@ -8,37 +8,38 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* How a tool is to be started, by the caller, and how it was. */
+/* How to start a tool (set by the caller), and the process that was started. */
 struct tool {
 	char *const *argv;
-	const char *headers; /* kernel headers of the board, NULL: none */
+	const char *headers; /* kernel headers of the board, or NULL */
 	int fd_base;
-	bool as_root;			   /* let it believe that it is root */
-	bool own_group;			   /* make it a process group */
-	void (*on_child)(int);		   /* SIGCHLD's and SIGPIPE's disposition that we have */
-	void (*on_pipe)(int);		   /* inherited, as the tool would have by itself */
+	bool as_root;			   /* answer getuid(2) and geteuid(2) with 0 */
+	bool own_group;			   /* give it a process group of its own */
+	void (*on_child)(int);		   /* dispositions of SIGCHLD and SIGPIPE that we */
+	void (*on_pipe)(int);		   /* inherited, which the tool must inherit too */
 	int64_t monotonic_ns, boottime_ns; /* how far the board's clocks are ahead of ours */
 	pid_t pid;			   /* set by tool_prepare() */
-	int go;				   /* a socket: the child waits for the word */
+	int go;				   /* socket on which the child waits to start */
 };
 
-/* Finds the program in $PATH as execvp(3) does. Returns 0; -ENOENT; -EACCES. */
+/* Looks for the program in $PATH like execvp(3). Returns 0, -ENOENT or -EACCES. */
 int tool_find(const char *name);
 
-/* The descriptors that we see are the last ones below the limit of open files, or below 1024. */
+/* Returns the first descriptor whose reads and writes the filter reports: the last ones below the
+ * limit of open files, or below 1024. */
 int tool_fd_base(void);
 
-/* Whether we are what the user at the terminal talks to. */
+/* Returns true if we are in the terminal's foreground process group. */
 bool tool_foreground(void);
 
-/* Makes the process that will be the tool, under the filter: it waits for the board to be known.
- * Returns the listener's descriptor or a negative errno. */
+/* Starts the process that becomes the tool, with the filter installed. It waits for tool_go().
+ * Returns the descriptor of the seccomp listener, or a negative errno. */
 int tool_prepare(struct tool *tool);
 
-/* The tool begins. */
+/* Lets the process execute the tool. */
 void tool_go(struct tool *tool, const struct rpc_hello *board);
 
-/* It does not: ends the process. */
+/* Ends the process instead. */
 void tool_drop(struct tool *tool);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Questions about the board's files. A path is absolute; what is returned is 0 or a value, or the
- * board's errno, or -EIO: the link is lost or the answer makes no sense. */
+/* Requests about the board's files.
+ *
+ * Paths are absolute. Functions return 0 or a value; the board's errno; or -EIO if the link is lost
+ * or the reply is malformed. */
 #ifndef HOST_USB_RUN_FILES_REMOTE_H
 #define HOST_USB_RUN_FILES_REMOTE_H
 
@@ -14,9 +16,9 @@
 struct client;
 struct remote;
 
-#define REMOTE_LISTING_MS 2000 /* age of a listing, which tools read right before its entries */
+#define REMOTE_LISTING_MS 2000 /* maximum age: tools list a directory, then stat its entries */
 
-/* The entries of a directory, shared by those who have it open. */
+/* The entries of a directory, shared by all that have it open. */
 struct listing {
 	unsigned int users;
 	uint64_t time_ms;
@@ -28,7 +30,7 @@ struct listing {
 	} * entries; /* sorted by name */
 };
 
-/* Gives a listing back, which is freed with its last user. */
+/* Gives a listing back. The last user frees it. */
 void listing_put(struct listing *listing);
 
 int remote_new(struct remote **remote, struct client *client);
@@ -40,22 +42,23 @@ int remote_stat(struct remote *remote, const char *path, bool follow, struct rpc
 /* access(2). */
 int remote_access(struct remote *remote, const char *path, uint32_t mode);
 
-/* readlink(2) for the thread tid of the tool, with a NUL after the target. Returns its length. */
+/* readlink(2) for thread `tid` of the tool. Adds a NUL to the target. Returns its length in bytes.
+ */
 int64_t remote_link(struct remote *remote, pid_t tid, const char *path, char *target, size_t size);
 
-/* One write(2), which appends. Returns how many bytes were written. */
+/* One write(2) that appends. Returns the number of bytes written. */
 int64_t remote_write(struct remote *remote, const char *path, const char *data, size_t size);
 
-/* How many writes there were: what was read before one may have changed with it. */
+/* Returns the number of writes so far. A copy that was read before a write may be out of date. */
 uint64_t remote_writes(const struct remote *remote);
 
-/* A directory's entries, to be given back by listing_put(). */
+/* Lists a directory. The caller gives the listing back with listing_put(). */
 int remote_list(struct remote *remote, const char *path, struct listing **listing);
 
-/* Writes at most max bytes (0: all) of the file into fd. */
+/* Writes the file into `fd`: at most `max` bytes, all of it for 0. */
 int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max);
 
-/* Returns the descriptor of a memory file with the contents, at its start. */
+/* Returns a memory file with the contents, at its start. */
 int remote_open(struct remote *remote, const char *path);
 
 #endif

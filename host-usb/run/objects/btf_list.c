@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The type information of the board's kernel and its modules, learned in one round trip. */
+/* BTF of the board's kernel and modules, fetched in one round trip. */
 #include "host-usb/run/objects/btf_list.h"
 
 #include "core/base/clock.h"
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGE_MS	      2000 /* modules come and go; a tool takes less to look at all of them */
-#define BTF_ENTRY_MIN 13   /* bytes in the reply */
+#define AGE_MS	      2000 /* modules are loaded and removed; a tool lists all in less time */
+#define BTF_ENTRY_MIN 13   /* size of an entry with an empty name in the reply, bytes */
 
 struct btf_list {
 	uint64_t time_ms;
@@ -33,7 +33,7 @@ void btf_list_free(struct btf_list *list)
 
 static struct btf_list *unpack(struct bytes_in *reply)
 {
-	size_t room = reply->size / BTF_ENTRY_MIN + 1; /* one that is cut */
+	size_t room = reply->size / BTF_ENTRY_MIN + 1; /* + 1 for a truncated entry */
 	struct btf_list *list = calloc(1, sizeof(*list) + room * sizeof(list->entries[0]));
 
 	while (list && reply->size && !reply->failed) {
@@ -52,7 +52,7 @@ static struct btf_list *unpack(struct bytes_in *reply)
 	return NULL;
 }
 
-/* A fresh one, or NULL: the board does not tell. */
+/* Returns a list that is no older than AGE_MS, or NULL if the board does not send one. */
 static const struct btf_list *get(struct run *run)
 {
 	struct client *client = run->client;

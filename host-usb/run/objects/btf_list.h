@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The type information of the board's kernel and its modules, learned in one round trip: tools ask
- * for it one by one, three times for each module. */
+/* BTF of the board's kernel and modules, fetched in one round trip.
+ *
+ * Tools ask for each module's BTF one by one, with three calls each. */
 #ifndef HOST_USB_RUN_OBJECTS_BTF_LIST_H
 #define HOST_USB_RUN_OBJECTS_BTF_LIST_H
 
@@ -15,15 +16,17 @@ struct object;
 
 void btf_list_free(struct btf_list *list);
 
-/* BPF_BTF_GET_NEXT_ID. Returns 0 and *next; -ENOENT: there is none; CALL_CONTINUE: the board has to
- * be asked. */
+/* Answers BPF_BTF_GET_NEXT_ID. Returns 0 and the id after `id` in *next; -ENOENT if `id` is the
+ * last one; CALL_CONTINUE if the caller must ask the board. */
 int64_t btf_list_next(struct run *run, uint32_t id, uint32_t *next);
 
-/* BPF_BTF_GET_FD_BY_ID of the kernel's or a module's: the board makes its handle when it is needed.
- * Returns 0 and an object that knows what it is; CALL_CONTINUE; or a negative errno. */
+/* Answers BPF_BTF_GET_FD_BY_ID for the kernel or a module. Returns 0 and an object with its BTF
+ * info but no handle on the board; CALL_CONTINUE if the caller must ask the board; or a negative
+ * errno. */
 int64_t btf_list_object(struct run *run, uint32_t id, struct object **object);
 
-/* Makes that handle, unless it is there. Returns 0 or a negative errno. */
+/* Makes the handle of an object of btf_list_object(), unless it has one. Returns 0 or a negative
+ * errno. */
 int btf_list_need_handle(struct object *object);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mapped memory of array maps. */
+/* Memory files that mirror mapped array maps of the board. */
 #include "host-usb/run/objects/mirror.h"
 
 #include "core/base/log.h"
@@ -18,8 +18,8 @@
 
 struct mirror {
 	struct object_part part;
-	uint64_t *memory; /* what the tool sees */
-	uint64_t *known;  /* what it was when we looked last */
+	uint64_t *memory; /* the memory file, which the tool has mapped */
+	uint64_t *known;  /* its contents after the last exchange */
 	size_t size;	  /* bytes, a multiple of 8 */
 	bool writable, failed;
 };
@@ -34,7 +34,7 @@ static void mirror_free(struct object_part *part)
 	free(mirror);
 }
 
-/* Writes the words that the tool has changed into the request. */
+/* Adds the words that the tool has changed to the request. Returns their number. */
 static uint32_t put_changes(struct mirror *mirror, struct bytes_out *out)
 {
 	uint32_t n = 0;
@@ -52,7 +52,8 @@ static uint32_t put_changes(struct mirror *mirror, struct bytes_out *out)
 	return n;
 }
 
-/* The tool may have changed a word again since: what the board tells is added to that. */
+/* Applies a change from the board as a difference, because the tool may have changed the word again
+ * since the request. */
 static void take_part(struct mirror *mirror, size_t offset, const char *data, size_t size)
 {
 	if (offset % WORD || size % WORD || offset > mirror->size || size > mirror->size - offset) {
@@ -155,7 +156,7 @@ void mirrors_sync(struct run *run)
 	int64_t ret;
 
 	for (; object; object = object_next(run->objects, object)) {
-		/* What neither user space nor programs may write does not change. */
+		/* Maps that neither user space nor programs may write never change. */
 		if (!object->mirror || object->mirror->failed ||
 			(object->frozen && object->map_flags & BPF_F_RDONLY_PROG))
 			continue;
@@ -164,7 +165,7 @@ void mirrors_sync(struct run *run)
 			continue;
 		object->mirror->failed = true;
 		if (!client_dead(run->client))
-			log_warning("map %u: its memory cannot be kept up to date: %s",
+			log_warning("map %u: its memory is no longer kept up to date: %s",
 				object->handle, strerror((int)-ret));
 	}
 }

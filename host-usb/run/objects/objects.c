@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tool's descriptors stand for. */
+/* The table of objects behind the tool's descriptors. */
 #include "host-usb/run/objects/objects.h"
 
 #include "core/base/clock.h"
@@ -20,14 +20,14 @@
 
 #define BUCKETS	    1024
 #define EVENTS_SIZE 4096
-#define SUSPECT_MS  200 /* for so long an object that seems closed is looked at */
-#define CHECK_MS    5	/* how often it is looked at */
+#define SUSPECT_MS  200 /* how long to check an object that may be closed */
+#define CHECK_MS    5	/* interval of these checks */
 
 struct objects {
 	struct run *run;
 	int inotify;
-	uint64_t check_ms; /* when to look at those that may have been closed; UINT64_MAX: none */
-	struct object *buckets[BUCKETS]; /* by inode */
+	uint64_t check_ms; /* when to check the objects that may be closed; UINT64_MAX: none */
+	struct object *buckets[BUCKETS]; /* hash table by inode */
 };
 
 int objects_new(struct objects **objects, struct run *run)
@@ -69,7 +69,7 @@ static void object_free(struct object *object)
 	free(object);
 }
 
-/* Takes it out of the table. */
+/* Removes the object from the table. */
 static void object_unlink(struct object *object)
 {
 	struct object **at = bucket(object->run->objects, object->ino);
@@ -124,19 +124,21 @@ static struct object *object_of_watch(const struct objects *objects, int watch)
 	return object;
 }
 
-/* Whether the tool has closed all: it may also have opened the file anew, by /proc/PID/fd, and
- * closed that. A lease for writing is granted only if nobody else has it open. */
+/* Returns true if the tool has closed all its descriptors. A close event alone does not show that:
+ * the tool may have opened the file again through /proc/PID/fd and closed only that. The kernel
+ * grants a write lease only if nobody else has the file open. */
 static bool is_ours_alone(const struct object *object)
 {
 	if (object->class == OBJECT_DIRECTORY)
-		return true; /* has no leases */
+		return true; /* directories have no leases */
 	if (fcntl(object->fd, F_SETLEASE, F_WRLCK) < 0)
 		return errno != EAGAIN;
 	fcntl(object->fd, F_SETLEASE, F_UNLCK);
 	return true;
 }
 
-/* The kernel tells of a close a moment before it is done, so the object is looked at some times. */
+/* inotify reports a close slightly before it takes effect, so this checks an object several times.
+ */
 static void check_closed(struct objects *objects)
 {
 	struct object *object = object_next(objects, NULL), *next;
@@ -149,7 +151,7 @@ static void check_closed(struct objects *objects)
 		if (is_ours_alone(object))
 			object_end(object);
 		else if (clock_monotonic_ms() > object->suspect_ms)
-			object->suspect_ms = 0; /* the tool has another file of it open */
+			object->suspect_ms = 0; /* the tool has it open a second time */
 		else
 			objects->check_ms = clock_monotonic_ms() + CHECK_MS;
 	}
@@ -182,7 +184,7 @@ uint64_t objects_deadline(const struct objects *objects)
 	return objects->check_ms;
 }
 
-/* An empty directory that has no name any more. */
+/* Returns an empty directory that is already unlinked. */
 static int open_directory(void)
 {
 	const char *parent = getenv("TMPDIR");
@@ -199,7 +201,7 @@ static int open_directory(void)
 	return fd;
 }
 
-/* Named as the kernel names its own: bpftool looks at the link in /proc/self/fd. */
+/* The names are the kernel's, because bpftool reads the links in /proc/self/fd. */
 static const char *memory_name(unsigned int class)
 {
 	switch (class) {
@@ -225,7 +227,7 @@ static int open_memory(unsigned int class)
 
 	if (first < 0)
 		return -errno;
-	/* Opened as other files are, it counts as one that may be written: see is_ours_alone(). */
+	/* Only a file opened by open(2) counts as a writer of the inode: see is_ours_alone(). */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", first);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
@@ -234,8 +236,7 @@ static int open_memory(unsigned int class)
 	return fd;
 }
 
-/* After a mapping that the board has refused the tool may try another size, so it can still grow.
- */
+/* The file can still grow: after the board has refused a mapping the tool may try another size. */
 int object_set_size(int fd, uint64_t size)
 {
 	struct stat st;
@@ -298,7 +299,7 @@ void object_add_part(
 
 bool object_is_map_of(const struct object *map, const struct bpf_map_info *info)
 {
-	/* Rounded to a multiple of the CPUs if each has a list. */
+	/* The kernel rounds up to a multiple of the CPUs if each CPU has an LRU list. */
 	bool rounded = map->map_type == BPF_MAP_TYPE_LRU_HASH ||
 		       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 
@@ -308,8 +309,8 @@ bool object_is_map_of(const struct object *map, const struct bpf_map_info *info)
 	       (rounded || map->max_entries == info->max_entries);
 }
 
-/* Our own descriptor stays open, so the tool gets another file of the same inode: its last close is
- * then told while ours is open. */
+/* The tool gets a file of its own on the same inode, not a duplicate of our descriptor, which stays
+ * open. So inotify reports the tool's last close. */
 int64_t object_give(struct object *object, const struct call *call, bool cloexec)
 {
 	bool seen = object->class & (OBJECT_DIRECTORY | OBJECT_WRITER);
@@ -319,13 +320,13 @@ int64_t object_give(struct object *object, const struct call *call, bool cloexec
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
-	/* An unlinked directory cannot be opened again by some kernels' file systems. */
+	/* This fails for an unlinked directory on some file systems. */
 	fd = open(path, flags | O_CLOEXEC);
 	ret = fd < 0 ? -errno : notify_give_fd(call, fd, cloexec, seen);
 	if (ret != CALL_ANSWERED)
 		object_end(object);
 	if (fd >= 0)
-		close(fd); /* told as a close if the tool did not get it */
+		close(fd); /* if the tool did not get it, inotify reports this as the close */
 	return ret;
 }
 

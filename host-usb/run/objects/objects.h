@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tool's descriptors stand for. A map, program, event or file of the board is, in the
- * tool, the descriptor of a memory file of ours, known by its inode: so duplicates, forks and
- * descriptors that are passed on are all the same object. It ends when the last of them is closed
- * and unmapped, which inotify tells. */
+/* Objects: what the tool's descriptors stand for on the board.
+ *
+ * In the tool, each map, program, event or file of the board is a descriptor of one of our memory
+ * files. We recognize it by its inode, so duplicated, inherited and passed descriptors all mean the
+ * same object. The object ends when its last descriptor is closed and its last mapping is gone;
+ * inotify reports that. */
 #ifndef HOST_USB_RUN_OBJECTS_OBJECTS_H
 #define HOST_USB_RUN_OBJECTS_OBJECTS_H
 
@@ -22,102 +24,104 @@ struct read_ahead;
 struct stacks;
 struct tool_ring;
 
-/* Classes of ours, beside those of bpf_abi.h, which are on the board. */
-#define OBJECT_DIRECTORY 256  /* path is a directory of the board */
-#define OBJECT_WRITER	 512  /* path is a file of the board; what is written goes there */
-#define OBJECT_STREAM	 1024 /* a pipe of what a file of the board yields */
+/* Classes of objects in addition to those of bpf_abi.h. */
+#define OBJECT_DIRECTORY 256  /* `path` is a directory of the board */
+#define OBJECT_WRITER	 512  /* `path` is a file of the board, open for writing */
+#define OBJECT_STREAM	 1024 /* a pipe with the contents of a file of the board */
 
-/* What another module keeps for an object: the first member of its structure. */
+/* Data that another module keeps with an object. It is the first member of the module's struct. */
 struct object_part {
 	struct object_part *next;
 	void (*free)(struct object_part *part);
 };
 
 struct object {
-	struct object *next; /* of its hash chain */
+	struct object *next; /* in the hash chain */
 	struct run *run;
 	unsigned int class;
-	uint32_t handle; /* on the board, RPC_NO_HANDLE: none */
-	dev_t dev;	 /* of the memory file or directory */
+	uint32_t handle; /* on the board; RPC_NO_HANDLE if there is none */
+	dev_t dev;	 /* device and inode of the memory file or directory */
 	ino_t ino;
-	int fd;		     /* our own descriptor of it */
-	int watch;	     /* of inotify */
-	uint64_t suspect_ms; /* until when we look whether it is closed; 0: it is open */
-	int wake_fd;	     /* eventfd that stands for it in epoll sets, -1: none */
+	int fd;		     /* our own descriptor of the memory file */
+	int watch;	     /* the inotify watch */
+	uint64_t suspect_ms; /* it may be closed: check until this time; 0: it is open */
+	int wake_fd;	     /* eventfd that replaces it in the tool's epoll sets; -1: none */
 	struct object_part *parts;
 
-	/* Called when the tool has closed the object, after its handle was closed; NULL: nothing is
-	 * left to do then. */
+	/* Called after the tool has closed the object and its handle was closed. May be NULL. */
 	void (*at_end)(struct object *object);
 
 	/* Maps. */
 	uint32_t map_type, key_size, max_entries, map_flags;
-	uint64_t value_size; /* as user space sees it */
+	uint64_t value_size; /* bytes in user space: all CPUs together in per-CPU maps */
 	bool frozen;
-	struct read_ahead *read_ahead; /* entries that were read ahead; NULL: none */
-	struct stacks *stacks;	       /* of a stack trace map, the same for lookups; NULL: none */
-	struct mirror *mirror;	       /* of mapped memory */
+	struct read_ahead *read_ahead; /* entries read ahead, or NULL */
+	struct stacks *stacks;	       /* fetched stacks of a stack trace map, or NULL */
+	struct mirror *mirror;	       /* of a mapped array, or NULL */
 
-	uint32_t link_type;	       /* enum bpf_link_type, 0: not asked for yet */
-	struct bpf_btf_info *btf_info; /* of BTF, whose name is in path; NULL: not asked for yet */
-	struct tool_ring *ring;	       /* of an event or map: what arrives from the board */
+	uint32_t link_type;	       /* enum bpf_link_type; 0 until the board was asked */
+	struct bpf_btf_info *btf_info; /* of BTF named by `path`; NULL until the board was asked */
+	struct tool_ring *ring;	       /* an event's or map's ring, which the board fills */
 
 	/* Files. */
 	char *path;
-	struct directory *directory; /* what the tool reads from it; NULL: nothing yet */
+	struct directory *directory; /* the listing that the tool reads; NULL before it reads */
 };
 
-/* Makes an empty table. Returns 0 or a negative errno. */
+/* Makes an empty table of objects. Returns 0 or a negative errno. */
 int objects_new(struct objects **objects, struct run *run);
 
-/* Forgets all, without a word to the board. */
+/* Frees the table and all objects. Sends nothing to the board. */
 void objects_free(struct objects *objects);
 
-/* Can be read when something was closed. */
+/* The descriptor to poll: it is readable after the tool has closed something. */
 int objects_fd(const struct objects *objects);
 
-/* Ends what the tool has closed. */
+/* Ends the objects that the tool has closed. */
 void objects_reap(struct objects *objects);
 
-/* When objects_reap() must be called again, ms of the monotonic clock; UINT64_MAX: when
- * objects_fd() can be read. */
+/* Returns when objects_reap() must be called again, in milliseconds of clock_monotonic_ms();
+ * UINT64_MAX if it need not be called before objects_fd() is readable. */
 uint64_t objects_deadline(const struct objects *objects);
 
-/* Makes an object whose descriptor is a memory file, or an empty directory for OBJECT_DIRECTORY;
- * the object then owns the handle. Returns 0 or a negative errno, and then the handle is closed. */
+/* Makes an object with a memory file, or with an empty directory for OBJECT_DIRECTORY. The object
+ * owns the handle. Returns 0, or a negative errno after closing the handle. */
 int object_new(
 	struct object **object, struct objects *objects, unsigned int class, uint32_t handle);
 
-/* Sets the size of a memory file that will be mapped, for good: the tool cannot shrink it under our
- * feet. Returns 0 or a negative errno. */
+/* Makes a memory file at least `size` bytes long, and seals it so that the tool cannot shrink it
+ * while we have it mapped. Returns 0 or a negative errno. */
 int object_set_size(int fd, uint64_t size);
 
-/* Whether a map has the type and sizes of the info, whose value_size is that of the kernel. Both
- * decide how much is written into the tool's memory. */
+/* Returns true if the map has the type and sizes that `info` reports; its value_size is the
+ * kernel's, for one CPU. A board that contradicts itself could make us write beyond the tool's
+ * buffers. */
 bool object_is_map_of(const struct object *map, const struct bpf_map_info *info);
 
-/* Adds a part, which the object owns from then on: it calls `free` when it ends. */
+/* Adds a part. The object owns it from then on, and calls `free` when it ends. */
 void object_add_part(
 	struct object *object, struct object_part *part, void (*free)(struct object_part *part));
 
-/* Gives the object's descriptor to the tool as the answer to the call. The object is gone if that
- * fails. Returns CALL_ANSWERED or a negative errno. */
+/* Answers the call with a descriptor of the object. Returns CALL_ANSWERED, or a negative errno
+ * after ending the object. */
 int64_t object_give(struct object *object, const struct call *call, bool cloexec);
 
-/* Ends the object here and on the board. */
+/* Ends the object here and closes its handle on the board. */
 void object_end(struct object *object);
 
-/* What a descriptor of the tool stands for: an object of one of the classes, or NULL. */
+/* Returns the object behind a descriptor of the tool, or NULL if there is none or it is of none of
+ * the classes. */
 struct object *object_of(const struct call *call, int fd, unsigned int classes);
 struct object *object_of_any(const struct call *call, int fd);
 
-/* The object that has a ring of that handle, or NULL. */
+/* Returns the object whose ring has this handle, or NULL. */
 struct object *object_of_handle(const struct objects *objects, uint32_t handle);
 
-/* The object behind `after` (NULL: the first one), in no order, or NULL. */
+/* Iterates over all objects, in no order: returns the one after `after`, the first one for NULL, or
+ * NULL at the end. */
 struct object *object_next(const struct objects *objects, const struct object *after);
 
-/* Tells whoever waits for the object that there is something. */
+/* Wakes the tool if it waits for the object in poll(2) or an epoll set. */
 void object_wake(struct object *object);
 
 #endif

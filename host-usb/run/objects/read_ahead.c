@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading ahead in maps. */
+/* Reads map entries ahead. */
 #include "host-usb/run/objects/read_ahead.h"
 
 #include "core/base/clock.h"
@@ -12,21 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD_BYTES (64U << 10) /* some 3 ms on a high-speed link */
+#define AHEAD_BYTES (64U << 10) /* about 3 ms on a high-speed link */
 
-/* A tool that goes on reading gets what was read ahead, each key and each value once; one that has
- * paused, or takes very long, gets a new look. */
-#define AHEAD_PAUSE_MS 300 /* less than the second that tools sleep between two looks */
+/* While a tool goes on reading, it gets the entries that were read ahead, each key and each value
+ * once. After a pause, or when the entries are too old, they are fetched again. */
+#define AHEAD_PAUSE_MS 300 /* less than the second that tools sleep between two passes */
 #define AHEAD_AGE_MS   2000
 
 struct read_ahead {
 	struct object_part part;
 	char *data; /* keys and values */
 	size_t count, entry;
-	size_t at;     /* entries whose keys were handed out */
-	size_t values; /* entries whose values were, or were passed over */
-	bool ended;
-	bool changed; /* the tool has changed the map since: only the keys are good */
+	size_t at;     /* number of entries whose keys were handed out */
+	size_t values; /* number of entries whose values were handed out or skipped */
+	bool ended;    /* the last entry is the last one of the map */
+	bool changed;  /* the tool has changed the map since: values are no longer valid */
 	uint64_t time_ms, used_ms;
 };
 
@@ -44,7 +44,7 @@ void read_ahead_changed(struct object *object)
 		object->read_ahead->changed = true;
 }
 
-/* Those whose lookups yield what a walk needs, and change nothing. */
+/* Returns true for map types whose entries can be looked up ahead without changing the map. */
 static bool can_read_ahead(const struct object *object)
 {
 	switch (object->map_type) {
@@ -74,7 +74,7 @@ static const char *entry_at(const struct read_ahead *ahead, size_t i)
 	return ahead->data + i * ahead->entry;
 }
 
-/* Whether `key` is the one that was handed out last. */
+/* Returns true if `key` is the key that was handed out last. */
 static bool is_last(const struct object *object, const void *key)
 {
 	const struct read_ahead *ahead = object->read_ahead;
@@ -109,8 +109,9 @@ int read_ahead_fetch(struct object *object, const char *keys, unsigned int n, ui
 	return 0;
 }
 
-/* The key, and those that were handed out before it: it may be deleted by now. Returns how many. */
-static unsigned int keys_behind(const struct object *object, const void *key, char **keys)
+/* Collects `key` and the keys that were handed out before it, newest first, because the tool may
+ * have deleted some of them. Returns their number; *keys is NULL if memory is short. */
+static unsigned int collect_keys(const struct object *object, const void *key, char **keys)
 {
 	size_t n = is_last(object, key) ? object->read_ahead->at : key != NULL;
 
@@ -123,7 +124,7 @@ static unsigned int keys_behind(const struct object *object, const void *key, ch
 	return (unsigned int)n;
 }
 
-/* Replaces what was read ahead of the map. */
+/* Replaces the entries that were read ahead of this map. */
 static int keep(struct object *object, const struct read_ahead_page *page)
 {
 	struct read_ahead *ahead = object->read_ahead;
@@ -160,7 +161,7 @@ static int fetch(struct object *object, const void *key)
 	char *keys;
 	int err;
 
-	n = keys_behind(object, key, &keys);
+	n = collect_keys(object, key, &keys);
 	if (!keys)
 		return -ENOMEM;
 	err = read_ahead_fetch(object, keys, n, AHEAD_BYTES, &page);
@@ -196,7 +197,7 @@ const void *read_ahead_value(struct object *object, const void *key)
 
 	if (!is_fresh(ahead) || ahead->changed)
 		return NULL;
-	/* Near the key that was handed out last: some look one ahead before they take the value. */
+	/* Some tools ask for the next key before they look up the value of the last one. */
 	for (size_t i = ahead->at > 2 ? ahead->at - 2 : 0; i < ahead->at; i++) {
 		if (i < ahead->values || memcmp(entry_at(ahead, i), key, object->key_size) != 0)
 			continue;

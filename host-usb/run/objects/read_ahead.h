@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading ahead in maps: tools go through a map with two calls for each entry, and each would be a
- * round trip. */
+/* Reads map entries ahead: iterating costs a tool two calls an entry, each a round trip. */
 #ifndef HOST_USB_RUN_OBJECTS_READ_AHEAD_H
 #define HOST_USB_RUN_OBJECTS_READ_AHEAD_H
 
@@ -10,27 +9,29 @@
 
 struct object;
 
-/* The key behind `key` (NULL: the first one). It is valid until the next call with this map.
- * Returns 0; -ENOENT: it was the last; -EOPNOTSUPP: this map is not read ahead, ask for it by
- * BPF_MAP_GET_NEXT_KEY; or the board's errno. */
+/* Finds the key after `key`, or the first one for NULL. *next is valid until the next call with
+ * this map. Returns 0; -ENOENT after the last key; -EOPNOTSUPP if this map is not read ahead and
+ * the caller must use BPF_MAP_GET_NEXT_KEY; or the board's errno. */
 int read_ahead_next(struct object *object, const void *key, const void **next);
 
-/* The value of a key that was just read ahead, or NULL. */
+/* Returns the value of a key if it was just read ahead, else NULL. */
 const void *read_ahead_value(struct object *object, const void *key);
 
-/* The tool changes the map. The keys stay: a walk that deletes what it passes goes on. */
+/* To be called when the tool changes the map. Drops the values but keeps the keys, so that a tool
+ * can delete the entries it iterates over. */
 void read_ahead_changed(struct object *object);
 
-/* Entries that the board has sent: `count` times key and value, `entry` bytes together. */
+/* Entries from the board: `count` pairs of key and value, `entry` bytes each. */
 struct read_ahead_page {
-	const char *data; /* until the next call to the board */
+	const char *data; /* valid until the next request to the board */
 	uint32_t count;
 	size_t entry;
-	bool ended; /* the map has no more */
+	bool ended; /* these are the last entries of the map */
 };
 
-/* Asks for about max_bytes of entries behind the newest of the n keys that is still there; the
- * newest is the first one. Without keys from the start. Returns 0 or a negative errno. */
+/* Fetches about max_bytes of entries after the first of the `n` keys that is still in the map;
+ * `keys` starts with the newest one. With n == 0 it starts at the first entry. Returns 0 or a
+ * negative errno. */
 int read_ahead_fetch(struct object *object, const char *keys, unsigned int n, uint32_t max_bytes,
 	struct read_ahead_page *page);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading ahead in maps of stack traces. */
+/* Fetches whole stack trace maps ahead. */
 #include "host-usb/run/objects/stacks.h"
 
 #include "core/base/clock.h"
@@ -10,16 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STACKS_QUICK	8	     /* lookups in a row, after which the rest is fetched */
-#define STACKS_PAUSE_MS 100	     /* between two of a row */
-#define STACKS_AGE_MS	2000	     /* an id may stand for another stack by then */
-#define STACKS_PAGE	(256U << 10) /* bytes asked for at once */
-#define STACKS_MAX	(16U << 20)  /* bytes kept; a lookup of what is beyond goes to the board */
+#define STACKS_QUICK	8	     /* lookups in a row before the whole map is fetched */
+#define STACKS_PAUSE_MS 100	     /* longest time between two lookups of a row */
+#define STACKS_AGE_MS	2000	     /* later an id may mean another stack */
+#define STACKS_PAGE	(256U << 10) /* bytes of one request */
+#define STACKS_MAX	(16U << 20)  /* bytes kept; lookups of other stacks go to the board */
 #define STACKS_PAGES	(2 * STACKS_MAX / STACKS_PAGE)
 
 struct stacks {
 	struct object_part part;
-	char *data; /* ids and stacks, the ids ascending: so the kernel goes through them */
+	char *data; /* pairs of id and stack, by ascending id: the kernel iterates in that order */
 	size_t count, entry;
 	unsigned int quick; /* lookups in a row */
 	bool fetched;
@@ -72,11 +72,11 @@ static bool add_page(struct stacks *stacks, const struct read_ahead_page *page)
 	for (uint32_t i = 0; i < page->count; i++, stacks->count++)
 		if (stacks->count &&
 			id_at(stacks, stacks->count) <= id_at(stacks, stacks->count - 1))
-			return false; /* began anew, as the last id was deleted */
+			return false; /* the last id was deleted, so the kernel started over */
 	return true;
 }
 
-/* An error is not told: the lookup that follows meets it as well. */
+/* Ignores errors: the lookup that follows fails with the same error. */
 static void fetch(struct object *object)
 {
 	struct stacks *stacks = object->stacks;

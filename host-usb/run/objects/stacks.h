@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading ahead in maps of stack traces: tools that print look up hundreds of stacks one after the
- * other, and each would be a round trip, which adds stacks to a map that traces the scheduler. */
+/* Fetches whole stack trace maps ahead.
+ *
+ * When a tool prints, it looks up hundreds of stacks one after the other. Each lookup would be a
+ * round trip, and if the tool traces the scheduler, each round trip would add more stacks. */
 #ifndef HOST_USB_RUN_OBJECTS_STACKS_H
 #define HOST_USB_RUN_OBJECTS_STACKS_H
 
@@ -8,16 +10,16 @@
 
 struct object;
 
-/* Whether no stack can have this id: what bpf_get_stackid() returns may be an errno, and tools look
- * it up all the same. The kernel answers ENOENT. */
+/* Returns true if no stack can have this id. Tools also look up the errnos that bpf_get_stackid()
+ * returns; the kernel answers these with ENOENT. */
 bool stacks_none(const struct object *object, const void *key);
 
-/* The stack of an id, valid until the next call with this map; NULL: the board has to be asked. The
- * whole map is fetched (16 MiB at most) after a few lookups in quick succession. What was fetched
- * is served while the tool goes on, for two seconds at most. */
+/* Returns the stack with this id, valid until the next call with this map; NULL if the caller must
+ * ask the board. After a few lookups in quick succession this fetches the whole map, at most 16
+ * MiB. The copy serves the lookups that follow, for at most two seconds. */
 const void *stacks_value(struct object *object, const void *key);
 
-/* The tool changes the map: nothing that was fetched is good any more. */
+/* To be called when the tool changes the map: drops the copy. */
 void stacks_changed(struct object *object);
 
 #endif

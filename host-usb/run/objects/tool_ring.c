@@ -23,17 +23,17 @@ struct tool_ring {
 	struct object_part part;
 	enum ring_kind kind;
 	char *memory;
-	size_t bytes; /* mapped */
+	size_t bytes; /* size of the mapping */
 	char *data;
-	uint64_t size;	   /* of the data, a power of 2 */
-	uint64_t *head;	   /* written by us: the end of what is there */
-	uint64_t *tail;	   /* written by the tool: how far it has read */
-	uint64_t received; /* position behind what has arrived */
-	uint64_t granted;  /* how far the board may send */
+	uint64_t size;	   /* bytes of data, a power of 2; of a pipe: the first credit */
+	uint64_t *head;	   /* we write it: position after the last byte */
+	uint64_t *tail;	   /* the tool writes it: position up to which it has read */
+	uint64_t received; /* position after the last byte from the board */
+	uint64_t granted;  /* position up to which the board may send */
 	int pipe;
-	char *kept; /* of a pipe: what it had no room for */
+	char *kept; /* bytes for which the pipe had no room yet */
 	size_t kept_size;
-	bool failed; /* what came made no sense, or nobody reads any more */
+	bool failed; /* the board violated the protocol, or the pipe has no reader */
 };
 
 static void tool_ring_free(struct object_part *part)
@@ -65,7 +65,6 @@ static struct tool_ring *tool_ring_new(enum ring_kind kind, uint64_t size)
 static int map_memory(struct tool_ring *ring, int fd, size_t bytes)
 {
 	void *memory;
-
 	int err = object_set_size(fd, bytes);
 
 	if (err)
@@ -93,7 +92,7 @@ static int ask(struct object *object, const struct tool_ring *ring)
 	return ret > 0 ? -EIO : (int)ret;
 }
 
-/* Data may come before the reply is read, so the ring is there before it is asked for. */
+/* Data may arrive before the reply, so the object has its ring before the request is sent. */
 static int start(struct object *object, struct tool_ring *ring)
 {
 	int err;
@@ -132,8 +131,8 @@ int tool_ring_open_event(struct object *object, uint64_t size)
 	return start(object, ring);
 }
 
-/* A page with the consumer's position, one with the producer's, then the data. The kernel maps it
- * twice, so that records never wrap; in a file it is there twice. */
+/* A ring buffer has a page with the consumer's position, a page with the producer's, and the data.
+ * The kernel maps the data twice, so that records never wrap; our file contains it twice. */
 int tool_ring_open_map(struct object *object)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -181,7 +180,7 @@ static void copy_in(struct tool_ring *ring, uint64_t position, const char *data,
 	memcpy(ring->data + ring->size, data + straight, size - straight);
 }
 
-/* Writes into a pipe; what it has no room for is kept, and is at most the credit. */
+/* Writes into a pipe and keeps the bytes for which it has no room; they are at most the credit. */
 static void pipe_write(struct tool_ring *ring, const char *data, size_t size)
 {
 	ssize_t n = ring->kept_size ? -1 : write(ring->pipe, data, size);
@@ -198,7 +197,7 @@ static void pipe_write(struct tool_ring *ring, const char *data, size_t size)
 	ring->kept_size += size - done;
 }
 
-/* Whether the data is whole records, as tools take it to be. */
+/* Returns true if the data consists of whole records. Tools rely on that. */
 static bool is_records(const struct tool_ring *ring, const char *data, size_t size)
 {
 	while (size) {
@@ -230,10 +229,10 @@ void tool_ring_receive(struct object *object, uint64_t position, const void *dat
 
 	if (ring->failed)
 		return;
-	/* A board that sends more than it may would overwrite what the tool has not read. */
+	/* Data beyond the credit would overwrite what the tool has not read yet. */
 	if (position != ring->received || size > ring->granted - position ||
 		(ring->kind != RING_PIPE && !is_records(ring, data, size))) {
-		log_error("ring %u: the board sends what makes no sense; it is not read any more",
+		log_error("ring %u: malformed data from the board; the ring is no longer read",
 			object->handle);
 		ring->failed = true;
 		return;
@@ -275,8 +274,8 @@ static uint64_t read_so_far(struct tool_ring *ring)
 	return ring->received - ring->kept_size;
 }
 
-/* Credit is told in steps of a quarter of the ring, and the board is thought to be stopped when it
- * has less than half of it left: a record may be larger than what is left. */
+/* Sends credit in steps of a quarter of the ring. With less than half of the ring left the board
+ * may be waiting, because its next record may be larger than that. Returns true then. */
 static bool tool_ring_credit(struct object *object)
 {
 	struct tool_ring *ring = object->ring;
@@ -291,13 +290,13 @@ static bool tool_ring_credit(struct object *object)
 		bytes_put_u64(out, limit);
 		client_send(object->run->client);
 	}
-	/* Nor does a ring buffer's eventfd know by itself that all is read. */
+	/* Or a ring buffer's eventfd must be reset when the tool has read everything. */
 	return ring->granted - ring->received < ring->size / 2 ||
 	       (ring->kind == RING_MAP && tail != ring->received);
 }
 
-/* A ring buffer's eventfd is level-triggered, as the kernel's own waiting is: it is reset when all
- * is read. */
+/* Polling a ring buffer is level-triggered in the kernel: so the eventfd is reset when the tool has
+ * read everything. */
 static void reset_wake(struct object *object)
 {
 	uint64_t count;

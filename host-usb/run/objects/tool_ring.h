@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tool's end of a ring: a memory file with the kernel's layout, which we fill in the kernel's
- * place: a perf ring (perf_event_open(2)), or a BPF ring buffer, whose data is there twice. */
+/* The tool's end of a ring: a memory file that we fill instead of the kernel.
+ *
+ * It has the kernel's layout of a perf ring (perf_event_open(2)) or of a BPF ring buffer, which has
+ * its data pages mapped twice. */
 #ifndef HOST_USB_RUN_OBJECTS_TOOL_RING_H
 #define HOST_USB_RUN_OBJECTS_TOOL_RING_H
 
@@ -9,28 +11,29 @@
 #include <stdint.h>
 
 struct object;
+struct objects;
 struct tool_ring;
 
-/* Makes the memory of an event's ring of `size` bytes of data, a power of 2, or of a map's, and
- * asks the board for what is written into it. Returns 0 or a negative errno. */
+/* Makes the memory of a ring and subscribes to the board's ring. An event's ring has `size` bytes
+ * of data, a power of 2; a map's size is known. Returns 0 or a negative errno. */
 int tool_ring_open_event(struct object *object, uint64_t size);
 int tool_ring_open_map(struct object *object);
 
-/* A pipe into which a file of the board goes. Takes the descriptor. */
+/* Makes a ring object of a pipe that receives a file of the board. Takes over `fd`, the pipe's
+ * write end. The board may send `credit` bytes at first. */
 int tool_ring_open_pipe(struct object *object, int fd, uint64_t credit);
 
-/* The size of an event's data, bytes. */
+/* Returns the size of an event's data in bytes. */
 uint64_t tool_ring_size(const struct tool_ring *ring);
 
-/* Data from the board. Sends nothing: it may come while a reply is waited for. */
+/* Stores data from the board. Sends nothing, because data may arrive while a request is pending. */
 void tool_ring_receive(struct object *object, uint64_t position, const void *data, size_t size);
 
-/* Whether the tool has something to read. */
+/* Returns true if the tool has something to read. */
 bool tool_ring_readable(const struct object *object);
 
-/* Allows the board to send more, as far as the tool has read its rings. Returns whether the board
- * has to wait for the tool to read one of them: then this has to be called again soon. */
-struct objects;
+/* Gives the board credit for what the tool has read from its rings. Returns true if a ring is so
+ * full that the board waits for the tool: the caller must then call this again soon. */
 bool tool_rings_credit(struct objects *objects);
 
 #endif
