@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Large files of boards that do not change are kept. The name of a copy says all that it depends
- * on: the kernel's symbols and functions the boot and the modules, its types its build, a program
- * its inode. */
+/* Keeps copies of large files of boards.
+ *
+ * The name of a copy contains everything that its contents depend on: boot and modules for kernel
+ * symbols and traceable functions, the kernel build for BTF, boot and inode for a program. */
 #include "host-usb/run/files/cache.h"
 
 #include "core/base/log.h"
@@ -21,19 +22,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KEEP_S	 (30 * 24 * 3600) /* copies that nobody has used for so long are removed */
+#define KEEP_S	 (30 * 24 * 3600) /* seconds after the last use until a copy is removed */
 #define NAME_KEY 256
 
-#define LINE_MAX_SIZE 1024 /* of kallsyms */
+#define LINE_MAX_SIZE 1024 /* bytes of a line of kallsyms */
 
 #define BTF_DIRECTORY "/sys/kernel/btf/"
 
 struct cache {
 	struct remote *remote;
 	const struct rpc_hello *board;
-	char directory[PATH_MAX]; /* empty: there is none */
-	uint64_t build; /* of the kernel: hash of its notes, which hold its build id; 0: not known
-			   yet */
+	char directory[PATH_MAX]; /* empty if there is no place for copies */
+	uint64_t build; /* hash of the kernel's notes, which contain its build id; 0 at first */
 };
 
 static int make_directory(const char *path)
@@ -41,7 +41,7 @@ static int make_directory(const char *path)
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Copies are read by others only if they may: symbols of a kernel can be a secret. */
+/* The directory is private to the user, because kernel symbols can be secret. */
 static void find_directory(struct cache *cache)
 {
 	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -58,7 +58,7 @@ static void find_directory(struct cache *cache)
 		return;
 	snprintf(cache->directory, sizeof(cache->directory), "%s/bpfd", path);
 	if (make_directory(cache->directory)) {
-		log_debug("%s: %s; nothing is kept", cache->directory, strerror(errno));
+		log_debug("%s: %s; no copies are kept", cache->directory, strerror(errno));
 		cache->directory[0] = 0;
 	}
 }
@@ -99,7 +99,7 @@ void cache_free(struct cache *cache)
 	free(cache);
 }
 
-/* FNV-1a, to tell versions apart, not to keep anybody out. */
+/* FNV-1a: it distinguishes versions but does not resist attacks. */
 static uint64_t hash(uint64_t hash, const void *data, size_t size)
 {
 	const unsigned char *d = data;
@@ -111,7 +111,7 @@ static uint64_t hash(uint64_t hash, const void *data, size_t size)
 
 #define HASH_START 0xcbf29ce484222325ULL
 
-/* Of a small file of the board. */
+/* Hashes a small file of the board. */
 static int hash_file(struct cache *cache, const char *path, uint64_t *result)
 {
 	int fd = memfd_create("bpfd:file", MFD_CLOEXEC), err;
@@ -129,7 +129,7 @@ static int hash_file(struct cache *cache, const char *path, uint64_t *result)
 	return err;
 }
 
-/* A file of a process' root: of several processes it is the same. */
+/* The key of a file below a process's root. It is the same for all processes with this file. */
 static int program_key(struct cache *cache, const char *path, char key[NAME_KEY])
 {
 	const struct rpc_hello *board = cache->board;
@@ -151,7 +151,7 @@ static int program_key(struct cache *cache, const char *path, char key[NAME_KEY]
 	return 0;
 }
 
-/* The kernel's own types depend on its build; those of a module may change while it runs. */
+/* BTF of the kernel depends on its build. BTF of a module can change during a boot. */
 static int btf_key(struct cache *cache, const char *path, uint64_t size, char key[NAME_KEY])
 {
 	const struct rpc_hello *board = cache->board;
@@ -173,14 +173,14 @@ static int btf_key(struct cache *cache, const char *path, uint64_t size, char ke
 	return 0;
 }
 
-/* What only changes when modules come and go. */
+/* Returns true for files that change only when modules are loaded or removed. */
 static bool is_of_modules(const char *path)
 {
 	return strcmp(path, "/proc/kallsyms") == 0 ||
 	       path_is_of_tracefs(path, "available_filter_functions");
 }
 
-/* Returns 0; -ENOENT: it is not kept. */
+/* Returns 0 and the key; -ENOENT if such a file is not kept; or another errno. */
 static int key_of(struct cache *cache, const char *path, char key[NAME_KEY])
 {
 	const struct rpc_hello *board = cache->board;
@@ -210,8 +210,8 @@ static bool is_name(const char *key)
 	return !strchr(key, '/') && key[0] != '.';
 }
 
-/* Symbols without addresses, as the kernel shows them to those who may not see them: that may
- * change, so they are not kept. The last one tells: the first ones of x86 are at 0 indeed. */
+/* Returns true if the kernel hides the addresses of its symbols. This can change, so such a list is
+ * not kept. It checks the last symbol: on x86 the first ones really are at 0. */
 static bool is_hidden(int fd, const char *path)
 {
 	off_t end = lseek(fd, 0, SEEK_END), from = end > LINE_MAX_SIZE ? end - LINE_MAX_SIZE : 0;
@@ -228,7 +228,7 @@ static bool is_hidden(int fd, const char *path)
 	return strncmp(line ? line + 1 : last, "00000000", 8) == 0;
 }
 
-/* Fetches into a file that takes its name when it is whole. */
+/* Fetches into a temporary file, and renames it when it is complete. */
 static int fetch(struct cache *cache, const char *path, const char *name)
 {
 	char temporary[PATH_MAX + 16];
@@ -238,7 +238,7 @@ static int fetch(struct cache *cache, const char *path, const char *name)
 		return -ENOENT;
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return -ENOENT; /* without a copy it works as well */
+		return -ENOENT; /* the caller reads the board's file instead */
 	err = remote_fetch(cache->remote, path, fd, 0);
 	if (!err && is_hidden(fd, path)) {
 		unlink(temporary);
@@ -268,11 +268,11 @@ static int open_copy(struct cache *cache, const char *path, const char *key)
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fetch(cache, path, name);
-	futimens(fd, NULL); /* it is in use */
+	futimens(fd, NULL); /* the last use, for remove_old() */
 	return fd;
 }
 
-/* Without the boot's id nothing tells one boot's symbols from another's. */
+/* Without a boot id the symbols of two boots could not be distinguished. */
 static bool can_keep(const struct cache *cache)
 {
 	return cache->directory[0] && cache->board->boot_id[0];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of the board's possible CPUs. How much is written into the tool for a value of a per-CPU
- * map follows from their number in HELLO: a tool that read of fewer has less room than that. */
+/* Checks the list of the board's possible CPUs.
+ *
+ * The number of CPUs in HELLO decides how many bytes we write into the tool for a value of a
+ * per-CPU map. A tool that read a list of fewer CPUs would have a smaller buffer. */
 #include "host-usb/run/files/cpus.h"
 
 #include "core/base/log.h"
@@ -16,7 +18,7 @@
 #include <unistd.h>
 
 #define CPU_LIST_MAX 4096    /* bytes */
-#define NUMBER_MAX   1000000 /* far more CPUs than Linux knows */
+#define NUMBER_MAX   1000000 /* far more CPUs than Linux supports */
 
 static bool take_number(const char **at, unsigned long *number)
 {
@@ -29,8 +31,8 @@ static bool take_number(const char **at, unsigned long *number)
 	return *number < NUMBER_MAX;
 }
 
-/* How many CPUs a list names, such as "0,2-3\n". What the kernel would not write counts as 0: tools
- * differ in what they make of it. */
+/* Returns the number of CPUs in a list such as "0,2-3\n". A list that the kernel would not write
+ * counts as 0, because tools differ in how they read it. */
 static uint32_t count(const char *list)
 {
 	unsigned long first, last, next = 0;
@@ -84,7 +86,8 @@ int cpus_open(int fd, uint32_t possible)
 	if (fd >= 0 && is_list_of(fd, possible))
 		return fd;
 	if (fd >= 0) {
-		log_warning("%s: lists other CPUs than the %u that the board has told of",
+		log_warning(
+			"%s: does not list the %u CPUs that the board announced; using that number",
 			CPUS_POSSIBLE, possible);
 		close(fd);
 	}

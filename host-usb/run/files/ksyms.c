@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's symbols with those of the tool's own programs. A copy of kallsyms is kept for the
- * board's whole uptime; programs come and go, and a stack that begins in one would show the name of
- * whatever lies below it. */
+/* Adds the tool's own programs to the list of kernel symbols.
+ *
+ * The cached kallsyms lasts for a boot of the board, but programs come and go. Without its entry, a
+ * stack that starts in a program would show the name of an unrelated symbol below it. */
 #include "host-usb/run/files/ksyms.h"
 
 #include "host-usb/run/calls/bpf_info.h"
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FUNCTIONS_MAX 256 /* of one program; the kernel's own limit */
+#define FUNCTIONS_MAX 256 /* functions of a program; the kernel's limit */
 
 static struct object *next_program(const struct run *run, const struct object *after)
 {
@@ -44,8 +45,8 @@ static int copy_all(int to, int from)
 	return 0;
 }
 
-/* The kernel names a program by its tag and name; the functions that it calls have tags of their
- * own, which nobody looks for. */
+/* The kernel names a program by tag and name. Functions that it calls have tags of their own, which
+ * we do not know; tools do not look for them. */
 static void write_program(int fd, struct object *program)
 {
 	uint64_t addresses[FUNCTIONS_MAX];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a path of the board opens as: the board's file, a kept copy of it, or the same file of this
- * workstation. */
+/* Decides what a path of the board opens as: its file, a copy, or the workstation's. */
 #include "host-usb/run/files/open.h"
 
 #include "core/base/clock.h"
@@ -27,10 +26,10 @@
 
 struct opener {
 	struct run *run;
-	char checked[PATH_MAX]; /* the file that was compared last, and is the same */
-	int events;		/* copy of the list of all events, -1: none */
-	uint64_t events_ms;	/* when it was fetched */
-	uint64_t events_writes; /* and after how many writes to the board */
+	char checked[PATH_MAX]; /* the last file that was compared and is the same here */
+	int events;		/* copy of available_events; -1 if there is none */
+	uint64_t events_ms;	/* when the copy was fetched */
+	uint64_t events_writes; /* remote_writes() at that time */
 };
 
 int opener_new(struct opener **opener, struct run *run)
@@ -60,8 +59,8 @@ void opener_free(struct opener *opener)
 	free(opener);
 }
 
-/* The list of all events, which bpftrace opens anew for each name that it looks for. It is kept as
- * long as a listing, and until something is written, which may define an event. */
+/* Opens the list of all events. bpftrace opens it again for each name that it looks up, so a copy
+ * is kept as long as a listing, or until the next write, which may define an event. */
 static int open_events(struct opener *opener, const char *path)
 {
 	struct remote *remote = opener->run->remote;
@@ -84,8 +83,8 @@ static int open_events(struct opener *opener, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Opens what `place` (O_PATH) is for reading, if it is a regular file: devices of the workstation
- * may do something when they are opened, and the board chooses the name. Takes place. */
+/* Opens the file behind `place`, an O_PATH descriptor, for reading. Refuses anything but a regular
+ * file: the board chooses the name, and opening a device can have an effect. Takes over `place`. */
 static int open_regular(int place)
 {
 	struct stat st;
@@ -103,7 +102,8 @@ static int open_regular(int place)
 	return fd;
 }
 
-/* A file of a process' root from the copy of the board's files, or -ENOENT. */
+/* Opens a file below a process's root in the --sysroot, the copy of the board's files. Returns
+ * -ENOENT if it is not there. */
 static int open_in_sysroot(struct opener *opener, const char *path)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
@@ -118,15 +118,16 @@ static int open_in_sysroot(struct opener *opener, const char *path)
 	root = rest ? open(opener->run->sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (root < 0)
 		return -ENOENT;
-	/* Its links are the board's: absolute ones begin at the copy's root. */
+	/* Symbolic links are the board's: absolute ones start at the copy's root. */
 	fd = (int)syscall(SYS_openat2, root, rest, &how, sizeof(how));
 	close(root);
 	fd = fd < 0 ? fd : open_regular(fd);
 	return fd < 0 ? -ENOENT : fd;
 }
 
-/* A file of a process' root that this workstation has as well, by its size and its first page,
- * which holds the build id: it need not be fetched. -ENOENT if not. */
+/* Opens the workstation's file instead of a file below a process's root, if both have the same size
+ * and the same first page, which contains the build id. Then the file need not be fetched. Returns
+ * -ENOENT if they differ. */
 static int open_same(struct opener *opener, const char *path)
 {
 	const char *rest = path_is_in_proc(path) ? strstr(path + strlen("/proc/"), "/root/") : NULL;
@@ -144,7 +145,7 @@ static int open_same(struct opener *opener, const char *path)
 	if (first < 0)
 		goto out_close;
 	err = remote_stat(opener->run->remote, path, true, &theirs);
-	/* Files of /proc, which some wait to read from, have no size. */
+	/* Files of /proc have size 0; reading some of them would block. */
 	if (!err && S_ISREG(theirs.mode) && theirs.size && fstat(fd, &ours) == 0 &&
 		(uint64_t)ours.st_size == theirs.size)
 		err = remote_fetch(opener->run->remote, path, first, sizeof(board));
@@ -193,7 +194,8 @@ int open_program(struct opener *opener, const char *path)
 	return fd < 0 ? -errno : open_regular(fd);
 }
 
-/* The first page of a program holds its build id, and much that differs from build to build. */
+/* Compares the first pages of the board's and the workstation's file: they contain the build id and
+ * more that differs between builds. Returns 0, -ESTALE if they differ, or another errno. */
 static int compare_programs(struct opener *opener, const char *path)
 {
 	char board[4096], local[4096];
@@ -209,7 +211,7 @@ static int compare_programs(struct opener *opener, const char *path)
 	if (err)
 		return err;
 	ours = open_program(opener, path);
-	if (ours < 0) /* only the board has it: then the tool knows its offset from elsewhere */
+	if (ours < 0) /* only the board has it: the tool has the offset from another source */
 		return 0;
 	m = pread(ours, local, sizeof(local), 0);
 	close(ours);

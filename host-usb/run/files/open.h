@@ -19,8 +19,8 @@ int open_file(struct opener *opener, const char *path);
 int open_program(struct opener *opener, const char *path);
 
 /* Translates a path that the tool names for a uprobe into the board's path: the prefix of --sysroot
- * is removed. Logs a warning if the board's file differs from the workstation's. Returns 0 and
- * *name, a pointer into `path`; or a negative errno. */
+ * is removed. Returns 0 and *name, a pointer into `path`. Returns an errno after logging: -ENOENT
+ * if the board has no such file, -EINVAL if its file is another build than the workstation's. */
 int open_board_path(const struct call *call, const char *path, const char **name);
 
 #endif

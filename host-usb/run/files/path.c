@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which paths of the tool mean the board. */
+/* Decides which paths of the tool name files of the board. */
 #include "host-usb/run/files/path.h"
 
 #include "core/messages/file_tree.h"
@@ -17,7 +17,7 @@
 
 #define PROC "/proc/"
 
-/* Takes out what says nothing: repeated slashes, ".", and ".." with what is before it. */
+/* Removes repeated slashes, ".", and each ".." with the component before it. */
 static void normalize(char *path)
 {
 	char *to = path;
@@ -84,7 +84,8 @@ bool path_is_of_tracefs(const char *path, const char *name)
 	return rest && *rest == '/' && strcmp(rest + 1, name) == 0;
 }
 
-/* Where a relative path starts. Returns 0, or a negative errno, and then the kernel will say so. */
+/* Finds the directory where a relative path starts. Returns 0, or a negative errno: then the kernel
+ * runs the call and reports the error. */
 static int base_of(const struct call *call, int dirfd, char base[PATH_MAX])
 {
 	const struct object *object;
@@ -114,9 +115,9 @@ int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolve
 	ssize_t n = memory_read_string(call->tid, path, given, sizeof(given));
 
 	if (n < 0)
-		return n == -EPERM ? (int)n : 0; /* the kernel says what is wrong with it */
+		return n == -EPERM ? (int)n : 0; /* the kernel reports other errors */
 	if (given[0] == '/') {
-		/* Nearly all paths are these: the shortest way out. */
+		/* Nearly all paths are absolute, so this case is fast. */
 		while (n > 1 && given[1] == '/')
 			memmove(given, given + 1, (size_t)n--);
 		if (strstr(given, "/."))
@@ -127,7 +128,7 @@ int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolve
 	} else {
 		char base[PATH_MAX];
 
-		/* What is no directory has a name of another form. */
+		/* The link of a descriptor that is no directory may not start with a slash. */
 		if (base_of(call, dirfd, base) || base[0] != '/' ||
 			snprintf(resolved, PATH_MAX, "%s%s%s", base, n ? "/" : "", given) >=
 				PATH_MAX)

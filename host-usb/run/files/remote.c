@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Questions about the board's files, and their answers. */
+/* Sends requests about the board's files. */
 #include "host-usb/run/files/remote.h"
 
 #include "core/base/clock.h"
@@ -15,18 +15,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LISTINGS	 16	      /* directories whose entries are remembered */
-#define LISTING_MAX	 (1U << 20)   /* entries of one directory */
-#define FETCH_MAX	 (1ULL << 30) /* bytes of one file: more than any kernel file or program */
-#define LISTED_MIN	 100	      /* bytes of an entry in a reply, at least */
-#define PROGRESS_MS	 300	      /* what takes longer shows itself */
-#define PROGRESS_STEP_MS 100
+#define LISTINGS	 16	      /* number of listings that are remembered */
+#define LISTING_MAX	 (1U << 20)   /* entries of a directory */
+#define FETCH_MAX	 (1ULL << 30) /* bytes of a file: more than any kernel file or program */
+#define LISTED_MIN	 100	      /* smallest entry in a reply, bytes */
+#define PROGRESS_MS	 300	      /* a transfer that takes longer shows its progress */
+#define PROGRESS_STEP_MS 100	      /* between two updates of the progress */
 
 struct remote {
 	struct client *client;
 	struct listing *listings[LISTINGS];
 	size_t next_listing;
-	bool terminal; /* progress is shown */
+	bool terminal; /* stderr is a terminal, where progress is shown */
 	uint64_t writes;
 };
 
@@ -103,8 +103,8 @@ static int compare(const void *name, const void *entry)
 	return strcmp(name, ((const struct listing_entry *)entry)->name);
 }
 
-/* From a listing of its directory. Returns 0; -ENOENT: there is no such entry; -EAGAIN: it is not
- * known. */
+/* Answers stat(2) from a remembered listing of the directory. Returns 0; -ENOENT if the directory
+ * has no such entry; -EAGAIN if the listing cannot answer. */
 static int stat_remembered(
 	struct remote *remote, const char *path, bool follow, struct rpc_stat *stat)
 {
@@ -148,7 +148,6 @@ int remote_access(struct remote *remote, const char *path, uint32_t mode)
 {
 	struct bytes_in reply;
 	struct bytes_out *out = begin(remote, RPC_FILE_ACCESS, path);
-
 	int64_t ret;
 
 	bytes_put_u32(out, mode);
@@ -184,8 +183,8 @@ static int64_t link_of(struct remote *remote, const char *path, char *target, si
 	return (int64_t)strlen(target);
 }
 
-/* A process in the board's first namespace is for the tool in its own one: tools that compare the
- * two would else try to enter it. */
+/* For a process in the board's initial mount namespace this answers with the tool's own namespace.
+ * Otherwise tools that compare the two would try to enter the process's namespace. */
 int64_t remote_link(struct remote *remote, pid_t tid, const char *path, char *target, size_t size)
 {
 	int64_t ret = link_of(remote, path, target, size);
@@ -204,7 +203,7 @@ int64_t remote_link(struct remote *remote, pid_t tid, const char *path, char *ta
 	return n;
 }
 
-/* One part of a listing. */
+/* Adds the entries of one part of the reply. */
 static int take_entries(struct listing *listing, struct bytes_in *reply)
 {
 	uint32_t n = bytes_get_u32(reply);
@@ -265,7 +264,7 @@ int remote_list(struct remote *remote, const char *path, struct listing **listin
 	if (ret >= 0 && !err)
 		err = take_entries(l, &reply);
 	while (client_more(client)) {
-		/* A part of which we have taken nothing might be followed by others for ever. */
+		/* Without this, a board could send empty parts forever. */
 		if (l->count == had || l->count > LISTING_MAX)
 			client_give_up(client, path);
 		had = l->count;
@@ -286,7 +285,7 @@ int remote_list(struct remote *remote, const char *path, struct listing **listin
 	return 0;
 }
 
-/* A line that is overwritten, and gone when it is done. */
+/* Shows progress in a line that is overwritten, and erased at the end. */
 static void progress(struct remote *remote, const char *path, uint64_t bytes, uint64_t start_ms,
 	uint64_t *shown_ms)
 {
@@ -315,7 +314,7 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-/* err: of an earlier part, after which nothing is written. */
+/* Writes one part of the contents into `fd`, unless an earlier part failed with `err`. */
 static int take_contents(struct bytes_in *reply, int fd, uint64_t max, uint64_t *bytes, int err)
 {
 	size_t size;
@@ -342,7 +341,7 @@ int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max)
 	if (ret >= 0)
 		err = take_contents(&reply, fd, max, &bytes, 0);
 	while (client_more(client)) {
-		if (bytes == had || bytes > max) /* it might never end */
+		if (bytes == had || bytes > max) /* a board could send parts forever */
 			client_give_up(client, path);
 		had = bytes;
 		ret = client_next(client, &reply);
@@ -355,7 +354,6 @@ int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max)
 	return ret < 0 ? (int)ret : err;
 }
 
-/* A memory file with the contents, at its start. */
 int remote_open(struct remote *remote, const char *path)
 {
 	int fd = memfd_create("bpfd:file", MFD_CLOEXEC), err;
