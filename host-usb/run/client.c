@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's end of the binary protocol. Neither end ever waits for the other to read: while we
- * write, we read. */
+/* The host's end of the binary protocol. It reads while it writes, so the two ends never deadlock.
+ */
 #include "host-usb/run/client.h"
 
 #include "core/base/clock.h"
@@ -15,26 +15,26 @@
 #include <unistd.h>
 
 #define READ_ROOM (256U << 10)
-#define ERRNO_MAX 4095 /* the C library takes no other result for an error */
+#define ERRNO_MAX 4095 /* the C library treats only -1 to -4095 as errors */
 #define NOTE_SIZE 256
-#define ABORT_MS  100 /* how often a wait looks whether it still makes sense */
+#define ABORT_MS  100 /* interval at which a wait asks whether to abort */
 
 struct client {
 	int in, out_fd;
 	struct client_events events;
 	FILE *trace;
-	struct bytes_out out; /* the request that is being written, or what is still to be sent */
-	size_t request;	      /* where it starts */
+	struct bytes_out out; /* requests that are not sent yet */
+	size_t request;	      /* where the latest one starts in `out` */
 	enum rpc_op op;
 	uint32_t tag;
 	char note[NOTE_SIZE];
-	uint8_t *data; /* received */
+	uint8_t *data; /* received bytes: those between `from` and `to` */
 	size_t room, from, to;
-	size_t reply_size; /* of the reply that was handed out: passed over with the next read */
+	size_t reply_size; /* the reply at `from`, handed out; the next call drops it */
 	bool more, dead;
 	uint64_t start_ns;
-	uint64_t heard_ns; /* when something came last, or a wait began */
-	uint64_t asked_ns; /* when we last looked whether waiting makes sense */
+	uint64_t heard_ns; /* when data last arrived, or the call began */
+	uint64_t asked_ns; /* when events.abort was last called */
 };
 
 static int set_nonblocking(int fd)
@@ -91,7 +91,7 @@ int client_fd(const struct client *client)
 void client_give_up(struct client *client, const char *what)
 {
 	if (!client->dead)
-		log_error("%s: the board sends without end", what);
+		log_error("%s: the board does not stop sending; giving it up", what);
 	client->dead = true;
 }
 
@@ -133,7 +133,7 @@ static void trace(struct client *client, int64_t ret)
 	fflush(client->trace);
 }
 
-/* The message at the front, if it is whole. */
+/* Returns true, with the header, if a complete message is at the front. */
 static bool front(const struct client *c, struct rpc_header *header)
 {
 	if (c->to - c->from < RPC_HEADER_SIZE)
@@ -150,7 +150,7 @@ static void pass_reply(struct client *c)
 	c->reply_size = 0;
 }
 
-/* Makes room for the message at the front. */
+/* Makes room for the message at the front. Returns 0, -EIO if it is too long, or -ENOMEM. */
 static int make_room(struct client *c)
 {
 	struct rpc_header header;
@@ -179,7 +179,7 @@ static int make_room(struct client *c)
 	return 0;
 }
 
-/* Reads once. Returns 0, also when nothing is there, or -EIO. */
+/* Reads once. Returns 0, also if nothing was there; -EIO if the link is lost. */
 static int fill(struct client *c)
 {
 	ssize_t n;
@@ -207,7 +207,7 @@ static void take_data(struct client *c, const struct rpc_header *header)
 		c->events.data(c->events.arg, handle, position, in.data, in.size);
 }
 
-/* Hands over the ring data at the front. Returns whether a reply is at the front then. */
+/* Hands over all ring data at the front. Returns true if a reply follows it. */
 static bool take_pushed(struct client *c, struct rpc_header *header)
 {
 	while (!c->dead && front(c, header)) {
@@ -219,7 +219,7 @@ static bool take_pushed(struct client *c, struct rpc_header *header)
 	return false;
 }
 
-/* Writes what is to be sent, as far as it goes. */
+/* Writes as many unsent bytes as the descriptor takes. */
 static void flush(struct client *c, size_t *done)
 {
 	ssize_t n;
@@ -237,7 +237,7 @@ static void flush(struct client *c, size_t *done)
 	}
 }
 
-/* Also of a board that never stops sending. */
+/* Asks the caller whether to abort, also while a board never stops sending. */
 static int ask_abort(struct client *c)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -251,26 +251,24 @@ static int ask_abort(struct client *c)
 	return -EINTR;
 }
 
-/* Waits until there is something to read, or room to write while something is to be sent. */
+/* Waits for something to read or, if `sending`, for room to write. */
 static int wait_link(struct client *c, bool sending)
 {
 	struct pollfd polled[] = {
 		{.fd = c->in, .events = POLLIN},
 		{.fd = sending ? c->out_fd : -1, .events = POLLOUT},
 	};
-
 	int err = ask_abort(c), n;
 
 	if (err)
 		return err;
 	n = poll(polled, 2, ABORT_MS);
-
 	if (n < 0)
 		return errno == EINTR ? 0 : -EIO;
 	return polled[0].revents ? fill(c) : 0;
 }
 
-/* Sends all that was written. Reads meanwhile, but leaves replies where they are. */
+/* Sends all requests. Reads meanwhile and hands over ring data. */
 static int send_all(struct client *c)
 {
 	struct rpc_header header;
@@ -285,7 +283,7 @@ static int send_all(struct client *c)
 		if (done == c->out.size)
 			break;
 		err = wait_link(c, true);
-		/* Nobody can answer what is not sent yet. */
+		/* A reply to a request that is not sent yet violates the protocol. */
 		if (take_pushed(c, &header))
 			c->dead = true;
 	}
@@ -389,7 +387,7 @@ int client_receive(struct client *client)
 	pass_reply(client);
 	if (!client->dead)
 		fill(client);
-	/* A reply that nobody waits for. */
+	/* A reply without a request violates the protocol. */
 	if (take_pushed(client, &header))
 		client->dead = true;
 	return client->dead ? -EIO : 0;

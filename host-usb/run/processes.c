@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tool's processes, as the workstation's kernel tells of them. */
+/* Reads about the tool's processes in /proc of the workstation. */
 #include "host-usb/run/processes.h"
 
 #include <dirent.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANCESTORS_MAX 64 /* no tool starts a deeper tree of processes */
+#define ANCESTORS_MAX 64 /* tools do not start deeper process trees */
 
 unsigned long long process_status(pid_t pid, const char *name, int base)
 {
@@ -38,7 +38,7 @@ bool process_ignores(pid_t pid, int number)
 	return process_status(pid, "SigIgn:", 16) >> (number - 1) & 1;
 }
 
-/* The parent of a process, 0 if there is none. */
+/* Returns the parent of a process, or 0. */
 static pid_t parent_of(pid_t pid)
 {
 	char path[64], line[512], *at;
@@ -54,13 +54,13 @@ static pid_t parent_of(pid_t pid)
 	if (n <= 0)
 		return 0;
 	line[n] = 0;
-	at = strrchr(line, ')'); /* the name may hold anything */
+	at = strrchr(line, ')'); /* the name can contain any character */
 	if (!at || sscanf(at + 1, " %*c %d", &parent) != 1)
 		return 0;
 	return parent;
 }
 
-/* The tool's own processes are the workstation's; the board's numbers are the others. */
+/* Returns true for our descendants: the tool's own processes run on the workstation. */
 static bool is_own_process(pid_t pid)
 {
 	for (int i = 0; pid > 1 && i < ANCESTORS_MAX; i++) {
@@ -76,7 +76,7 @@ bool process_is_board(pid_t pid)
 	return pid > 0 && !is_own_process(pid);
 }
 
-/* The way to the board is below us as well, but not under the filter. */
+/* The command of --via is our descendant too, but does not have the tool's filter. */
 static unsigned long long filters_of(pid_t pid)
 {
 	return process_status(pid, "Seccomp_filters:", 10);

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Returns a number from /proc/PID/status of a process or thread, for example the one of `name`
- * "Tgid"; 0 if the field or the process does not exist. */
+/* Returns a number from /proc/PID/status of a process or thread. `name` is the field with its
+ * colon, for example "Tgid:". Returns 0 if the field or the process does not exist. */
 unsigned long long process_status(pid_t pid, const char *name, int base);
 
 /* Returns true if the process ignores the signal. */

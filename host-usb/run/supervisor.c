@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The main loop of bpfd-run. */
+/* The main loop of bpfd-run: one poll, one turn for all that is due. */
 #include "host-usb/run/supervisor.h"
 
 #include "core/base/clock.h"
@@ -24,22 +24,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CREDIT_MS 3    /* how often we look whether the tool has read a full ring */
-#define GRACE_MS  3000 /* for the tool to end after SIGTERM, for a board to answer before it */
-#define TALK_MS	  5000 /* for a board that goes on sending when the tool is asked to end */
-#define AGAIN_MS  100  /* how often what SIGKILL has missed gets it */
-#define OTHERS	  256  /* descriptors of held polls that we wait for */
+#define CREDIT_MS 3    /* interval of looking whether the tool has read from a full ring */
+#define GRACE_MS  3000 /* for the tool to exit after SIGTERM; for a silent board to answer */
+#define TALK_MS	  5000 /* for a board that goes on sending after the tool was asked to end */
+#define AGAIN_MS  100  /* interval of SIGKILL, for processes that it missed */
+#define OTHERS	  256  /* descriptors of held poll(2) calls that one turn can wait for */
 
 enum { LISTENER, LINK, CLOSED, SIGNALS, OWN_COUNT };
 
 struct loop {
 	struct run *run;
-	int status;	    /* how the tool has ended */
-	bool lost;	    /* the link is */
-	bool alone;	    /* none of the tool's processes is left */
-	uint64_t credit_ms; /* when to look whether the tool has read a ring that is full */
-	uint64_t mirror_ms; /* when mirrors were last brought up to date */
-	uint64_t kill_ms;   /* when the tool's processes get SIGKILL */
+	int status;	    /* the tool's wait status */
+	bool lost;	    /* the link is lost */
+	bool alone;	    /* no process of the tool is left */
+	uint64_t credit_ms; /* when to look whether the tool has read from a full ring */
+	uint64_t mirror_ms; /* when the mirrors were last synchronized */
+	uint64_t kill_ms;   /* when to send SIGKILL to the tool's processes */
 };
 
 static void on_data(void *arg, uint32_t handle, uint64_t position, const void *data, size_t size)
@@ -47,24 +47,25 @@ static void on_data(void *arg, uint32_t handle, uint64_t position, const void *d
 	struct run *run = arg;
 	struct object *object = object_of_handle(run->objects, handle);
 
-	if (object) /* else the tool has closed it meanwhile */
+	if (object) /* otherwise the tool has closed it meanwhile */
 		tool_ring_receive(object, position, data, size);
 }
 
 int supervisor_signals(void)
 {
-	/* SIGIO comes from leases, see objects.c; all but that and SIGCHLD are passed on. */
+	/* Leases cause SIGIO, see objects.c. All others but SIGCHLD are passed on to the tool. */
 	static const int list[] = {
 		SIGCHLD, SIGIO, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT, 0};
 
-	/* What the tool's processes leave behind stays below us, where it can be ended. */
+	/* Orphans of the tool become our children, so that we can end them. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return -errno;
 	return signal_fd_open(list);
 }
 
-/* A key of the terminal has reached the tool as well. Of what a process sends nobody can tell
- * whether it was for our process group: twice is better than never. */
+/* Returns true if the tool has received the signal too. The terminal sends its signals to the whole
+ * process group. For a signal from a process we cannot know whether it went to the group: a tool
+ * that gets it twice is better than one that never gets it. */
 static bool has_tool_got(const struct run *run, const struct signalfd_siginfo *signal)
 {
 	if (run->own_group)
@@ -74,13 +75,14 @@ static bool has_tool_got(const struct run *run, const struct signalfd_siginfo *s
 	return signal->ssi_code == SI_KERNEL;
 }
 
-/* Not one that the tool ignores, as under nohup: it goes on then, and needs the board. */
+/* A signal that the tool ignores, as under nohup, does not count: the tool goes on and needs the
+ * board. */
 static bool asks_for_end(const struct run *run, int number)
 {
 	return number != SIGUSR1 && number != SIGUSR2 && !process_ignores(run->tool, number);
 }
 
-/* Returns whether one of them asks for the end. */
+/* Passes signals on to the tool. Returns true if one of them asks for the end. */
 static bool pass_signals(struct run *run)
 {
 	struct signalfd_siginfo signal;
@@ -110,7 +112,7 @@ static void take_signals(struct loop *loop)
 	if (!run->child_news)
 		return;
 	run->child_news = false;
-	/* Also those that have lost their parent, and the way to the board. */
+	/* This also reaps orphans and the command of --via. */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid != run->tool)
 			continue;
@@ -119,10 +121,10 @@ static void take_signals(struct loop *loop)
 	}
 }
 
-/* While we wait for the board, the end of the tool makes the answer worthless, and a board that is
- * silent must not keep a tool that was asked to end. Nor must one that sends without end keep a
- * tool that is asked meanwhile; what a tool asks for after a signal, as the symbols for what it
- * prints last, has its time. */
+/* Decides whether to stop waiting for the board. If the tool has exited, nobody needs the reply. A
+ * tool that was asked to end must not hang on a silent board, nor on a board that never stops
+ * sending in an operation that began before the signal. An operation that began after the signal is
+ * not limited: tools fetch symbols for their last output. */
 static bool on_abort(void *arg, uint64_t silent_ms, uint64_t start_ms)
 {
 	siginfo_t info = {.si_pid = 0};
@@ -146,7 +148,7 @@ struct client_events supervisor_events(struct run *run)
 	return (struct client_events){.data = on_data, .abort = on_abort, .arg = run};
 }
 
-/* Without the board the tool waits for ever. */
+/* Ends the tool: without the board it would wait forever. */
 static void lose_link(struct loop *loop)
 {
 	if (loop->lost || loop->run->ended)
@@ -157,12 +159,12 @@ static void lose_link(struct loop *loop)
 	loop->kill_ms = clock_monotonic_ms() + GRACE_MS;
 }
 
-/* When a part is due; UINT64_MAX: never. */
+/* Returns when the next part is due; UINT64_MAX if none is. */
 static uint64_t deadline(const struct loop *loop)
 {
 	const struct run *run = loop->run;
 	const uint64_t due[] = {
-		run->child_news ? 0 : UINT64_MAX, /* it came while we waited for the board */
+		run->child_news ? 0 : UINT64_MAX, /* it arrived during a wait for the board */
 		waits_deadline(run),
 		objects_deadline(run->objects),
 		loop->credit_ms,
@@ -178,7 +180,7 @@ static uint64_t deadline(const struct loop *loop)
 	return first;
 }
 
-/* Milliseconds until then, as poll(2) takes them. */
+/* Converts a deadline to a timeout for poll(2). */
 static int timeout_ms(uint64_t due)
 {
 	uint64_t now = clock_monotonic_ms();
@@ -188,7 +190,7 @@ static int timeout_ms(uint64_t due)
 	return due - now > INT_MAX ? -1 : (int)(due - now);
 }
 
-/* Takes what the board has sent: also what came after the last reply, which needs no new bytes. */
+/* Handles data from the board. Some may be buffered already: it arrived with the last reply. */
 static void take_data(struct loop *loop, bool readable)
 {
 	struct client *client = loop->run->client;
@@ -209,7 +211,7 @@ static void look_after(struct loop *loop)
 			loop->credit_ms = clock_monotonic_ms() + CREDIT_MS;
 		if (clock_monotonic_ms() - loop->mirror_ms >= MIRROR_MS) {
 			mirrors_sync(run);
-			/* Counted from its end: on a slow link it takes longer than MIRROR_MS. */
+			/* From the end, because on a slow link it takes longer than MIRROR_MS. */
 			loop->mirror_ms = clock_monotonic_ms();
 		}
 	}
@@ -226,12 +228,12 @@ static void serve_call(struct run *run)
 
 	if (notify_receive(run, &request))
 		return;
-	/* What the tool has closed before this call ends before the call is handled. */
+	/* Objects that the tool closed before this call must end before we handle the call. */
 	objects_reap(run->objects);
 	notify_handle(run, request);
 }
 
-/* At a normal end, what the tool leaves in the background goes on; without the board it cannot. */
+/* After a normal exit the tool's background processes may go on. Without the board they cannot. */
 static bool is_over(const struct loop *loop)
 {
 	return loop->run->ended && (!loop->lost || loop->alone);
@@ -271,7 +273,7 @@ int supervisor_run(struct run *run)
 	int err;
 
 	notify_tune(run);
-	run->child_news = true; /* of the time before we have asked for it */
+	run->child_news = true; /* SIGCHLD may have arrived before it was blocked */
 	while (!is_over(&loop)) {
 		err = turn(&loop);
 		if (err) {
@@ -280,6 +282,6 @@ int supervisor_run(struct run *run)
 			return -STATUS_FAILED;
 		}
 	}
-	objects_reap(run->objects); /* what a shell has written last */
+	objects_reap(run->objects); /* a shell's last write takes effect with its close */
 	return loop.lost ? -STATUS_FAILED : loop.status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A time namespace in which CLOCK_MONOTONIC and CLOCK_BOOTTIME are the board's. */
+/* Makes a time namespace with the board's CLOCK_MONOTONIC and CLOCK_BOOTTIME. */
 #include "host-usb/run/timens.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static int write_file(const char *path, const char *text)
 	return err;
 }
 
-/* A user namespace in which we have the right to make others, and are who we are. */
+/* Enters a new user namespace, in which we may make a time namespace. It maps only our own ids. */
 static int become_owner(void)
 {
 	unsigned int uid = geteuid(), gid = getegid();
@@ -45,7 +45,7 @@ static int become_owner(void)
 	return err ? err : write_file("/proc/self/gid_map", text);
 }
 
-/* Seconds may be below 0, nanoseconds not. */
+/* Splits a time for timens_offsets, where nanoseconds must not be negative. */
 static void split(int64_t ns, long long *s, long long *rest)
 {
 	*s = ns / NS_PER_S;
@@ -67,11 +67,11 @@ static int set_offsets(int64_t monotonic_ns, int64_t boottime_ns)
 	return write_file("/proc/self/timens_offsets", text);
 }
 
-/* In a process of its own: the namespace is that of our next children, and we have others. Says how
- * it went, and stays until the other end is closed. */
+/* Runs in a process of its own, because unshare() would put all our later children into the
+ * namespace. Reports the result, and stays until the other end of the socket is closed. */
 static void make(int socket, int64_t monotonic_ns, int64_t boottime_ns)
 {
-	int result = 1, err = 0; /* one namespace */
+	int result = 1, err = 0; /* number of namespaces */
 	char byte;
 
 	if (unshare(CLONE_NEWTIME) < 0)
@@ -99,7 +99,7 @@ static int open_namespace(pid_t pid, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* What the process has made, in the order in which it is entered. */
+/* Opens the namespaces of the process in the order in which they must be entered. */
 static int open_namespaces(pid_t pid, int count, int fds[TIMENS_FDS])
 {
 	int n = 0;
