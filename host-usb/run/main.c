@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bpfd-run: runs a BPF tool here whose kernel is the board's. */
+/* bpfd-run: runs a BPF tool on the workstation against the board's kernel. */
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/options.h"
@@ -29,25 +29,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CLOCK_SLACK_NS 1000000	       /* below which two clocks are the same */
-#define CLOCK_MAX      (INT64_MAX / 4) /* no board has run for so many ns */
+#define CLOCK_SLACK_NS 1000000	       /* two clocks with a smaller difference are the same */
+#define CLOCK_MAX      (INT64_MAX / 4) /* ns, longer than any board has run */
 
 enum { OPT_VIA = 256, OPT_HEADERS, OPT_SYSROOT, OPT_TRACE };
 
 static const char usage[] = "Usage: bpfd-run [OPTION]... TOOL [ARGUMENT]...\n"
-			    "Runs a BPF tool (of BCC, bpftrace, bpftool, libbpf-tools) on this "
-			    "workstation; its programs,\n"
-			    "maps, probes and kernel are those of a board.\n"
-			    "Exit status: that of the tool; 125 if bpfd-run itself fails, 126 if "
-			    "the tool cannot be run,\n"
+			    "Runs a BPF tool (BCC, bpftrace, bpftool, libbpf-tools) on this "
+			    "workstation, with the kernel of a\n"
+			    "board: its programs, maps and probes are there.\n"
+			    "Exit status: the tool's; 125 if bpfd-run itself fails, 126 if the "
+			    "tool cannot be executed,\n"
 			    "127 if it is not found.";
 
 static const struct option_spec option_table[] = {
-	{OPT_VIA, "via", "COMMAND", "the way to bpfd on the board (bpfd-usb), as 'ssh board bpfd'"},
-	{'s', "serial", "SERIAL", "use the board with this serial or bus path, with bpfd-usb"},
+	{OPT_VIA, "via", "COMMAND", "connect with this instead of bpfd-usb, e.g. 'ssh board bpfd'"},
+	{'s', "serial", "SERIAL", "use the board with this serial number or port path (bpfd-usb)"},
 	{OPT_HEADERS, "headers", "DIR", "kernel headers of the board, for tools that compile"},
 	{OPT_SYSROOT, "sysroot", "DIR", "a copy of the board's files, for uprobes and symbols"},
-	{OPT_TRACE, "trace", "FILE", "write each operation on the board, its result and its time"},
+	{OPT_TRACE, "trace", "FILE",
+		"write a line for each operation on the board: result and time"},
 	OPTIONS_COMMON,
 };
 
@@ -55,11 +56,11 @@ static const struct option_program program = {"bpfd-run", usage, option_table};
 
 struct command_line {
 	const char *via, *serial, *headers, *sysroot, *trace;
-	char *const *argv; /* of the tool */
+	char *const *argv; /* the tool and its arguments */
 	struct option_verbosity verbosity;
 };
 
-/* Returns 0, 1 when the program has done what was asked, or -EINVAL. */
+/* Returns 0; 1 if the program is to exit, because it has printed help or version; or -EINVAL. */
 static int take_option(struct command_line *line, int id)
 {
 	switch (id) {
@@ -106,11 +107,11 @@ static int take_command_line(struct command_line *line, int argc, char **argv)
 	log_open("bpfd-run", options_log_level(&line->verbosity));
 	line->argv = argv + optind;
 	if (optind == argc) {
-		log_error("no tool is named, see --help");
+		log_error("no tool given; see bpfd-run --help");
 		return STATUS_FAILED;
 	}
 	if (line->serial && line->via) {
-		log_error("--serial is for bpfd-usb, not for --via: name the board there");
+		log_error("--serial cannot be used with --via; name the board in its command");
 		return STATUS_FAILED;
 	}
 	if (check_directory("headers", line->headers) || check_directory("sysroot", line->sysroot))
@@ -118,7 +119,7 @@ static int take_command_line(struct command_line *line, int argc, char **argv)
 	return -1;
 }
 
-/* Puts a word into single quotes for the shell. */
+/* Quotes a word for the shell with single quotes. The caller frees the result. */
 static char *quote(const char *word)
 {
 	char *quoted = malloc(4 * strlen(word) + 3), *to = quoted;
@@ -136,7 +137,7 @@ static char *quote(const char *word)
 	return quoted;
 }
 
-/* The command that leads to the board, which the caller frees. */
+/* Returns the command that connects to the board, or NULL. The caller frees it. */
 static char *via_command(const struct command_line *line)
 {
 	char *command, *serial;
@@ -150,8 +151,8 @@ static char *via_command(const struct command_line *line)
 	return n < 0 ? NULL : command;
 }
 
-/* Real kernels' names are made of these, and shells and paths take them as they are: the tool may
- * hand them on to either. */
+/* Returns true if the name has only characters that real kernels use. They need no quoting: the
+ * tool may use the name in a shell command or a path. */
 static bool is_plain(const char *name)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -170,12 +171,13 @@ static int check_names(struct rpc_hello *board)
 	if (is_plain(board->sysname) && is_plain(board->release) && is_plain(board->machine) &&
 		(!*board->boot_id || is_plain(board->boot_id)))
 		return 0;
-	log_error("the board gives its kernel a name that no kernel has");
+	log_error("the board reports a kernel name, release or boot id with invalid characters");
 	return -EPROTO;
 }
 
-/* How far a clock of the board, which it has read between two looks at ours, is ahead. Less than
- * what can be told is nothing: a board of this machine has the same clock. */
+/* Returns how far a clock of the board is ahead of ours, in nanoseconds. The board read it between
+ * our times `before` and `after`. A difference within the uncertainty counts as 0: a board on this
+ * machine has the same clock. */
 static int64_t ahead_ns(uint64_t board, uint64_t before, uint64_t after)
 {
 	int64_t ahead, unsure = (int64_t)(after - before) + CLOCK_SLACK_NS;
@@ -186,7 +188,7 @@ static int64_t ahead_ns(uint64_t board, uint64_t before, uint64_t after)
 	return ahead < -unsure || ahead > unsure ? ahead : 0;
 }
 
-/* The first operation: what the board is. */
+/* The first operation: exchanges versions and learns what the board is. */
 static int say_hello(struct run *run, struct tool *tool)
 {
 	uint64_t monotonic = clock_ns(CLOCK_MONOTONIC), boottime = clock_ns(CLOCK_BOOTTIME);
@@ -205,7 +207,7 @@ static int say_hello(struct run *run, struct tool *tool)
 	if (ret == -EPROTONOSUPPORT) {
 		log_error(
 			"bpfd on the board (version %s) speaks protocol %u.%u, bpfd-run %s speaks "
-			"%d.%d",
+			"%d.%d; install the same release on both",
 			run->board.program, run->board.major, run->board.minor, BPFD_USB_VERSION,
 			RPC_MAJOR, RPC_MINOR);
 		return -EPROTO;
@@ -215,8 +217,8 @@ static int say_hello(struct run *run, struct tool *tool)
 		return -EPROTO;
 	}
 	if (run->board.big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)) {
-		log_error("the board (%s) has another byte order than this workstation, which is "
-			  "not supported",
+		log_error("the board (%s) has a different byte order than this workstation, which "
+			  "is not supported",
 			run->board.machine);
 		return -EPROTO;
 	}
@@ -261,7 +263,7 @@ static void close_parts(struct run *run)
 		close(run->listener);
 }
 
-/* Each map and program of the tool is a descriptor of ours as well. */
+/* For each map and program of the tool we need a descriptor too. */
 static void raise_file_limit(void)
 {
 	struct rlimit files;
@@ -276,13 +278,13 @@ static int prepare_tool(struct run *run, struct tool *tool)
 {
 	tool->fd_base = run->fd_base = tool_fd_base();
 	if (run->fd_base < 0) {
-		log_error("the limit of open files is too low (ulimit -n)");
+		log_error("the limit of open files is too low; raise it with ulimit -n");
 		return run->fd_base;
 	}
 	run->own_group = tool->own_group;
 	run->listener = tool_prepare(tool);
 	if (run->listener < 0)
-		log_error("seccomp: the tool cannot be started under its filter: %s",
+		log_error("seccomp: cannot start the tool with the filter: %s",
 			strerror(-run->listener));
 	return run->listener < 0 ? run->listener : 0;
 }
@@ -293,7 +295,7 @@ static int read_signals(struct run *run)
 	return run->signal_fd < 0 ? run->signal_fd : 0;
 }
 
-/* Returns the tool's wait status, or minus the exit status. */
+/* Returns the tool's wait status, or the negated exit status of bpfd-run. */
 static int run_tool(struct run *run, struct tool *tool)
 {
 	run->tool = tool->pid;
@@ -302,8 +304,7 @@ static int run_tool(struct run *run, struct tool *tool)
 	return supervisor_run(run);
 }
 
-/* Returns as run_tool(). What takes its time, the way to the board and the tool's process, is begun
- * at once. */
+/* Returns like run_tool(). Starts the slow parts at once: the connection and the tool's process. */
 static int run_via(const struct command_line *line, const char *command, FILE *trace)
 {
 	struct run run = {.listener = -1, .signal_fd = -1, .sysroot = line->sysroot};
@@ -311,10 +312,10 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 		.argv = line->argv,
 		.headers = line->headers,
 		.as_root = geteuid() != 0,
-		/* At a terminal, Ctrl-C is for both of us. Elsewhere signals are sent to us or to
-		 * our group, and the tool gets each once, from us. */
+		/* At a terminal, Ctrl-C must reach both the tool and us. Otherwise signals are sent
+		 * to us or our group; then the tool has its own group and gets each from us. */
 		.own_group = !tool_foreground(),
-		/* Whoever started us may ignore it: processes then leave no status. */
+		/* If our parent ignored SIGCHLD, we could not wait for processes. */
 		.on_child = signal(SIGCHLD, SIG_DFL),
 		.on_pipe = signal(SIGPIPE, SIG_IGN),
 		.go = -1,
@@ -344,7 +345,7 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 	return status;
 }
 
-/* Ends as the tool has ended, so that a shell sees the same. */
+/* Ends like the tool did, by exit or signal, so that a shell sees the same status. */
 static int end_as(int status)
 {
 	const struct rlimit no_core = {0, 0};
@@ -370,7 +371,7 @@ int main(int argc, char **argv)
 	int status;
 
 	log_open("bpfd-run", LOG_INFO);
-	/* The tool finds its standard files as they are, closed ones too. */
+	/* O_CLOEXEC: the tool must find closed standard files closed. */
 	if (standard_files_open(O_CLOEXEC))
 		return STATUS_FAILED;
 	status = take_command_line(&line, argc, argv);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tool: found and started under the filter. */
+/* Finds the tool and starts it under the filter. */
 #include "host-usb/run/tool.h"
 
 #include "core/base/log.h"
@@ -21,8 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FD_LIMIT  1024 /* select(2) knows no more */
-#define ARCH_SIZE 66   /* as struct utsname has it, and a NUL */
+#define FD_LIMIT  1024 /* select(2) cannot use higher descriptors */
+#define ARCH_SIZE 66   /* a field of struct utsname and a NUL */
 
 bool tool_foreground(void)
 {
@@ -88,7 +88,7 @@ int tool_fd_base(void)
 	return (files.rlim_cur < FD_LIMIT ? (int)files.rlim_cur : FD_LIMIT) - FD_SEEN_COUNT;
 }
 
-/* As the kernel's makefiles call it, which BCC follows. */
+/* Returns the name of an architecture in the kernel's makefiles, which BCC uses. */
 static const char *arch_of(const char *machine)
 {
 	static const struct {
@@ -110,8 +110,8 @@ static const char *arch_of(const char *machine)
 	return machine;
 }
 
-/* What tools that compile for another machine have to be told. */
-static void tell_arch(const struct rpc_hello *board, char arch[ARCH_SIZE])
+/* Sets `arch` for tools that must compile for another machine, or clears it. */
+static void choose_arch(const struct rpc_hello *board, char arch[ARCH_SIZE])
 {
 	struct utsname own;
 
@@ -130,7 +130,7 @@ static void set_environment(const struct tool *tool, const char *arch)
 	}
 }
 
-/* A message with descriptors, at most TIMENS_FDS. */
+/* Sends a message with at most TIMENS_FDS descriptors. Returns 0 or a negative errno. */
 static int send_fds(int socket, void *data, size_t size, const int *fds, int count)
 {
 	union {
@@ -151,7 +151,7 @@ static int send_fds(int socket, void *data, size_t size, const int *fds, int cou
 	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Returns how many descriptors came with it, or -EIO. */
+/* Receives such a message. Returns the number of descriptors, or -EIO. */
 static int receive_fds(int socket, void *data, size_t size, int fds[TIMENS_FDS])
 {
 	union {
@@ -179,14 +179,15 @@ static int receive_fds(int socket, void *data, size_t size, int fds[TIMENS_FDS])
 	return (int)n;
 }
 
-/* From the filter on, only system calls that it lets through: nobody answers the others yet. */
+/* Becomes the tool. After notify_install() it may only make system calls that the filter allows:
+ * nobody answers the others yet. */
 static void run_tool(const struct tool *tool, int socket, pid_t parent)
 {
 	int listener, result, namespaces[TIMENS_FDS], count;
 	char arch[ARCH_SIZE];
 	sigset_t none;
 
-	/* Without us it can do nothing any more. */
+	/* The tool cannot go on without us. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(STATUS_FAILED);
@@ -207,7 +208,8 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 	close(socket);
 	result = timens_enter(namespaces, count);
 	if (result)
-		dprintf(STDERR_FILENO, "bpfd-run: the board's clocks: %s\n", strerror(-result));
+		dprintf(STDERR_FILENO, "bpfd-run: cannot enter the time namespace: %s\n",
+			strerror(-result));
 	set_environment(tool, arch);
 	execvp(tool->argv[0], tool->argv);
 	dprintf(STDERR_FILENO, "bpfd-run: %s: %s\n", tool->argv[0], strerror(errno));
@@ -241,15 +243,15 @@ void tool_go(struct tool *tool, const struct rpc_hello *board)
 	int namespaces[TIMENS_FDS], count = 0;
 	char arch[ARCH_SIZE];
 
-	tell_arch(board, arch);
+	choose_arch(board, arch);
 	if (tool->monotonic_ns || tool->boottime_ns)
 		count = timens_make(tool->monotonic_ns, tool->boottime_ns, namespaces);
 	if (count < 0) {
-		log_debug("no time namespace, so the tool sees this workstation's clocks: %s",
+		log_debug("no time namespace: %s; the tool sees this workstation's clocks",
 			strerror(-count));
 		count = 0;
 	}
-	/* If it has been killed meanwhile, that is how it has ended. */
+	/* This fails if the tool has been killed meanwhile; the supervisor then sees its status. */
 	if (send_fds(tool->go, arch, sizeof(arch), namespaces, count) < 0)
 		log_debug("the tool is gone: %s", strerror(errno));
 	while (count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way to the board. */
+/* Runs the command that connects to bpfd on the board. */
 #include "host-usb/run/via.h"
 
 #include "core/base/clock.h"
@@ -23,13 +23,13 @@
 
 #define LINE_SIZE   512
 #define WORDS_MAX   64
-#define LINES_MAX   256 /* before the banner: what a login prints */
-#define PATIENCE_MS 5000
-#define VIA_END_MS  5000 /* bpfd detaches all there is in far less */
-#define VIA_KILL_MS 1000
+#define LINES_MAX   256	 /* lines before the banner, which a login may print */
+#define PATIENCE_MS 5000 /* until we report that the banner has not arrived */
+#define VIA_END_MS  5000 /* bpfd needs far less to detach everything */
+#define VIA_KILL_MS 1000 /* between SIGTERM and SIGKILL */
 #define END_STEP_MS 10
 
-/* Programs of ours may lie beside us instead of in $PATH. */
+/* Adds our own directory to $PATH: bpfd-usb may be there. */
 static void extend_path(void)
 {
 	const char *path = getenv("PATH");
@@ -49,7 +49,7 @@ static void extend_path(void)
 	free(extended);
 }
 
-/* A command of plain words needs no shell, which would only take its time. */
+/* Executes a command of plain words directly, because a shell would only cost time. */
 static void exec_plain(const char *command)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -65,7 +65,7 @@ static void exec_plain(const char *command)
 		words[n++] = word;
 	words[n] = NULL;
 	if (n && !word)
-		execvp(words[0], words); /* if it fails, the shell says why */
+		execvp(words[0], words); /* if this fails, the shell reports why */
 	free(copy);
 }
 
@@ -120,8 +120,8 @@ err_close_to:
 	return err;
 }
 
-/* Reads one line, byte by byte: what is behind it is not ours to read. Returns its length, which
- * may be more than there is room for, or -1 at the end. */
+/* Reads one line, byte by byte, because the client reads what follows it. Cuts a line that is too
+ * long. Returns its length, or -1 at the end of input. */
 static int read_line(int fd, char line[LINE_SIZE])
 {
 	int length = 0;
@@ -142,7 +142,7 @@ static int read_line(int fd, char line[LINE_SIZE])
 	line[length] = 0;
 	if (length && line[length - 1] == '\r')
 		line[--length] = 0;
-	/* It may be shown on a terminal. */
+	/* It may be printed on a terminal. */
 	printable_ascii(line, (size_t)length);
 	return length;
 }
@@ -170,7 +170,7 @@ static int wait_banner(int fd, const char *command)
 	char line[LINE_SIZE];
 
 	if (poll(&readable, 1, PATIENCE_MS) == 0)
-		log_info("%s: no word from bpfd yet, waiting", command);
+		log_info("%s: no word from bpfd yet; waiting", command);
 
 	for (int i = 0; i < LINES_MAX; i++) {
 		if (read_line(fd, line) < 0) {
@@ -180,15 +180,15 @@ static int wait_banner(int fd, const char *command)
 		if (strcmp(line, "STARTED_BPFD") == 0)
 			return 0;
 	}
-	log_error("%s: does not sound like bpfd: \"%s\"", command, line);
+	log_error("%s: this is not bpfd; its last line was \"%s\"", command, line);
 	return -EPROTO;
 }
 
-/* A command that has ended already is noticed when nothing comes from it. */
+/* Ignores a command that has already exited: the next read reports it. */
 static void write_text(int fd, const char *text)
 {
 	if (write(fd, text, strlen(text)) < 0)
-		log_debug("the way to the board: %s", strerror(errno));
+		log_debug("writing to the command of --via: %s", strerror(errno));
 }
 
 int via_handshake(const struct via *via, const char *command)
@@ -196,8 +196,7 @@ int via_handshake(const struct via *via, const char *command)
 	char version[LINE_SIZE], answer[LINE_SIZE], ask[64];
 	int err;
 
-	/* Asked before bpfd is there: each round trip that is not waited for makes the start
-	 * faster. */
+	/* Sent before bpfd has started: this saves round trips. */
 	snprintf(ask, sizeof(ask), "BPFD_VERSION\nBPFD_RPC %d\n", RPC_MAJOR);
 	write_text(via->out, ask);
 	err = wait_banner(via->in, command);
@@ -218,7 +217,7 @@ int via_handshake(const struct via *via, const char *command)
 	return -EPROTO;
 }
 
-/* Waits for the end, taking what still comes: it would keep the command from ending. */
+/* Waits for the command to exit. Reads its remaining output, which could block it otherwise. */
 static bool wait_end(const struct via *via, uint64_t ms, int *status)
 {
 	const struct timespec step = {.tv_nsec = END_STEP_MS * 1000000L};
@@ -226,7 +225,7 @@ static bool wait_end(const struct via *via, uint64_t ms, int *status)
 	char rest[16384];
 
 	do {
-		if (waitpid(via->pid, status, WNOHANG)) /* or somebody has asked before */
+		if (waitpid(via->pid, status, WNOHANG)) /* or it was reaped before */
 			return true;
 		if (read(via->in, rest, sizeof(rest)) <= 0)
 			nanosleep(&step, NULL);
@@ -241,7 +240,8 @@ int via_end(struct via *via)
 	close(via->out);
 	fcntl(via->in, F_SETFL, O_NONBLOCK);
 	if (!wait_end(via, VIA_END_MS, &status)) {
-		log_warning("the way to the board does not end, killing it");
+		log_warning(
+			"the command of --via did not exit at the end of its input; killing it");
 		kill(-via->pid, SIGTERM); /* it leads a session of its own */
 		if (!wait_end(via, VIA_KILL_MS, &status)) {
 			kill(-via->pid, SIGKILL);

@@ -119,7 +119,7 @@ static void test_refused(void **state)
 	assert_refused(
 		BANNER LISTEN SAY("START_BPFD_OUTPUT\\n0.1.0"), "ended before bpfd answered");
 	assert_refused("no-such-command-as-this\n", "ended before bpfd answered");
-	assert_refused("seq 1 300\n", "does not sound like bpfd: \"256\"");
+	assert_refused("seq 1 300\n", "this is not bpfd; its last line was \"256\"");
 	/* A bpfd that does not know BPFD_RPC, or refuses it. */
 	assert_refused(BANNER LISTEN LINE("0.0.9 1 6.1.0") LINE("Command not recognized"),
 		"version 0.0.9");
