@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What benchmarks share: rows, input for a program, programs that answer over pipes. */
+/* Library of the benchmarks: rows, input for a program, programs that answer over pipes. */
 #include "tests/bench/bench.h"
 
 #include "core/base/base64.h"
@@ -104,7 +104,8 @@ void row(const char *name, const char *unit, struct samples *ours, const char *b
 	struct samples *base, const char *aim)
 {
 	double value = median(ours), base_value = median(base);
-	const char *clock = getenv("BPFD_BENCH_CLOCK"); /* which one, if it is not the usual one */
+	const char *clock =
+		getenv("BPFD_BENCH_CLOCK"); /* name of another clock than the usual one */
 
 	printf("{\"row\":\"%s%s%s\",\"value\":%.6g,\"low\":%.6g,\"high\":%.6g,\"unit\":\"%s\","
 	       "\"base\":\"%s\",\"base_value\":%.6g,\"ratio\":%.3f,\"aim\":\"%s\"}\n",
@@ -181,8 +182,7 @@ static void echo(void)
 	char text[4096];
 	ssize_t n;
 
-	close_range(
-		STDERR_FILENO + 1, ~0U, 0); /* the other peers' pipes: they shall see their end */
+	close_range(STDERR_FILENO + 1, ~0U, 0); /* other peers must see the end of their pipes */
 	while ((n = read(STDIN_FILENO, text, sizeof(text))) > 0)
 		if (write(STDOUT_FILENO, text, (size_t)n) != n)
 			break;
@@ -285,7 +285,7 @@ double peer_cpu(const struct peer *peer)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* The replies are read while a process sends. */
+/* Reads the replies while another process sends. */
 void peer_feed(struct peer *peer, FILE *input)
 {
 	char last[64], end[64];

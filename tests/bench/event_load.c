@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Causes system calls that a program of the session reports through a perf ring, and takes the
- * records, so many at a time.
+/* Causes system calls that a session's program reports in a perf ring, and reads the records.
  *
  * usage: event_load text SETUP COUNT BATCH COMMAND...
  *        event_load rpc TRACEPOINT COUNT BATCH COMMAND...
  *        event_load rate TRACEPOINT COUNT PER-SECOND COMMAND...
- * COMMAND starts the session. SETUP is a file of commands, of which the last returns the ring. Runs
- * on CPU 0, whose ring that is. rate: one call at a time, so many a second, whatever has come by
- * then. Prints how many records came, then as measure.h says. */
+ * COMMAND starts the session. SETUP is a file of commands; the last one returns the ring, of CPU 0,
+ * on which this program runs. text and rpc make BATCH calls at a time and read their records. rate
+ * makes PER-SECOND calls each second, without waiting for records. Prints the number of records,
+ * then a line of measure.h. */
 #include "tests/bench/measure.h"
 #include "tests/tools/pipes.h"
 #include "tests/tools/rpc_calls.h"
@@ -18,7 +18,7 @@
 
 #define RING_BYTES (256u * 1024)
 #define RECORD	   24	      /* header, length, and 8 bytes padded */
-#define LAST_NS	   2000000000 /* for the last ones to arrive */
+#define LAST_NS	   2000000000 /* timeout for the last records */
 
 static void make_events(unsigned int count)
 {
@@ -34,7 +34,7 @@ static void expect(int number, const char *what)
 	}
 }
 
-/* Reads a reply and returns the number of lines that are its body; *result is what ret says. */
+/* Reads a reply. Returns the number of lines in its body; *result is the number after ret=. */
 static unsigned int text_reply(FILE *from, int *result)
 {
 	static char *line;
@@ -118,7 +118,7 @@ static int rpc_ring(struct peer *peer, uint64_t point_id)
 	return event;
 }
 
-/* Takes messages until the time comes, or until there are so many bytes. */
+/* Reads messages until the time due_ns, or until there are so many bytes. */
 static void take_until(
 	struct peer *peer, const struct bytes_out *ring, size_t bytes, uint64_t due_ns)
 {

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""How many events of a perf buffer reach a tool of BCC: delivered and lost.
+"""Measures the events of a perf buffer that reach a tool of BCC.
 
-usage: events.py TRIGGER COUNT PER_SECOND PAGES     (PER_SECOND 0: as fast as it goes)
-Prints: sent delivered lost seconds. TRIGGER makes COUNT system calls, each of which a program on a
-tracepoint reports; losses are what BCC's lost callback is told.
+usage: events.py TRIGGER COUNT PER_SECOND PAGES     (PER_SECOND 0: at full speed)
+Prints: sent delivered lost seconds. TRIGGER makes COUNT system calls, and a program on a tracepoint
+reports each. Losses are those that BCC's lost callback gets.
 """
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import time
 from bcc import BPF
 
 TRIGGER, COUNT, RATE, PAGES = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-# Without kernel headers: the compiler has nothing to look for, and starts faster.
+# The program includes no kernel headers, so it compiles faster.
 PROGRAM = r"""
 struct event { u64 number, fill[3]; };
 BPF_PERF_OUTPUT(events);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A FunctionFS function with nothing around its endpoints, to compare the link with: AIO, transfers
- * of one size, no frames, no processes.
+/* A bare FunctionFS function to compare the link with: AIO, transfers of one size, no frames.
  *
  * usage: ffs_raw MODE DEPTH SIZE NAME UDC PRODUCT-ID
- * MODE: source (writes), sink (reads), echo (one read, one write of what came). NAME is that of the
- * gadget and its serial number. Says "ready" and runs until SIGTERM. */
+ * MODE: source (writes), sink (reads), echo (reads, then writes the same data). NAME is the
+ * gadget's name and serial number. Prints "ready" and runs until SIGTERM. */
 #include "configfs/gadget.h"
 #include "core/base/log.h"
 #include "gadget/descriptors.h"
@@ -28,7 +27,7 @@ struct function {
 	unsigned int depth, flying;
 	size_t size;
 	struct iocb slots[DEPTH_MAX];
-	bool down; /* a transfer ended because the host has reset the link */
+	bool down; /* the host has reset the link, which ended a transfer */
 };
 
 static volatile sig_atomic_t ending;
@@ -111,7 +110,7 @@ static void submit(struct function *f, struct iocb *slot, bool to_host, size_t l
 		f->down = true;
 }
 
-/* Until the link goes down, and then until all that was in flight has come back. */
+/* Runs until the link goes down and all transfers in flight have completed. */
 static void serve(struct function *f, const char *mode)
 {
 	struct io_event events[DEPTH_MAX];

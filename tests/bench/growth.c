@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How cost grows with what a session of bpfd has: perf rings, as many as a board of 64 CPUs has
- * them, and attached probes. In the VM, as root.
+/* How the cost of a session of bpfd grows with perf rings, up to 64, and attached probes.
  *
  * usage: growth BPFD
  *
- * All rings are of CPU 0: the session does not know. */
+ * Runs in the VM, as root. All rings are of CPU 0, which makes no difference to bpfd. */
 #include "tests/bench/bench.h"
 
 #include <errno.h>
@@ -35,7 +34,7 @@ static void put_poll(char *line, size_t size, const int *rings, unsigned int cou
 	snprintf(line + used, size - used, "\n");
 }
 
-/* Microseconds of bpfd's processor time that a poll of so many rings takes. */
+/* Returns the microseconds of bpfd's processor time for a poll of `count` rings. */
 static double poll_cost(struct peer *peer, const int *rings, unsigned int count)
 {
 	struct samples cost;
@@ -70,7 +69,7 @@ static void part_rings(const char *bpfd)
 	peer_stop(&peer);
 }
 
-/* Functions that can be probed and are not called here. */
+/* Reads names of kernel functions that can be probed and that this benchmark does not call. */
 static unsigned int read_functions(char names[][64], unsigned int max)
 {
 	FILE *file = fopen("/sys/kernel/tracing/available_filter_functions", "r");
@@ -102,7 +101,7 @@ static int kprobe_type(void)
 	return type;
 }
 
-/* Without bpfd. Returns the event, or -1 for a function that cannot be probed. */
+/* Attaches a probe without bpfd. Returns the event, or -1 if the function cannot be probed. */
 static int own_attach(int type, int prog, const char *function)
 {
 	struct perf_event_attr attr = {.type = (uint32_t)type,
@@ -128,8 +127,8 @@ static int own_program(void)
 	return must_bpf(BPF_PROG_LOAD, &load);
 }
 
-/* Keeps those names that the kernel takes. Returns microseconds of one; *end_ms: of the end of all.
- */
+/* Attaches probes without bpfd and keeps only the names that the kernel accepts. Returns the
+ * microseconds per probe; sets *end_ms to the milliseconds in which all are closed. */
 static double own_probes(char names[][64], unsigned int *count, double *end_ms)
 {
 	int type = kprobe_type(), prog = own_program(), events[PROBES_MAX];

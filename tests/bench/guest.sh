@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What bpfd-run costs, in one VM, each row with and without it: the time until a tool shows its first
-# event, and events through a perf buffer. Runs inside the VM; `make bench`.
+# The cost of bpfd-run: time to a tool's first event, and events through a perf buffer, with and
+# without bpfd-run in one VM. Started by `make bench`.
 # Usage: guest.sh [idle] [starts] [events]
 set -u
 : "${BPFD_BENCH_HEADERS:?is not set}"
@@ -20,11 +20,11 @@ export BCC_KERNEL_SOURCE=$BPFD_BENCH_HEADERS BPFTRACE_KERNEL_SOURCE=$BPFD_BENCH_
 trigger=$BPFD_BUILD/tools/trigger
 remote=(bpfd-run --via 'bpfd-usb -s testboard')
 
-# first_event COMMAND...: milliseconds until it prints the marker's name.
+# first_event COMMAND...: prints the milliseconds until the command prints the marker's name.
 first_event()
 {
 	local begin end
-	: >/run/bench.out # the shell that starts the command is late at times
+	: >/run/bench.out # the background shell may create it late
 	begin=$(date +%s%N)
 	setsid env --default-signal=INT,QUIT "$@" >/run/bench.out 2>/run/bench.err &
 	local pid=$!
@@ -33,7 +33,7 @@ first_event()
 		sleep 0.05
 	done
 	end=$(date +%s%N)
-	# A Python program that is just handling an event loses it.
+	# A Python program loses a signal while it handles an event, so repeat it.
 	while kill -INT -- -$pid 2>/dev/null; do
 		sleep 1
 	done
@@ -41,8 +41,8 @@ first_event()
 	echo $(((end - begin) / 1000000))
 }
 
-# link_up, link_down: a session that does nothing. The simulated cable looks 8,000 times a second for
-# transfers while one is pending, which makes all of an emulated machine slower; real controllers do not.
+# link_up, link_down: start and end an idle session. While a transfer is pending, the simulated
+# cable polls 8,000 times a second, which slows an emulated machine down. Real controllers do not poll.
 link_up()
 {
 	bpfd-usb -s testboard <>/run/idle >/run/idle.out 2>&1 &
@@ -61,7 +61,7 @@ start_row()
 	local name=$1 i
 	shift
 	"${remote[@]}" true
-	first_event "${remote[@]}" "$@" >/dev/null # the first one fetches what is kept
+	first_event "${remote[@]}" "$@" >/dev/null # the first run fills bpfd-run's cache
 	first_event "$@" >/dev/null
 	: >/run/local
 	: >/run/beside

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The USB link against what is below it, in one VM: a bare FunctionFS function with AIO, and the
-# kernel's SourceSink. Runs inside the VM; prints an object of JSON a line. `make bench`.
+# Compares the USB link with a bare FunctionFS function with AIO and with the kernel's SourceSink,
+# in one VM. Prints a JSON object a line. Started by `make bench`.
 # Usage: link.sh [throughput] [fullspeed] [roundtrip] [sessions] [sizes] [events] [memory]
 #
-# Each row is the median of BPFD_BENCH_REPEAT runs (5) after one that does not count; what is
-# compared runs by turns. Times of processors: see measure.h. With `vm/run --icount` the clock counts
-# instructions, one each 2 ns, so that microseconds of a processor are told as instructions.
-# shellcheck disable=SC2015,SC2016 # "A && B || die" is meant so; $1 in quotes is a column of awk
+# Each row is the median of BPFD_BENCH_REPEAT runs (default 5) after a run to warm up. Compared
+# programs alternate. measure.h explains processor times. With `vm/run --icount` the clock counts
+# instructions, one each 2 ns, so microseconds of a processor are printed as instructions.
+# shellcheck disable=SC2015,SC2016 # "A && B || die" is intended; $1 in quotes is a column of awk
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
@@ -18,8 +18,8 @@ here=$(dirname "$0")
 repeat=${BPFD_BENCH_REPEAT:-5}
 tools=$BPFD_BUILD/bench
 depth=4         # LANE_DEPTH and FFS_DEPTH
-in_size=32768   # what the board sends at most, LANE_SEND
-out_size=32768  # what it receives at most, LANE_RECEIVE
+in_size=32768   # largest transfer that the board sends, LANE_SEND
+out_size=32768  # largest transfer that the board receives, LANE_RECEIVE
 amount=$((16 * 1024 * 1024))
 vendor=1d6b
 declare -A product=([source]=f001 [sink]=f002 [echo]=f003 [kernel]=f004)
@@ -32,7 +32,7 @@ die()
 	exit 1
 }
 
-# in_group NAME COMMAND...: becomes the command, in that control group. In a subshell only.
+# in_group NAME COMMAND...: replaces the shell, a subshell, by the command in that control group.
 in_group()
 {
 	local name=$1
@@ -40,7 +40,7 @@ in_group()
 	echo 0 >/sys/fs/cgroup/"$name"/cgroup.procs && exec "$@"
 }
 
-# raw_start MODE UDC SIZE DEPTH
+# raw_start MODE UDC SIZE DEPTH: starts ffs_raw and waits until the host has its device.
 raw_start()
 {
 	: >/run/raw."$1"
@@ -60,7 +60,8 @@ device_of()
 	grep -qx "$1" /sys/bus/usb/devices/*/idProduct
 }
 
-# kernel_start UDC SIZE: the kernel's SourceSink; pattern 2: no time goes into the contents.
+# kernel_start UDC SIZE: starts the kernel's SourceSink. Pattern 2 leaves the contents alone, which
+# costs no time.
 kernel_start()
 {
 	local g=$CONFIGFS/kernel
@@ -81,7 +82,7 @@ kernel_stop()
 	rmdir $g/configs/c.1 $g/functions/SourceSink.0 $g/strings/0x409 $g
 }
 
-# link_gadget [OPTION]...: the daemon in the group "board".
+# link_gadget [OPTION]...: starts the daemon in the group "board".
 link_gadget()
 {
 	in_group board bpfd-gadget --udc dummy_udc.0 --serial testboard "$@" >>$GADGET_LOG 2>&1 &
@@ -94,7 +95,7 @@ link_stop()
 	until_true 20 sh -c '! grep -qx 0104 /sys/bus/usb/devices/*/idProduct'
 }
 
-# sample FILE GROUPS COMMAND...: adds the line that the command prints.
+# sample FILE GROUPS COMMAND...: appends the line that the command prints.
 sample()
 {
 	local file=/run/samples/$1 groups=$2
@@ -103,7 +104,7 @@ sample()
 		die "$*: $(cat /run/bench.err)"
 }
 
-# The first line of each file is of the warming up.
+# The first line of each file is the run to warm up.
 warmed()
 {
 	local file
@@ -112,14 +113,14 @@ warmed()
 	done
 }
 
-# values FILE EXPRESSION: median, lowest, highest of an awk expression of the columns: $1 the value,
-# $2 and $3 begin and end, $4 the kernel's workers, $5 and on the groups.
+# values FILE EXPRESSION: prints median, lowest and highest of an awk expression of the columns: $1
+# the value, $2 and $3 begin and end, $4 the kernel's workers, $5 and on the groups.
 values()
 {
 	awk "{ print $2 }" /run/samples/"$1" | median
 }
 
-# The session is a shell: it is told what to do, and goes into a group of its own.
+# The session runs a shell, which moves to its own group and then executes its input.
 child='echo 0 >/sys/fs/cgroup/child/cgroup.procs'
 source_of() # source_of BYTES [WRITE]
 {
@@ -147,7 +148,7 @@ raw() # raw FILE MODE SIZE PRODUCT
 	sample "$1" "${5:-host} host" "$tools/usb_raw" "$2" $depth "$3" $((amount / $3)) "$vendor:$4"
 }
 
-# Thousands of instructions a megabyte.
+# Thousands of instructions per megabyte.
 per_mb()
 {
 	values "$1" "($2) * 1e6 / $amount * $per_us / 1000"
@@ -179,7 +180,7 @@ throughput_rows() # throughput_rows SPEED DIRECTION SIZE
 	row "link $2, $kib, $1 speed" MB/s "${v[@]}" 'SourceSink of the kernel' "${k[0]}" '>=0.60' "$command"
 	row "raw FunctionFS AIO $2, $kib, $1 speed" MB/s "${b[@]}" 'SourceSink of the kernel' "${k[0]}" '' "$command"
 	[ -n "$per_us" ] && [ "$1" = super ] || return
-	# One processor does it all: the times of the parts add up.
+	# There is one processor, so the times of the parts add up.
 	read -ra p < <(values "$2.pipe" '$1')
 	row "one pipe, $2" MB/s "${p[@]}" '' '' '' "session_load $2 $amount <dd> sh"
 	row "link $2, $kib, $1 speed" MB/s "${v[@]}" 'raw FunctionFS AIO and two pipes' \
@@ -187,7 +188,7 @@ throughput_rows() # throughput_rows SPEED DIRECTION SIZE
 	cpu_rows "$2" "$command"
 }
 
-# streams SPEED: the same amount through the link, through a bare function, and through the kernel's.
+# streams SPEED: sends the same amount through the link, a bare function, and SourceSink.
 streams()
 {
 	local i
@@ -224,7 +225,8 @@ part_throughput()
 {
 	streams super
 }
-# 10 MB/s at most on the simulated cable: the cable limits it and not the processors, as on most boards.
+# The simulated cable allows at most 10 MB/s, so the cable is the limit and not the processors, like
+# on most boards.
 part_fullspeed()
 {
 	local amount=$((4 * 1024 * 1024))
@@ -276,7 +278,7 @@ part_roundtrip()
 		"$(awk "BEGIN { print 1.25 * ${r[0]} + ${h[0]} + ${l[0]} }")" '<=1.00' "$command"
 }
 
-# Several sessions at once: all that they moved, from the first beginning to the last end.
+# Several sessions at once: the bytes of all of them, from the first begin to the last end.
 part_sessions()
 {
 	local n i direction pids v command
@@ -311,7 +313,7 @@ part_sessions()
 	done
 }
 
-# The size of transfers and of what the process writes at once.
+# Throughput by the size of transfers and by the size of the process's writes.
 part_sizes()
 {
 	local size i v amount=$((2 * 1024 * 1024))
@@ -347,7 +349,7 @@ part_sizes()
 	done
 }
 
-# From the ring to the wire: what the board spends on an event, by how many come at once.
+# From the ring to the wire: the board's cost per event, by the number of events at once.
 part_events()
 {
 	local object=$BPFD_BUILD/tools/probe.bpf.o id batch way i v r count=4000 rate
@@ -390,8 +392,8 @@ part_events()
 	done
 }
 
-# Resident memory of the static programs in KiB when nothing happens: after a session that dumped a map,
-# and with the next one open. Pages of a program that runs twice count for each.
+# Resident memory of the idle static programs in KiB, after a session that has dumped a map, and
+# with the next session open. Shared pages count for each process.
 rss() # rss PID
 {
 	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a measured stretch of time took: the clock, and the processors' time by side.
+/* Measures elapsed time, and processor time of board and host separately.
  *
  * Board and host share a kernel here. Their processes are in control groups, whose cpu.stat counts
- * the time of all processes of a group, also of those that have ended. What no group has is the
- * kernel's worker that hands finished FunctionFS transfers back: of the kernel's workers nothing
- * else is busy then, so their time is counted as the board's. Interrupts go to whoever they
- * interrupt, those of the simulated cable too: a part of them, which is the same for the same
- * transfers, is in the figures of both sides. */
+ * the time of all processes of a group, also of ended ones. No group has the kernel's worker that
+ * returns completed FunctionFS transfers. No other kernel worker is busy meanwhile, so the time of
+ * all of them counts as the board's. The time of an interrupt counts for the process that it
+ * interrupts, also that of the simulated cable. Both sides include a part of it, which is the same
+ * for the same transfers. */
 #ifndef TESTS_BENCH_MEASURE_H
 #define TESTS_BENCH_MEASURE_H
 
@@ -33,9 +33,9 @@ static inline uint64_t measure_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* A time of up to two looks of the simulated cable, which come each 125 us: round trips that follow
- * at once fall into step with it, and a little more or less work then makes all of them a look
- * longer or none. */
+/* Waits for a random time of up to two polls of the simulated cable, which polls every 125 us.
+ * Without the pause round trips would synchronize with the polls, and slightly more work could make
+ * all of them one poll longer. */
 static inline void measure_pause(void)
 {
 	uint64_t end = measure_ns() + (uint64_t)rand() % 250000;
@@ -60,7 +60,7 @@ static inline uint64_t measure_group(const char *name)
 	return us;
 }
 
-/* The file's first number is the time on a processor. */
+/* Reads a worker's time: the first number of its schedstat. */
 static inline uint64_t measure_worker(const char *pid)
 {
 	char path[300], name[64] = "";
@@ -100,7 +100,7 @@ static inline uint64_t measure_workers(void)
 	return ns;
 }
 
-/* BENCH_GROUPS names up to MEASURE_GROUPS groups. */
+/* Reads the time of each control group in $BENCH_GROUPS, at most MEASURE_GROUPS. */
 static inline void measure_groups(uint64_t us[MEASURE_GROUPS])
 {
 	const char *at = getenv("BENCH_GROUPS");
@@ -132,8 +132,8 @@ static inline void measure_end(struct measure *m)
 	m->workers_ns = measure_workers() - m->workers_ns;
 }
 
-/* One line: the value; begin and end of the clock in ns; microseconds of the kernel's workers and
- * of each group. */
+/* Prints a line: the value, begin and end in ns, and microseconds of the kernel's workers and of
+ * each group. */
 static inline void measure_print(const struct measure *m, double value)
 {
 	printf("%.3f %llu %llu %llu", value, (unsigned long long)m->begin_ns,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What bpfd itself costs, over pipes and files, each row beside the same work done without it.
+/* The cost of bpfd over pipes and files, compared with the same work without it.
  *
- * usage: micro BPFD [OTHER]     as root; OTHER: another program of the same protocol, to compare
+ * usage: micro BPFD [OTHER]     as root; OTHER: another program with the same protocol to compare
  *
- * Prints a JSON object a row: medians of ROUNDS with the lowest and highest, after one round that
- * does not count. Rounds of what is compared take turns, so that the machine's other work
- * disturbs both. */
+ * Prints a JSON object for each row: the median of ROUNDS with the lowest and highest, after a
+ * round to warm up. Rounds of the compared programs alternate, so other work of the machine affects
+ * both. */
 #include "tests/bench/bench.h"
 
 #include <errno.h>
@@ -25,9 +25,9 @@
 #define VALUE	40 /* bytes */
 #define ENTRIES 10240
 
-/* $BPFD_BENCH_COUNT scales them: emulated machines are slow. */
+/* $BPFD_BENCH_COUNT scales these, because emulated machines are slow. */
 static unsigned int lookups = 500000, trips = 20000, symbols = 200000;
-static const char *other; /* program to compare with, NULL: none */
+static const char *other; /* program to compare with, or NULL */
 
 static void put_map(FILE *input, uint32_t entries)
 {
@@ -90,7 +90,7 @@ static double own_lookups(int map)
 	return now() - begin;
 }
 
-/* The whole map in pieces of 4,096. */
+/* Reads the whole map in batches of 4,096 elements. */
 static double own_dump(int map)
 {
 	static char keys[4096 * KEY], values[4096 * VALUE];
@@ -148,7 +148,7 @@ static void part_round_trip(const char *bpfd)
 	struct peer ours, theirs = {0}, base;
 	struct samples our, their, echoed;
 
-	/* On two, most of it is the time that the machine needs to wake the other one. */
+	/* On two processors most of the time would be for waking the other one. */
 	one_processor(true);
 	ours = bpfd_start(bpfd);
 	base = peer_start(NULL);
@@ -156,7 +156,7 @@ static void part_round_trip(const char *bpfd)
 	peer_send(&ours, create, strlen(create));
 	peer_until(&ours, reply_end, NULL);
 	if (other) {
-		theirs = peer_start(other); /* the original's banner comes with the first reply */
+		theirs = peer_start(other); /* the original sends its banner with the first reply */
 		peer_send(&theirs, create, strlen(create));
 		peer_until(&theirs, reply_end, NULL);
 	}
@@ -180,7 +180,7 @@ static void part_round_trip(const char *bpfd)
 	one_processor(false);
 }
 
-/* Milliseconds of a dump, and what it added to the most memory that was used. */
+/* Returns the milliseconds of a dump; sets *peak to its increase of the peak memory. */
 static double dump(const char *program, FILE *setup, double *peak)
 {
 	static const char line[] = "BPF_GET_FIRST_KEY 3 8 40 1\n";
@@ -200,7 +200,7 @@ static double dump(const char *program, FILE *setup, double *peak)
 	return 1e3 * begin;
 }
 
-/* A number with commas. */
+/* Reads a number with commas. */
 static double with_commas(const char *text)
 {
 	double number = 0;
@@ -211,8 +211,8 @@ static double with_commas(const char *text)
 	return number;
 }
 
-/* Instructions that a program executes for its input, without the kernel's. lackey needs no file at
- * the end, which the filter of bpfd's system calls would refuse to callgrind. */
+/* Returns the instructions that a program executes for its input, without the kernel's. Uses
+ * valgrind's lackey: callgrind writes a file at the end, which bpfd's seccomp filter refuses. */
 static double instructions(const char *program, FILE *input)
 {
 	char command[4096], line[256], *value;
@@ -233,7 +233,7 @@ static double instructions(const char *program, FILE *input)
 	return count;
 }
 
-/* A program line of so many MB that is no program: read, decoded and refused. */
+/* Writes a line of so many MB with an invalid program, which bpfd reads, decodes and refuses. */
 static void put_line(FILE *input, unsigned int mb)
 {
 	size_t digits = (size_t)mb * 1000000;
@@ -253,7 +253,7 @@ static void part_instructions(const char *bpfd)
 	put_map(setup, ENTRIES);
 	put_map(all, ENTRIES);
 	put_lookups(all, count);
-	/* It is the same number each time. */
+	/* The number is the same in each round. */
 	ours = always((instructions(bpfd, all) - instructions(bpfd, setup)) / count);
 	base = always(2000);
 	row("instructions of a pipelined lookup", "", &ours, "aim", &base, "<=1");
@@ -366,7 +366,7 @@ static void part_symbols(const char *bpfd)
 	one_processor(false);
 }
 
-/* How many of them go in one stream, without the pipe's cost. */
+/* Measures symbols per second in one stream, without the cost of a pipe. */
 static void part_symbol_rate(const char *bpfd)
 {
 	static const char *const commands[] = {"GET_KSYM_NAME 0x%lx\n", "GET_KSYM_ADDR %s\n"};
@@ -414,7 +414,7 @@ static void part_line(const char *bpfd)
 	}
 }
 
-/* $BPFD_BENCH_STATIC: the program as it goes onto small boards. */
+/* $BPFD_BENCH_STATIC is the static program for small boards. */
 static void part_idle(const char *bpfd)
 {
 	const char *linked = getenv("BPFD_BENCH_STATIC");
@@ -423,7 +423,7 @@ static void part_idle(const char *bpfd)
 	for (int i = 0; i < ROUNDS; i++) {
 		struct peer peer = bpfd_start(linked ? linked : bpfd);
 
-		poll(NULL, 0, 100); /* it gives memory back when it has told that it is there */
+		poll(NULL, 0, 100); /* bpfd returns memory to the kernel after its banner */
 		ours.value[i] = (double)memory_of(peer.pid, "VmRSS");
 		peer_stop(&peer);
 	}

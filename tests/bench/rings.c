@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What perf rings cost by text commands: how fast a full ring is drained, and how many of the
- * events of a tracepoint arrive while a process causes them as fast as it can. In the VM, as root.
+/* The cost of perf rings with text commands: draining a full ring, and events at full speed.
  *
- * usage: rings BPFD [OTHER]     OTHER: another program of the same protocol
+ * usage: rings BPFD [OTHER]     in the VM, as root; OTHER: another program with the same protocol
  *
- * Rows as micro's. Each event is counted: delivered and reported as lost have to be all that were
- * sent, else it fails. */
+ * Rows are like those of micro. Fails unless delivered and lost events add up to all that were
+ * sent. */
 #include "tests/bench/bench.h"
 
 #include <errno.h>
@@ -20,14 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RECORD	    32 /* bytes that the program writes: 36 with the size before it, 40 when aligned */
+#define RECORD	    32 /* bytes that the program writes: 36 with their size, 40 aligned */
 #define DRAIN_PAGES 1024
 #define DRAIN	    20000
 #define PAGE	    4096U
 
 static unsigned int events = 300000; /* $BPFD_BENCH_COUNT times 100 */
 
-/* Writes 32 bytes to the ring of its CPU. `map` is the number of the array of rings. */
+/* A program that writes 32 bytes to the ring of its CPU. `map` is the array of rings. */
 #define INSN(op, dst, src, offset, value)                                                         \
 	{                                                                                         \
 		.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value) \
@@ -50,7 +49,7 @@ static const struct bpf_insn program[] = {
 };
 #define MAP_INSN 4
 
-/* Only the first CPU has a ring. */
+/* Causes events on the first CPU, because only that one has a ring. */
 static void cause(unsigned int count)
 {
 	one_processor(true);
@@ -59,7 +58,7 @@ static void cause(unsigned int count)
 	one_processor(false);
 }
 
-/* A bpfd with one ring, of CPU 0, that the tracepoint fills. *ring: its number. */
+/* Starts a bpfd with a ring of CPU 0, *ring, that a tracepoint fills. */
 static struct peer traced(const char *bpfd, unsigned int pages, int *ring)
 {
 	struct peer peer = peer_start(bpfd);
@@ -89,10 +88,10 @@ static unsigned int poll_once(struct peer *peer, int ring, int timeout_ms)
 	snprintf(line, sizeof(line), "PERF_READER_POLL %d 1 %d\n", timeout_ms, ring);
 	peer_send(peer, line, strlen(line));
 	peer_until(peer, reply_end, &lines);
-	return lines - 2; /* those around it */
+	return lines - 2; /* without START and END */
 }
 
-/* The same with the ring mapped here: each record is copied out. */
+/* The same without bpfd: the ring is mapped here, and each record is copied. */
 struct own {
 	int map, event;
 	struct perf_event_mmap_page *page;
@@ -191,7 +190,7 @@ static unsigned int own_drain(struct own *own, unsigned int pages)
 	return records;
 }
 
-/* Records a second; *cpu: ns of bpfd's processor time a record. */
+/* Returns records per second; sets *cpu to ns of bpfd's processor time per record. */
 static double drain(const char *bpfd, double *cpu)
 {
 	int ring;
@@ -242,7 +241,7 @@ static void part_drain(const char *bpfd, const char *other)
 	}
 }
 
-/* Delivered of all, in percent; a second: as fast as they went. */
+/* Measures the percentage of delivered events, and events per second at full speed. */
 static void part_flat_out(const char *bpfd, unsigned int pages)
 {
 	struct samples rate, alone, delivered_part, all = always(100);

@@ -1,16 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Rows and points of benchmarks, an object of JSON a line, for tests/bench/report.
+# Prints rows and points of benchmarks for tests/bench/report, a JSON object a line.
 
 clock=${BPFD_BENCH_CLOCK:+, $BPFD_BENCH_CLOCK}
 
-# Of numbers, one a line: median, lowest, highest.
+# median: reads numbers, one a line, and prints median, lowest and highest.
 median()
 {
 	sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)], v[1], v[NR] }'
 }
 
-# row NAME UNIT VALUE LOW HIGH [BASE BASE-VALUE [AIM [COMMAND]]]: an empty BASE is none.
+# row NAME UNIT VALUE LOW HIGH [BASE BASE-VALUE [AIM [COMMAND]]]: prints a row. An empty BASE means
+# no comparison.
 row()
 {
 	awk -v row="$1$clock" -v unit="$2" -v value="$3" -v low="$4" -v high="$5" -v base="${6:-}" \
@@ -20,7 +21,7 @@ row()
 			printf ",\"base\":\"%s\",\"base_value\":%.6g,\"ratio\":%.3f", base, base_value, value / base_value
 		printf ",\"aim\":\"%s\",\"command\":\"%s\"}\n", aim, command }'
 }
-# point SERIES X Y UNIT
+# point SERIES X Y UNIT: prints a point.
 point()
 {
 	awk -v series="$1$clock" -v x="$2" -v y="$3" -v unit="$4" 'BEGIN {

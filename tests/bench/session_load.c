@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program at the host's end of a session, as fast as one can be.
+/* A fast program at the host's end of a session.
  *
  * usage: session_load in BYTES SETUP COMMAND...
  *        session_load out BYTES SETUP COMMAND...
  *        session_load ping COUNT SETUP LINE END COMMAND...
  *        session_load hops COUNT BYTES
- * COMMAND is started with pipes and given the line SETUP. in: it is a shell; reads BYTES, which are
- * timed from the first on. out: waits for "ready", writes BYTES, waits for "done". ping: waits for
- * END, then sends LINE and waits for END, COUNT times. hops: without a command, BYTES to a process
- * and back, through two pipes with poll. Prints MB/s, or the median of the round trips in
- * microseconds; see measure.h for the rest. */
+ * Starts COMMAND with pipes and sends it the line SETUP. in: COMMAND runs a shell; reads BYTES and
+ * measures from the first byte on. out: waits for "ready", writes BYTES, waits for "done". ping:
+ * waits for END, then COUNT times sends LINE and waits for END. hops: sends BYTES to a process and
+ * back, through two pipes with poll, without a command. Prints MB/s, or the median of the round
+ * trips in microseconds; see measure.h for the rest. */
 #include "tests/bench/measure.h"
 #include "tests/tools/pipes.h"
 
@@ -52,7 +52,7 @@ static size_t take(char *data, size_t len)
 	return (size_t)n;
 }
 
-/* Reads until what has come ends with `end`. */
+/* Reads until the data ends with `end`. */
 static void take_until(const char *end)
 {
 	static char data[CHUNK];
@@ -113,7 +113,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The median in microseconds. `end` NULL: as many bytes come back as are sent. */
+/* Returns the median in microseconds. If `end` is NULL, as many bytes come back as are sent. */
 static double run_ping(
 	struct measure *m, unsigned int count, const char *line, size_t len, const char *end)
 {
@@ -139,7 +139,7 @@ static double run_ping(
 	return (double)times[count / 2] / 1e3;
 }
 
-/* The other process of `hops`: waits as the programs of the link do. */
+/* The other process of `hops`. It waits with poll, like the programs of the link. */
 static void relay(void)
 {
 	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's end of a plain bulk function: that of ffs_raw, or the kernel's SourceSink.
+/* The host's end of a plain bulk function: of ffs_raw, or of the kernel's SourceSink.
  *
  * usage: usb_raw MODE DEPTH SIZE COUNT VID:PID
- * MODE: in, out: COUNT transfers of SIZE bytes, DEPTH of them in flight; prints MB/s, from the
- * first that completes to the last. ping: a transfer each way COUNT times; prints the median of the
- * round trips in microseconds; see measure.h for the rest. Takes the first interface's first bulk
- * endpoints. */
+ * MODE in or out: makes COUNT transfers of SIZE bytes, DEPTH of them in flight, and prints MB/s
+ * from the first completion to the last. ping: COUNT times makes a transfer in each direction, and
+ * prints the median of the round trips in microseconds. See measure.h for the rest. Uses the first
+ * bulk endpoints of the first interface. */
 #include "tests/bench/measure.h"
 
 #include <libusb.h>
@@ -20,8 +20,8 @@ struct host {
 	libusb_device_handle *handle;
 	uint8_t in, out;
 	size_t size;
-	uint8_t again;	 /* the endpoint whose transfers are started again when they complete, */
-	long left, done; /* so many times; how many have completed */
+	uint8_t again;	 /* this endpoint's transfers are submitted again when they complete */
+	long left, done; /* transfers to submit again, and transfers that have completed */
 	uint64_t first_ns;
 	bool ending;
 	struct measure measure;
@@ -73,7 +73,7 @@ static void open_device(struct host *h, const char *id)
 	err = libusb_claim_interface(h->handle, 0);
 	if (err < 0)
 		die("claim", err);
-	/* Ends what an earlier program left queued. */
+	/* Cancels transfers that an earlier program has left queued. */
 	err = libusb_set_interface_alt_setting(h->handle, 0, 0);
 	if (err < 0)
 		die("SET_INTERFACE", err);
@@ -150,7 +150,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Reads are always in flight, as a program has them that does not know when an answer comes. */
+/* Reads are always in flight, like in a program that does not know when a reply arrives. */
 static double ping(struct host *h, int depth, long count)
 {
 	static uint64_t times[PING_MAX];
