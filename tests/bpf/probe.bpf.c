@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BPF programs of the end-to-end tests: one counts, one sends records, one takes stacks. They do
- * not look at their context, so each can be loaded with any program type. */
+/* BPF programs of the end-to-end tests: count, send records, take stacks.
+ *
+ * They do not use their context, so each can be loaded with any program type. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
@@ -60,14 +61,15 @@ int emit(void *ctx)
 
 	if (!count)
 		return 0;
-	/* Not in one step, for kernels before 5.12: the tests have one process send at a time. */
+	/* Two steps, because kernels before 5.12 cannot fetch and add in one. That is safe, because
+	 * only one process at a time sends. */
 	record.sequence = *(volatile __u64 *)count;
 	__sync_fetch_and_add(count, 1);
 	bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, &record, sizeof(record));
 	return 0;
 }
 
-/* counts[3] becomes the id of the last stack. */
+/* Stores the id of the last stack in counts[3]. */
 SEC("test/stack")
 int stack(void *ctx)
 {

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"Usage: bpf_line [-d DIALECT] [-n NAME] [-p COUNT] OBJECT SECTION TYPE LICENCE KVER "
+	"Usage: bpf_line [-d DIALECT] [-n NAME] [-p COUNT] OBJECT SECTION TYPE LICENSE KVER "
 	"[MAP=FD]...\n"
 	"DIALECT is 2017 (no name field) or 2018. -p appends COUNT instructions that do nothing,\n"
 	"to make a long line.\n";
@@ -50,7 +50,7 @@ static int map_number(const char *name, char *const *maps, int count)
 	return -1;
 }
 
-/* Puts the numbers of maps into the instructions that load their addresses. */
+/* Puts the handles of maps into the instructions that load their addresses. */
 static void relocate(Elf *elf, const char *section, struct bpf_insn *insns, size_t count,
 	char *const *maps, int map_count)
 {
@@ -96,13 +96,13 @@ static void print_base64(const uint8_t *data, size_t len)
 	}
 }
 
-/* The program with `padding` moves in front of it. */
+/* Returns a copy of the program with `padding` moves before it. */
 static struct bpf_insn *pad(const struct bpf_insn *insns, size_t count, size_t padding)
 {
 	struct bpf_insn *all = calloc(count + padding, sizeof(*all));
 
 	if (!all)
-		fail("memory", "short");
+		fail("memory", "allocation failed");
 	for (size_t i = 0; i < padding; i++)
 		all[i] = (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0};
 	memcpy(all + padding, insns, count * sizeof(*insns));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests configfs/gadget.h on a real kernel with one free controller, dummy_udc.0.
+/* Tests of configfs/gadget.h on a real kernel with one free controller, dummy_udc.0.
  *
  * tests/e2e/configfs.sh runs it in the VM. */
 #include "configfs/gadget.h"
@@ -89,7 +89,7 @@ static void test_refused(void **state)
 	struct gadget *g = create(3);
 	int ep0;
 
-	/* Without descriptors the kernel refuses to bind, with the errno of too few endpoints. */
+	/* Without descriptors the kernel fails with the same errno as with too few endpoints. */
 	assert_int_equal(gadget_bind(g, NULL), -ENOSPC);
 	assert_false(gadget_bound(g));
 	assert_int_equal(gadget_drop_last_lane(g), 0);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a command as if the kernel were an older one: what came after that version is not there.
+/* Runs a command and hides from it what the kernel got after a version.
  *
- * usage: oldkernel VERSION COMMAND [ARGUMENT...]      as: oldkernel 4.9 bpfd
+ * usage: oldkernel VERSION COMMAND [ARGUMENT...]      for example: oldkernel 4.9 bpfd
  *
- * System calls that came later fail with ENOSYS. bpf(2) and perf_event_open(2) are looked at by a
- * second process, through a seccomp notification, and refused as that kernel refused them:
- * commands, attributes, types, helpers and instructions that it did not know. Files of sysfs and
- * tracefs that it did not have are covered in a mount namespace. The tables have what tracing
- * needs; 4.9 is the oldest version they are made for. Needs root, and a kernel that is no older. */
+ * Newer system calls fail with ENOSYS. A second process, the judge, gets calls of bpf(2) and
+ * perf_event_open(2) as seccomp notifications. It refuses unknown commands, attributes, types,
+ * helpers and instructions with the old kernel's errno. A mount namespace covers newer files of
+ * sysfs and tracefs. The tables have what tracing needs; 4.9 is the oldest version that they
+ * support. Needs root, and a kernel that is not older than VERSION. */
 #include "tests/tools/oldkernel.h"
 
 #include <errno.h>
@@ -49,7 +49,7 @@ static const struct {
 	{"futex_waitv", VERSION(5, 16)},
 };
 
-/* Directories that are empty before some version. */
+/* Directories that are empty before a version. */
 static const struct {
 	const char *path;
 	unsigned int since;
@@ -71,7 +71,7 @@ static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *form
 	exit(125);
 }
 
-/* The tracer's README without what it says of the number of pending returns, Linux 4.12. */
+/* Removes the number of pending returns, new in Linux 4.12, from the tracer's README. */
 static void cover_readme(void)
 {
 	const char *path = "/sys/kernel/debug/tracing/README";
@@ -80,7 +80,7 @@ static void cover_readme(void)
 	FILE *in = fopen(path, "re"), *out;
 	int fd;
 
-	if (!in && errno == ENOENT) /* without tracefs */
+	if (!in && errno == ENOENT) /* no tracefs */
 		return;
 	fd = mkstemp(copy);
 	out = fd < 0 ? NULL : fdopen(fd, "w");
@@ -96,7 +96,7 @@ static void cover_readme(void)
 	unlink(copy);
 }
 
-/* Tracefs is below debugfs only, as most boards have it. */
+/* Covers newer files. Leaves tracefs only below debugfs, where most boards have it. */
 static void cover_files(unsigned int version)
 {
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
@@ -134,7 +134,7 @@ static scmp_filter_ctx make_filter(unsigned int version)
 	return filter;
 }
 
-/* Answers until nobody is left under the filter. */
+/* Answers notifications until no process is left under the filter. */
 static void serve(int listener, const struct old_kernel *kernel)
 {
 	struct pollfd polled = {.fd = listener, .events = POLLIN};
@@ -197,13 +197,13 @@ static int receive_descriptor(int channel)
 	int fd;
 
 	if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&message))
-		exit(125); /* the other process has said why */
+		exit(125); /* the other process has reported the error */
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
 	return fd;
 }
 
-/* The judge is nobody's child: the command must not find one that it has not made. It holds no pipe
- * whose end somebody waits for. */
+/* Starts the judge with init as its parent, because the command must not find a child that it has
+ * not started. The judge keeps no pipe open, because another process may wait for its end. */
 static void start_judge(int channels[2], const struct old_kernel *kernel)
 {
 	pid_t pid = fork();
@@ -224,7 +224,7 @@ static void start_judge(int channels[2], const struct old_kernel *kernel)
 	_exit(0);
 }
 
-/* The code that the kernel was built with, as its names tell it; see
+/* Returns LINUX_VERSION_CODE of the running kernel, from the strings of uname(2); see
  * core/bpfd/bpf/kernel_version.c. */
 static uint32_t running_version(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an older kernel knew of bpf(2) and perf_event_open(2): when commands, attributes, types,
- * helpers and instructions came. */
+/* The versions in which bpf(2) and perf_event_open(2) got commands, attributes, types, helpers and
+ * instructions. */
 #include "tests/tools/oldkernel.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #define INSNS_MAX 4096 /* before 5.2 */
 #define LOG_MAX	  (UINT32_MAX >> 8)
 
-/* What is numbered: the highest number from a version on. */
+/* The highest number of an enum from a version on. */
 struct highest {
 	unsigned int since;
 	uint32_t number;
@@ -46,7 +46,7 @@ static const struct highest helpers[] = {{VERSION(4, 9), BPF_FUNC_set_hash_inval
 	{VERSION(4, 19), BPF_FUNC_skb_ancestor_cgroup_id}, {VERSION(5, 3), BPF_FUNC_send_signal},
 	{VERSION(5, 5), BPF_FUNC_probe_read_kernel_str}};
 
-/* How many bytes of a command's attributes were known; all others had to be 0. */
+/* The known bytes of a command's attributes; all others must be 0. */
 static const struct known {
 	uint32_t command;
 	unsigned int since;
@@ -76,7 +76,7 @@ static uint32_t highest(const struct highest *table, size_t count, unsigned int 
 
 	for (size_t i = 0; i < count && table[i].since <= version; i++)
 		number = table[i].number;
-	/* The last entry of a table is no limit for what came later. */
+	/* Versions from the last entry on have no limit. */
 	return count && table[count - 1].since <= version ? UINT32_MAX : number;
 }
 
@@ -143,7 +143,7 @@ static int check_program(const struct old_kernel *kernel, pid_t pid, const union
 		attr->kern_version != kernel->running)
 		return -EINVAL;
 	insns = malloc(size + 1);
-	/* What cannot be read is left to the kernel that runs. */
+	/* If the instructions cannot be read, let the running kernel fail. */
 	if (insns && read_memory(pid, attr->insns, insns, size)) {
 		for (uint32_t i = 0; i < attr->insn_cnt && !err; i++) {
 			if (!knows_insn(kernel, &insns[i]))

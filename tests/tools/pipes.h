@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* *to and *from are this end of its standard input and output. Without a command it returns 0 in
- * the new process, as fork does. */
+/* Starts the command and sets *to and *from to pipes for its stdin and stdout. Returns its pid.
+ * Without a command returns 0 in the new process, like fork. Exits on errors. */
 static inline pid_t pipes_start(char **command, int *to, int *from)
 {
 	int in[2], out[2];
 	pid_t pid;
 
-	/* Another command that is started beside it must not keep them open. */
+	/* O_CLOEXEC, because another command must not keep the pipes open. */
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
 		perror("pipes");
 		exit(1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that misbehaves on a lane of a board: writes what it likes to OUT, and never reads IN.
+/* A host that misbehaves on a lane: it writes bad data to OUT and never reads IN.
  *
  * usage: rude_host /dev/bus/usb/BBB/DDD INTERFACE OUT-ADDRESS MODE SECONDS
- * Prints how many transfers or requests the board took. */
+ * Prints the number of transfers or requests that the board accepted. */
 #include "core/link/frame.h"
 
 #include <errno.h>
@@ -54,14 +54,14 @@ static int send_garbage(struct host *h)
 	return send_data(h, len);
 }
 
-/* Longer than the board's buffers, and well formed as far as the first of them goes. */
+/* Sends a frame that is larger than the board's buffers and valid within the first of them. */
 static int send_long(struct host *h)
 {
 	frame_put_header(h->data, FRAME_PAD, 16384 - FRAME_HEADER, 0);
 	return send_data(h, sizeof(h->data) - (size_t)rand() % 2000);
 }
 
-/* A session that asks for much and takes nothing. */
+/* Opens a session, sends commands with large replies, and reads no reply. */
 static int send_commands(struct host *h)
 {
 	static const char command[] = "GET_KALLSYMS\n";
@@ -80,7 +80,8 @@ static int reset_lane(struct host *h)
 	return ioctl(h->fd, USBDEVFS_SETINTERFACE, &set) >= 0;
 }
 
-/* Requests that FunctionFS hands to the daemon, each way and with data or without. */
+/* Sends control requests that FunctionFS passes to the daemon, in both directions, with and without
+ * data. */
 static int send_request(struct host *h)
 {
 	struct usbdevfs_ctrltransfer request = {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Causes countable events: system calls that nothing else makes, and calls of a function of its
- * own. */
+/* Causes events to count: rare system calls, and calls of its own function. */
 #define TRIGGER_SLOW_NS 1000000
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,7 @@
 int trigger_point(int n);
 int trigger_wait(void);
 
-/* What uprobes are put on. */
+/* The function for uprobes. */
 __attribute__((noinline)) int trigger_point(int n)
 {
 	__asm__ volatile("" : "+r"(n));
@@ -26,7 +25,7 @@ __attribute__((noinline)) int trigger_wait(void)
 	return read(STDIN_FILENO, &c, 1) == 1;
 }
 
-/* Waits until `done` more events are due. */
+/* Advances *next by the time of `done` events and waits until then. */
 static void trigger_pace(struct timespec *next, long done, long per_second)
 {
 	next->tv_nsec += done * (1000000000 / per_second);

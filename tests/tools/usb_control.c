@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sends one control request that reads from a USB device and prints the answer in hexadecimal.
+/* Reads from a USB device with one control request; prints the data in hexadecimal.
  *
  * usage: usb_control /dev/bus/usb/BBB/DDD TYPE REQUEST VALUE INDEX LENGTH */
 #include <errno.h>

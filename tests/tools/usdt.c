@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process with USDT probes, which it passes twenty times a second: the guarded one only while it
- * is traced, as programs do. Says on each change how many trace that. */
+/* A process with USDT probes that it hits twenty times a second, the guarded one only while it is
+ * traced. Prints each new value of its semaphore. */
 #include "tests/tools/usdt.h"
 
 #include <stdio.h>
@@ -11,15 +11,15 @@
 int main(void)
 {
 	const struct timespec pause = {0, PAUSE_NS};
-	int told = -1;
+	int printed = -1;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (;;) {
 		int count = usdt_count;
 
-		if (count != told)
+		if (count != printed)
 			printf("%d\n", count);
-		told = count;
+		printed = count;
 		if (count)
 			usdt_pass();
 		nanosleep(&pause, NULL);

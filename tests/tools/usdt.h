@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* USDT probes as the macros of SystemTap's <sys/sdt.h> make them, without that package. Two in the
- * program that includes this: bpfd_test:guarded, with a semaphore, and bpfd_test:plain without. */
+/* USDT probes like those of SystemTap's <sys/sdt.h>, without that package. A program that includes
+ * this has two: bpfd_test:guarded, with a semaphore, and bpfd_test:plain, without one. */
 #ifndef TESTS_TOOLS_USDT_H
 #define TESTS_TOOLS_USDT_H
 
@@ -30,7 +30,7 @@
 			 "_.stapsdt.base: .space 1\n.size _.stapsdt.base, 1\n"                   \
 			 ".popsection\n.endif\n")
 
-/* How many trace bpfd_test:guarded. */
+/* The semaphore: the number of tracers of bpfd_test:guarded. */
 volatile uint16_t usdt_count __attribute__((section(".probes"), used));
 extern char usdt_guarded[], usdt_plain[];
 
