@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The board's programs of `board/build riscv64`, under an emulator of processes: that they start, and
-# answer what needs no bpf(2), which that emulator lacks.
+# The programs of `board/build riscv64` under user-mode emulation: they start, and answer commands
+# that do not need bpf(2), which the emulator lacks.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 programs=${BPFD_BUILD:-build}/boards/riscv64
@@ -28,10 +28,10 @@ replies() { # replies LINE...
 }
 
 replies BPFD_VERSION "COMM_FOR_PID $$" 'BPF_CREATE_MAP 1 count 8 40 16 0' '  ' 'no command'
-check "it ends with status 0" test $? = 0
-check "the version names the machine" grep -q "^[0-9.]* [0-9]* $(uname -r) riscv64 " "$programs/replies"
-check "a file of the kernel is read" grep -qx "$(cat /proc/$$/comm)" "$programs/replies"
-check "a system call that is not there is an error" grep -q '^bpf_create_map: ret=-' "$programs/replies"
-check "so is an unknown command" grep -q '^Command not recognized' "$programs/replies"
-check "bpfd-gadget is in the same file" sh -c "$emulator $programs/bpfd-gadget --version | grep '^bpfd-gadget '"
+check "bpfd: status 0" test $? = 0
+check "bpfd: the version has the machine" grep -q "^[0-9.]* [0-9]* $(uname -r) riscv64 " "$programs/replies"
+check "bpfd: a file of procfs is read" grep -qx "$(cat /proc/$$/comm)" "$programs/replies"
+check "bpfd: a missing system call is an error" grep -q '^bpf_create_map: ret=-' "$programs/replies"
+check "bpfd: an unknown command is an error" grep -q '^Command not recognized' "$programs/replies"
+check "bpfd-gadget: is in the same file" sh -c "$emulator $programs/bpfd-gadget --version | grep '^bpfd-gadget '"
 echo "1..$n"
