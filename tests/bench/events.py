@@ -62,7 +62,7 @@ while quiet < 4:
     if delivered != before:
         end = time.monotonic()
     quiet = quiet + 1 if load.poll() is not None and delivered == before else 0
-# A loss is told with the next record behind it.
+# The kernel reports a loss with the next record.
 subprocess.run([TRIGGER, "syscall", "1"], check=True)
 for _ in range(4):
     bpf.perf_buffer_poll(timeout=250)

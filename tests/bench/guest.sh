@@ -79,11 +79,12 @@ start_row()
 	read -r b _ < <(median </run/beside)
 	read -r r r1 r2 < <(median </run/remote)
 	row "start of $name" ms "$r" "$r1" "$r2" local "$l" '<=1.5'
-	# By instructions an idle link makes no difference: the row of the loop.
+	# Counted in instructions an idle link costs nothing, as the row of part_idle shows.
 	[ -n "$clock" ] || row "start of $name" ms "$r" "$r1" "$r2" 'beside an idle link' "$b"
 }
 
-# events NAME COUNT RATE PAGES: how many a second reach BCC, and that none is unaccounted for.
+# events NAME COUNT RATE PAGES: measures the events a second that reach BCC, and those that are
+# neither delivered nor reported as lost.
 events()
 {
 	local way sent delivered lost seconds rate local_rate=0
@@ -100,7 +101,7 @@ events()
 	row "events, $1, $4 pages" 1/s "$rate" "$rate" "$rate" local "$local_rate" '>=0.5'
 }
 
-# How much slower a program runs that only computes.
+# Measures how much an idle link slows down a program that only computes.
 part_idle()
 {
 	local work='i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done' i alone=0 beside=0 begin
@@ -125,7 +126,7 @@ part_starts()
 	start_row opensnoop opensnoop
 	start_row 'bpftrace tracepoint' bpftrace -e \
 		'tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args->filename)); }'
-	# With a clock that counts instructions BCC compiles for minutes, again and again.
+	# With a clock that counts instructions each compilation of BCC takes minutes, so skip them.
 	[ -n "$clock" ] || start_row opensnoop-bpfcc opensnoop-bpfcc
 	kill $load
 }
