@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A board's session and transfers of a host made by hand, for tests of the board's end. */
+/* Shared by the tests of the board's end: its session, and handmade transfers of a host. */
 #ifndef TESTS_UNIT_BOARD_TEST_H
 #define TESTS_UNIT_BOARD_TEST_H
 
@@ -13,10 +13,10 @@
 
 struct fixture {
 	struct board_session *s;
-	struct wire w; /* from the host */
+	struct wire w; /* the next transfer from the host */
 	uint8_t buffer[MAX_TRANSFER];
-	struct transfer t; /* to the host */
-	size_t offset;	   /* bytes of `t` that were checked */
+	struct transfer t; /* the last transfer to the host, in `buffer` */
+	size_t offset;	   /* of the first byte of `t` that is not checked yet */
 };
 
 static inline int setup(void **state)
@@ -45,7 +45,7 @@ static inline int teardown(void **state)
 	return 0;
 }
 
-/* Receives f->w and copies its input, so that the next transfer can be made in f->w. */
+/* Receives f->w. The session copies its input, so that f->w can be used again. */
 static inline enum board_event receive(struct fixture *f, uint64_t now_ms)
 {
 	enum board_event event = board_session_receive(f->s, f->w.bytes, f->w.len, now_ms);
@@ -79,7 +79,7 @@ static inline void expect_silence(struct fixture *f)
 	assert_int_equal(send_pending(f), 0);
 }
 
-/* The transfer to send holds one frame, a RESET. */
+/* Checks that the session sends one RESET and nothing else. Returns the RESET. */
 static inline struct reset_info expect_only_reset(struct fixture *f, enum reset_reason reason)
 {
 	struct reset_info info;
@@ -126,7 +126,7 @@ static inline void open_session(struct fixture *f)
 	open_session_at(f, NONCE, 0);
 }
 
-/* Takes all input that is there, at most `size` bytes. Returns its size. */
+/* Consumes all pending input, which must fit into `size` bytes. Returns its length. */
 static inline size_t take_input(struct fixture *f, uint8_t *at, size_t size)
 {
 	const uint8_t *data;

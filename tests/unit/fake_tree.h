@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* Writes the file `name` in the directory `dir`, and replaces its contents. */
+/* Writes the file `dir`/`name`. An existing file is truncated first. */
 static inline void put_file(const char *dir, const char *name, const char *text)
 {
 	char path[256];
@@ -20,7 +20,7 @@ static inline void put_file(const char *dir, const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* Makes the directory `name` in the directory `dir`. */
+/* Makes the directory `dir`/`name`. */
 static inline void put_directory(const char *dir, const char *name)
 {
 	char path[256];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of reading ahead share: a clock, a map and a board that sends entries of it. */
+/* Shared by the tests of read_ahead and stacks: a clock, a map, and its entries. */
 #ifndef TESTS_UNIT_READ_AHEAD_TEST_H
 #define TESTS_UNIT_READ_AHEAD_TEST_H
 
@@ -8,7 +8,7 @@
 
 #define HANDLE 9
 
-/* The clock is the test's: a busy machine does not make entries old. */
+/* A fake clock: on a busy machine entries must not expire. */
 static uint64_t now_ms = 1000000;
 
 int clock_gettime(clockid_t id, struct timespec *now)
@@ -17,7 +17,7 @@ int clock_gettime(clockid_t id, struct timespec *now)
 	return 0;
 }
 
-/* A map of u32 to u64. */
+/* A map with keys of type u32 and values of type u64. */
 static struct object *new_map(struct board *board, uint32_t type)
 {
 	struct object *map = board_object(board, BPF_ABI_MAP, HANDLE);
@@ -29,8 +29,10 @@ static struct object *new_map(struct board *board, uint32_t type)
 	return map;
 }
 
-/* The board's next reply: n entries, keys from `first` on, values `values` higher. */
-static void says(struct board *board, uint32_t first, uint32_t n, uint64_t values, bool ended)
+/* Prepares a reply with n entries. The keys are first, first + 1, ...; a value is its key + values.
+ */
+static void reply_entries(
+	struct board *board, uint32_t first, uint32_t n, uint64_t values, bool ended)
 {
 	struct bytes_out *out = board_reply(board, RPC_MAP_WALK, (int32_t)n);
 
@@ -45,10 +47,12 @@ static void says(struct board *board, uint32_t first, uint32_t n, uint64_t value
 	board_ready(board);
 }
 
-/* What the board is asked: the key to go on behind, or -1 for the start; older ones into sent[]. */
+/* The keys of the last request, the newest one first. */
 static unsigned int sent_count;
 static uint32_t sent[RPC_WALK_KEYS];
 
+/* Checks the next request, which must be a MAP_WALK. Returns the key to continue after, or -1 for
+ * the start of the map. */
 static int64_t asked(struct board *board)
 {
 	struct bytes_in in = board_asked(board, RPC_MAP_WALK);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A board for the tests of bpfd-run: a thread that answers requests with what the test has
- * prepared, and keeps them to be looked at. The test itself is the tool. Include after cmocka.h. */
+/* A fake board for the tests of bpfd-run.
+ *
+ * A thread answers requests with replies that the test has prepared, and records the requests. The
+ * test itself plays the tool. Include after cmocka.h. */
 #ifndef TESTS_UNIT_RUN_TEST_H
 #define TESTS_UNIT_RUN_TEST_H
 
@@ -22,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The tool's thread was killed, where there is no listener that would know. */
+/* Without a listener this flag says that the tool's thread was killed. */
 static bool tool_is_gone;
 
 int seccomp_notify_id_valid(int fd, uint64_t id)
@@ -35,7 +37,7 @@ int seccomp_notify_id_valid(int fd, uint64_t id)
 #define BOARD_ANSWERS  64
 #define BOARD_REQUESTS 256
 
-/* What a test sees of a request. */
+/* A recorded request. */
 struct board_request {
 	struct rpc_header header;
 	uint8_t *payload;
@@ -43,15 +45,15 @@ struct board_request {
 
 struct board {
 	struct run run;
-	int end; /* of the socket */
+	int end; /* the board's end of the socket */
 	pthread_t thread;
 	pthread_mutex_t lock;
-	struct bytes_out answers[BOARD_ANSWERS]; /* messages, to be sent for one request each */
-	size_t last[BOARD_ANSWERS];		 /* where the last part starts */
-	unsigned int prepared, given, missing;
+	struct bytes_out answers[BOARD_ANSWERS]; /* the messages that answer one request */
+	size_t last[BOARD_ANSWERS];		 /* offset of the last message of an answer */
+	unsigned int prepared, given, missing;	 /* numbers of answers */
 	struct board_request requests[BOARD_REQUESTS];
-	unsigned int count, looked_at;
-	void (*before)(void *arg); /* what happens while a request is answered, or NULL */
+	unsigned int count, checked; /* of the requests */
+	void (*before)(void *arg);   /* called before each answer is sent, or NULL */
 	void *arg;
 };
 
@@ -70,7 +72,7 @@ static inline bool board_read(int fd, void *to, size_t size)
 	return true;
 }
 
-/* Sends the messages; those that are replies get the tag of the request. */
+/* Sends the messages of an answer. Replies get the tag of the request. */
 static inline void board_answer(struct board *board, struct bytes_out *out, uint32_t tag)
 {
 	struct rpc_header header;
@@ -125,13 +127,14 @@ static inline void *board_main(void *arg)
 		if (out)
 			board_answer(board, out, request.header.tag);
 		else if (request.header.op != RPC_CLOSE && request.header.op != RPC_RING_CREDIT)
-			break; /* the test fails; the client sees the end */
+			break; /* board_stop() fails the test; the client reads an end of file */
 	}
 	shutdown(board->end, SHUT_RDWR);
 	return NULL;
 }
 
-/* Starts the board and makes a client and objects. events: NULL for those of the supervisor. */
+/* Starts the board with a client and objects. If events is NULL, the client has the supervisor's
+ * events. */
 static inline struct board *board_start(const struct client_events *events)
 {
 	struct board *board = calloc(1, sizeof(*board));
@@ -154,7 +157,7 @@ static inline struct board *board_start(const struct client_events *events)
 	return board;
 }
 
-/* Adds the parts of bpfd-run that know the board's files. */
+/* Adds the parts of bpfd-run that open the board's files. */
 static inline void board_files(struct board *board)
 {
 	struct run *run = &board->run;
@@ -164,7 +167,7 @@ static inline void board_files(struct board *board)
 	assert_int_equal(opener_new(&run->opener, run), 0);
 }
 
-/* Ends it. All that was prepared has to be used, and nothing else asked for. */
+/* Ends the board. Each prepared answer must have been used, and each request must have had one. */
 static inline void board_stop(struct board *board)
 {
 	int fd = client_fd(board->run.client);
@@ -188,8 +191,8 @@ static inline void board_stop(struct board *board)
 	free(board);
 }
 
-/* Prepares the reply to the next request. What is behind ret is written into the result, and
- * board_ready() ends it. */
+/* Begins the reply to the next request. The caller appends the fields after `ret` to the result and
+ * then calls board_ready(). */
 static inline struct bytes_out *board_reply(struct board *board, enum rpc_op op, int32_t ret)
 {
 	struct bytes_out *out = &board->answers[board->prepared];
@@ -200,7 +203,7 @@ static inline struct bytes_out *board_reply(struct board *board, enum rpc_op op,
 	return out;
 }
 
-/* Ends this part of the reply and begins another one. */
+/* Ends this message of the reply with the flag MORE and begins the next one. */
 static inline struct bytes_out *board_part(struct board *board, int32_t ret)
 {
 	struct bytes_out *out = &board->answers[board->prepared];
@@ -216,7 +219,7 @@ static inline struct bytes_out *board_part(struct board *board, int32_t ret)
 	return out;
 }
 
-/* Ring data that is sent before the reply which is prepared next. */
+/* Prepares ring data that is sent before the next reply. To be called before board_reply(). */
 static inline void board_push(
 	struct board *board, uint32_t handle, uint64_t position, const void *data, size_t size)
 {
@@ -240,14 +243,14 @@ static inline void board_ready(struct board *board)
 	pthread_mutex_unlock(&board->lock);
 }
 
-/* A reply that is only a number. */
-static inline void board_says(struct board *board, enum rpc_op op, int32_t ret)
+/* Prepares a reply that has no fields after `ret`. */
+static inline void board_reply_ret(struct board *board, enum rpc_op op, int32_t ret)
 {
 	board_reply(board, op, ret);
 	board_ready(board);
 }
 
-/* The next request that was not looked at: its payload. */
+/* Waits for the next unchecked request, at most 10 s. Returns its payload and sets *op. */
 static inline struct bytes_in board_asked_any(struct board *board, enum rpc_op *op)
 {
 	const struct timespec step = {.tv_nsec = 1000000};
@@ -255,8 +258,8 @@ static inline struct bytes_in board_asked_any(struct board *board, enum rpc_op *
 
 	for (int i = 0; i < 10000 && !request.payload; i++) {
 		pthread_mutex_lock(&board->lock);
-		if (board->looked_at < board->count)
-			request = board->requests[board->looked_at++];
+		if (board->checked < board->count)
+			request = board->requests[board->checked++];
 		pthread_mutex_unlock(&board->lock);
 		if (!request.payload)
 			nanosleep(&step, NULL);
@@ -267,7 +270,7 @@ static inline struct bytes_in board_asked_any(struct board *board, enum rpc_op *
 	return (struct bytes_in){request.payload, request.header.length, false};
 }
 
-/* The same of one that must be of that operation. */
+/* The same, and checks the operation. */
 static inline struct bytes_in board_asked(struct board *board, enum rpc_op wanted)
 {
 	enum rpc_op op;
@@ -277,13 +280,13 @@ static inline struct bytes_in board_asked(struct board *board, enum rpc_op wante
 	return in;
 }
 
-/* How many requests were not looked at. Those that have no reply may still be on their way. */
+/* Returns the number of unchecked requests. Requests without a reply may still be in the socket. */
 static inline unsigned int board_unseen(struct board *board)
 {
 	unsigned int n;
 
 	pthread_mutex_lock(&board->lock);
-	n = board->count - board->looked_at;
+	n = board->count - board->checked;
 	pthread_mutex_unlock(&board->lock);
 	return n;
 }
@@ -296,13 +299,13 @@ static inline void assert_closed(struct board *board, uint32_t handle)
 	assert_true(bytes_get_end(&in));
 }
 
-/* A call of the tool, which is this process. */
+/* A system call of the tool, which is this process. */
 static inline struct call board_call(struct board *board, int number, const uint64_t *args)
 {
 	return (struct call){.run = &board->run, .tid = getpid(), .number = number, .args = args};
 }
 
-/* An object that the tool has; its descriptor is object->fd here. */
+/* Makes an object. In these tests object->fd serves as the tool's descriptor. */
 static inline struct object *board_object(struct board *board, unsigned int class, uint32_t handle)
 {
 	struct object *object;

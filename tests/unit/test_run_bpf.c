@@ -105,7 +105,7 @@ static void test_map_create(void **state)
 	assert_memory_equal(&got, &attr, 72);
 	/* The tool could not get a descriptor, so the handle is closed on the board. */
 	assert_closed(board, NEW);
-	board_says(board, RPC_BPF, -EPERM);
+	board_reply_ret(board, RPC_BPF, -EPERM);
 	assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, 72), -EPERM);
 	board_stop(board);
 }
@@ -183,7 +183,7 @@ static void test_short_attr(void **state)
 
 	attr.map_flags = 0xdead; /* beyond the size, so not sent */
 	for (size_t size = 0; size <= 16; size += 8) {
-		board_says(board, RPC_BPF, -EINVAL);
+		board_reply_ret(board, RPC_BPF, -EINVAL);
 		assert_int_equal(run_bpf(board, BPF_MAP_CREATE, &attr, size), -EINVAL);
 		get_request(board, &in, BPF_MAP_CREATE, &got, size);
 		assert_memory_equal(&got, &attr, size);
@@ -204,7 +204,7 @@ static void test_long_attr(void **state)
 	char *pages;
 
 	/* Unknown attributes that are 0 are accepted and not sent. */
-	board_says(board, RPC_BPF, -ENOENT);
+	board_reply_ret(board, RPC_BPF, -ENOENT);
 	assert_int_equal(run_bpf(board, BPF_PROG_GET_NEXT_ID, attr, 4096), -ENOENT);
 	get_request(board, &in, BPF_PROG_GET_NEXT_ID, &got, BPF_ABI_ATTR_MAX);
 	attr[BPF_ABI_ATTR_MAX] = 1;
@@ -282,7 +282,7 @@ static void test_lookup(void **state)
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EIO);
 	assert_string_equal(value, "........x");
 
-	board_says(board, RPC_BPF, -ENOENT);
+	board_reply_ret(board, RPC_BPF, -ENOENT);
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -ENOENT);
 	/* Pointers to memory that is not mapped. */
 	attr.key = 8;
@@ -317,7 +317,7 @@ static void test_failed_lookup(void **state)
 	}
 	assert_string_equal(value, "old");
 	attr.next_key = user(next);
-	board_says(board, RPC_MAP_WALK, -EOPNOTSUPP);
+	board_reply_ret(board, RPC_MAP_WALK, -EOPNOTSUPP);
 	rpc_put_bytes(start_reply(board, -ENOENT, NULL, 32), "\0\0\0", KEYS);
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), -ENOENT);
@@ -401,7 +401,7 @@ static void test_after_dropped_request(void **state)
 	attr.key = user(&key);
 	attr.value = 8;
 	assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), -EFAULT);
-	board_says(board, RPC_BPF, -EBADMSG);
+	board_reply_ret(board, RPC_BPF, -EBADMSG);
 	assert_int_equal(run_bpf(board, BPF_MAP_DELETE_ELEM, &attr, 32), -EBADMSG);
 	get_request(board, &in, BPF_MAP_DELETE_ELEM, &got, 32);
 	check_pointer(&in, true, 0, KEYS);
@@ -481,7 +481,7 @@ static void test_bad_programs(void **state)
 	attr.insns = user(insns);
 	attr.insn_cnt = 2;
 	attr.license = user("GPL");
-	board_says(board, RPC_BPF, -EINVAL);
+	board_reply_ret(board, RPC_BPF, -EINVAL);
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, 144), -EINVAL);
 	get_request(board, &in, BPF_PROG_LOAD, &got, 144);
 	memcpy(sent, check_pointer(&in, true, 0, 16), sizeof(sent));
@@ -728,7 +728,7 @@ static void test_kernel_btf(void **state)
 		.insn_cnt = 1,
 		.license = user("GPL"),
 		.attach_btf_obj_fd = (uint32_t)btf->fd};
-	board_says(board, RPC_BPF, 77);
+	board_reply_ret(board, RPC_BPF, 77);
 	start_reply(board, -EACCES, NULL, sizeof(attr));
 	board_ready(board);
 	assert_int_equal(run_bpf(board, BPF_PROG_LOAD, &attr, sizeof(attr)), -EACCES);

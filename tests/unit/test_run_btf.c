@@ -97,11 +97,11 @@ static void test_handle_is_made_on_demand(void **state)
 	reply_list(board);
 	assert_int_equal(btf_list_object(&board->run, 9, &object), 0);
 	board_asked(board, RPC_BTF_LIST);
-	board_says(board, RPC_BPF, -ENOENT); /* the module is gone */
+	board_reply_ret(board, RPC_BPF, -ENOENT); /* the module is gone */
 	assert_int_equal(btf_list_need_handle(object), -ENOENT);
 	assert_int_equal(object->handle, RPC_NO_HANDLE);
 	board_asked(board, RPC_BPF);
-	board_says(board, RPC_BPF, 7);
+	board_reply_ret(board, RPC_BPF, 7);
 	assert_int_equal(btf_list_need_handle(object), 0);
 	assert_int_equal(object->handle, 7);
 	in = board_asked(board, RPC_BPF);
@@ -122,9 +122,9 @@ static void test_no_list(void **state)
 	struct board *board = board_start(NULL);
 	struct object *object;
 
-	board_says(board, RPC_BTF_LIST, -ENOSYS);
+	board_reply_ret(board, RPC_BTF_LIST, -ENOSYS);
 	assert_int_equal(next_id(board, 0), CALL_CONTINUE);
-	board_says(board, RPC_BTF_LIST, -EPERM);
+	board_reply_ret(board, RPC_BTF_LIST, -EPERM);
 	assert_int_equal(btf_list_object(&board->run, 1, &object), CALL_CONTINUE);
 
 	put_entry(board_reply(board, RPC_BTF_LIST, 0), 1, 1,
@@ -142,7 +142,7 @@ static void test_no_list(void **state)
 	board_ready(board);
 	assert_int_equal(next_id(board, 0), CALL_CONTINUE);
 
-	board_says(board, RPC_BTF_LIST, 0); /* a kernel without BTF */
+	board_reply_ret(board, RPC_BTF_LIST, 0); /* a kernel without BTF */
 	assert_int_equal(next_id(board, 0), -ENOENT);
 	stop(board);
 }

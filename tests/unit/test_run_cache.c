@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of the board's files are kept on the workstation, and when they are asked for again. */
+/* bpfd-run's cache: which of the board's files it keeps, and for how long. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -30,7 +30,7 @@ int clock_gettime(clockid_t id, struct timespec *now)
 }
 
 static char home[] = "/tmp/test_run_cache.XXXXXX";
-static char cache[64]; /* where copies are */
+static char cache[64]; /* the directory of the copies */
 
 static struct board *start(void)
 {
@@ -42,13 +42,13 @@ static struct board *start(void)
 	return board;
 }
 
-static void says(struct board *board, const char *contents)
+static void reply_contents(struct board *board, const char *contents)
 {
 	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), contents);
 	board_ready(board);
 }
 
-/* Opens a file and looks at its contents. */
+/* Opens a file and checks its contents. */
 static void assert_contents(struct board *board, const char *path, const char *contents)
 {
 	int fd = open_file(board->run.opener, path);
@@ -63,8 +63,8 @@ static void assert_contents(struct board *board, const char *path, const char *c
 	close(fd);
 }
 
-/* The board was asked for exactly these files. */
-static void assert_read(struct board *board, const char *path)
+/* Checks that the next request reads this file. */
+static void assert_asked_for(struct board *board, const char *path)
 {
 	struct bytes_in in = board_asked(board, RPC_FILE_READ);
 	char asked[256];
@@ -73,7 +73,7 @@ static void assert_read(struct board *board, const char *path)
 	assert_string_equal(asked, path);
 }
 
-/* How many files there are in the cache. */
+/* Returns the number of files in the cache. */
 static unsigned int copies(void)
 {
 	DIR *directory = opendir(cache);
@@ -114,59 +114,59 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void test_second_time(void **state)
+static void test_symbols_are_kept(void **state)
 {
 	struct board *board = start();
 	struct stat st;
 
-	says(board, MODULES);
-	says(board, SYMBOLS);
-	says(board, MODULES);
+	reply_contents(board, MODULES);
+	reply_contents(board, SYMBOLS);
+	reply_contents(board, MODULES);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	assert_read(board, "/proc/modules");
-	assert_read(board, "/proc/kallsyms");
-	assert_read(board, "/proc/modules");
+	assert_asked_for(board, "/proc/modules");
+	assert_asked_for(board, "/proc/kallsyms");
+	assert_asked_for(board, "/proc/modules");
 	assert_int_equal(board_unseen(board), 0);
 	board_stop(board);
 	assert_int_equal(copies(), 1);
 	assert_int_equal(stat(cache, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0700); /* addresses of a kernel */
+	assert_int_equal(st.st_mode & 0777, 0700); /* addresses of a kernel are private */
 
-	/* Also in the next run. */
+	/* The next run uses the copy, too. */
 	board = start();
-	says(board, MODULES);
+	reply_contents(board, MODULES);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	board_stop(board);
 }
 
-/* Other modules, or another boot: the symbols are other ones. */
-static void test_changes(void **state)
+/* A copy of the symbols is valid only for the same modules and the same boot. */
+static void test_modules_or_boot_changed(void **state)
 {
 	struct board *board = start();
 
-	says(board, MODULES);
-	says(board, SYMBOLS);
-	says(board, "another " MODULES);
-	says(board, "other symbols\n");
+	reply_contents(board, MODULES);
+	reply_contents(board, SYMBOLS);
+	reply_contents(board, "another " MODULES);
+	reply_contents(board, "other symbols\n");
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", "other symbols\n");
 	strcpy(board->run.board.boot_id, "fedcba98-89ab-cdef-0123-456789abcdef");
-	says(board, MODULES);
-	says(board, "third\n");
+	reply_contents(board, MODULES);
+	reply_contents(board, "third\n");
 	assert_contents(board, "/proc/kallsyms", "third\n");
 	strcpy(board->run.board.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
-	says(board, MODULES);
+	reply_contents(board, MODULES);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	/* A kernel that has no modules at all. */
-	board_says(board, RPC_FILE_READ, -ENOENT);
-	says(board, "fourth\n");
+	/* A kernel without support for modules has no /proc/modules. */
+	board_reply_ret(board, RPC_FILE_READ, -ENOENT);
+	reply_contents(board, "fourth\n");
 	assert_contents(board, "/proc/kallsyms", "fourth\n");
 	board_stop(board);
 	assert_int_equal(copies(), 4);
 }
 
-static void says_stat(struct board *board, uint32_t mode, uint64_t size)
+static void reply_stat(struct board *board, uint32_t mode, uint64_t size)
 {
 	const struct rpc_stat st = {.mode = mode, .size = size, .ino = 5};
 
@@ -174,53 +174,54 @@ static void says_stat(struct board *board, uint32_t mode, uint64_t size)
 	board_ready(board);
 }
 
-/* The kernel's types are those of its build, whatever the boot. */
-static void test_types(void **state)
+/* The types of a kernel depend on its build ID, not on the boot. */
+static void test_types_of_kernel_and_modules(void **state)
 {
 	struct board *board = start();
 
 	for (int boot = 0; boot < 2; boot++) {
 		board->run.board.boot_id[0] = (char)('0' + boot);
-		says_stat(board, S_IFREG | 0444, 5);
+		reply_stat(board, S_IFREG | 0444, 5);
 		if (boot == 0) {
-			says(board, "build id");
-			says(board, "types");
+			reply_contents(board, "build id");
+			reply_contents(board, "types");
 		}
 		assert_contents(board, "/sys/kernel/btf/vmlinux", "types");
-		/* Those of a module are not: it may be loaded anew. */
-		says_stat(board, S_IFREG | 0444, 3);
-		says(board, boot ? "one" : "two");
+		/* The types of a module are read again: another module of that name may have been
+		 * loaded. */
+		reply_stat(board, S_IFREG | 0444, 3);
+		reply_contents(board, boot ? "one" : "two");
 		assert_contents(board, "/sys/kernel/btf/usbcore", boot ? "one" : "two");
 	}
 	board_stop(board);
 	assert_int_equal(copies(), 3);
 }
 
-/* Small files, and those that change, come from the board each time. */
-static void test_others(void **state)
+/* Other files are read from the board each time. Errors are not kept. */
+static void test_other_files_are_not_kept(void **state)
 {
 	struct board *board = start();
 
-	says(board, "1\n");
-	says(board, "2\n");
+	reply_contents(board, "1\n");
+	reply_contents(board, "2\n");
 	assert_contents(board, "/proc/uptime", "1\n");
 	assert_contents(board, "/proc/uptime", "2\n");
-	board_says(board, RPC_FILE_READ, -EACCES);
+	board_reply_ret(board, RPC_FILE_READ, -EACCES);
 	assert_int_equal(open_file(board->run.opener, "/proc/iomem"), -EACCES);
 	board_stop(board);
 	assert_int_equal(copies(), 0);
 }
 
-/* Which functions can be traced depends on the modules, as the symbols do. */
-static void test_functions(void **state)
+/* The functions that can be traced depend on the modules, like the symbols. */
+static void test_traceable_functions(void **state)
 {
 	struct board *board = start();
 
-	says(board, MODULES);
-	says(board, "vfs_open\n");
-	says(board, MODULES);
-	says(board, MODULES "another");
-	says(board, "vfs_open\nanother\n");
+	reply_contents(board, MODULES);
+	reply_contents(board, "vfs_open\n");
+	reply_contents(board, MODULES);
+	reply_contents(board, MODULES "another");
+	reply_contents(board, "vfs_open\nanother\n");
 	assert_contents(board, TRACEFS "available_filter_functions", "vfs_open\n");
 	assert_contents(board, DEBUGFS "available_filter_functions", "vfs_open\n");
 	assert_contents(board, TRACEFS "available_filter_functions", "vfs_open\nanother\n");
@@ -229,36 +230,36 @@ static void test_functions(void **state)
 	remove_copies();
 }
 
-/* The list of events is read once for each event that a tool looks for. */
+/* The list of events is kept for two seconds: a tool reads it for each event that it looks up. */
 static void test_events(void **state)
 {
 	struct board *board = start();
 
-	says(board, "sched:a\n");
+	reply_contents(board, "sched:a\n");
 	assert_contents(board, TRACEFS "available_events", "sched:a\n");
 	now_ms += 2000;
 	assert_contents(board, DEBUGFS "available_events", "sched:a\n");
-	assert_read(board, TRACEFS "available_events");
+	assert_asked_for(board, TRACEFS "available_events");
 	assert_int_equal(board_unseen(board), 0);
 	now_ms++;
-	says(board, "sched:b\n");
+	reply_contents(board, "sched:b\n");
 	assert_contents(board, DEBUGFS "available_events", "sched:b\n");
 	board_asked(board, RPC_FILE_READ);
 
-	/* The tool defines one. */
-	board_says(board, RPC_FILE_WRITE, 3);
-	says(board, "sched:b\nkprobes:p\n");
+	/* A new event of the tool invalidates the list. */
+	board_reply_ret(board, RPC_FILE_WRITE, 3);
+	reply_contents(board, "sched:b\nkprobes:p\n");
 	assert_int_equal(remote_write(board->run.remote, TRACEFS "kprobe_events", "p x", 3), 3);
 	assert_contents(board, TRACEFS "available_events", "sched:b\nkprobes:p\n");
 
 	now_ms += 5000;
-	board_says(board, RPC_FILE_READ, -EACCES);
+	board_reply_ret(board, RPC_FILE_READ, -EACCES);
 	assert_int_equal(open_file(board->run.opener, TRACEFS "available_events"), -EACCES);
 	board_stop(board);
 	assert_int_equal(copies(), 0);
 }
 
-static void test_nowhere_to_keep(void **state)
+static void test_no_cache_directory(void **state)
 {
 	static const char *const places[] = {
 		NULL, "relative/path", "/nonexistent/a/b", "/dev/null"};
@@ -270,8 +271,8 @@ static void test_nowhere_to_keep(void **state)
 		if (places[i])
 			setenv("XDG_CACHE_HOME", places[i], 1);
 		board = start();
-		says(board, SYMBOLS);
-		says(board, SYMBOLS);
+		reply_contents(board, SYMBOLS);
+		reply_contents(board, SYMBOLS);
 		assert_contents(board, "/proc/kallsyms", SYMBOLS);
 		assert_contents(board, "/proc/kallsyms", SYMBOLS);
 		board_stop(board);
@@ -279,7 +280,7 @@ static void test_nowhere_to_keep(void **state)
 	}
 }
 
-static void test_home(void **state)
+static void test_cache_below_home(void **state)
 {
 	char path[128];
 	struct board *board;
@@ -287,8 +288,8 @@ static void test_home(void **state)
 	unsetenv("XDG_CACHE_HOME");
 	setenv("HOME", home, 1);
 	board = start();
-	says(board, MODULES);
-	says(board, SYMBOLS);
+	reply_contents(board, MODULES);
+	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	board_stop(board);
 	snprintf(cache, sizeof(cache), "%s/.cache/bpfd", home);
@@ -300,42 +301,42 @@ static void test_home(void **state)
 	snprintf(cache, sizeof(cache), "%s/bpfd", home);
 }
 
-static void test_unwritable(void **state)
+static void test_unwritable_directory(void **state)
 {
 	struct board *board = start();
 
 	if (geteuid() == 0) {
-		/* Root may write anywhere but where nothing can be: the directory is gone. */
+		/* File modes do not stop root, but a removed directory does. */
 		assert_int_equal(rmdir(cache), 0);
 	} else {
 		assert_int_equal(chmod(cache, 0500), 0);
 	}
-	says(board, MODULES);
-	says(board, SYMBOLS);
+	reply_contents(board, MODULES);
+	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	board_stop(board);
 	chmod(cache, 0700);
 	assert_int_equal(copies(), 0);
 }
 
-/* What was not fetched to its end is no copy: not of a reply that fails, and not what a run that
- * was killed has left. */
-static void test_unfinished(void **state)
+/* An incomplete file is not used: neither after a reply that fails, nor the temporary file of a run
+ * that was killed. */
+static void test_incomplete_files(void **state)
 {
 	char name[256], temporary[300];
 	struct board *board = start();
 	const struct dirent *entry;
 	DIR *directory;
 
-	says(board, MODULES);
+	reply_contents(board, MODULES);
 	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), "half of the sym");
 	board_part(board, -EIO);
 	board_ready(board);
 	assert_int_equal(open_file(board->run.opener, "/proc/kallsyms"), -EIO);
 	assert_int_equal(copies(), 0);
 
-	says(board, MODULES);
-	says(board, SYMBOLS);
+	reply_contents(board, MODULES);
+	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	directory = opendir(cache);
 	while ((entry = readdir(directory)))
@@ -345,14 +346,14 @@ static void test_unfinished(void **state)
 	snprintf(temporary, sizeof(temporary), "%s.abcdef", name);
 	assert_int_equal(rename(name, temporary), 0);
 	assert_int_equal(truncate(temporary, 10), 0);
-	says(board, MODULES);
-	says(board, SYMBOLS);
+	reply_contents(board, MODULES);
+	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	board_stop(board);
 }
 
-/* Copies that nobody has used for a month go, others stay; using one makes it new. */
-static void test_old(void **state)
+/* Copies that were not used for a month are removed. Each use renews a copy. */
+static void test_unused_copies_expire(void **state)
 {
 	const struct timespec old[2] = {
 		{time(NULL) - 31 * 24 * 3600, 0}, {time(NULL) - 31 * 24 * 3600, 0}};
@@ -375,16 +376,17 @@ static void test_old(void **state)
 	board_stop(board);
 }
 
-/* Symbols without addresses are those of somebody who may not see them: the next one may. */
-static void test_hidden(void **state)
+/* Addresses of 0 mean that this user may not see them. Such a list is not kept, because the next
+ * user may be privileged. */
+static void test_hidden_addresses(void **state)
 {
 	static const char hidden[] = "0000000000000000 T _stext\n0000000000000000 t helper\n";
 	struct board *board = start();
 
-	says(board, MODULES);
-	says(board, hidden);
-	says(board, MODULES);
-	says(board, SYMBOLS);
+	reply_contents(board, MODULES);
+	reply_contents(board, hidden);
+	reply_contents(board, MODULES);
+	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", hidden);
 	assert_int_equal(copies(), 0);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
@@ -392,30 +394,30 @@ static void test_hidden(void **state)
 	assert_int_equal(copies(), 1);
 }
 
-/* Without a boot's id all boots look the same. */
+/* Without a boot ID a copy cannot be matched to a boot, so none is kept. */
 static void test_no_boot_id(void **state)
 {
 	struct board *board = start();
 
 	board->run.board.boot_id[0] = 0;
-	says(board, SYMBOLS);
+	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	board_stop(board);
 	assert_int_equal(copies(), 0);
 }
 
-/* Names that a board chooses do not lead out of the directory. */
-static void test_names(void **state)
+/* A boot ID is part of a file name. A hostile one must not lead out of the directory. */
+static void test_hostile_boot_id(void **state)
 {
 	struct board *board = start();
 
-	strcpy(board->run.board.boot_id, "../x"); /* beside the directory, where it could be */
-	says(board, MODULES);
-	says(board, SYMBOLS);
+	strcpy(board->run.board.boot_id, "../x"); /* the parent directory is writable */
+	reply_contents(board, MODULES);
+	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	strcpy(board->run.board.boot_id, ".hidden");
-	says(board, MODULES);
-	says(board, SYMBOLS);
+	reply_contents(board, MODULES);
+	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	board_stop(board);
 	assert_int_equal(copies(), 0);
@@ -434,20 +436,20 @@ static int remove_home(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_second_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_types, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_others, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_functions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_symbols_are_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_modules_or_boot_changed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_types_of_kernel_and_modules, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_files_are_not_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_traceable_functions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nowhere_to_keep, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_home, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unwritable, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unfinished, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_old, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_hidden, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_cache_directory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cache_below_home, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unwritable_directory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_incomplete_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unused_copies_expire, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hidden_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_boot_id, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hostile_boot_id, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, make_home, remove_home);

@@ -68,7 +68,7 @@ static void test_replies(void **state)
 	fill_data(data, 0, sizeof(data));
 	board_push(board, HANDLE, 0, data, 100);
 	board_push(board, HANDLE, 100, data + 100, 200);
-	board_says(board, RPC_FILE_ACCESS, -EACCES);
+	board_reply_ret(board, RPC_FILE_ACCESS, -EACCES);
 
 	rpc_put_string(client_begin(client, RPC_FILE_LINK), "/proc/1/exe");
 	assert_int_equal(client_call(client, &in), 12);
@@ -111,7 +111,7 @@ static void test_parts(void **state)
 	board_ready(board);
 	fill_data(data, 0, sizeof(data));
 	board_push(board, HANDLE, 0, data, sizeof(data));
-	board_says(board, RPC_FILE_ACCESS, 0);
+	board_reply_ret(board, RPC_FILE_ACCESS, 0);
 
 	client_begin(client, RPC_FILE_READ);
 	assert_int_equal(client_call(client, &in), 0);
@@ -138,7 +138,7 @@ static void test_cancelled_request(void **state)
 
 	rpc_put_bytes(client_begin(client, RPC_BPF), NULL, 100000);
 	client_cancel(client);
-	board_says(board, RPC_HELLO, 5);
+	board_reply_ret(board, RPC_HELLO, 5);
 	bytes_put_u32(client_begin(client, RPC_HELLO), 1);
 	assert_int_equal(client_call(client, &in), 5);
 	in = board_asked(board, RPC_HELLO);
@@ -440,8 +440,8 @@ static void test_result_is_no_errno(void **state)
 	struct board *board = board_start(NULL);
 	struct bytes_in in;
 
-	board_says(board, RPC_FILE_ACCESS, -4095);
-	board_says(board, RPC_FILE_ACCESS, -4096);
+	board_reply_ret(board, RPC_FILE_ACCESS, -4095);
+	board_reply_ret(board, RPC_FILE_ACCESS, -4096);
 	client_begin(board->run.client, RPC_FILE_ACCESS);
 	assert_int_equal(client_call(board->run.client, &in), -4095);
 	client_begin(board->run.client, RPC_FILE_ACCESS);

@@ -224,7 +224,7 @@ static void test_stat(void **state)
 	rpc_get_string(&in, path, sizeof(path));
 	assert_int_equal(bytes_get_u32(&in), 0);
 
-	board_says(board, RPC_FILE_STAT, -ENOENT);
+	board_reply_ret(board, RPC_FILE_STAT, -ENOENT);
 	assert_int_equal(
 		run_call(board, sys_stat, user("/sys/kernel/x"), user(&st), 0, 0), -ENOENT);
 	assert_int_equal(
@@ -281,14 +281,14 @@ static void test_write(void **state)
 	struct board *board = start();
 	uint64_t fd = (uint64_t)open_writer(board)->fd;
 
-	board_says(board, RPC_FILE_WRITE, 6);
+	board_reply_ret(board, RPC_FILE_WRITE, 6);
 	assert_int_equal(run_call(board, sys_write, fd, user("p:a b\n"), 6, 0), 6);
 	assert_written(board, "p:a b\n");
-	board_says(board, RPC_FILE_WRITE, -EINVAL);
+	board_reply_ret(board, RPC_FILE_WRITE, -EINVAL);
 	assert_int_equal(run_call(board, sys_writev, fd, user(vector), 2, 0), -EINVAL);
 	assert_written(board, "p:a b\n");
 	/* A result above the size is refused: the tool would continue after its buffer. */
-	board_says(board, RPC_FILE_WRITE, 7);
+	board_reply_ret(board, RPC_FILE_WRITE, 7);
 	assert_int_equal(run_call(board, sys_write, fd, user("p:a b\n"), 6, 0), -EIO);
 	assert_written(board, "p:a b\n");
 
@@ -313,7 +313,7 @@ static void test_write_by_duplicate(void **state)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_int_equal(write(fd, "p:x y\n", 6), 6);
-	board_says(board, RPC_FILE_WRITE, 6);
+	board_reply_ret(board, RPC_FILE_WRITE, 6);
 	close(fd);
 	objects_reap(board->run.objects);
 	assert_written(board, "p:x y\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process under the real filter, its system calls answered by the real supervisor. */
+/* Runs processes under the real filter; the real supervisor answers their system calls. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -26,9 +26,9 @@
 
 #define MAP 40
 
-static int signals; /* the descriptor that this process reads them from */
+static int signals; /* a signalfd */
 
-/* In the tool: ends it with the number of the line that is not as it should be, below 256. */
+/* For the tool: if the condition is false, exits with the line number modulo 256. */
 #define MUST(condition)                         \
 	do {                                    \
 		if (!(condition))               \
@@ -47,7 +47,8 @@ static int create_map(void)
 	return bpf(BPF_MAP_CREATE, &attr, 72);
 }
 
-/* Runs `tool` in a child under the filter until it ends. Returns its wait status. */
+/* Runs `tool` in a child under the filter until it exits. Returns what supervisor_run() returns:
+ * its wait status, or a negative errno. */
 static int run_tool(struct board *board, void (*tool)(void))
 {
 	int sockets[2], status;
@@ -115,7 +116,7 @@ static void stop(struct board *board)
 	waits_free(waits);
 }
 
-static void says_map(struct board *board)
+static void reply_map(struct board *board)
 {
 	struct bytes_out *out = board_reply(board, RPC_BPF, MAP);
 
@@ -129,7 +130,7 @@ static void says_map(struct board *board)
 	board_ready(board);
 }
 
-static void tool_names(void)
+static void tool_uname(void)
 {
 	struct utsname uts;
 
@@ -141,17 +142,17 @@ static void tool_names(void)
 	MUST(access("/sys/kernel/btf/vmlinux", R_OK) == -1 && errno == ENOENT);
 }
 
-static void test_names(void **state)
+static void test_uname_and_errors(void **state)
 {
 	struct board *board = start();
 
-	board_says(board, RPC_BPF, -EPERM);
-	board_says(board, RPC_FILE_ACCESS, -ENOENT);
-	assert_int_equal(run_tool(board, tool_names), 0);
+	board_reply_ret(board, RPC_BPF, -EPERM);
+	board_reply_ret(board, RPC_FILE_ACCESS, -ENOENT);
+	assert_int_equal(run_tool(board, tool_uname), 0);
 	stop(board);
 }
 
-/* Duplicates, a child, and a descriptor that is put in the place of it. */
+/* A duplicate and a child's copy refer to the map; dup2(2) over the last one closes it. */
 static void tool_descriptors(void)
 {
 	int fd = create_map(), copy, status;
@@ -170,16 +171,16 @@ static void tool_descriptors(void)
 	}
 	MUST(waitpid(child, &status, 0) == child && status == 0);
 	MUST(dup2(STDIN_FILENO, copy) == copy);
-	MUST(create_map() == -1 && errno == ENOMEM); /* what was closed is closed there by then */
+	MUST(create_map() == -1 && errno == ENOMEM); /* the board receives CLOSE first */
 }
 
 static void test_descriptors(void **state)
 {
 	struct board *board = start();
 
-	says_map(board);
-	board_says(board, RPC_BPF, -EBUSY);
-	board_says(board, RPC_BPF, -ENOMEM);
+	reply_map(board);
+	board_reply_ret(board, RPC_BPF, -EBUSY);
+	board_reply_ret(board, RPC_BPF, -ENOMEM);
 	assert_int_equal(run_tool(board, tool_descriptors), 0);
 	board_asked(board, RPC_BPF);
 	board_asked(board, RPC_BPF);
@@ -196,7 +197,7 @@ static void on_alarm(int number)
 	alarmed = 1;
 }
 
-/* poll(2) of a ring: held until there is something, the time is up, or a signal comes. */
+/* poll(2) of a ring waits for data, the timeout or a signal. */
 static void tool_poll(void)
 {
 	const struct sigaction act = {.sa_handler = on_alarm};
@@ -208,11 +209,11 @@ static void tool_poll(void)
 	MUST(fd >= 0);
 	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	MUST(memory != MAP_FAILED);
-	polled[0].fd = polled[2].fd = fd; /* twice the same */
+	polled[0].fd = polled[2].fd = fd; /* the same descriptor twice */
 	MUST(poll(polled, 3, 5000) == 2); /* data came with the reply */
 	MUST(polled[0].revents == POLLIN && polled[1].revents == 0);
 	MUST(polled[2].revents == POLLIN);
-	__atomic_store_n(&memory[0], 16, __ATOMIC_RELEASE); /* all is read */
+	__atomic_store_n(&memory[0], 16, __ATOMIC_RELEASE); /* the consumer's position */
 	MUST(poll(polled, 3, 0) == 0);
 	MUST(poll(polled, 1, 30) == 0 && polled[0].revents == 0);
 	sigaction(SIGALRM, &act, NULL);
@@ -226,9 +227,9 @@ static void test_poll(void **state)
 	static const uint32_t record[4] = {8};
 	struct board *board = start();
 
-	says_map(board);
+	reply_map(board);
 	board_push(board, MAP, 0, record, sizeof(record));
-	board_says(board, RPC_RING_OPEN, 0);
+	board_reply_ret(board, RPC_RING_OPEN, 0);
 	assert_int_equal(run_tool(board, tool_poll), 0);
 	stop(board);
 }
@@ -260,12 +261,12 @@ static void test_files(void **state)
 		rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
 		board_ready(board);
 	}
-	board_says(board, RPC_FILE_READ, -ENOENT);
+	board_reply_ret(board, RPC_FILE_READ, -ENOENT);
 	assert_int_equal(run_tool(board, tool_files), 0);
 	stop(board);
 }
 
-/* How many entries of that name a directory has. */
+/* Reads a directory to its end. Returns the number of entries with this name. */
 static int entries_of(DIR *directory, const char *name)
 {
 	const struct dirent *entry;
@@ -276,8 +277,7 @@ static int entries_of(DIR *directory, const char *name)
 	return n;
 }
 
-/* A directory that is read through a duplicate, as Python and fdopendir(3) do it, and again from
- * the start. */
+/* Reads a directory through a duplicate, like Python's os.scandir(fd), and again from the start. */
 static void tool_duplicate(void)
 {
 	int fd = open("/sys/kernel/tracing", O_RDONLY | O_DIRECTORY | O_CLOEXEC), copy = dup(fd);
@@ -296,7 +296,7 @@ static void tool_duplicate(void)
 	MUST(directory);
 	MUST(entries_of(directory, "events") == 1);
 	closedir(directory);
-	/* The workstation's own. */
+	/* A directory of the workstation. */
 	directory = opendir("/");
 	MUST(directory);
 	MUST(entries_of(directory, "etc") == 1);
@@ -305,7 +305,7 @@ static void tool_duplicate(void)
 	closedir(directory);
 }
 
-static void test_duplicate(void **state)
+static void test_duplicated_directory(void **state)
 {
 	const struct rpc_stat st = {.mode = S_IFDIR | 0700, .ino = 5};
 	struct board *board = start();
@@ -324,9 +324,9 @@ static void test_duplicate(void **state)
 	stop(board);
 }
 
-/* Opens its own descriptor anew, again and again, in two processes: that ends neither the map nor
- * the supervisor, which looks whether others have it open. */
-static void tool_opens_anew(void)
+/* Two processes open /proc/self/fd/N and close it many times. The supervisor tests whether the map
+ * is still open; the opens must neither end the map nor disturb the supervisor. */
+static void tool_reopens(void)
 {
 	int fd = create_map(), status;
 	union bpf_attr attr = {.map_fd = (uint32_t)fd};
@@ -348,18 +348,18 @@ static void tool_opens_anew(void)
 	MUST(bpf(BPF_MAP_FREEZE, &attr, 4) == -1 && errno == EBUSY);
 }
 
-static void test_opens_anew(void **state)
+static void test_reopens_descriptor(void **state)
 {
 	struct board *board = start();
 
-	says_map(board);
-	board_says(board, RPC_BPF, -EBUSY);
-	assert_int_equal(run_tool(board, tool_opens_anew), 0);
+	reply_map(board);
+	board_reply_ret(board, RPC_BPF, -EBUSY);
+	assert_int_equal(run_tool(board, tool_reopens), 0);
 	stop(board);
 }
 
-/* A signal that the tool ignores, as under nohup, is no reason to give the board up, which another
- * one is if the board is silent. */
+/* A signal to end makes the supervisor give up a silent board, unless the tool ignores that signal,
+ * as under nohup(1). */
 static void tool_ignores(void)
 {
 	signal(SIGHUP, SIG_IGN);
@@ -377,7 +377,7 @@ static void tool_handles(void)
 		usleep(1000);
 }
 
-static void test_asked_to_end(void **state)
+static void test_signal_to_end(void **state)
 {
 	struct board *board = start();
 
@@ -388,20 +388,20 @@ static void test_asked_to_end(void **state)
 	stop(board);
 }
 
-/* Without the board: the call fails, and the tool is ended. */
+/* When the link is lost, the call fails and the supervisor ends the tool. */
 static void tool_lost(void)
 {
 	MUST(create_map() == -1);
 	pause();
 }
 
-static void test_lost(void **state)
+static void test_link_lost(void **state)
 {
 	struct board *board = start();
 
 	shutdown(board->end, SHUT_RDWR);
 	assert_int_equal(run_tool(board, tool_lost), -125);
-	assert_int_equal(waitpid(board->run.tool, NULL, WNOHANG), -1); /* and it is no more */
+	assert_int_equal(waitpid(board->run.tool, NULL, WNOHANG), -1); /* already reaped */
 	stop(board);
 }
 
@@ -412,8 +412,8 @@ static void wait_long(void)
 		pause();
 }
 
-/* Has a child that ignores SIGTERM, and one whose parent is gone. */
-static void tool_lost_with_others(void)
+/* Has a child that ignores SIGTERM, and an orphaned grandchild. */
+static void tool_lost_with_children(void)
 {
 	if (fork() == 0) {
 		signal(SIGTERM, SIG_IGN);
@@ -429,9 +429,9 @@ static void tool_lost_with_others(void)
 	pause();
 }
 
-/* Runs the tool. Whether all its processes are gone then: they have a pipe's end, which the kernel
- * closes a moment after it has taken the filter away. */
-static bool run_tool_and_others(struct board *board, void (*tool)(void), int wanted)
+/* Runs the tool. Returns true if all its processes have exited by then. Each holds a pipe open; the
+ * kernel closes it slightly after it releases the filter, so wait up to 1 s. */
+static bool run_tool_with_children(struct board *board, void (*tool)(void), int wanted)
 {
 	struct pollfd end = {.events = 0};
 	int ends[2];
@@ -452,38 +452,38 @@ static void lose_link(void *arg)
 	shutdown(board->end, SHUT_RDWR);
 }
 
-static void test_lost_with_others(void **state)
+static void test_link_lost_with_children(void **state)
 {
 	struct board *board = start();
 
 	board->before = lose_link;
 	board->arg = board;
-	board_says(board, RPC_BPF, MAP);
-	assert_true(run_tool_and_others(board, tool_lost_with_others, -125));
+	board_reply_ret(board, RPC_BPF, MAP);
+	assert_true(run_tool_with_children(board, tool_lost_with_children, -125));
 	stop(board);
 }
 
-/* What a tool leaves in the background goes on when it ends. */
-static void tool_leaves_one(void)
+/* A background process of the tool continues to run after the tool has exited. */
+static void tool_leaves_background_process(void)
 {
 	if (fork() == 0)
 		wait_long();
 }
 
-static void test_leaves_one(void **state)
+static void test_background_process(void **state)
 {
 	struct board *board = start();
 	int status;
 
-	assert_false(run_tool_and_others(board, tool_leaves_one, 0));
+	assert_false(run_tool_with_children(board, tool_leaves_background_process, 0));
 	processes_kill(SIGKILL);
 	assert_true(wait(&status) > 0);
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 	stop(board);
 }
 
-/* Sends data of no ring instead of the answer, and asks the tool to end meanwhile. */
-static void talk(void *arg)
+/* Delays the reply by 20 s of data for an unknown ring, and sends SIGTERM meanwhile. */
+static void send_forever(void *arg)
 {
 	const struct timespec step = {.tv_nsec = 20000000};
 	const struct board *board = arg;
@@ -502,25 +502,25 @@ static void talk(void *arg)
 	bytes_out_free(&out);
 }
 
-static void tool_asks(void)
+static void tool_signalled(void)
 {
 	const struct sigaction act = {.sa_handler = on_alarm};
 
 	sigaction(SIGTERM, &act, NULL);
 	MUST(create_map() == -1 && alarmed);
-	for (alarmed = 0; !alarmed;) /* until the link is said to be lost */
+	for (alarmed = 0; !alarmed;) /* the second SIGTERM: the link is lost */
 		usleep(1000);
 }
 
-/* A board that never comes to the end of what it has to say does not keep the tool. */
-static void test_talks(void **state)
+/* A board that sends data forever must not keep the tool from ending. */
+static void test_board_sends_forever(void **state)
 {
 	struct board *board = start();
 
-	board->before = talk;
+	board->before = send_forever;
 	board->arg = board;
-	board_says(board, RPC_BPF, -EPERM);
-	assert_int_equal(run_tool(board, tool_asks), -125);
+	board_reply_ret(board, RPC_BPF, -EPERM);
+	assert_int_equal(run_tool(board, tool_signalled), -125);
 	stop(board);
 }
 
@@ -538,35 +538,35 @@ static void test_needs_filter(void **state)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-static void test_forks_beside_a_thread(void **state)
+static void test_forks_with_a_thread(void **state)
 {
-	skip_because("a child of a process with threads may wait for ASan's allocator for ever");
+	skip_because("a child of a process with threads may wait forever for ASan's allocator");
 }
 #endif
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_uname_and_errors),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_poll),
 		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_duplicate),
-		cmocka_unit_test(test_opens_anew),
-		cmocka_unit_test(test_asked_to_end),
-		cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_lost_with_others),
-		cmocka_unit_test(test_leaves_one),
-		cmocka_unit_test(test_talks),
+		cmocka_unit_test(test_duplicated_directory),
+		cmocka_unit_test(test_reopens_descriptor),
+		cmocka_unit_test(test_signal_to_end),
+		cmocka_unit_test(test_link_lost),
+		cmocka_unit_test(test_link_lost_with_children),
+		cmocka_unit_test(test_background_process),
+		cmocka_unit_test(test_board_sends_forever),
 	};
 	const struct CMUnitTest none[] = {
 		cmocka_unit_test(test_needs_filter),
 	};
 
 #ifdef __SANITIZE_ADDRESS__
-	/* Each test forks beside a thread, which may hold the lock of the sanitizer's allocator. */
+	/* Each test forks while a thread runs, which may hold the lock of ASan's allocator. */
 	const struct CMUnitTest forks[] = {
-		cmocka_unit_test(test_forks_beside_a_thread),
+		cmocka_unit_test(test_forks_with_a_thread),
 	};
 
 	return cmocka_run_group_tests(forks, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory of maps that the tool and the board both change. */
+/* Memory-mapped maps that both the tool and the board change. */
 #include <linux/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,8 +27,8 @@ static struct object *new_array(struct board *board)
 	return map;
 }
 
-/* The board tells one part: that many words from there on, or no part. */
-static void says(struct board *board, uint32_t offset, const uint64_t *words, uint32_t count)
+/* Prepares a reply with one part, `count` words at `offset` bytes; count == 0 for no part. */
+static void reply_words(struct board *board, uint32_t offset, const uint64_t *words, uint32_t count)
 {
 	struct bytes_out *out = board_reply(board, RPC_MAP_SYNC, WORDS * 8);
 
@@ -40,7 +40,8 @@ static void says(struct board *board, uint32_t offset, const uint64_t *words, ui
 	board_ready(board);
 }
 
-/* Looks at a request: which word was changed, and by how much. Returns their number. */
+/* Checks the next request. Sets changes[i] to the difference sent for word i, 0 if none. Returns
+ * the number of differences. */
 static uint32_t asked(struct board *board, bool whole, uint64_t changes[WORDS])
 {
 	struct bytes_in in = board_asked(board, RPC_MAP_SYNC);
@@ -77,15 +78,15 @@ static void test_both_ways(void **state)
 	uint64_t changes[WORDS], *memory;
 
 	assert_false(mirrors_exist(&board->run));
-	says(board, 0, first, WORDS);
+	reply_words(board, 0, first, WORDS);
 	assert_int_equal(mirror_open(map, true), 0);
 	assert_true(mirrors_exist(&board->run));
 	assert_int_equal(asked(board, true, changes), 0);
 	memory = map_it(map);
 	assert_memory_equal(memory, first, sizeof(first));
 
-	/* Nothing has changed here, something there. */
-	says(board, 8, later, 2);
+	/* Only the board has changed words. */
+	reply_words(board, 8, later, 2);
 	mirrors_sync(&board->run);
 	assert_int_equal(asked(board, false, changes), 0);
 	assert_int_equal(memory[0], 1);
@@ -93,31 +94,31 @@ static void test_both_ways(void **state)
 	assert_int_equal(memory[2], 5000);
 	assert_int_equal(memory[3], 4);
 
-	/* Both have added to the same word: the board's answer has both. */
+	/* Both have added to the same word: the reply has the sum. */
 	memory[1] += 7;
 	memory[4] -= 6;
-	says(board, 8, added, 1);
+	reply_words(board, 8, added, 1);
 	mirrors_sync(&board->run);
 	assert_int_equal(asked(board, false, changes), 2);
 	assert_int_equal(changes[1], 7);
 	assert_int_equal(changes[4], (uint64_t)-6);
 	assert_int_equal(memory[1], 1107);
 
-	/* What was told is not told again, and sums wrap. */
+	/* A difference is sent only once, and sums wrap. */
 	memory[5] += 2;
-	says(board, 40, wrapped, 1);
+	reply_words(board, 40, wrapped, 1);
 	mirrors_sync(&board->run);
 	assert_int_equal(asked(board, false, changes), 1);
 	assert_int_equal(changes[5], 2);
 	assert_int_equal(memory[5], 1);
-	says(board, 0, NULL, 0);
+	reply_words(board, 0, NULL, 0);
 	mirrors_sync(&board->run);
 	assert_int_equal(asked(board, false, changes), 0);
 	munmap(memory, WORDS * 8);
 	board_stop(board);
 }
 
-/* The tool counts while the board answers. */
+/* The tool adds to a word while the board answers. */
 static void count_five(void *arg)
 {
 	uint64_t *memory = arg;
@@ -125,27 +126,27 @@ static void count_five(void *arg)
 	*memory += 5;
 }
 
-static void test_meanwhile(void **state)
+static void test_write_during_sync(void **state)
 {
 	static const uint64_t first[WORDS] = {10}, later[] = {14};
 	struct board *board = board_start(NULL);
 	struct object *map = new_array(board);
 	uint64_t changes[WORDS], *memory;
 
-	says(board, 0, first, WORDS);
+	reply_words(board, 0, first, WORDS);
 	assert_int_equal(mirror_open(map, true), 0);
 	asked(board, true, changes);
 	memory = map_it(map);
 	memory[0] += 1;
 	board->before = count_five;
 	board->arg = memory;
-	says(board, 0, later, 1); /* with the 1, and 3 of its own */
+	reply_words(board, 0, later, 1); /* 10, the tool's 1, and 3 of the board */
 	mirrors_sync(&board->run);
 	assert_int_equal(asked(board, false, changes), 1);
 	assert_int_equal(changes[0], 1);
 	assert_int_equal(memory[0], 19);
 	board->before = NULL;
-	says(board, 0, NULL, 0);
+	reply_words(board, 0, NULL, 0);
 	mirrors_sync(&board->run);
 	assert_int_equal(asked(board, false, changes), 1);
 	assert_int_equal(changes[0], 5);
@@ -154,7 +155,7 @@ static void test_meanwhile(void **state)
 	board_stop(board);
 }
 
-/* A tool that may only read sends nothing; one that may write later does. */
+/* A read-only mapping sends no differences. A later writable mapping of the same map does. */
 static void test_read_only(void **state)
 {
 	static const uint64_t first[WORDS] = {10, 20};
@@ -162,24 +163,24 @@ static void test_read_only(void **state)
 	struct object *map = new_array(board);
 	uint64_t changes[WORDS], *memory;
 
-	says(board, 0, first, WORDS);
+	reply_words(board, 0, first, WORDS);
 	assert_int_equal(mirror_open(map, false), 0);
 	asked(board, true, changes);
 	memory = map_it(map);
 	memory[1] = 0;
-	says(board, 0, NULL, 0);
+	reply_words(board, 0, NULL, 0);
 	mirrors_sync(&board->run);
 	assert_int_equal(asked(board, false, changes), 0);
 
 	memory[1] = 20;
 	assert_int_equal(mirror_open(map, true), 0); /* a second mapping */
 	memory[1] = 21;
-	says(board, 0, NULL, 0);
+	reply_words(board, 0, NULL, 0);
 	mirrors_sync(&board->run);
 	assert_int_equal(asked(board, false, changes), 1);
 	assert_int_equal(changes[1], 1);
 
-	/* Frozen and read-only for programs as well: it cannot change. */
+	/* A frozen map that is read-only for programs cannot change, so it is not synchronized. */
 	map->frozen = true;
 	map->map_flags |= BPF_F_RDONLY_PROG;
 	mirrors_sync(&board->run);
@@ -193,7 +194,7 @@ static void test_refused(void **state)
 	struct board *board = board_start(NULL);
 	struct object *map = new_array(board);
 
-	board_says(board, RPC_MAP_SYNC, -E2BIG);
+	board_reply_ret(board, RPC_MAP_SYNC, -E2BIG);
 	assert_int_equal(mirror_open(map, true), -E2BIG);
 	assert_null(map->mirror);
 	assert_false(mirrors_exist(&board->run));
@@ -202,8 +203,8 @@ static void test_refused(void **state)
 	board_stop(board);
 }
 
-/* Parts that are not within the memory, or not of whole words, change nothing; the mirror is given
- * up. */
+/* Parts outside the memory, or not of whole words, change nothing. The map is not synchronized any
+ * more. */
 static void test_wrong_parts(void **state)
 {
 	static const struct {
@@ -219,7 +220,7 @@ static void test_wrong_parts(void **state)
 		struct bytes_out *out;
 		uint64_t *memory;
 
-		says(board, 0, first, WORDS);
+		reply_words(board, 0, first, WORDS);
 		assert_int_equal(mirror_open(map, true), 0);
 		out = board_reply(board, RPC_MAP_SYNC, WORDS * 8);
 		bytes_put_u32(out, 1);
@@ -229,14 +230,14 @@ static void test_wrong_parts(void **state)
 		mirrors_sync(&board->run);
 		memory = map_it(map);
 		assert_memory_equal(memory, first, sizeof(first));
-		mirrors_sync(&board->run); /* is not asked for again */
+		mirrors_sync(&board->run); /* sends nothing */
 		assert_int_equal(board->given, 2);
 		munmap(memory, WORDS * 8);
 		board_stop(board);
 	}
 }
 
-/* More parts announced than there are, as the first reply: the mapping fails. */
+/* If the first reply announces more parts than it has, the mapping fails. */
 static void test_short_reply(void **state)
 {
 	struct board *board = board_start(NULL);
@@ -256,7 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_ways),
-		cmocka_unit_test(test_meanwhile),
+		cmocka_unit_test(test_write_during_sync),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_wrong_parts),

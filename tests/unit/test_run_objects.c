@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long what the tool's descriptors stand for lives. */
+/* The lifetime of objects: until the tool's last descriptor and mapping are gone. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 
 #define HANDLE 12
 
-/* The tool gets a file of its own of the same memory, as object_give() does it. */
+/* Returns a new open file of the object's memory for the tool, as object_give() installs it. */
 static int give(const struct object *object)
 {
 	char path[64];
@@ -68,7 +68,7 @@ static void test_close(void **state)
 	assert_ptr_equal(find(board, copy), object);
 	close(copy);
 	assert_alive(board);
-	dup2(STDIN_FILENO, last); /* is closed by something else in its place */
+	dup2(STDIN_FILENO, last); /* closes the object's descriptor */
 	assert_ends(board);
 	close(last);
 	board_stop(board);
@@ -82,12 +82,12 @@ static void test_classes(void **state)
 
 	assert_ptr_equal(object_of(&call, object->fd, BPF_ABI_MAP | BPF_ABI_PROG), object);
 	assert_null(object_of(&call, object->fd, BPF_ABI_PROG));
-	assert_null(object_of_handle(board->run.objects, HANDLE)); /* it has no ring */
+	assert_null(object_of_handle(board->run.objects, HANDLE)); /* no ring */
 	board_stop(board);
 }
 
-/* A descriptor on its way in a message, and then in another process, keeps it alive. */
-static void test_passed_on(void **state)
+/* A descriptor in a queued SCM_RIGHTS message, and then in another process, keeps the object. */
+static void test_passed_descriptor(void **state)
 {
 	union {
 		struct cmsghdr header;
@@ -128,7 +128,7 @@ static void test_passed_on(void **state)
 	assert_alive(board);
 	assert_int_equal(write(go[1], "a", 1), 1);
 	for (int i = 0; i < 10000 && object_next(board->run.objects, NULL); i++) {
-		objects_reap(board->run.objects); /* until the child has closed it */
+		objects_reap(board->run.objects); /* until the child closes it */
 		usleep(1000);
 	}
 	assert_closed(board, HANDLE);
@@ -142,7 +142,7 @@ static void test_passed_on(void **state)
 	board_stop(board);
 }
 
-/* A child that inherits it and is killed. */
+/* The object ends when the child that inherited the descriptor is killed. */
 static void test_fork(void **state)
 {
 	struct board *board = board_start(NULL);
@@ -185,8 +185,8 @@ static void test_mapping(void **state)
 	board_stop(board);
 }
 
-/* A file of the same memory that was opened anew and closed is not the tool's last one. */
-static void test_opened_anew(void **state)
+/* Opening the memory again by /proc/self/fd and closing that file does not end the object. */
+static void test_reopened(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *object = board_object(board, BPF_ABI_MAP, HANDLE);
@@ -209,7 +209,7 @@ static void test_opened_anew(void **state)
 	board_stop(board);
 }
 
-/* What a program has counted is taken over when what runs it is closed. */
+/* When a link is closed, the map receives the last counts of its program. */
 static void test_last_counts(void **state)
 {
 	struct board *board = board_start(NULL);
@@ -240,14 +240,14 @@ static void test_last_counts(void **state)
 	board_ready(board);
 	close(fd);
 	objects_reap(board->run.objects);
-	assert_closed(board, HANDLE); /* first it is detached */
+	assert_closed(board, HANDLE); /* detach first: then the counts are final */
 	board_asked(board, RPC_MAP_SYNC);
 	assert_int_equal(*memory, 77);
 	munmap(memory, 8);
 	board_stop(board);
 }
 
-/* A directory is one that can be opened, has nothing in it, and leaves nothing behind. */
+/* A directory object is a temporary directory that is already removed. */
 static void test_directory(void **state)
 {
 	char path[128], target[512];
@@ -265,11 +265,11 @@ static void test_directory(void **state)
 	close(fd);
 	objects_reap(board->run.objects);
 	assert_null(object_next(board->run.objects, NULL));
-	assert_int_equal(board_unseen(board), 0); /* the board knows nothing of it */
+	assert_int_equal(board_unseen(board), 0); /* the board has no handle for it */
 	board_stop(board);
 }
 
-/* Many at a time: each is found, and they end in any order. */
+/* Each of many objects is found, and they end in any order. */
 static void test_many(void **state)
 {
 	enum { MANY = 200 };
@@ -307,7 +307,7 @@ static void test_many(void **state)
 	board_stop(board);
 }
 
-/* A call whose thread is gone, or that cannot be answered: nothing stays, here or on the board. */
+/* If the descriptor cannot be installed in the tool, the object and its handle are closed. */
 static void test_give_fails(void **state)
 {
 	struct board *board = board_start(NULL);
@@ -324,10 +324,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_classes),
-		cmocka_unit_test(test_passed_on),
+		cmocka_unit_test(test_passed_descriptor),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_mapping),
-		cmocka_unit_test(test_opened_anew),
+		cmocka_unit_test(test_reopened),
 		cmocka_unit_test(test_last_counts),
 		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_many),

@@ -70,9 +70,9 @@ static void test_possible_cpus(void **state)
 	reply_contents(board, "0-2\n\0,4\n", 8);
 	assert_cpus(board, "0-2\n");
 	/* If the board has no such file, it is made up: some tools would assume no CPU. */
-	board_says(board, RPC_FILE_READ, -ENOENT);
+	board_reply_ret(board, RPC_FILE_READ, -ENOENT);
 	assert_cpus(board, "0-2\n");
-	board_says(board, RPC_FILE_READ, -EISDIR);
+	board_reply_ret(board, RPC_FILE_READ, -EISDIR);
 	assert_cpus(board, "0-2\n");
 	board->run.board.possible_cpus = 1;
 	reply_contents(board, "0-1\n", 4);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which paths mean the board. */
+/* path_resolve(): which of the tool's paths name files of the board. */
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -112,7 +112,7 @@ static void test_processes(void **state)
 	assert_workstation(*state, path);
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_board(*state, path, path); /* it is no process of ours any more */
+	assert_board(*state, path, path); /* the process no longer exists here */
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)getppid());
 	assert_board(*state, path, path);
@@ -142,7 +142,7 @@ static void test_relative(void **state)
 	assert_int_equal(resolve_at(board, proc, "kallsyms"), 1);
 	assert_string_equal(resolved, "/proc/kallsyms");
 	assert_int_equal(resolve_at(board, proc, "self/maps"), 0);
-	assert_int_equal(resolve_at(board, proc + 100, "kallsyms"), 0); /* no descriptor */
+	assert_int_equal(resolve_at(board, proc + 100, "kallsyms"), 0); /* not open */
 	assert_int_equal(resolve_at(board, -1, "kallsyms"), 0);
 
 	assert_int_equal(resolve(board, "kallsyms"), 0);
@@ -155,7 +155,7 @@ static void test_relative(void **state)
 	close(cwd);
 }
 
-/* Names that lead to the board's trees by the root, or from beside them. */
+/* Relative paths that start at the root directory or in a sibling of /proc and /sys. */
 static void test_relative_to_root(void **state)
 {
 	struct board *board = *state;
@@ -178,7 +178,7 @@ static void test_relative_to_root(void **state)
 	assert_string_equal(resolved, "/proc/kallsyms");
 	assert_int_equal(resolve(board, "../tmp/proc/kallsyms"), 0);
 	assert_int_equal(fchdir(cwd), 0);
-	/* What is no directory has nothing beside it. */
+	/* A path cannot be relative to a pipe. */
 	assert_int_equal(pipe(pipes), 0);
 	assert_int_equal(resolve_at(board, pipes[0], "../proc/version"), 0);
 	close(pipes[0]);
@@ -187,7 +187,7 @@ static void test_relative_to_root(void **state)
 	close(cwd);
 }
 
-/* What the kernel refuses goes to the kernel. */
+/* Invalid paths are left to the workstation's kernel, which reports the error. */
 static void test_refused_by_kernel(void **state)
 {
 	struct board *board = *state;
@@ -200,14 +200,14 @@ static void test_refused_by_kernel(void **state)
 	memset(long_path, '/', sizeof(long_path));
 	memcpy(long_path + PATH_MAX - 15, "/proc/kallsyms", 15);
 	assert_int_equal(strlen(long_path), PATH_MAX - 1);
-	assert_int_equal(resolve(board, long_path), 1); /* as long as it may be */
+	assert_int_equal(resolve(board, long_path), 1); /* the longest valid path */
 	assert_string_equal(resolved, "/proc/kallsyms");
 	memcpy(long_path + PATH_MAX - 14, "/proc/kallsyms", 15);
 	assert_int_equal(resolve(board, long_path), 0);
 
 	assert_int_equal(path_resolve(&call, AT_FDCWD, 0, resolved), 0);
 	assert_int_equal(path_resolve(&call, AT_FDCWD, UINT64_MAX, resolved), 0);
-	/* A path that ends with its page, before one that is not there. */
+	/* A path that ends exactly at the end of mapped memory, and one without its NUL there. */
 	assert_true(pages != MAP_FAILED);
 	assert_int_equal(munmap(pages + page, page), 0);
 	memcpy(pages + page - 15, "/proc/kallsyms", 15);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading ahead in maps. */
+/* read_ahead: entries of maps that bpfd-run fetches in advance. */
 #include <linux/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include "host-usb/run/objects/read_ahead.h"
 #include "tests/unit/read_ahead_test.h"
 
-/* The key behind that one, -1 for the first; or a negative errno. */
+/* Returns the key after `key`, or the first one if it is -1; or a negative errno. */
 static int64_t next(struct object *map, int64_t key)
 {
 	uint32_t number = (uint32_t)key;
@@ -24,7 +24,7 @@ static int64_t next(struct object *map, int64_t key)
 	return number;
 }
 
-/* The value that is known of a key, 0: none. */
+/* Returns the value that was read ahead for a key, or 0. */
 static uint64_t value_of(struct object *map, uint32_t key)
 {
 	const void *found = read_ahead_value(map, &key);
@@ -41,8 +41,8 @@ static void test_dump(void **state)
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 
 	assert_int_equal(value_of(map, 1), 0);
-	says(board, 10, 3, 1000, false);
-	says(board, 13, 2, 1000, true);
+	reply_entries(board, 10, 3, 1000, false);
+	reply_entries(board, 13, 2, 1000, true);
 	assert_int_equal(next(map, -1), 10);
 	assert_int_equal(value_of(map, 10), 1010);
 	for (uint32_t key = 10; key < 14; key++) {
@@ -54,27 +54,26 @@ static void test_dump(void **state)
 	assert_int_equal(asked(board), 12);
 	assert_int_equal(board_unseen(board), 0); /* five entries, two round trips */
 
-	/* From the start again is a new look. */
-	says(board, 20, 1, 0, true);
+	/* Starting again fetches the entries again. */
+	reply_entries(board, 20, 1, 0, true);
 	assert_int_equal(next(map, -1), 20);
 	assert_int_equal(value_of(map, 14), 0);
 	assert_int_equal(next(map, 20), -ENOENT);
 	board_stop(board);
 }
 
-/* Keys first, values later: as tools do that copy the keys. A value that is not near is asked for.
- */
+/* Some tools copy all keys before they look up values. */
 static void test_keys_first(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_LRU_HASH);
 
-	says(board, 1, 20, 100, true);
+	reply_entries(board, 1, 20, 100, true);
 	assert_int_equal(next(map, -1), 1);
 	for (uint32_t key = 1; key < 20; key++)
 		assert_int_equal(next(map, key), key + 1);
 	assert_int_equal(value_of(map, 20), 120);
-	assert_int_equal(value_of(map, 77), 0); /* nobody knows that one */
+	assert_int_equal(value_of(map, 77), 0); /* was not read ahead */
 	board_stop(board);
 }
 
@@ -83,12 +82,12 @@ static void test_empty_and_errors(void **state)
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 
-	says(board, 0, 0, 0, true);
+	reply_entries(board, 0, 0, 0, true);
 	assert_int_equal(next(map, -1), -ENOENT);
-	board_says(board, RPC_MAP_WALK, -EPERM);
+	board_reply_ret(board, RPC_MAP_WALK, -EPERM);
 	assert_int_equal(next(map, -1), -EPERM);
 
-	/* More or less than the number says. */
+	/* One byte more or less than the number of entries requires. */
 	for (int i = -1; i <= 1; i += 2) {
 		struct bytes_out *out = board_reply(board, RPC_MAP_WALK, 2);
 
@@ -101,20 +100,20 @@ static void test_empty_and_errors(void **state)
 	rpc_put_bytes(&board->answers[board->prepared], NULL, 24);
 	board_ready(board);
 	assert_int_equal(next(map, -1), -EIO);
-	bytes_put_u8(board_reply(board, RPC_MAP_WALK, 1), 1); /* ends early */
+	bytes_put_u8(board_reply(board, RPC_MAP_WALK, 1), 1); /* has no entries */
 	board_ready(board);
 	assert_int_equal(next(map, -1), -EIO);
 	board_stop(board);
 }
 
-/* A walk that deletes what it passes: keys go on, values are asked for. */
-static void test_deletes(void **state)
+/* A tool deletes the entries that it iterates over: the keys stay, the values are dropped. */
+static void test_delete_while_iterating(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 
-	read_ahead_changed(map); /* of what was never read */
-	says(board, 1, 4, 50, true);
+	read_ahead_changed(map); /* before anything was read ahead */
+	reply_entries(board, 1, 4, 50, true);
 	assert_int_equal(next(map, -1), 1);
 	assert_int_equal(value_of(map, 1), 51);
 	read_ahead_changed(map);
@@ -128,21 +127,21 @@ static void test_deletes(void **state)
 	assert_int_equal(asked(board), -1);
 	assert_int_equal(board_unseen(board), 0);
 
-	says(board, 1, 1, 60, true); /* a new look has values again */
+	reply_entries(board, 1, 1, 60, true); /* a new iteration has values again */
 	assert_int_equal(next(map, -1), 1);
 	assert_int_equal(value_of(map, 1), 61);
 	board_stop(board);
 }
 
-/* A key that was not read ahead is looked for by the board. */
-static void test_other_key(void **state)
+/* For a key that was not read ahead the board is asked. */
+static void test_unknown_key(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 
-	says(board, 1, 10, 0, true);
-	says(board, 500, 2, 0, true);
-	says(board, 2, 3, 0, true);
+	reply_entries(board, 1, 10, 0, true);
+	reply_entries(board, 500, 2, 0, true);
+	reply_entries(board, 2, 3, 0, true);
 	assert_int_equal(next(map, -1), 1);
 	assert_int_equal(next(map, 499), 500);
 	assert_int_equal(next(map, 1), 2);
@@ -152,15 +151,16 @@ static void test_other_key(void **state)
 	board_stop(board);
 }
 
-/* The keys behind which the board goes on: the last ones, as some may be deleted by then. */
+/* A request has the last keys, newest first: the board continues after the first that still exists.
+ */
 static void test_keys_sent(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 
-	says(board, 1, 3, 0, false);
-	says(board, 10, 20, 0, false);
-	says(board, 50, 1, 0, true);
+	reply_entries(board, 1, 3, 0, false);
+	reply_entries(board, 10, 20, 0, false);
+	reply_entries(board, 50, 1, 0, true);
 	assert_int_equal(next(map, -1), 1);
 	assert_int_equal(next(map, 1), 2);
 	assert_int_equal(next(map, 2), 3);
@@ -178,21 +178,21 @@ static void test_keys_sent(void **state)
 	for (uint32_t i = 0; i < RPC_WALK_KEYS; i++)
 		assert_int_equal(sent[i], 29 - i);
 
-	/* A key from elsewhere is alone. */
-	says(board, 71, 1, 0, true);
+	/* A key that was not read ahead is sent alone. */
+	reply_entries(board, 71, 1, 0, true);
 	assert_int_equal(next(map, 70), 71);
 	assert_int_equal(asked(board), 70);
 	assert_int_equal(sent_count, 1);
 	board_stop(board);
 }
 
-/* A tool that goes on gets what was read ahead, one that pauses a new look. */
-static void test_age(void **state)
+/* Entries expire 2 s after they were read, or 300 ms after their last use. */
+static void test_expiry(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_ARRAY);
 
-	says(board, 1, 90, 0, true);
+	reply_entries(board, 1, 90, 0, true);
 	assert_int_equal(next(map, -1), 1);
 	assert_int_equal(asked(board), -1);
 	for (uint32_t key = 1; key <= 20; key++) {
@@ -202,15 +202,15 @@ static void test_age(void **state)
 		assert_int_equal(next(map, key), key + 1);
 	}
 	assert_int_equal(board_unseen(board), 0);
-	now_ms += 1; /* of 2 s */
-	says(board, 22, 3, 7, true);
+	now_ms += 1; /* now older than 2 s */
+	reply_entries(board, 22, 3, 7, true);
 	assert_int_equal(value_of(map, 21), 0);
 	assert_int_equal(next(map, 21), 22);
 	assert_int_equal(asked(board), 21);
 	assert_int_equal(sent_count, RPC_WALK_KEYS);
 
-	now_ms += 301; /* since it was used */
-	says(board, 23, 2, 9, true);
+	now_ms += 301; /* since the last use */
+	reply_entries(board, 23, 2, 9, true);
 	assert_int_equal(value_of(map, 22), 0);
 	assert_int_equal(next(map, 22), 23);
 	assert_int_equal(value_of(map, 23), 32);
@@ -218,28 +218,28 @@ static void test_age(void **state)
 	board_stop(board);
 }
 
-/* Who looks at the same entry over and over waits for it to change. */
-static void test_again(void **state)
+/* A tool that looks up the same entry again waits for it to change. */
+static void test_repeated_lookup(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
 
-	says(board, 1, 2, 0, true);
+	reply_entries(board, 1, 2, 0, true);
 	assert_int_equal(next(map, -1), 1);
 	assert_int_equal(next(map, 1), 2);
-	assert_int_equal(value_of(map, 1), 1); /* one behind, as some do */
+	assert_int_equal(value_of(map, 1), 1); /* some tools look up the previous key */
 	assert_int_equal(value_of(map, 1), 0);
 	assert_int_equal(value_of(map, 2), 2);
 	assert_int_equal(value_of(map, 2), 0);
-	says(board, 2, 1, 0, true);
+	reply_entries(board, 2, 1, 0, true);
 	assert_int_equal(next(map, 1), 2);
 	asked(board);
 	assert_int_equal(asked(board), 1);
 	board_stop(board);
 }
 
-/* Lookups of some maps do something else, and large entries are not fetched in vain. */
-static void test_others(void **state)
+/* Not read ahead: types whose lookups work differently, and maps with large entries. */
+static void test_maps_not_read_ahead(void **state)
 {
 	static const uint32_t types[] = {BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_LPM_TRIE,
 		BPF_MAP_TYPE_QUEUE, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_RINGBUF};
@@ -265,12 +265,12 @@ int main(void)
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_keys_first),
 		cmocka_unit_test(test_empty_and_errors),
-		cmocka_unit_test(test_deletes),
-		cmocka_unit_test(test_other_key),
+		cmocka_unit_test(test_delete_while_iterating),
+		cmocka_unit_test(test_unknown_key),
 		cmocka_unit_test(test_keys_sent),
-		cmocka_unit_test(test_age),
-		cmocka_unit_test(test_again),
-		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_repeated_lookup),
+		cmocka_unit_test(test_maps_not_read_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

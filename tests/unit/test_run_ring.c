@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tool's end of rings: layout, wrapping, credit, boards that send what they must not. */
+/* The tool's end of rings: layout, wrapping, credit, and boards that send invalid data. */
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
@@ -21,16 +21,16 @@
 #define HANDLE	 6
 #define SENT_MAX (512U << 10)
 
-/* What the tool has mapped. */
+/* A ring as the tool maps it. */
 struct rig {
 	struct board *board;
 	struct object *object;
-	size_t page, size; /* of the data */
+	size_t page, size; /* size: bytes of data that the ring holds */
 	char *memory;
-	size_t bytes;
+	size_t bytes; /* of memory */
 	uint64_t *head, *tail;
 	char *data;
-	char sent[SENT_MAX]; /* what the board has sent, by its position */
+	char sent[SENT_MAX]; /* the bytes that the board has sent, by position */
 };
 
 static void map_it(struct rig *rig, size_t bytes)
@@ -51,7 +51,7 @@ static void start(struct rig *rig, unsigned int class)
 	rig->size = 2 * rig->page;
 	rig->board = board_start(NULL);
 	rig->object = board_object(rig->board, class, HANDLE);
-	board_says(rig->board, RPC_RING_OPEN, 0);
+	board_reply_ret(rig->board, RPC_RING_OPEN, 0);
 }
 
 static void assert_opened(struct rig *rig)
@@ -98,7 +98,7 @@ static void stop(struct rig *rig)
 	board_stop(rig->board);
 }
 
-/* The board sends so many bytes from that position on: one record, or for a pipe just bytes. */
+/* Receives `size` bytes at `position` from the board: one record, or any bytes for a pipe. */
 static void receive(struct rig *rig, uint64_t position, size_t size)
 {
 	const struct perf_event_header event = {.type = PERF_RECORD_SAMPLE, .size = (uint16_t)size};
@@ -154,7 +154,7 @@ static void test_event_wraps(void **state)
 	uint64_t at;
 
 	start_event(&rig);
-	/* Three times round, in pieces that do not divide the size. */
+	/* Three turns of the ring, in pieces that do not divide its size. */
 	for (at = 0; at < 3 * rig.size; at += 1000) {
 		receive(&rig, at, 1000);
 		assert_int_equal(*rig.head, at + 1000);
@@ -162,17 +162,17 @@ static void test_event_wraps(void **state)
 		*rig.tail = at + 1000;
 		tool_rings_credit(rig.board->run.objects);
 	}
-	/* What is not read yet stays as it is. */
+	/* Unread data is not overwritten. */
 	*rig.tail = at - 504;
 	receive(&rig, at, 704);
 	assert_data(&rig, at - 504, at + 704);
-	/* The header is no data. */
+	/* The header page is not overwritten. */
 	assert_int_equal(((struct perf_event_mmap_page *)rig.memory)->data_size, rig.size);
 	stop(&rig);
 }
 
-/* All of the ring at once, from the middle on: the second copy follows the first one. */
-static void test_map_is_there_twice(void **state)
+/* A BPF ring buffer has its data mapped twice in a row. This fills it once, from the middle on. */
+static void test_map_data_is_mapped_twice(void **state)
 {
 	struct rig rig;
 
@@ -185,20 +185,20 @@ static void test_map_is_there_twice(void **state)
 	assert_int_equal(*rig.head, rig.size + rig.size / 2 + 8);
 	assert_data(&rig, rig.size / 2 + 8, rig.size + rig.size / 2 + 8);
 	assert_memory_equal(rig.data, rig.data + rig.size, rig.size);
-	/* So a record that wraps is whole: it is read straight on. */
+	/* So the tool reads a record that wraps as contiguous memory. */
 	for (size_t i = rig.size / 2 + 8; i < rig.size + rig.size / 2 + 8; i++)
 		assert_int_equal(rig.data[i], rig.sent[i]);
 	stop(&rig);
 }
 
-/* The credit that the board is told, 0: none. */
+/* Returns the credit that the board receives, or 0 if it receives none. */
 static uint64_t credit(struct rig *rig)
 {
 	struct bytes_in in;
 
 	tool_rings_credit(rig->board->run.objects);
-	/* A request with a reply comes behind it. */
-	board_says(rig->board, RPC_FILE_ACCESS, 0);
+	/* A request with a reply: the credit, if any, arrives before it. */
+	board_reply_ret(rig->board, RPC_FILE_ACCESS, 0);
 	client_begin(rig->board->run.client, RPC_FILE_ACCESS);
 	assert_int_equal(client_call(rig->board->run.client, &in), 0);
 	if (board_unseen(rig->board) == 1) {
@@ -222,11 +222,11 @@ static void test_credit(void **state)
 	/* Full: the board waits for the tool. */
 	assert_true(tool_rings_credit(rig.board->run.objects));
 	assert_int_equal(credit(&rig), 0);
-	*rig.tail = rig.size / 4 - 8; /* not worth a message */
+	*rig.tail = rig.size / 4 - 8; /* too little for a message */
 	assert_int_equal(credit(&rig), 0);
 	*rig.tail = rig.size / 4;
 	assert_int_equal(credit(&rig), rig.size + rig.size / 4);
-	assert_int_equal(credit(&rig), 0); /* once */
+	assert_int_equal(credit(&rig), 0); /* is sent only once */
 	assert_true(tool_rings_credit(rig.board->run.objects));
 	*rig.tail = rig.size;
 	assert_int_equal(credit(&rig), 2 * rig.size);
@@ -234,7 +234,7 @@ static void test_credit(void **state)
 	stop(&rig);
 }
 
-/* A tool that writes rubbish where it has read to gets no credit for it. */
+/* A tail that no reader could have reached gives no credit. */
 static void test_wrong_tail(void **state)
 {
 	struct rig rig;
@@ -250,17 +250,18 @@ static void test_wrong_tail(void **state)
 	receive(&rig, 512, rig.size - 512);
 	*rig.tail = rig.size;
 	assert_int_equal(credit(&rig), 2 * rig.size);
-	*rig.tail = 0; /* back: what was allowed stays allowed, and no more */
+	*rig.tail = 0; /* moving back neither revokes credit nor adds any */
 	assert_int_equal(credit(&rig), 0);
 	stop(&rig);
 }
 
-/* Data where none may be: the ring stays as it is, and takes nothing more. */
-static void test_wrong_place(void **state)
+/* Data at a wrong position, or more than the credit: the ring does not change and takes no more
+ * data. */
+static void test_wrong_position(void **state)
 {
 	static const struct {
 		uint64_t position;
-		int64_t size; /* below 0: so much more than there is credit for */
+		int64_t size; /* if negative: the credit plus this many bytes */
 	} wrong[] = {{0, 8}, {56, 8}, {72, 8}, {64, -8}, {64, -60000}, {8192, 8}, {UINT64_MAX, 8},
 		{UINT64_MAX - 7, 8}, {1ULL << 63, 8}, {64 + (1ULL << 32), 8}};
 
@@ -283,8 +284,8 @@ static void test_wrong_place(void **state)
 	}
 }
 
-/* All the credit may be used, at once. */
-static void test_full(void **state)
+/* The board may use all its credit at once. */
+static void test_full_ring(void **state)
 {
 	struct rig rig;
 
@@ -296,17 +297,17 @@ static void test_full(void **state)
 	stop(&rig);
 }
 
-/* The tools trust the sizes within the data. */
+/* Tools trust the sizes of records, so records with wrong sizes are refused. */
 static void test_wrong_records(void **state)
 {
 	static const struct {
-		uint16_t first, second; /* sizes that two records claim; they have 16 bytes each */
+		uint16_t first, second; /* the size fields of two records of 16 bytes each */
 		bool good;
 	} events[] = {{16, 16, true}, {32, 16, true}, {8, 8, false}, {16, 8, false},
 		{16, 24, false}, {0, 16, false}, {16, 0, false}, {12, 20, false}, {40, 16, false},
 		{16, UINT16_MAX, false}};
 	static const struct {
-		uint32_t length; /* of a record in 32 bytes */
+		uint32_t length; /* the length field of a record of 32 bytes */
 		bool good;
 	} maps[] = {{24, true}, {17, true}, {24 | BPF_RINGBUF_DISCARD_BIT, true}, {25, false},
 		{16, false}, {UINT32_MAX, false}, {0x3fffffff, false}, {0, false}};
@@ -337,7 +338,7 @@ static void test_wrong_records(void **state)
 	stop(&rig);
 }
 
-/* Data that comes before the reply to the request that opens the ring is not lost. */
+/* Data that arrives before the reply to RING_OPEN is not lost. */
 static void test_data_before_reply(void **state)
 {
 	static const struct perf_event_header early = {.type = PERF_RECORD_LOST, .size = 8};
@@ -347,9 +348,9 @@ static void test_data_before_reply(void **state)
 	rig.page = (size_t)sysconf(_SC_PAGESIZE);
 	rig.board = board_start(NULL);
 	rig.object = board_object(rig.board, BPF_ABI_EVENT, HANDLE);
-	board_push(rig.board, HANDLE + 1, 0, &early, sizeof(early)); /* nobody's */
+	board_push(rig.board, HANDLE + 1, 0, &early, sizeof(early)); /* unknown handle */
 	board_push(rig.board, HANDLE, 0, &early, sizeof(early));
-	board_says(rig.board, RPC_RING_OPEN, 0);
+	board_reply_ret(rig.board, RPC_RING_OPEN, 0);
 	assert_int_equal(tool_ring_open_event(rig.object, rig.page), 0);
 	map_it(&rig, 2 * rig.page);
 	assert_memory_equal(rig.memory + rig.page, &early, sizeof(early));
@@ -363,43 +364,43 @@ static void test_board_refuses(void **state)
 	struct object *object = board_object(board, BPF_ABI_EVENT, HANDLE);
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-	board_says(board, RPC_RING_OPEN, -EBUSY);
+	board_reply_ret(board, RPC_RING_OPEN, -EBUSY);
 	assert_int_equal(tool_ring_open_event(object, page), -EBUSY);
 	assert_null(object->ring);
 	assert_false(tool_ring_readable(object));
 	board_stop(board);
 }
 
-/* And it can be tried again, with another size. */
-static void test_tried_again(void **state)
+/* After an error the tool can try again with another size. */
+static void test_open_again_after_error(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *object = board_object(board, BPF_ABI_EVENT, HANDLE);
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-	board_says(board, RPC_RING_OPEN, -EPERM);
+	board_reply_ret(board, RPC_RING_OPEN, -EPERM);
 	assert_int_equal(tool_ring_open_event(object, 2 * page), -EPERM);
-	board_says(board, RPC_RING_OPEN, -EPERM);
+	board_reply_ret(board, RPC_RING_OPEN, -EPERM);
 	assert_int_equal(tool_ring_open_event(object, 4 * page), -EPERM);
-	board_says(board, RPC_RING_OPEN, 0);
+	board_reply_ret(board, RPC_RING_OPEN, 0);
 	assert_int_equal(tool_ring_open_event(object, page), 0);
 	assert_int_equal(tool_ring_size(object->ring), page);
 	board_stop(board);
 }
 
-/* A number that is no answer must not become the address of a mapping. */
-static void test_no_number(void **state)
+/* A positive return value is invalid. It must not become the address of a mapping. */
+static void test_positive_return_value(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *object = board_object(board, BPF_ABI_EVENT, HANDLE);
 
-	board_says(board, RPC_RING_OPEN, 0x10000000);
+	board_reply_ret(board, RPC_RING_OPEN, 0x10000000);
 	assert_int_equal(tool_ring_open_event(object, (size_t)sysconf(_SC_PAGESIZE)), -EIO);
 	assert_null(object->ring);
 	board_stop(board);
 }
 
-static void test_wakes(void **state)
+static void test_eventfd_wakes(void **state)
 {
 	struct rig rig;
 	uint64_t count;
@@ -417,7 +418,7 @@ static void test_wakes(void **state)
 
 #define PIPE_CREDIT (256U << 10)
 
-/* A pipe takes 64 KiB, and the board sends four times that: all of it comes, in order. */
+/* The board sends four times as much as the pipe's 64 KiB: all of it arrives in order. */
 static void test_pipe(void **state)
 {
 	struct rig rig = {.size = PIPE_CREDIT};
@@ -444,11 +445,11 @@ static void test_pipe(void **state)
 		tool_rings_credit(rig.board->run.objects);
 	} while (n > 0);
 	assert_int_equal(got, PIPE_CREDIT);
-	/* New data goes straight on. */
+	/* New data goes to the pipe at once. */
 	receive(&rig, sent, 100);
 	assert_int_equal(read(ends[0], data, sizeof(data)), 100);
 	assert_memory_equal(data, rig.sent + sent, 100);
-	/* When nobody reads it any more, the board stops to send. */
+	/* When the reading end is closed, the stream is closed on the board. */
 	close(ends[0]);
 	receive(&rig, sent + 100, 100);
 	tool_rings_credit(rig.board->run.objects);
@@ -473,17 +474,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_event_layout),
 		cmocka_unit_test(test_event_wraps),
-		cmocka_unit_test(test_map_is_there_twice),
+		cmocka_unit_test(test_map_data_is_mapped_twice),
 		cmocka_unit_test(test_credit),
 		cmocka_unit_test(test_wrong_tail),
-		cmocka_unit_test(test_wrong_place),
-		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_wrong_position),
+		cmocka_unit_test(test_full_ring),
 		cmocka_unit_test(test_wrong_records),
 		cmocka_unit_test(test_data_before_reply),
 		cmocka_unit_test(test_board_refuses),
-		cmocka_unit_test(test_tried_again),
-		cmocka_unit_test(test_no_number),
-		cmocka_unit_test(test_wakes),
+		cmocka_unit_test(test_open_again_after_error),
+		cmocka_unit_test(test_positive_return_value),
+		cmocka_unit_test(test_eventfd_wakes),
 		cmocka_unit_test(test_pipe),
 	};
 

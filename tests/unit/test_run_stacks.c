@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading ahead in maps of stack traces. */
+/* Stack trace maps, which bpfd-run fetches whole. */
 #include <linux/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,9 +11,9 @@
 #include "host-usb/run/objects/stacks.h"
 #include "tests/unit/read_ahead_test.h"
 
-#define QUICK 8 /* lookups that go to the board before the map is fetched */
+#define QUICK 8 /* lookups in quick succession before the map is fetched */
 
-/* What is known of an id, 0: the board is asked. */
+/* Returns the fetched stack of an id, or 0 if the board must be asked. */
 static uint64_t stack_of(struct object *map, uint32_t id)
 {
 	const void *found = stacks_value(map, &id);
@@ -30,26 +30,27 @@ static void look_up(struct object *map, unsigned int n)
 		assert_int_equal(stack_of(map, id), 0);
 }
 
-/* A few single lookups are cheaper than the whole map; from then on the map is there. */
-static void test_row(void **state)
+/* A few lookups are cheaper than the whole map. The next one fetches it and the rest need no board.
+ */
+static void test_fetch_after_quick_lookups(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_STACK_TRACE);
 
 	look_up(map, QUICK);
 	assert_int_equal(board_unseen(board), 0);
-	says(board, 3, 20, 1000, false);
-	says(board, 90, 5, 1000, true);
+	reply_entries(board, 3, 20, 1000, false);
+	reply_entries(board, 90, 5, 1000, true);
 	assert_int_equal(stack_of(map, 22), 1022);
 	assert_int_equal(asked(board), -1);
-	assert_int_equal(asked(board), 22); /* the last one of the page before */
+	assert_int_equal(asked(board), 22); /* the last id of the first page */
 	assert_int_equal(sent_count, 1);
 	for (uint32_t id = 3; id < 23; id++)
 		assert_int_equal(stack_of(map, id), id + 1000);
 	for (uint32_t id = 90; id < 95; id++)
 		assert_int_equal(stack_of(map, id), id + 1000);
-	assert_int_equal(stack_of(map, 94), 1094); /* many keys share a stack */
-	/* Later ones, and none: the board knows. */
+	assert_int_equal(stack_of(map, 94), 1094); /* again: keys share stacks */
+	/* Ids without a fetched stack: the board may have newer ones. */
 	assert_int_equal(stack_of(map, 0), 0);
 	assert_int_equal(stack_of(map, 2), 0);
 	assert_int_equal(stack_of(map, 23), 0);
@@ -59,8 +60,8 @@ static void test_row(void **state)
 	board_stop(board);
 }
 
-/* Lookups now and then want what is there now. */
-static void test_slow(void **state)
+/* Lookups more than 300 ms apart go to the board: the tool wants the current stacks. */
+static void test_slow_lookups(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_STACK_TRACE);
@@ -71,7 +72,7 @@ static void test_slow(void **state)
 	}
 	look_up(map, QUICK - 1);
 	assert_int_equal(board_unseen(board), 0);
-	says(board, 1, 1, 0, true);
+	reply_entries(board, 1, 1, 0, true);
 	assert_int_equal(stack_of(map, 1), 1);
 	now_ms += 301;
 	assert_int_equal(stack_of(map, 1), 0);
@@ -80,18 +81,18 @@ static void test_slow(void **state)
 	board_stop(board);
 }
 
-static void test_age(void **state)
+static void test_expiry(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_STACK_TRACE);
 
 	look_up(map, QUICK);
-	says(board, 1, 1, 10, true);
+	reply_entries(board, 1, 1, 10, true);
 	for (int i = 0; i <= 20; i++) {
 		assert_int_equal(stack_of(map, 1), 11);
 		now_ms += 100;
 	}
-	says(board, 1, 1, 20, true); /* 2.1 s */
+	reply_entries(board, 1, 1, 20, true); /* after 2.1 s */
 	assert_int_equal(stack_of(map, 1), 21);
 	asked(board);
 	assert_int_equal(asked(board), -1);
@@ -103,12 +104,12 @@ static void test_changed(void **state)
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_STACK_TRACE);
 
-	stacks_changed(map); /* of what was never read */
+	stacks_changed(map); /* before anything was fetched */
 	look_up(map, QUICK);
-	says(board, 1, 2, 10, true);
+	reply_entries(board, 1, 2, 10, true);
 	assert_int_equal(stack_of(map, 1), 11);
 	stacks_changed(map);
-	says(board, 2, 1, 20, true);
+	reply_entries(board, 2, 1, 20, true);
 	assert_int_equal(stack_of(map, 1), 0);
 	assert_int_equal(stack_of(map, 2), 22);
 	asked(board);
@@ -117,15 +118,15 @@ static void test_changed(void **state)
 	board_stop(board);
 }
 
-/* Behind an id that was deleted the kernel begins anew: what came before is kept, once. */
-static void test_anew(void **state)
+/* After a deleted id the kernel starts again at the first one. Each stack is kept only once. */
+static void test_walk_starts_over(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_STACK_TRACE);
 
 	look_up(map, QUICK);
-	says(board, 5, 5, 10, false);
-	says(board, 5, 4, 20, false);
+	reply_entries(board, 5, 5, 10, false);
+	reply_entries(board, 5, 4, 20, false);
 	assert_int_equal(stack_of(map, 5), 15);
 	assert_int_equal(stack_of(map, 9), 19);
 	assert_int_equal(asked(board), -1);
@@ -134,22 +135,22 @@ static void test_anew(void **state)
 	board_stop(board);
 }
 
-/* A board that cannot, or sends nonsense: lookups go on one by one. */
+/* If the board refuses or sends an invalid reply, each lookup goes to the board. */
 static void test_errors(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_STACK_TRACE);
 
 	look_up(map, QUICK);
-	board_says(board, RPC_MAP_WALK, -EPERM);
+	board_reply_ret(board, RPC_MAP_WALK, -EPERM);
 	assert_int_equal(stack_of(map, 1), 0);
 	assert_int_equal(stack_of(map, 1), 0);
 	asked(board);
-	assert_int_equal(board_unseen(board), 0); /* not again for each lookup */
+	assert_int_equal(board_unseen(board), 0); /* the second lookup did not try again */
 
 	stacks_changed(map);
-	says(board, 1, 2, 10, false);
-	says(board, 0, 0, 0, false); /* neither entries nor an end */
+	reply_entries(board, 1, 2, 10, false);
+	reply_entries(board, 0, 0, 0, false); /* no entries, but not the end */
 	assert_int_equal(stack_of(map, 2), 12);
 	asked(board);
 	asked(board);
@@ -162,9 +163,9 @@ static void test_errors(void **state)
 	board_stop(board);
 }
 
-/* An error of bpf_get_stackid() in place of an id, as that of a kernel thread's user stack, and ids
- * beyond the table, whose size is a power of two. */
-static void test_no_ids(void **state)
+/* Impossible ids: an errno of bpf_get_stackid(), as for the user stack of a kernel thread, and ids
+ * beyond the table, whose size is rounded up to a power of two. */
+static void test_impossible_ids(void **state)
 {
 	struct board *board = board_start(NULL);
 	struct object *map = new_map(board, BPF_MAP_TYPE_STACK_TRACE);
@@ -180,7 +181,7 @@ static void test_no_ids(void **state)
 	assert_false(stacks_none(map, &id));
 	map->max_entries = 0x80000001;
 	id = UINT32_MAX;
-	assert_false(stacks_none(map, &id)); /* no such map can be */
+	assert_false(stacks_none(map, &id)); /* the kernel refuses such a map */
 	map->map_type = BPF_MAP_TYPE_HASH;
 	map->max_entries = 1;
 	assert_false(stacks_none(map, &id));
@@ -200,13 +201,13 @@ static void test_other_maps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_row),
-		cmocka_unit_test(test_slow),
-		cmocka_unit_test(test_age),
+		cmocka_unit_test(test_fetch_after_quick_lookups),
+		cmocka_unit_test(test_slow_lookups),
+		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_changed),
-		cmocka_unit_test(test_anew),
+		cmocka_unit_test(test_walk_starts_over),
 		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_no_ids),
+		cmocka_unit_test(test_impossible_ids),
 		cmocka_unit_test(test_other_maps),
 	};
 
