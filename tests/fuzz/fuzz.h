@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the fuzzers share. A fuzzer is a file with LLVMFuzzerTestOneInput(): libFuzzer calls it with
- * inputs that it makes up, replay.c with inputs that are kept. Nothing of the machine is touched:
- * kernel.c answers system calls, and tree.c makes the files that can be opened. */
+/* Shared by the fuzzers: fake files, memory files and copies of inputs.
+ *
+ * A fuzzer is a file with LLVMFuzzerTestOneInput(). libFuzzer calls it with generated inputs,
+ * replay.c with kept ones. Fuzzers do not touch the machine: kernel.c answers system calls, and
+ * tree.c makes the only files that can be opened. */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
 
@@ -14,36 +16,37 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Ends the program, as a finding, unless the condition holds. */
+/* Aborts the program if the condition is false. Such an input is a finding. */
 #define MUST(condition)           \
 	do {                      \
 		if (!(condition)) \
 			abort();  \
 	} while (0)
 
-/* The made-up tree: a directory with proc, sys and bin. Made at the first call, removed at the
- * program's end. Only files in it, and our own memory files, can be opened. */
+/* The fake tree: a directory with proc, sys and bin. The first call makes it; it is removed at
+ * exit. Only its files and memory files can be opened. */
 const char *tree_root(void);
 const struct paths *tree_paths(void);
 
-/* Whether a path is in it, or a memory file's. */
+/* Returns true if the path is in the tree or that of a memory file. */
 bool tree_holds(const char *path);
 
-/* What no session may ever tell: it looks like a program, and is a file of the tree's root, which a
- * link of process 42 leads to; the root of that process is farther down. */
+/* The contents of a file that no session may output. It looks like a program. A link of process 42
+ * leads to it, but it is outside the root directory of that process. */
 #define TREE_SECRET "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0 the secret"
 
-/* Writes a file of the tree, in place of what it held. */
+/* Writes a file of the tree and replaces its contents. */
 void tree_put(const char *name, const void *data, size_t size);
 
-/* A memory file with these contents, at its start. */
+/* Makes a memory file with these contents, positioned at its start. Returns its descriptor. */
 int memory_file(const void *data, size_t size);
 
-/* A copy that ends where its memory ends, so that reading beyond it is noticed. */
+/* Returns a copy in memory of exactly this size, so that a sanitizer detects reads beyond it. The
+ * caller frees it. */
 uint8_t *exact_copy(const void *data, size_t size);
 
-/* An object of the made-up kernel: a memory file that can be mapped like a ring with a record in
- * it. */
+/* Makes an object of the fake kernel: a memory file that can be mapped as a ring with one record.
+ * Returns its descriptor. */
 int kernel_object(void);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hands files to a fuzzer, each a test: inputs that have found something, and those that a search
- * begins with. Prints TAP; a finding ends the program before the test it is in. */
+/* Runs a fuzzer on kept inputs and prints TAP, one test per file.
+ *
+ * The files are past findings and the inputs that searches start with. A finding aborts the program
+ * before it prints the result of that test. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the project's code calls in a fuzzer, by the list `seams`, instead of functions of the C
- * library and of libbpf. */
+/* Replacements for functions of the C library and of libbpf in fuzzers; see `seams`. */
 #ifndef TESTS_FUZZ_SEAMS_H
 #define TESTS_FUZZ_SEAMS_H
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the inputs that the searches of the fuzzers begin with: tests/fuzz/corpus/NAME/*.
+"""Writes the inputs that searches of the fuzzers start with, tests/fuzz/corpus/NAME/*.
 
-Run it after a change here, from the project's directory; what it writes is kept in git."""
+After a change here, run it in the project's directory and commit the files that it writes."""
 import base64
 import os
 import struct
@@ -38,8 +38,8 @@ def counted(data):
     return u32(len(data)) + data
 
 
-# Text commands: PROTOCOL.md, part 2. Handles count from 3. The made-up kernel refuses programs whose
-# first byte is odd.
+# Text commands: PROTOCOL.md, part 1. Handles count from 3. The fake kernel refuses programs with an
+# odd first byte.
 HASH = "BPF_CREATE_MAP 1 m 4 8 16 0\n"
 PROGRAM = "BPF_PROG_LOAD 1 p 16 GPL v2 0 lAAAAAAAAACVAAAAAAAAAA==\n"
 REFUSED = "BPF_PROG_LOAD 1 p 16 GPL v2 0 twAAAAAAAACVAAAAAAAAAA==\n"
@@ -71,8 +71,8 @@ for name, text in TEXT.items():
     put("text", name, text)
 
 
-# Binary requests: PROTOCOL.md, part 3. The fuzzer's handles: 3 a hash map, 4 an array that can be
-# mapped, 5 a ring buffer, 6 a program, 7 a perf ring of the text commands; the next is 8.
+# Binary requests: PROTOCOL.md, part 3. The fuzzer's text commands make these handles: 3 a hash map, 4
+# an array that can be mapped, 5 a ring buffer, 6 a program, 7 a perf ring. The next handle is 8.
 def message(op, payload):
     return u8(op) + u16(len(payload)) + payload
 
@@ -146,8 +146,8 @@ for name, messages in RPC.items():
 put("rpc", "raw", u8(1) + u32(4, 1) + u16(1) + u16(0) + u16(1) + u16(0))
 
 
-# Transfers of the link: PROTOCOL.md, part 1.
-RECEIVE = u8(7)  # what both take for it
+# Transfers of the link: PROTOCOL.md, part 2.
+RECEIVE = u8(7)  # the action "receive a transfer" of both fuzzers
 
 
 def frames(*them):
@@ -167,7 +167,7 @@ put("board_link", "version", frames((1, b"BPFD" + u8(9) + HELLO[5:])) + SEND)
 put("board_link", "ends", frames((1, HELLO)) + u8(6) + SEND + frames((1, HELLO)) + u8(5) + SEND)
 NEW = HELLO[:5] + u8(1) + HELLO[6:]
 ASK = u8(9) + u8(1)
-# The made-up gate takes any signature that begins with an s.
+# The fake gate accepts any signature that begins with an "s".
 put("board_link", "key", ASK + frames((1, NEW)) + SEND + frames((13, b"k" * 32 + b"s" * 64)) + SEND
     + frames((3, b"exit\n"), (5, b"")) + u8(1) + u8(9) + SEND + u8(3) + SEND)
 put("board_link", "wrong_keys", ASK + frames((1, NEW)) + (SEND + frames((13, b"k" * 96))) * 6 + SEND)
@@ -189,7 +189,7 @@ put("host_link", "retry", u8(1) + u16(60000) + SEND + frames((2, REPLY)) + u8(5)
 put("host_link", "raw", RAW + u16(50) + u8(2) + u8(0) + u16(len(REPLY)) + u32(0) + REPLY)
 
 
-# Lists and files of keys. The private one is of the seed 0, 1, 2 ... 31.
+# Lists and files of keys. The private key is made from the seed 0, 1, 2 ... 31.
 def ssh(*strings):
     return b"".join(struct.pack(">I", len(part)) + part for part in strings)
 
@@ -214,7 +214,7 @@ put("keys", "encrypted", private(b"aes256-ctr"))
 put("keys", "blob", BLOB)
 
 
-# Replies of a board: what the tool does, 0xff, messages.
+# Replies of a board: actions of the tool, 0xff, messages of the board.
 def reply(ret, payload=b"", flags=0):
     return u8(flags) + u16(4 + len(payload)) + u32(ret) + payload
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tool under bpfd-run, for the fuzzer of replies: this process makes its system calls, and the
- * board has said before all that it will say. */
+/* A tool under bpfd-run, for the fuzzer of replies.
+ *
+ * This process plays the tool and makes its system calls. All messages of the board are written
+ * before the first call. */
 #ifndef TESTS_FUZZ_TOOL_H
 #define TESTS_FUZZ_TOOL_H
 
@@ -25,8 +27,9 @@
 #include <unistd.h>
 
 #define REPLY_FLAGS (RPC_FLAG_REPLY | RPC_FLAG_MORE)
-#define RING_DATA   4 /* of a message of the input: it is RING_DATA, of the handle's ring */
-#define RAW	    8 /* the rest of the input as it is */
+/* Flags of a message in the input. */
+#define RING_DATA 4 /* a RING_DATA message, not a reply */
+#define RAW	  8 /* the rest of the input is the raw stream */
 
 struct tool {
 	struct run run;
@@ -37,7 +40,7 @@ struct tool_map {
 	uint32_t type, key_size, value_size, max_entries, flags;
 };
 
-/* A buffer of the tool, and what the supervisor must not write to. */
+/* A buffer of the tool, followed by bytes that the supervisor must not change. */
 struct buffer {
 	char data[256], guard[256];
 };
@@ -47,7 +50,7 @@ static inline void buffer_init(struct buffer *buffer)
 	memset(buffer, 'g', sizeof(*buffer));
 }
 
-/* `size` bytes of it may have been written. */
+/* Checks that at most the first `size` bytes were written. */
 static inline void buffer_check(const struct buffer *buffer, size_t size)
 {
 	for (size_t i = size; i < sizeof(*buffer); i++)
@@ -59,7 +62,8 @@ static inline uint64_t user(const void *memory)
 	return (uint64_t)(uintptr_t)memory;
 }
 
-/* Makes messages of the input: the client's tags count from 1, one for each whole reply. */
+/* Makes messages from the input. Tags count from 1, like those of the client: one per complete
+ * reply. */
 static inline struct bytes_out tool_messages(const uint8_t *data, size_t size)
 {
 	struct bytes_in in = {data, size, false};
@@ -92,7 +96,7 @@ static inline void tool_start(struct tool *tool, const uint8_t *data, size_t siz
 	struct client_events events;
 
 	tree_root();
-	unsetenv("XDG_CACHE_HOME"); /* nothing is kept */
+	unsetenv("XDG_CACHE_HOME"); /* no copies are kept */
 	unsetenv("HOME");
 	memset(&tool->run, 0, sizeof(tool->run));
 	tool->run.listener = -1;
@@ -136,7 +140,7 @@ static inline int64_t tool_bpf(struct tool *tool, int command, union bpf_attr *a
 	return sys_bpf(&call);
 }
 
-/* The map that a call has made, if the board said what makes one. */
+/* Creates a map. Returns its object, or NULL if the board's reply was not valid for one. */
 static inline struct object *tool_map_object(struct tool *tool, const struct tool_map *map)
 {
 	union bpf_attr attr = {.map_type = map->type,
@@ -155,7 +159,7 @@ static inline struct object *tool_map_object(struct tool *tool, const struct too
 	abort();
 }
 
-/* Some keys, each behind the one before. */
+/* Iterates over up to four keys. */
 static inline void tool_walk(struct tool *tool, struct object *map)
 {
 	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
@@ -207,7 +211,7 @@ static inline void tool_batch(struct tool *tool, struct object *map)
 	buffer_check(&out, map->key_size > 4 ? map->key_size : 4);
 }
 
-/* What the kernel tells of an object, with a list and a name where its class has them. */
+/* Gets the info of an object, with a list and a name if its class has them. */
 static inline void tool_info(struct tool *tool, struct object *object)
 {
 	struct bpf_prog_info prog = {.xlated_prog_len = 64, .nr_map_ids = 4};
@@ -246,12 +250,12 @@ static inline void tool_ioctl(
 	buffer_init(&data);
 	args[2] = user(&data);
 	memset(&data, 0, size);
-	data.data[0] = 2; /* ids that there is room for */
+	data.data[0] = 2; /* room for two ids of PERF_EVENT_IOC_QUERY_BPF */
 	sys_ioctl(&call);
 	buffer_check(&data, size);
 }
 
-/* A program with a log, its description, and a link of it. */
+/* Loads a program with a log, creates a link, and gets the info of both. */
 static inline void tool_load(struct tool *tool)
 {
 	const struct bpf_insn insns[2] = {{.code = 0xb7}, {.code = 0x95}};
@@ -295,7 +299,7 @@ static inline void tool_btf(struct tool *tool)
 	}
 }
 
-/* A perf event with its ring. */
+/* Opens a perf event, maps its ring and uses two ioctls. */
 static inline void tool_event(struct tool *tool)
 {
 	const struct perf_event_attr attr = {.type = 1, .size = sizeof(attr), .config = 10};
@@ -315,7 +319,7 @@ static inline void tool_event(struct tool *tool)
 	tool_ioctl(tool, object, PERF_EVENT_IOC_QUERY_BPF, 4 * sizeof(uint32_t));
 }
 
-/* One of the things that tools do with files of the board. */
+/* Does one of the operations of tools on files of the board. */
 static inline void tool_files(struct tool *tool, unsigned int what)
 {
 	struct remote *remote = tool->run.remote;
