@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reports what the kernel and the board offer or lack for a gadget, one line each. */
+/* Reports what the kernel and the board offer or lack for a gadget. */
 #include "configfs/attr.h"
 #include "configfs/gadget.h"
 #include "configfs/join.h"

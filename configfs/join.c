@@ -47,7 +47,7 @@ static bool read_line(FILE *file, char *line, size_t size)
 	return end != NULL;
 }
 
-/* Returns true if there is a note. Removes an invalid note, and one that a kill has cut short. */
+/* Returns true if there is a note. Removes an invalid or unfinished one. */
 static bool note_read(const struct gadget_options *options, struct note *note)
 {
 	char path[PATH_MAX];

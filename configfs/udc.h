@@ -32,9 +32,9 @@ int udc_driven(const char *sysfs, const char *name, const char *gadget);
 int udc_holder(const char *configfs, const char *sysfs, const char *name, const char *except,
 	char *holder, size_t size);
 
-/* Chooses the controller `wanted`; NULL: the first one that is free or held by the gadget `except`.
- * Returns 0 and its name; -ENODEV if there is no such controller yet (not logged); -EBUSY if it is
- * taken, logged with the holder; or another negative errno, logged. */
+/* Chooses the controller `wanted` or, for NULL, the first that is free or held by `except`. Returns
+ * 0 and its name; -ENODEV if there is no such controller yet (not logged); -EBUSY if it is taken,
+ * logged with the holder; or another negative errno, logged. */
 int udc_choose(const char *configfs, const char *sysfs, const char *wanted, const char *except,
 	char name[UDC_NAME_SIZE]);
 

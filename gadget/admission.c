@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decides who may open a session.
  *
- * The list is read for each session, so that a key that is removed opens no more sessions. */
+ * The list is read for each session, so that a removed key opens no further session. */
 #include "gadget/admission.h"
 
 #include "core/base/log.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decides who may open a session and what it may do, through the gate of board_session.h. */
+/* Decides who may open a session and what it may do: a gate of board_session.h. */
 #ifndef GADGET_ADMISSION_H
 #define GADGET_ADMISSION_H
 

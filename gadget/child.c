@@ -238,8 +238,8 @@ bool child_ended(const struct child *child, int *code, int *signal)
 	return child->ended;
 }
 
-/* Runs the program without input and output: bpfd then removes what killed ones left, and ends. The
- * process takes the place of one that was just removed, so CHILDREN_MAX needs no check. */
+/* Runs the program without input and output: bpfd then removes what a killed bpfd left, and ends.
+ * It takes the place of a process that was just removed, so CHILDREN_MAX needs no check. */
 static void child_sweep(struct children *all)
 {
 	struct child *child = child_add(all);

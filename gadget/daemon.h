@@ -3,7 +3,7 @@
  *
  * Who logs a failure in gadget/: the function that knows the name of what failed (a path, a lane,
  * an option, a line of a file) logs it, once, and its header says so. Its callers do not log the
- * error again. Below these functions nobody logs: descriptors, child_start() and worker_start()
+ * error again. Functions below these do not log: descriptors, child_start() and worker_start()
  * return a negative errno, and their caller adds the name. A function that returns no error logs
  * itself what fails in it. */
 #ifndef GADGET_DAEMON_H

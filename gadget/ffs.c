@@ -149,7 +149,7 @@ static int slot_submit(
 	return err;
 }
 
-/* Starts a read on each idle slot. After one that the kernel refuses, reads wait for an ENABLE. */
+/* Starts a read on each idle slot. If the kernel refuses one, reads wait for the next ENABLE. */
 static void start_reads(struct ffs *ffs)
 {
 	struct endpoint *ep = &ffs->out;

@@ -276,7 +276,7 @@ int keys_read(const char *path, bool log_faults, struct key_list *list)
 {
 	char *text = NULL;
 	ssize_t size;
-	/* O_NONBLOCK: the path may be a pipe that nobody writes. */
+	/* O_NONBLOCK: the path may be a pipe without a writer. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err;
 
 	err = fd < 0 ? -errno : 0;

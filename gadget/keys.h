@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of keys that may open a session: a file in the format of OpenSSH's authorized_keys. */
+/* The list of keys that may open a session, in the format of OpenSSH's authorized_keys. */
 #ifndef GADGET_KEYS_H
 #define GADGET_KEYS_H
 

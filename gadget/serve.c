@@ -68,8 +68,8 @@ static bool all_lanes_enabled(const struct serve *s)
 }
 
 /* Some controllers give one address to two endpoints when they run out of endpoints, and data would
- * cross between lanes. Returns the number of lanes before the first one that shares an address with
- * an earlier lane. */
+ * cross between lanes. Returns the number of lanes before the first lane that shares an address
+ * with an earlier lane. */
 static unsigned int count_distinct(struct serve *s)
 {
 	uint8_t seen[2 * SERVE_LANES_MAX];

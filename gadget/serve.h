@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Serves the lanes in the worker: one loop over them and the processes of their sessions. */
+/* Serves the lanes in the worker: one loop over lanes and processes of sessions. */
 #ifndef GADGET_SERVE_H
 #define GADGET_SERVE_H
 

@@ -235,8 +235,8 @@ static int run(const struct bpfd_config *config, const struct profile *profile)
 	bpfd_close(bpfd);
 	terminal_restore(&terminal);
 	if (err && err != -EINTR)
-		log_error(
-			"session: %s", err == -EPIPE ? "nobody reads the replies" : strerror(-err));
+		log_error("session: %s",
+			err == -EPIPE ? "the client no longer reads the replies" : strerror(-err));
 	return err;
 }
 

@@ -6,7 +6,7 @@
 struct bpfd;
 
 /* Greets the client, then answers commands, and messages after BPFD_RPC, until "exit" or the end of
- * input. Returns 0; -EPIPE: nobody reads the replies; -EINTR: the session was stopped by a signal;
+ * input. Returns 0; -EPIPE: the client no longer reads the replies; -EINTR: stopped by a signal;
  * -EPROTO: a message is malformed; or the errno of reading or writing. */
 int bpfd_serve(struct bpfd *bpfd);
 

@@ -53,7 +53,7 @@ void bpfd_config_init(struct bpfd_config *config)
 
 /* Kernels before 5.11 count the memory of maps against RLIMIT_MEMLOCK, which is 64 KiB by default.
  * RLIMIT_NOFILE must allow a descriptor for each handle. If a limit cannot be raised, the session
- * goes on: a call that exceeds it reports its own error. */
+ * continues: a call that exceeds it reports its own error. */
 static void set_rlimits(const struct limits *limits)
 {
 	struct rlimit memory = {RLIM_INFINITY, RLIM_INFINITY}, files;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The terminal on stdin: in canonical mode the kernel cuts lines at 4095 bytes and echoes them. */
+/* The terminal on stdin. In canonical mode the kernel cuts lines at 4095 bytes and echoes them. */
 #include "core/bpfd/terminal.h"
 
 #include <errno.h>

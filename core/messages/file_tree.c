@@ -88,8 +88,7 @@ static const struct file_tree_row rows[] = {
 	{SUBTREE("/sys/devices/system/cpu", TREE_BOARD)},
 	{SUBTREE("/sys/devices/system/node", TREE_BOARD)},
 	{SUBTREE("/sys/fs/bpf", TREE_BOARD)},
-	/* bpfd-run carries no descriptors of control groups, so the tool's are the workstation's.
-	 */
+	/* bpfd-run carries no descriptors of control groups: the tool uses the workstation's. */
 	{SUBTREE("/sys/fs/cgroup", TREE_HOST)},
 	{SUBTREE("/sys/kernel", TREE_BOARD)},
 	/* Of debugfs only what tracing needs. */

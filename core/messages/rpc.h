@@ -74,7 +74,7 @@ struct rpc_header {
 /* Bytes after the header in RING_DATA and in a part of a reply, roughly. */
 #define RPC_PART_MAX (64U << 10)
 
-/* Limits of one operation, in bytes if not said otherwise. */
+/* Limits of one operation, in bytes unless noted otherwise. */
 #define RPC_ATTR_MAX   4096	   /* attributes of perf_event_open(2), as in the kernel: a page */
 #define RPC_FILTER_MAX 4096	   /* filter of a perf event, with its NUL */
 #define RPC_INFO_MAX   (16U << 20) /* all lists of one INFO */

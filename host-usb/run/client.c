@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's end of the binary protocol. It reads while it writes, so the two ends never deadlock.
- */
+/* The host's end of the binary protocol. It reads while it writes: the two ends never deadlock. */
 #include "host-usb/run/client.h"
 
 #include "core/base/clock.h"
@@ -91,7 +90,7 @@ int client_fd(const struct client *client)
 void client_give_up(struct client *client, const char *what)
 {
 	if (!client->dead)
-		log_error("%s: the board does not stop sending; giving it up", what);
+		log_error("%s: the board does not stop sending; ending the link", what);
 	client->dead = true;
 }
 

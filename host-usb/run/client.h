@@ -14,9 +14,8 @@ struct client;
 struct client_events {
 	/* Receives ring data, which is valid during the call. */
 	void (*data)(void *arg, uint32_t handle, uint64_t position, const void *data, size_t size);
-	/* Asked from time to time during an operation that began at start_ms of
-	 * clock_monotonic_ms(). The board has been silent for silent_ms. Returns true to give up.
-	 */
+	/* Called repeatedly during an operation that began at start_ms of clock_monotonic_ms().
+	 * The board has been silent for silent_ms. Returns true to give up. */
 	bool (*abort)(void *arg, uint64_t silent_ms, uint64_t start_ms);
 	void *arg;
 };
@@ -50,8 +49,10 @@ int64_t client_call(struct client *client, struct bytes_in *reply);
 bool client_more(const struct client *client);
 int64_t client_next(struct client *client, struct bytes_in *reply);
 
-/* Sends the request, which is one without a reply. */
+/* Sends the request of an operation without a reply. */
 void client_send(struct client *client);
+
+/* Closes a handle on the board; there is no reply. */
 void client_close_handle(struct client *client, uint32_t handle);
 
 /* Returns true if data is buffered that client_receive() would handle without reading. */
@@ -60,7 +61,7 @@ bool client_pending(const struct client *client);
 /* Handles what has arrived, without waiting. Returns 0, or -EIO if the link is lost. */
 int client_receive(struct client *client);
 
-/* Ends the link to a board that violates the protocol, and logs `what`. */
+/* Ends the link to a board that never stops sending. `what` names the object in the log. */
 void client_give_up(struct client *client, const char *what);
 
 /* Returns true if the link is lost. */

@@ -26,7 +26,7 @@
 
 #define CREDIT_MS 3    /* interval of looking whether the tool has read from a full ring */
 #define GRACE_MS  3000 /* for the tool to exit after SIGTERM; for a silent board to answer */
-#define TALK_MS	  5000 /* for a board that goes on sending after the tool was asked to end */
+#define TALK_MS	  5000 /* for a board that keeps sending after the tool was asked to end */
 #define AGAIN_MS  100  /* interval of SIGKILL, for processes that it missed */
 #define OTHERS	  256  /* descriptors of held poll(2) calls that one turn can wait for */
 
@@ -75,7 +75,7 @@ static bool has_tool_got(const struct run *run, const struct signalfd_siginfo *s
 	return signal->ssi_code == SI_KERNEL;
 }
 
-/* A signal that the tool ignores, as under nohup, does not count: the tool goes on and needs the
+/* A signal that the tool ignores, as under nohup, does not count: the tool continues and needs the
  * board. */
 static bool asks_for_end(const struct run *run, int number)
 {
@@ -121,7 +121,7 @@ static void take_signals(struct loop *loop)
 	}
 }
 
-/* Decides whether to stop waiting for the board. If the tool has exited, nobody needs the reply. A
+/* Decides whether to stop waiting for the board. If the tool has exited, it needs no reply. A
  * tool that was asked to end must not hang on a silent board, nor on a board that never stops
  * sending in an operation that began before the signal. An operation that began after the signal is
  * not limited: tools fetch symbols for their last output. */
@@ -233,7 +233,7 @@ static void serve_call(struct run *run)
 	notify_handle(run, request);
 }
 
-/* After a normal exit the tool's background processes may go on. Without the board they cannot. */
+/* After the tool's exit its background processes may continue, unless the link is lost. */
 static bool is_over(const struct loop *loop)
 {
 	return loop->run->ended && (!loop->lost || loop->alone);

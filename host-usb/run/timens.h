@@ -10,7 +10,7 @@
 
 #define TIMENS_FDS 2
 
-/* Makes a time namespace whose clocks are ahead of ours by so many nanoseconds, which may be
+/* Makes a time namespace whose clocks are ahead of ours by these nanoseconds, which may be
  * negative. Without root this needs a user namespace as well, which maps only the user's own id.
  * Returns the number of namespaces to enter, whose descriptors are in fds[] and the caller closes;
  * or a negative errno. */

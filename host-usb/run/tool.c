@@ -151,7 +151,7 @@ static int send_fds(int socket, void *data, size_t size, const int *fds, int cou
 	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Receives such a message. Returns the number of descriptors, or -EIO. */
+/* Receives a message of send_fds(). Returns the number of descriptors, or -EIO. */
 static int receive_fds(int socket, void *data, size_t size, int fds[TIMENS_FDS])
 {
 	union {
@@ -180,7 +180,7 @@ static int receive_fds(int socket, void *data, size_t size, int fds[TIMENS_FDS])
 }
 
 /* Becomes the tool. After notify_install() it may only make system calls that the filter allows:
- * nobody answers the others yet. */
+ * the supervisor does not answer the others yet. */
 static void run_tool(const struct tool *tool, int socket, pid_t parent)
 {
 	int listener, result, namespaces[TIMENS_FDS], count;

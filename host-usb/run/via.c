@@ -170,7 +170,7 @@ static int wait_banner(int fd, const char *command)
 	char line[LINE_SIZE];
 
 	if (poll(&readable, 1, PATIENCE_MS) == 0)
-		log_info("%s: no word from bpfd yet; waiting", command);
+		log_info("%s: bpfd has not answered yet; waiting", command);
 
 	for (int i = 0; i < LINES_MAX; i++) {
 		if (read_line(fd, line) < 0) {
@@ -188,7 +188,7 @@ static int wait_banner(int fd, const char *command)
 static void write_text(int fd, const char *text)
 {
 	if (write(fd, text, strlen(text)) < 0)
-		log_debug("writing to the command of --via: %s", strerror(errno));
+		log_debug("command of --via: cannot write: %s", strerror(errno));
 }
 
 int via_handshake(const struct via *via, const char *command)
@@ -211,8 +211,8 @@ int via_handshake(const struct via *via, const char *command)
 	version[strcspn(version, " ")] = 0;
 	if (strcmp(version, "Command") == 0) /* not recognized */
 		strcpy(version, "unknown, older than 0.1.0");
-	log_error("the board's bpfd (version %s) cannot do this: bpfd-run %s needs one that knows "
-		  "BPFD_RPC %d; put the same version on the board",
+	log_error("the board's bpfd (version %s) cannot do this: bpfd-run %s needs BPFD_RPC %d; "
+		  "install the bpfd of the same release on the board",
 		version, BPFD_USB_VERSION, RPC_MAJOR);
 	return -EPROTO;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The probe events that a client has defined in tracefs, to remove them when its session ends. */
+/* Probe events that a client has defined in tracefs; they are removed with its session. */
 #ifndef CORE_BPFD_BPF_EVENT_LIST_H
 #define CORE_BPFD_BPF_EVENT_LIST_H
 

@@ -246,7 +246,7 @@ int map_delete(struct map *map, const void *key)
 	return bpf_map_delete_elem(map->fd, key);
 }
 
-/* Asks for the key after a key that the map does not have, which is the first one. */
+/* Finds the first key: the kernel returns it as the key after one that the map lacks. */
 static int key_after_missing(struct map *map, void *first)
 {
 	static const uint8_t fills[] = {0xff, 0x00, 0x55, 0xaa};

@@ -162,7 +162,7 @@ static char *walk_passed(const struct map_walk *w, unsigned int number)
 /* Continues after a current key that has no value; `next` is the kernel's next key for it. In an
  * array of descriptors the key is an empty slot; in other maps it was deleted. If it was deleted
  * before the kernel was asked for the next key, the kernel returned the first key of the map, and
- * the walk would start again. So it goes on after the most recent key that still exists. Returns
+ * the walk would start again. So it continues after the most recent key that still exists. Returns
  * like bpf_map_get_next_key(). */
 static int walk_resume(struct map_walk *w, int next_err)
 {
@@ -248,8 +248,8 @@ int64_t map_walk(struct map *map, size_t chunk, map_sink sink, void *arg)
 }
 
 /* Asks for the next key before the current one is deleted: for a missing key the kernel searches
- * from the start. If somebody else has deleted it, the loop continues with the first key, which is
- * correct too. */
+ * from the start. If another process has deleted it, the loop continues with the first key, which
+ * is correct too. */
 static int64_t clear_keys(struct map *map)
 {
 	char *keys = malloc(2 * map->key_size + 1), *current = keys, *swap;

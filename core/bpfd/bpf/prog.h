@@ -29,7 +29,7 @@ int prog_load(struct prog **prog, const struct prog_spec *spec, struct budget *b
 	size_t log_max, char **log);
 
 /* The version code with which to load a program of that type: the running kernel's if it checks the
- * code, else the one that the client gave. */
+ * code, else the client's. */
 uint32_t prog_kern_version(uint32_t type, uint32_t given);
 
 /* Prepares a program that the caller loads with its own call of bpf(2): takes its memory from the

@@ -41,7 +41,7 @@ static void ring_look_ahead(struct ring *ring)
 	ring->looked = head;
 }
 
-/* Moves this thread to one CPU, and there sets its name to the one that it has. Returns 0 or -1. */
+/* Moves this thread to one CPU and sets its name there, to the same name. Returns 0 or -1. */
 static int change_name_on(const cpu_set_t *cpus, size_t size)
 {
 	char name[THREAD_NAME_SIZE];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of the file tree that its files share: forms of paths, and the walk along links. */
+/* What the files of the file tree share: forms of paths, and the walk along links. */
 #ifndef CORE_BPFD_FILES_TREE_PRIVATE_H
 #define CORE_BPFD_FILES_TREE_PRIVATE_H
 

@@ -3,8 +3,8 @@
  *
  * openat2(2) does the same with RESOLVE_IN_ROOT, but kernels before 5.6 lack it, and the filter of
  * system calls cannot allow it: its flags are in memory, which filters do not see. Each step goes
- * down from an open directory into a component that is not a link, so that nobody can lead the walk
- * out of the root by renaming directories meanwhile. */
+ * down from an open directory into a component that is not a link, so that no process can lead the
+ * walk out of the root by renaming directories meanwhile. */
 #include "core/base/paths.h"
 #include "core/bpfd/files/tree_private.h"
 

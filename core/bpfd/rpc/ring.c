@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds of streams (perf rings, BPF ring buffers, files) and the operations that start them. */
+/* The kinds of streams (perf rings, ring buffers, files) and the operations that start them. */
 #include "core/bpfd/bpf/ring.h"
 #include "core/bpfd/bpf/map.h"
 #include "core/bpfd/bpf/object.h"
@@ -202,7 +202,7 @@ static size_t ringbuf_read(struct stream *stream, struct bytes_out *out)
 
 const struct stream_kind stream_ringbuf = {ringbuf_open, ringbuf_close, ringbuf_look, ringbuf_read};
 
-/* A file does not show what it has before it is read, so it is read up to the credit. */
+/* A file does not report how much it holds, so file_piece() asks for all that the credit allows. */
 static enum stream_state file_look(struct stream *stream)
 {
 	stream->ready = stream->credit - stream->position;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bpf(2): forwards a call to the board, or answers it from data that was read ahead. */
+/* bpf(2): forwards calls to the board, or answers them from data read ahead. */
 #include "core/base/log.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/bpf_info.h"

@@ -12,7 +12,7 @@ struct object;
 
 /* Runs the call with these attributes, of attr_size bytes. Returns 0 or a negative errno: that of
  * the board, or -EBADF: not an object of the board; -E2BIG: the info is too long; -EIO: the reply
- * makes no sense. */
+ * is malformed. */
 int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size);
 
 /* Gets the info of a program of the tool, and the kernel addresses of its functions, at most `max`.

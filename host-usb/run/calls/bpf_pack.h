@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bpf(2) call of the tool as the board receives it: with handles and without pointers. */
+/* A bpf(2) call of the tool as the board receives it: handles, no pointers. */
 #ifndef HOST_USB_RUN_CALLS_BPF_PACK_H
 #define HOST_USB_RUN_CALLS_BPF_PACK_H
 

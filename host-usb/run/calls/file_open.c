@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* open(2), openat(2) and openat2(2): opens files of the board; the workstation's kernel opens all
+/* open(2), openat(2) and openat2(2): opens files of the board. The workstation's kernel opens all
  * others. */
 #include "host-usb/run/calls/directory.h"
 #include "host-usb/run/calls/memory.h"

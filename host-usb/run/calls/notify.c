@@ -259,8 +259,8 @@ void notify_answer(const struct run *run, uint64_t id, int64_t value)
 	seccomp_notify_respond(run->listener, &response);
 }
 
-/* Returns the highest free descriptor in the tool of those from fd_base on, or -EMFILE. Tools that
- * use descriptors from 3 upwards then do not collide with it. */
+/* Returns the tool's highest free descriptor from fd_base on, or -EMFILE. Tools that use
+ * descriptors from 3 upwards then do not collide with it. */
 static int free_number(const struct run *run, pid_t tid)
 {
 	char path[64], target[8];

@@ -35,9 +35,9 @@ void notify_answer(const struct run *run, uint64_t id, int64_t value);
 /* True if the thread still waits in this call. Otherwise its tid may belong to another process. */
 bool notify_waiting(const struct run *run, uint64_t id);
 
-/* Answers the call with a copy of fd in the tool, which stays the caller's here. The tool's number
- * is the smallest free one, or with `seen` a free one from fd_base on. Returns CALL_ANSWERED or a
- * negative errno. */
+/* Duplicates fd into the tool and answers the call with the duplicate; fd stays the caller's. The
+ * duplicate is the tool's lowest free descriptor, or with `seen` a free one from fd_base on.
+ * Returns CALL_ANSWERED or a negative errno. */
 int64_t notify_give_fd(const struct call *call, int fd, bool cloexec, bool seen);
 
 /* Returns the name of a system call. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing files of the board: one write there for each write of the tool, which gets its error. */
+/* Writes files of the board: each write of the tool is one write there. The tool gets its error. */
 #include "host-usb/run/calls/writer.h"
 
 #include "core/base/log.h"

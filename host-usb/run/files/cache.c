@@ -180,7 +180,7 @@ static bool is_of_modules(const char *path)
 	       path_is_of_tracefs(path, "available_filter_functions");
 }
 
-/* Returns 0 and the key; -ENOENT if such a file is not kept; or another errno. */
+/* Returns 0 and the key; -ENOENT: files of this kind are not kept; or another errno. */
 static int key_of(struct cache *cache, const char *path, char key[NAME_KEY])
 {
 	const struct rpc_hello *board = cache->board;

@@ -15,8 +15,8 @@ int cache_new(struct cache **cache, struct remote *remote, const struct rpc_hell
 void cache_free(struct cache *cache);
 
 /* Opens the kept copy of a file, and fetches it first if there is none. Returns a descriptor;
- * -ENOENT if such a file is not kept or there is no place to keep it; or the errno of fetching it.
- */
+ * -ENOENT: files of this kind are not kept, or there is no place for copies; or the errno of
+ * fetching it. */
 int cache_open(struct cache *cache, const char *path);
 
 /* Opens the BTF of the kernel or a module, `size` bytes: the kept copy, or the board's file if it

@@ -9,7 +9,7 @@
 
 /* Returns the file that the tool reads as CPUS_POSSIBLE. This is `fd`, the board's file, if it
  * names `possible` CPUs. Otherwise, or if `fd` is a negative errno, it is a memory file that names
- * so many. Takes over `fd`. Returns a descriptor at its start, or a negative errno. */
+ * that number. Takes over `fd`. Returns a descriptor at its start, or a negative errno. */
 int cpus_open(int fd, uint32_t possible);
 
 #endif

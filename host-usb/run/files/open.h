@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decides what a path of the board opens as: its file, a copy, or the workstation's. */
+/* Decides what a path of the board opens: its file, a copy, or the workstation's. */
 #ifndef HOST_USB_RUN_FILES_OPEN_H
 #define HOST_USB_RUN_FILES_OPEN_H
 

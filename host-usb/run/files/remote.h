@@ -33,6 +33,7 @@ struct listing {
 /* Gives a listing back. The last user frees it. */
 void listing_put(struct listing *listing);
 
+/* Makes the state of these requests, which client sends. Returns 0 or -ENOMEM. */
 int remote_new(struct remote **remote, struct client *client);
 void remote_free(struct remote *remote);
 
@@ -42,8 +43,7 @@ int remote_stat(struct remote *remote, const char *path, bool follow, struct rpc
 /* access(2). */
 int remote_access(struct remote *remote, const char *path, uint32_t mode);
 
-/* readlink(2) for thread `tid` of the tool. Adds a NUL to the target. Returns its length in bytes.
- */
+/* readlink(2) for thread `tid` of the tool. Adds a NUL to the target; returns its length, bytes. */
 int64_t remote_link(struct remote *remote, pid_t tid, const char *path, char *target, size_t size);
 
 /* One write(2) that appends. Returns the number of bytes written. */

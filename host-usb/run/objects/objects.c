@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of objects behind the tool's descriptors. */
+/* The table of objects that the tool's descriptors stand for. */
 #include "host-usb/run/objects/objects.h"
 
 #include "core/base/clock.h"
@@ -126,7 +126,7 @@ static struct object *object_of_watch(const struct objects *objects, int watch)
 
 /* Returns true if the tool has closed all its descriptors. A close event alone does not show that:
  * the tool may have opened the file again through /proc/PID/fd and closed only that. The kernel
- * grants a write lease only if nobody else has the file open. */
+ * grants a write lease only if the file is not open elsewhere. */
 static bool is_ours_alone(const struct object *object)
 {
 	if (object->class == OBJECT_DIRECTORY)
@@ -137,8 +137,7 @@ static bool is_ours_alone(const struct object *object)
 	return true;
 }
 
-/* inotify reports a close slightly before it takes effect, so this checks an object several times.
- */
+/* inotify reports a close slightly before it takes effect, so this checks objects several times. */
 static void check_closed(struct objects *objects)
 {
 	struct object *object = object_next(objects, NULL), *next;

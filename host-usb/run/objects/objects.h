@@ -109,7 +109,7 @@ int64_t object_give(struct object *object, const struct call *call, bool cloexec
 /* Ends the object here and closes its handle on the board. */
 void object_end(struct object *object);
 
-/* Returns the object behind a descriptor of the tool, or NULL if there is none or it is of none of
+/* Return the object that a descriptor of the tool stands for; NULL: none, or an object of none of
  * the classes. */
 struct object *object_of(const struct call *call, int fd, unsigned int classes);
 struct object *object_of_any(const struct call *call, int fd);
@@ -117,7 +117,7 @@ struct object *object_of_any(const struct call *call, int fd);
 /* Returns the object whose ring has this handle, or NULL. */
 struct object *object_of_handle(const struct objects *objects, uint32_t handle);
 
-/* Iterates over all objects, in no order: returns the one after `after`, the first one for NULL, or
+/* Iterates over all objects, in no order. Returns the object after `after`; for NULL the first one;
  * NULL at the end. */
 struct object *object_next(const struct objects *objects, const struct object *after);
 

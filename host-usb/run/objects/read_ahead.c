@@ -14,7 +14,7 @@
 
 #define AHEAD_BYTES (64U << 10) /* about 3 ms on a high-speed link */
 
-/* While a tool goes on reading, it gets the entries that were read ahead, each key and each value
+/* A tool that continues to read gets the entries that were read ahead, each key and each value
  * once. After a pause, or when the entries are too old, they are fetched again. */
 #define AHEAD_PAUSE_MS 300 /* less than the second that tools sleep between two passes */
 #define AHEAD_AGE_MS   2000

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads map entries ahead: iterating costs a tool two calls an entry, each a round trip. */
+/* Reads map entries ahead: iterating costs a tool two round trips for each entry. */
 #ifndef HOST_USB_RUN_OBJECTS_READ_AHEAD_H
 #define HOST_USB_RUN_OBJECTS_READ_AHEAD_H
 
