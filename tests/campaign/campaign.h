@@ -11,13 +11,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define LANES_MAX  4 /* dummy_hcd has no endpoints for more */
-#define SERIAL	   "campaign"
-#define PID_FILE   "/run/campaign.pid.%u" /* of a lane: process and number of its session */
-#define TRACE_FILE "/run/campaign.trace.%u"
-#define WHY_MAX	   400
-#define SESSION_MS 60000 /* a longer session counts as hung; an emulated machine is slow */
-#define STALL_MS   500	 /* if the machine stalls for longer, a session may lose its lease */
+#define CAMPAIGN_LANES 4 /* dummy_hcd has no endpoints for more */
+#define SERIAL	       "campaign"
+#define PID_FILE       "/run/campaign.pid.%u" /* of a lane: process and number of its session */
+#define TRACE_FILE     "/run/campaign.trace.%u"
+#define WHY_MAX	       400
+#define SESSION_MS     60000 /* a longer session counts as hung; an emulated machine is slow */
+#define STALL_MS       500   /* if the machine stalls for longer, a session may lose its lease */
 
 /* What a session's process on the board does. The first line of its input says so: see child.c. */
 enum mode {
@@ -102,13 +102,13 @@ struct session {
 };
 
 struct sessions {
-	struct session lanes[LANES_MAX];
+	struct session lanes[CAMPAIGN_LANES];
 	unsigned int count;
-	uint64_t seed, era;	  /* an era begins when a fault is over */
-	bool starting;		  /* a lane without a session gets one */
-	unsigned int short_lane;  /* the driver waits for this lane; LANES_MAX for none */
-	int want_mode[LANES_MAX]; /* of the next session; -1: any */
-	uint64_t numbers[LANES_MAX], good[LANES_MAX]; /* era of the last clean session */
+	uint64_t seed, era;	       /* an era begins when a fault is over */
+	bool starting;		       /* a lane without a session gets one */
+	unsigned int short_lane;       /* the driver waits for this lane; CAMPAIGN_LANES for none */
+	int want_mode[CAMPAIGN_LANES]; /* of the next session; -1: any */
+	uint64_t numbers[CAMPAIGN_LANES], good[CAMPAIGN_LANES]; /* era of the last clean session */
 	uint64_t done, done_well, lost, stalls, bytes, by_mode[MODES];
 	unsigned int taint_new; /* of new sessions */
 	bool trace;		/* sessions trace their frames */

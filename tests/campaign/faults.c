@@ -217,7 +217,7 @@ static void daemon_stop(struct campaign *c, const struct plan *plan, struct sess
 
 static unsigned int plan_lanes(uint64_t seed, uint64_t number)
 {
-	return 1 + (unsigned int)(mix(seed, number + 77) % LANES_MAX);
+	return 1 + (unsigned int)(mix(seed, number + 77) % CAMPAIGN_LANES);
 }
 
 /* The new daemon takes over the gadget of the killed one. */
@@ -228,7 +228,7 @@ void campaign_restart(struct campaign *c, uint64_t number, bool full_disk)
 	c->sessions.count = plan_lanes(c->seed, number);
 	if (board_start(&c->board, c->sessions.count, full_disk) < 0)
 		exit(1); /* every later fault would fail */
-	for (unsigned int i = c->sessions.count; i < LANES_MAX; i++) {
+	for (unsigned int i = c->sessions.count; i < CAMPAIGN_LANES; i++) {
 		struct session *s = &c->sessions.lanes[i];
 
 		/* Its lane no longer exists, so it would wait for another one. */
@@ -288,7 +288,7 @@ static void limit_worker(struct campaign *c, const struct plan *plan, int resour
 	low.rlim_max = old.rlim_max;
 	/* The processes that the worker starts now inherit the limit. */
 	c->sessions.taint_new = TAINT_LOST | TAINT_LIMITED;
-	for (unsigned int i = 0; i < LANES_MAX; i++)
+	for (unsigned int i = 0; i < CAMPAIGN_LANES; i++)
 		if (c->sessions.lanes[i].pid && session_child(&c->sessions.lanes[i]) == 0)
 			c->sessions.lanes[i].taint |= c->sessions.taint_new;
 	must(prlimit(pid, resource, &low, NULL) < 0 ? -errno : 0, "prlimit");

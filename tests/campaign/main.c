@@ -132,7 +132,7 @@ static void verify(struct campaign *c, unsigned int lane)
 	if (!sessions_run(&c->sessions, WAIT_MS, has_recovered, &r))
 		violation("lane %u: no clean session: %.*s", lane, (int)c->board.tail_len,
 			c->board.tail);
-	c->sessions.short_lane = LANES_MAX;
+	c->sessions.short_lane = CAMPAIGN_LANES;
 	board_read_log(&c->board);
 	if (!board_alive(&c->board)) {
 		violation("daemon: has ended: %.*s", (int)c->board.tail_len, c->board.tail);

@@ -20,8 +20,8 @@
 
 void sessions_init(struct sessions *all, uint64_t seed)
 {
-	*all = (struct sessions){.seed = seed, .short_lane = LANES_MAX};
-	for (unsigned int i = 0; i < LANES_MAX; i++) {
+	*all = (struct sessions){.seed = seed, .short_lane = CAMPAIGN_LANES};
+	for (unsigned int i = 0; i < CAMPAIGN_LANES; i++) {
 		all->lanes[i] = (struct session){.lane = i, .in = -1, .out = -1, .err = -1};
 		all->want_mode[i] = -1;
 	}
@@ -282,7 +282,7 @@ static void session_reap(struct sessions *all, struct session *s)
 
 void session_kill_all(struct sessions *all)
 {
-	for (unsigned int i = 0; i < LANES_MAX; i++) {
+	for (unsigned int i = 0; i < CAMPAIGN_LANES; i++) {
 		struct session *s = &all->lanes[i];
 		int status;
 
@@ -305,11 +305,11 @@ static bool session_is_due(const struct sessions *all, const struct session *s)
 
 static void sessions_step(struct sessions *all, unsigned int ms)
 {
-	struct pollfd fds[3 * LANES_MAX];
+	struct pollfd fds[3 * CAMPAIGN_LANES];
 	uint64_t now = now_ms();
 	unsigned int i;
 
-	for (i = 0; i < LANES_MAX; i++) {
+	for (i = 0; i < CAMPAIGN_LANES; i++) {
 		struct session *s = &all->lanes[i];
 		bool more = s->pid && s->in >= 0 && s->sent < s->in_total;
 
@@ -319,13 +319,13 @@ static void sessions_step(struct sessions *all, unsigned int ms)
 		fds[3 * i + 1] = (struct pollfd){now < s->out_pause_ms ? -1 : s->out, POLLIN, 0};
 		fds[3 * i + 2] = (struct pollfd){s->err_unread ? -1 : s->err, POLLIN, 0};
 	}
-	poll(fds, 3 * LANES_MAX, (int)ms);
+	poll(fds, 3 * CAMPAIGN_LANES, (int)ms);
 	/* The machine stalled, so bpfd-usb or the board may have given up a session. */
 	if (now_ms() - now > ms + STALL_MS) {
 		all->stalls++;
 		sessions_taint(all, TAINT_LOST);
 	}
-	for (i = 0; i < LANES_MAX; i++) {
+	for (i = 0; i < CAMPAIGN_LANES; i++) {
 		struct session *s = &all->lanes[i];
 
 		if (!s->pid)
@@ -356,14 +356,14 @@ bool sessions_run(struct sessions *all, unsigned int ms, bool (*until)(void *arg
 
 void sessions_taint(struct sessions *all, unsigned int taint)
 {
-	for (unsigned int i = 0; i < LANES_MAX; i++)
+	for (unsigned int i = 0; i < CAMPAIGN_LANES; i++)
 		if (all->lanes[i].pid)
 			all->lanes[i].taint |= taint;
 }
 
 bool sessions_idle(const struct sessions *all)
 {
-	for (unsigned int i = 0; i < LANES_MAX; i++)
+	for (unsigned int i = 0; i < CAMPAIGN_LANES; i++)
 		if (all->lanes[i].pid)
 			return false;
 	return true;

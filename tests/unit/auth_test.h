@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host and a board that requires a key, frame by frame, for the tests of the key check. */
+/* A host and a board that requires a key, for the tests of the key check. */
 #ifndef TESTS_UNIT_AUTH_TEST_H
 #define TESTS_UNIT_AUTH_TEST_H
 

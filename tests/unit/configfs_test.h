@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A made-up board for the tests of configfs/, with its file trees in a temporary directory. */
+/* A fake board for the tests of configfs/, with its file trees in a temporary directory. */
 #ifndef TESTS_UNIT_CONFIGFS_TEST_H
 #define TESTS_UNIT_CONFIGFS_TEST_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host and a board that repeat the same rounds, together or alone, and check each byte. */
+/* Host and board that repeat the same rounds, together or alone, and check each byte. */
 #ifndef TESTS_UNIT_LINK_ENDS_H
 #define TESTS_UNIT_LINK_ENDS_H
 
@@ -10,7 +10,7 @@
 
 #define BUFFER 1024 /* bytes, of both ends */
 #define WINDOW 256  /* bytes */
-#define STREAM 1500 /* bytes of input; the process writes them back, and NOTEs besides */
+#define STREAM 1500 /* bytes of input; the process writes them back and also writes NOTEs */
 #define NONCE  0x1122334455667788
 #define CODE   7
 #define LEASE  2000 /* ms */

@@ -222,8 +222,8 @@ static void other_frames_before_the_key(void **state)
 	assert_false(board_session_pending(f->board));
 }
 
-/* Frames after HELLO in its transfer answer no challenge yet; after a right response in its
- * transfer the session is open. */
+/* A response in the transfer of HELLO is too early, because no challenge was sent yet. Frames that
+ * follow a right response in its transfer belong to the open session. */
 static void frames_after_hello_and_after_a_response(void **state)
 {
 	struct fixture *f = *state;
@@ -491,7 +491,7 @@ static void frames_before_the_answer(void **state)
 	broken(f, "gap in the frame numbers");
 }
 
-/* Answers of another session, after this one's nonce has come back. */
+/* After the board has sent this session's nonce, frames of another session are errors. */
 static void foreign_answers(void **state)
 {
 	struct fixture *f = *state;

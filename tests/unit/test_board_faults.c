@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests the board's end of a session against a host that breaks the rules, and against line noise.
+// Tests the board's end of the link against hosts that break the rules and line noise.
 #include "tests/unit/board_test.h"
 #include "tests/unit/skip.h"
 
@@ -16,7 +16,7 @@ static void whole_window_and_one_byte(void **state)
 	expect_violation(f, "DATA beyond the window");
 }
 
-/* Consumed bytes may be sent again only when the board has said so. */
+/* The host may reuse the window for consumed bytes only after the board has sent WINDOW. */
 static void window_counts_what_was_announced(void **state)
 {
 	struct fixture *f = *state;
@@ -29,7 +29,7 @@ static void window_counts_what_was_announced(void **state)
 	board_session_begin(f->s, &f->t, f->buffer);
 	board_session_finish(f->s, &f->t);
 	f->offset = 0;
-	expect(f, FRAME_WINDOW); /* so that the host can say what was consumed */
+	expect(f, FRAME_WINDOW); /* the host can report how much was consumed */
 	expect(f, FRAME_RESET);
 }
 
@@ -45,7 +45,7 @@ static void refused_hello(void **state)
 	info = expect_only_reset(f, RESET_PROTOCOL);
 	assert_int_equal(info.nonce, 5);
 
-	/* Refused in the midst of a session whose input is part consumed: one frame all the same */
+	/* Refused during a session with partly consumed input: still only one frame is sent. */
 	open_session(f);
 	assert_int_equal(receive_frame(f, FRAME_DATA, "abc", 3), BOARD_NOTHING);
 	board_session_consume(f->s, 2);
@@ -106,8 +106,8 @@ static void violations(void **state)
 	expect_violation(f, "malformed HELLO");
 }
 
-/* Every cut of a transfer and every wrong byte in a header: nothing of it counts, and the session
- * is over with one RESET, or the transfer was a whole one. */
+/* A transfer is cut at each byte, and each byte of a header takes each wrong value. Unless whole
+ * frames arrive, no bytes are delivered and the session ends with one RESET. */
 static void cuts_and_corruption(void **state)
 {
 	struct fixture *f = *state;
@@ -142,7 +142,7 @@ static void cuts_and_corruption(void **state)
 			f->w.bytes[at] ^= (uint8_t)flip;
 			assert_int_equal(receive(f, 0), BOARD_STOP);
 			assert_int_equal(board_session_received(f->s), 0);
-			/* A RESET closes. */
+			/* A RESET ends the session without an answer. */
 			if (at == 0 && (FRAME_DATA ^ flip) == FRAME_RESET)
 				expect_silence(f);
 			else
@@ -150,7 +150,7 @@ static void cuts_and_corruption(void **state)
 		}
 }
 
-/* Whatever comes before HELLO, a whole flood of it gets one frame, and HELLO works after it. */
+/* A flood of garbage before HELLO gets one RESET in all. HELLO works after it. */
 static void flood_of_garbage(void **state)
 {
 	struct fixture *f = *state;
@@ -189,10 +189,10 @@ static void flood_of_garbage(void **state)
 	}
 }
 
-#define HUGE_WINDOW (64u << 20) /* malloc() asks the kernel for it, each time */
+#define HUGE_WINDOW (64u << 20) /* so large that malloc() maps new memory each time */
 
-/* A HELLO that replaces a session but finds no memory for its input: the old process must end, or
- * its output would be waited for and never taken. */
+/* There is no memory for the input of a HELLO that replaces a session. The old process must still
+ * end: its output is no longer read, so it could block forever. */
 static void no_memory_for_the_next_session(void **state)
 {
 #ifdef __SANITIZE_ADDRESS__

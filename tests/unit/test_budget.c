@@ -101,7 +101,8 @@ static int new_prog(struct budget *budget, struct prog **prog)
 	return prog_load(prog, &spec, budget, 4096, &log);
 }
 
-/* Creates and closes an object of each kind. Returns a bit for each one that the budget refused. */
+/* Creates and closes an object of each kind. Returns a bit for each object that the budget refused.
+ */
 static unsigned int cycle(struct budget *budgets)
 {
 	struct fd_object *object;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a confined session can and cannot do. Each call runs in its own process with the filter. */
+/* What a confined session can and cannot do: each call runs in a process with the filter. */
 #include "core/base/caps.h"
 #include "core/base/profile.h"
 #include "core/bpfd/confine.h"

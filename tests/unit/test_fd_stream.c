@@ -329,7 +329,7 @@ static void test_notes_full_stderr(void **state)
 	assert_int_equal(drain(in), 300);
 	close(fds[0]);
 	fd_stream_free(in);
-	assert_int_equal(notes_write(notes, block, 100, 2003), 100); /* nobody reads any longer */
+	assert_int_equal(notes_write(notes, block, 100, 2003), 100); /* the reading end is closed */
 	notes_free(notes);
 	notes_free(NULL);
 	close(fds[1]);

@@ -97,7 +97,8 @@ static void output_follows_the_reply_in_one_transfer(void **state)
 	assert_int_equal(host_session_counts(f->s).received, 6);
 }
 
-/* Everything before this host's nonce is of another session: whole frames, cut frames, garbage. */
+/* The host ignores everything before its own nonce as data of another session: whole frames, cut
+ * frames and garbage. */
 static void stale_transfers_are_ignored(void **state)
 {
 	struct fixture *f = *state;

@@ -25,7 +25,7 @@
 
 static char dir[64], ep1[80], ep2[80];
 
-/* The linker puts these in place of malloc() and calloc(), see the Makefile. */
+/* The linker replaces malloc() and calloc() by these; see the Makefile. */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_malloc(size_t size);

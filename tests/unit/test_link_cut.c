@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests each end of the link with a session that is cut, doubled, reordered or corrupted, at each
-// byte and each frame.
+// Tests each end of the link with sessions that are cut, doubled, reordered or corrupted.
 //
 // The test records a session of both ends. Then it replays the transfers of one end to the other,
-// with one fault in them, and that end repeats its part as far as it can. With any fault it
-// delivers an exact prefix of what was sent, and it never reports a clean end if something is
-// missing. The link leaves protection of payload bytes to USB: if a bit of a payload is flipped,
-// that byte alone may be wrong.
+// with one fault in them, at each byte and each frame. That end repeats its part as far as it can.
+// With any fault it delivers an exact prefix of what was sent, and it never reports a clean end if
+// something is missing. The link leaves protection of payload bytes to USB: if a bit of a payload
+// is flipped, that byte alone may be wrong.
 #include "tests/unit/link_ends.h"
 
 #define TRANSFERS_MAX 40
 #define PARTS_MAX     2
 
-/* The transfers that arrive in place of one: none, one or two. */
+/* The transfers that replace one transfer: none, one or two. */
 struct arrival {
 	struct bytes parts[PARTS_MAX];
 	size_t count;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests both ends of the link in every possible schedule, with windows and inputs of a few bytes.
+// Tests both ends of the link in every schedule, with windows and inputs of few bytes.
 //
 // The real code runs in all states that the two ends, two short queues and a process like cat can
 // reach. In each state the bytes must be right and the end of the session must be reachable. So

@@ -226,15 +226,15 @@ static void ping_slow_bpfd(void **state)
 }
 
 /* Nothing is sent to a program other than bpfd, whether it is silent or not. */
-static void check_ping_foreign(const char *says)
+static void check_ping_foreign(const char *text)
 {
 	const struct near_end *near;
 	struct ping *ping = open_ping(2, &near);
 
 	pass_us(500);
 	near->pong(near->context);
-	if (says)
-		say(near, says);
+	if (text)
+		say(near, text);
 	else
 		pass_us(5000000);
 	tick(near);

@@ -319,7 +319,7 @@ static int bridge_end(struct bridge *b)
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static void assert_says(const struct bridge *b, const char *what)
+static void assert_logged(const struct bridge *b, const char *what)
 {
 	if (!strstr(b->text, what))
 		fail_msg("\"%s\" is not in: %s", what, b->text);
@@ -369,13 +369,13 @@ static void test_echo(void **state)
 	assert_memory_equal(input, output, sizeof(input));
 }
 
-static void check_exit(enum board_kind kind, uint64_t number, int status, const char *says)
+static void check_exit(enum board_kind kind, uint64_t number, int status, const char *message)
 {
 	struct bridge b;
 
 	bridge_start(&b, kind, number);
 	assert_int_equal(bridge_end(&b), status);
-	assert_says(&b, says);
+	assert_logged(&b, message);
 }
 
 static void test_status(void **state)
@@ -413,8 +413,8 @@ static void test_lost(void **state)
 	assert_int_equal(write(b.in, "12345", 5), 5);
 	assert_int_equal(read_all(b.out), 5);
 	assert_int_equal(bridge_end(&b), STATUS_LOST);
-	assert_says(&b, strerror(ENODEV));
-	assert_says(&b, "5 bytes sent, 0 of them consumed by the board, 5 received, 5 written");
+	assert_logged(&b, strerror(ENODEV));
+	assert_logged(&b, "5 bytes sent, 0 of them consumed by the board, 5 received, 5 written");
 }
 
 static void test_reset(void **state)
@@ -424,8 +424,8 @@ static void test_reset(void **state)
 	bridge_start(&b, BOARD_RESET, 5);
 	assert_int_equal(write(b.in, "12345", 5), 5);
 	assert_int_equal(bridge_end(&b), STATUS_LOST);
-	assert_says(&b, "the board's daemon exits: for a test");
-	assert_says(&b, "5 bytes sent");
+	assert_logged(&b, "the board's daemon exits: for a test");
+	assert_logged(&b, "5 bytes sent");
 }
 
 static void test_garbage(void **state)
@@ -435,8 +435,8 @@ static void test_garbage(void **state)
 	bridge_start(&b, BOARD_GARBAGE, 0);
 	assert_int_equal(write(b.in, "12345", 5), 5);
 	assert_int_equal(bridge_end(&b), STATUS_LOST);
-	assert_says(&b, "broke the protocol: malformed frame");
-	assert_says(&b, "board: stopped by the host");
+	assert_logged(&b, "broke the protocol: malformed frame");
+	assert_logged(&b, "board: stopped by the host");
 }
 
 /* stdout is blocked for longer than the lease: pings keep the session alive. */
@@ -450,7 +450,7 @@ static void test_blocked_stdout(void **state)
 	assert_int_equal(bridge_end(&b), 0);
 }
 
-/* A stderr that nobody reads does not block the session forever. */
+/* A full stderr that is not read does not block the session forever. */
 static void test_blocked_stderr(void **state)
 {
 	struct bridge b;
@@ -495,7 +495,7 @@ static void test_stdout_closed(void **state)
 	close(b.out); /* noticed without any output */
 	b.out = -1;
 	assert_int_equal(bridge_end(&b), -SIGPIPE);
-	assert_says(&b, "stdout: closed by its reader");
+	assert_logged(&b, "stdout: closed by its reader");
 
 	bridge_start(&b, BOARD_FLOOD, 1000000);
 	assert_int_equal(read(b.out, &byte, 1), 1);

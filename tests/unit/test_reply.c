@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replies: their content, when they are written, and output that nobody reads. */
+/* Replies: their content, when they are written, and output without a reader. */
 #include "core/bpfd/reply.h"
 
 #include <errno.h>
@@ -158,7 +158,7 @@ static void on_alarm(int number)
 	stop = 1;
 }
 
-/* If nobody reads, a signal ends the wait, also on a nonblocking descriptor. */
+/* If the output is full and not read, a signal ends the wait, also on a nonblocking descriptor. */
 static void stop_blocked(int flags)
 {
 	const struct itimerval soon = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};

@@ -55,7 +55,7 @@ static void test_hello(void **state)
 	session_end(&s);
 }
 
-/* Other versions than 1 are refused, and the session goes on with lines. */
+/* Other versions than 1 are refused, and the session continues with text commands. */
 static void test_other_version(void **state)
 {
 	static const char input[] = "BPFD_RPC 2\nBPFD_RPC 0\nexit\n";

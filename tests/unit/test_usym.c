@@ -429,7 +429,7 @@ static void wait_check(void)
 	nanosleep(&(struct timespec){.tv_nsec = 130000000}, NULL);
 }
 
-static void test_made_up_process(void **state)
+static void test_fake_process(void **state)
 {
 	struct fake *fake = *state;
 	void *file = make_elf(true);
@@ -579,7 +579,7 @@ int main(void)
 		cmocka_unit_test(test_elf_hostile),
 		cmocka_unit_test(test_own_process),
 		cmocka_unit_test(test_vdso),
-		cmocka_unit_test_setup_teardown(test_made_up_process, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fake_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_maps_bounded, setup, teardown),

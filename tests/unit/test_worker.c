@@ -83,7 +83,7 @@ static void test_killed(void **state)
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
-/* A worker that is stopped ends, too: it does not handle SIGTERM before it goes on. */
+/* A stopped worker is ended, too: it handles SIGTERM only after SIGCONT. */
 static void test_stop_stopped(void **state)
 {
 	struct worker w;
