@@ -20,21 +20,21 @@ static size_t part(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t before = part(data, size), written, behind;
+	size_t before = part(data, size), written, after;
 	struct event_list *list;
 	const uint8_t *write;
 	char *text;
 
 	write = data + before + (before < size);
 	written = part(write, (size_t)(data + size - write));
-	behind = (size_t)(data + size - write) - written;
-	behind -= behind > 0;
+	after = (size_t)(data + size - write) - written;
+	after -= after > 0;
 	text = (char *)exact_copy(write, written);
 
 	tree_put(LIST, data, before);
 	MUST(!event_list_new(&list, tree_paths()));
 	event_list_before(list, PROBE_EVENT_KPROBE);
-	tree_put(LIST, data + size - behind, behind);
+	tree_put(LIST, data + size - after, after);
 	event_list_after(list, PROBE_EVENT_KPROBE, text, written);
 	event_list_before(list, PROBE_EVENT_KPROBE);
 	event_list_after(list, PROBE_EVENT_KPROBE, text, written);

@@ -223,8 +223,8 @@ def data(handle, position, payload):
     return u8(4) + u16(12 + len(payload)) + u32(handle) + u64(position) + payload
 
 
-def made(handle, attr, behind=b"", **what):
-    return reply(handle, counted(bytes(attr)) + behind + u32(what["kind"], *what.get("map", ())))
+def made(handle, attr, rest=b"", **what):
+    return reply(handle, counted(bytes(attr)) + rest + u32(what["kind"], *what.get("map", ())))
 
 
 STAT = bytes(100)

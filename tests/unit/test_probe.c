@@ -324,7 +324,7 @@ static void check_uprobe(const struct paths *paths)
 	assert_int_equal(probe_detach(back), 0);
 	probed(1);
 	assert_int_equal(count(map), 8);
-	/* A refused probe leaves nothing behind. */
+	/* A refused probe is not added to the set. */
 	strcpy(path, "/no/such/file");
 	assert_int_equal(probe_attach_uprobe(&entry, set, prog, "e", &at), -ENOENT);
 	file_offset(probed, path);
