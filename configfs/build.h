@@ -9,7 +9,8 @@
 
 /* Fills the empty gadget directory `dir`: attributes, strings, one FunctionFS function for each
  * lane, the configuration and Microsoft OS descriptors. Returns 0, or a negative errno after
- * logging the step that failed. After an error the caller removes the gadget with tree_remove(). */
+ * logging the step that failed. After an error the caller removes the gadget with
+ * gadget_tree_remove(). */
 int build_gadget(const struct gadget_options *options, const char *dir);
 
 /* Removes what a build_gadget() left in ffs_dir when it was killed. */

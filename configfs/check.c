@@ -2,11 +2,11 @@
 /* Reports what the kernel and the board offer or lack for a gadget. */
 #include "configfs/attr.h"
 #include "configfs/gadget.h"
+#include "configfs/gadget_tree.h"
 #include "configfs/join.h"
 #include "configfs/kconfig.h"
 #include "configfs/kernel.h"
 #include "configfs/serial.h"
-#include "configfs/tree.h"
 #include "configfs/udc.h"
 #include "core/base/paths.h"
 
@@ -221,7 +221,7 @@ static void check_gadget(struct report *r)
 	}
 	if (path_format(dir, "%s/usb_gadget/%s", o->configfs, o->name) < 0 || stat(dir, &st) < 0)
 		return;
-	if (tree_foreign_function(dir, o->name, function, sizeof(function)) > 0)
+	if (gadget_tree_foreign_function(dir, o->name, function, sizeof(function)) > 0)
 		missing(r, "gadget %s: has function %s, so it is not ours; remove it", o->name,
 			function);
 	else

@@ -5,7 +5,7 @@
 #include "core/link/link.h"
 
 #include "configfs/attr.h"
-#include "configfs/tree.h"
+#include "configfs/gadget_tree.h"
 #include "core/base/log.h"
 
 #include <errno.h>
@@ -91,7 +91,7 @@ static bool is_ours(
 	err = path_format(path, "%s/usb_gadget/%s/functions/ffs.%s", options->configfs, gadget,
 		mount->mnt_fsname);
 	return err == 0 && attr_is_name(mount->mnt_fsname) &&
-	       tree_is_lane(strrchr(path, '/') + 1, options->name) && stat(path, &st) == 0;
+	       gadget_tree_is_lane(strrchr(path, '/') + 1, options->name) && stat(path, &st) == 0;
 }
 
 /* Returns the number of mounts found, or a negative errno. The caller frees dirs[]. */

@@ -5,11 +5,11 @@
 #include "configfs/attr.h"
 #include "configfs/build.h"
 #include "configfs/functionfs.h"
+#include "configfs/gadget_tree.h"
 #include "configfs/join.h"
 #include "configfs/kernel.h"
 #include "configfs/lock.h"
 #include "configfs/serial.h"
-#include "configfs/tree.h"
 #include "configfs/udc.h"
 #include "core/base/log.h"
 #include "core/base/paths.h"
@@ -54,7 +54,7 @@ static int remove_own(const struct gadget_options *options, const char *dir)
 	struct stat st;
 	int err;
 
-	err = tree_foreign_function(dir, options->name, text, sizeof(text));
+	err = gadget_tree_foreign_function(dir, options->name, text, sizeof(text));
 	if (err < 0)
 		log_error("%s: cannot be read: %s%s", dir, strerror(-err), attr_hint(err));
 	if (err > 0) {
@@ -78,7 +78,7 @@ static int remove_own(const struct gadget_options *options, const char *dir)
 		return -EBUSY;
 	}
 	log_info("%s: removing what a killed daemon left", dir);
-	return err < 0 ? err : tree_remove(dir);
+	return err < 0 ? err : gadget_tree_remove(dir);
 }
 
 static int make_tree(struct gadget *g)
@@ -93,7 +93,7 @@ static int make_tree(struct gadget *g)
 	}
 	err = build_gadget(&g->options, g->dir);
 	if (err < 0)
-		tree_remove(g->dir);
+		gadget_tree_remove(g->dir);
 	return err;
 }
 
@@ -156,7 +156,7 @@ static int remove_leftover(const struct gadget_options *options, char *udc)
 		return err;
 	/* If we join another gadget, a foreign gadget with our name is not in the way. */
 	if (options->join &&
-		tree_foreign_function(dir, options->name, function, sizeof(function)) > 0)
+		gadget_tree_foreign_function(dir, options->name, function, sizeof(function)) > 0)
 		return functionfs_unmount_leftovers(options, options->join);
 	return remove_own(options, dir);
 }
@@ -201,7 +201,7 @@ static int take_down(struct gadget *g, bool unmounted)
 
 	if (!g->options.join) {
 		/* While a process has files of a lane open, leave it to the next start. */
-		return unmounted ? tree_remove(g->dir) : 0;
+		return unmounted ? gadget_tree_remove(g->dir) : 0;
 	}
 	err = join_leave(&g->options, &g->join, unmounted);
 	/* Old kernels unbind it even when the files of a lane that was not linked are closed. */

@@ -4,7 +4,7 @@
 
 #include "configfs/attr.h"
 #include "configfs/functionfs.h"
-#include "configfs/tree.h"
+#include "configfs/gadget_tree.h"
 #include "core/base/log.h"
 #include "core/base/paths.h"
 
@@ -142,8 +142,8 @@ static void os_find(struct join *join)
 	char path[PATH_MAX], value[16];
 
 	join->vendor_code[0] = '\0';
-	if (tree_os_configs(join->dir, find_any, NULL) != 0 ||
-		tree_configs(join->dir, count_config, &configs) < 0 || configs > 1)
+	if (gadget_tree_os_configs(join->dir, find_any, NULL) != 0 ||
+		gadget_tree_configs(join->dir, count_config, &configs) < 0 || configs > 1)
 		return;
 	if (path_format(path, "%s/os_desc/use", join->dir) < 0 ||
 		attr_read(path, value, sizeof(value)) <= 0 || strcmp(value, "0") != 0)
@@ -202,14 +202,14 @@ static int list_add(void *arg, const char *path, const char *name)
 	struct list *list = arg;
 	size_t len = strlen(list->text);
 
-	if (!list->lanes || !tree_is_lane(name, list->lanes))
+	if (!list->lanes || !gadget_tree_is_lane(name, list->lanes))
 		snprintf(list->text + len, sizeof(list->text) - len, "%s%s", len ? ", " : "", name);
 	return 0;
 }
 
 static int find_lane(void *arg, const char *path, const char *name)
 {
-	return tree_is_lane(name, arg);
+	return gadget_tree_is_lane(name, arg);
 }
 
 /* Returns 0 if no daemon serves lanes in the gadget, else -EBUSY, logged. The kernel unbinds a
@@ -219,7 +219,7 @@ static int check_dead(const struct gadget_options *options, const char *dir)
 {
 	char path[PATH_MAX], udc[UDC_NAME_SIZE];
 
-	if (tree_links(dir, find_lane, (void *)options->name) <= 0 ||
+	if (gadget_tree_links(dir, find_lane, (void *)options->name) <= 0 ||
 		path_format(path, "%s/UDC", dir) < 0 || attr_read(path, udc, sizeof(udc)) <= 0 ||
 		udc_driven(options->sysfs, udc, strrchr(dir, '/') + 1) == 0)
 		return 0;
@@ -272,7 +272,7 @@ int join_recover(const struct gadget_options *options, char *udc)
 		return err;
 	log_info("gadget %s: removing the lanes that a killed daemon left", note.gadget);
 	memcpy(join.vendor_code, note.vendor_code, sizeof(join.vendor_code));
-	if (tree_os_configs(join.dir, find_os_config, &join) != 1)
+	if (gadget_tree_os_configs(join.dir, find_os_config, &join) != 1)
 		join.vendor_code[0] = '\0';
 	memcpy(join.udc, note.udc, sizeof(join.udc));
 	err = join_leave(options, &join, true);
@@ -310,12 +310,12 @@ static int look_at_config(void *arg, const char *path, const char *name)
 static int find_config(const struct gadget_options *options, struct join *join)
 {
 	struct config_search search = {options->join_config, "", CONFIG_NUMBER_MAX + 1};
-	int err = search.wanted ? 0 : tree_os_configs(join->dir, find_os_config, join);
+	int err = search.wanted ? 0 : gadget_tree_os_configs(join->dir, find_os_config, join);
 
 	if (err == 1)
 		return 0;
 	if (err == 0)
-		err = tree_configs(join->dir, look_at_config, &search);
+		err = gadget_tree_configs(join->dir, look_at_config, &search);
 	if (err < 0)
 		log_error("%s: cannot be read: %s%s", join->dir, strerror(-err), attr_hint(err));
 	if (err < 0)
@@ -342,7 +342,7 @@ int join_find(const struct gadget_options *options, struct join *join)
 		return err;
 	if (stat(join->dir, &st) < 0) {
 		if (path_format(path, "%s/usb_gadget", options->configfs) == 0)
-			tree_gadgets(path, list_add, &list);
+			gadget_tree_gadgets(path, list_add, &list);
 		log_error("gadget %s: not found; there %s %s", options->join,
 			strchr(list.text, ',') ? "are" : "is", list.text[0] ? list.text : "none");
 		return -ENOENT;
@@ -385,9 +385,9 @@ int join_make(const struct gadget_options *options, const struct join *join)
 
 	/* Lanes of a killed daemon whose note is lost. */
 	if (err == 0)
-		err = tree_unlink_lanes(join->dir, options->name);
+		err = gadget_tree_unlink_lanes(join->dir, options->name);
 	if (err == 0)
-		err = tree_remove_lanes(join->dir, options->name);
+		err = gadget_tree_remove_lanes(join->dir, options->name);
 	if (err < 0)
 		return err;
 	err = join_note(options, join);
@@ -395,7 +395,7 @@ int join_make(const struct gadget_options *options, const struct join *join)
 		err = make_function(options, join, i);
 	if (err == 0)
 		return 0;
-	tree_remove_lanes(join->dir, options->name);
+	gadget_tree_remove_lanes(join->dir, options->name);
 	note_remove(options);
 	return err;
 }
@@ -404,7 +404,7 @@ void join_announce(const struct gadget_options *options, const struct join *join
 {
 	struct list list = {.lanes = options->name, .text = ""};
 
-	tree_links(join->dir, list_add, &list);
+	gadget_tree_links(join->dir, list_add, &list);
 	log_info("gadget %s: %s: rebinding it interrupts %s", options->join, what,
 		list.text[0] ? list.text : "no other function");
 }
@@ -433,10 +433,10 @@ int join_leave(const struct gadget_options *options, const struct join *join, bo
 	int err;
 
 	os_restore(join);
-	err = tree_unlink_lanes(join->dir, options->name);
+	err = gadget_tree_unlink_lanes(join->dir, options->name);
 	if (err < 0 || !unmounted)
 		return err;
-	err = tree_remove_lanes(join->dir, options->name);
+	err = gadget_tree_remove_lanes(join->dir, options->name);
 	if (err == 0)
 		note_remove(options);
 	return err;

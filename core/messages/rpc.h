@@ -79,8 +79,9 @@ struct rpc_header {
 #define RPC_FILTER_MAX 4096	   /* filter of a perf event, with its NUL */
 #define RPC_INFO_MAX   (16U << 20) /* all lists of one INFO */
 #define RPC_SYNC_MAX   (16U << 20) /* memory of a map in MAP_SYNC: its reply may hold all of it */
-#define RPC_WRITE_MAX  (64U << 10) /* FILE_WRITE; a line of kprobe_events is 4 KiB at most */
-#define RPC_WALK_KEYS  16	   /* keys that MAP_WALK can resume after */
+#define RPC_SYNC_WORD  sizeof(uint64_t) /* bytes of the words that MAP_SYNC compares */
+#define RPC_WRITE_MAX  (64U << 10)	/* FILE_WRITE; a line of kprobe_events is 4 KiB at most */
+#define RPC_WALK_KEYS  16		/* keys that MAP_WALK can resume after */
 
 #define RPC_NO_HANDLE UINT32_MAX
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The memory of closed objects that the kernel keeps, with a fake kernel instead of libbpf. */
 #include "core/bpfd/bpf/budget.h"
+#include "core/bpfd/bpf/fd_object.h"
 #include "core/bpfd/bpf/map.h"
-#include "core/bpfd/bpf/object.h"
 #include "core/bpfd/bpf/prog.h"
 
 #include <bpf/bpf.h>
@@ -118,11 +118,11 @@ static unsigned int cycle(struct budget *budgets)
 		refused |= 2;
 	else
 		prog_free(prog);
-	if (object_reserve(&object, BTF_BYTES, &budgets[2])) {
+	if (fd_object_reserve(&object, BTF_BYTES, &budgets[2])) {
 		refused |= 4;
 	} else {
-		object_adopt(object, descriptor());
-		object_free(object);
+		fd_object_adopt(object, descriptor());
+		fd_object_free(object);
 	}
 	return refused;
 }
@@ -214,8 +214,8 @@ static void test_failed_call(void **state)
 	map_free(map);
 	assert_int_equal(prog_reserve(&prog, 10, &budget), 0);
 	prog_free(prog);
-	assert_int_equal(object_reserve(&object, 10, &budget), 0);
-	object_free(object);
+	assert_int_equal(fd_object_reserve(&object, 10, &budget), 0);
+	fd_object_free(object);
 	assert_int_equal(budget.used, 0);
 }
 

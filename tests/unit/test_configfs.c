@@ -3,9 +3,9 @@
  *
  * What needs a real configfs is tested in the VM by tests/e2e/configfs.sh. */
 #include "configfs/attr.h"
+#include "configfs/gadget_tree.h"
 #include "configfs/kconfig.h"
 #include "configfs/kernel.h"
-#include "configfs/tree.h"
 #include "core/base/paths.h"
 #include "core/link/link.h"
 #include "tests/unit/configfs_test.h"
@@ -123,22 +123,26 @@ static void test_tree(void **state)
 	struct board *b = *state;
 	char function[32];
 
-	assert_int_equal(tree_remove(board_path(b, GADGET)), 0); /* no such directory */
+	assert_int_equal(gadget_tree_remove(board_path(b, GADGET)), 0); /* no such directory */
 	make_leftover(b);
 	/* Only in configfs does rmdir() remove a gadget together with its four directories. */
-	assert_int_equal(tree_remove(board_path(b, GADGET)), -ENOTEMPTY);
+	assert_int_equal(gadget_tree_remove(board_path(b, GADGET)), -ENOTEMPTY);
 	assert_false(board_has(b, GADGET "/functions/ffs.bpfd0"));
 	assert_false(board_has(b, GADGET "/os_desc/c.1"));
 	assert_false(board_has(b, GADGET "/strings/0x409"));
 	assert_true(board_has(b, GADGET "/configs/c.1/strings"));
 
-	assert_int_equal(tree_foreign_function(board_path(b, "none"), "bpfd", function, 32), 0);
+	assert_int_equal(
+		gadget_tree_foreign_function(board_path(b, "none"), "bpfd", function, 32), 0);
 	board_mkdir(b, GADGET "/functions/ffs.bpfd3");
-	assert_int_equal(tree_foreign_function(board_path(b, GADGET), "bpfd", function, 32), 0);
-	assert_int_equal(tree_foreign_function(board_path(b, GADGET), "bpf", function, 32), 1);
+	assert_int_equal(
+		gadget_tree_foreign_function(board_path(b, GADGET), "bpfd", function, 32), 0);
+	assert_int_equal(
+		gadget_tree_foreign_function(board_path(b, GADGET), "bpf", function, 32), 1);
 	assert_string_equal(function, "ffs.bpfd3");
 	board_mkdir(b, GADGET "/functions/acm.0");
-	assert_int_equal(tree_foreign_function(board_path(b, GADGET), "bpfd", function, 32), 1);
+	assert_int_equal(
+		gadget_tree_foreign_function(board_path(b, GADGET), "bpfd", function, 32), 1);
 	assert_string_equal(function, "acm.0");
 }
 

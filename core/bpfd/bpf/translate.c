@@ -4,7 +4,7 @@
  * a client could use any descriptor of this process. */
 #include "core/bpfd/bpf/translate.h"
 
-#include "core/bpfd/bpf/object.h"
+#include "core/bpfd/bpf/fd_object.h"
 #include "core/messages/bpf_abi.h"
 
 #include <errno.h>
@@ -32,13 +32,13 @@ static int translate_load(const struct handles *handles, struct bpf_insn *insn)
 	switch (insn->src_reg) {
 	case BPF_PSEUDO_MAP_FD:
 	case BPF_PSEUDO_MAP_VALUE:
-		fd = object_fd(handles, insn->imm, BPF_ABI_MAP);
+		fd = handle_abi_fd(handles, insn->imm, BPF_ABI_MAP);
 		if (fd < 0)
 			return fd;
 		insn->imm = fd;
 		return 0;
 	case BPF_PSEUDO_BTF_ID: /* the second half is the BTF of a module, or 0 for the kernel */
-		fd = insn[1].imm ? object_fd(handles, insn[1].imm, BPF_ABI_BTF) : 0;
+		fd = insn[1].imm ? handle_abi_fd(handles, insn[1].imm, BPF_ABI_BTF) : 0;
 		if (fd < 0)
 			return fd;
 		insn[1].imm = fd;
@@ -104,7 +104,7 @@ int translate_value(const struct handles *handles, uint32_t map_type, void *valu
 	memcpy(&number, (char *)value + offset, sizeof(number));
 	if (optional && number <= 0) /* for the kernel 0 and -1 mean none */
 		return 0;
-	fd = object_fd(handles, number, classes);
+	fd = handle_abi_fd(handles, number, classes);
 	if (fd < 0)
 		return fd;
 	memcpy((char *)value + offset, &fd, sizeof(fd));

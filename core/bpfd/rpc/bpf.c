@@ -3,9 +3,9 @@
  *
  * The request holds the attributes and what their pointers point to. Handles become descriptors of
  * this process, pointers become addresses of buffers; after the call the results are packed. */
+#include "core/bpfd/bpf/fd_object.h"
 #include "core/bpfd/bpf/handle.h"
 #include "core/bpfd/bpf/map.h"
-#include "core/bpfd/bpf/object.h"
 #include "core/bpfd/bpf/prog.h"
 #include "core/bpfd/bpf/translate.h"
 #include "core/bpfd/files/tree.h"
@@ -248,7 +248,7 @@ static int prepare_path(struct bpf_call *call)
 static bool makes_syscalls(const struct bpf_call *call)
 {
 	uint32_t number = bpf_call_get32(call, offsetof(union bpf_attr, test.prog_fd));
-	int fd = object_fd(call->rpc->bpfd->handles, number, BPF_ABI_PROG);
+	int fd = handle_abi_fd(call->rpc->bpfd->handles, number, BPF_ABI_PROG);
 	struct bpf_prog_info info;
 	size_t size = sizeof(info);
 
@@ -300,7 +300,7 @@ static void fill_attr(struct bpf_call *call)
 
 		if (fd->optional && !number)
 			continue;
-		real = object_fd(call->rpc->bpfd->handles, number, fd->classes);
+		real = handle_abi_fd(call->rpc->bpfd->handles, number, fd->classes);
 		bpf_call_set32(call, fd->offset, real < 0 ? UINT32_MAX : (uint32_t)real);
 	}
 	for (unsigned int i = 0; i < call->ptr_count; i++) {

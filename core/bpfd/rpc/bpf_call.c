@@ -3,8 +3,8 @@
 #include "core/bpfd/rpc/bpf_call.h"
 
 #include "core/base/paths.h"
+#include "core/bpfd/bpf/fd_object.h"
 #include "core/bpfd/bpf/map.h"
-#include "core/bpfd/bpf/object.h"
 #include "core/bpfd/bpf/prog.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/rpc/operation.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define AT(member) offsetof(union bpf_attr, member)
+#define ATTR32(call, member) bpf_call_get32(call, offsetof(union bpf_attr, member))
 
 uint32_t bpf_call_get32(const struct bpf_call *call, size_t offset)
 {
@@ -29,20 +29,19 @@ void bpf_call_set32(struct bpf_call *call, size_t offset, uint32_t value)
 int bpf_call_reserve(struct bpf_call *call)
 {
 	struct budget *budget = &call->rpc->bpfd->memory;
-	const struct map_spec spec = {.type = bpf_call_get32(call, AT(map_type)),
-		.key_size = bpf_call_get32(call, AT(key_size)),
-		.value_size = bpf_call_get32(call, AT(value_size)),
-		.max_entries = bpf_call_get32(call, AT(max_entries)),
-		.flags = bpf_call_get32(call, AT(map_flags))};
+	const struct map_spec spec = {.type = ATTR32(call, map_type),
+		.key_size = ATTR32(call, key_size),
+		.value_size = ATTR32(call, value_size),
+		.max_entries = ATTR32(call, max_entries),
+		.flags = ATTR32(call, map_flags)};
 
 	switch (call->command->number) {
 	case BPF_MAP_CREATE:
 		return map_reserve(&call->new_map, &spec, budget);
 	case BPF_PROG_LOAD:
-		return prog_reserve(&call->new_prog, bpf_call_get32(call, AT(insn_cnt)), budget);
+		return prog_reserve(&call->new_prog, ATTR32(call, insn_cnt), budget);
 	case BPF_BTF_LOAD:
-		return object_reserve(
-			&call->new_object, bpf_call_get32(call, AT(btf_size)), budget);
+		return fd_object_reserve(&call->new_object, ATTR32(call, btf_size), budget);
 	default:
 		return 0;
 	}
@@ -86,7 +85,7 @@ static int make_object(struct bpf_call *call, unsigned int class, int fd)
 	case BPF_ABI_BTF:
 	case BPF_ABI_LINK:
 	case BPF_ABI_OTHER:
-		return object_reserve(&call->new_object, 0, budget);
+		return fd_object_reserve(&call->new_object, 0, budget);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -104,7 +103,7 @@ static int add_object(struct bpf_call *call, unsigned int class, int fd)
 		prog_adopt(call->new_prog, fd);
 		return handle_add(handles, &prog_class, call->new_prog, fd);
 	}
-	object_adopt(call->new_object, fd);
+	fd_object_adopt(call->new_object, fd);
 	return handle_add(handles,
 		class == BPF_ABI_BTF	? &btf_class
 		: class == BPF_ABI_LINK ? &link_class
@@ -129,14 +128,14 @@ int bpf_call_own(struct bpf_call *call, int fd)
 	}
 	map_free(call->new_map); /* closes the descriptor if it was adopted */
 	prog_free(call->new_prog);
-	object_free(call->new_object);
+	fd_object_free(call->new_object);
 	return err;
 }
 
 void bpf_call_put_object(struct bpf_call *call, uint32_t number)
 {
 	const struct handle *handle = handle_any(call->rpc->bpfd->handles, number);
-	unsigned int class = object_classes(handle);
+	unsigned int class = handle_abi_classes(handle);
 	struct bytes_out *out = &call->rpc->out;
 	const struct map *map = handle->object;
 

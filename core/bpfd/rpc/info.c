@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operation INFO: the kernel's info of an object, with the lists it points to. */
-#include "core/bpfd/bpf/object.h"
+#include "core/bpfd/bpf/fd_object.h"
 #include "core/bpfd/rpc/bpf_call.h"
 #include "core/bpfd/rpc/operation.h"
 #include "core/messages/bpf_abi.h"
@@ -137,7 +137,7 @@ static void put_info(struct bytes_out *out, struct info_reply *info,
 static int get_info(struct rpc *rpc, struct info_reply *info, const struct handle *handle,
 	const char sent[BPF_ABI_INFO_MAX])
 {
-	unsigned int class = object_classes(handle);
+	unsigned int class = handle_abi_classes(handle);
 	const struct bpf_abi_nested *nested;
 	size_t count, size = info->size;
 	int err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations PERF_OPEN and PERF_IOCTL: perf_event_open(2) and ioctls of its events. */
-#include "core/bpfd/bpf/object.h"
+#include "core/bpfd/bpf/fd_object.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/rpc/operation.h"
 #include "core/messages/bpf_abi.h"
@@ -62,8 +62,9 @@ static int read_open(struct rpc *rpc, struct bytes_in *in, struct open_request *
 	if (request->attr_size < PERF_ATTR_SIZE_VER0)
 		return -EINVAL;
 	memcpy(request->attr, attr, request->attr_size);
-	request->group_fd =
-		group == RPC_NO_HANDLE ? -1 : object_fd(rpc->bpfd->handles, group, BPF_ABI_EVENT);
+	request->group_fd = group == RPC_NO_HANDLE
+				    ? -1
+				    : handle_abi_fd(rpc->bpfd->handles, group, BPF_ABI_EVENT);
 	return group != RPC_NO_HANDLE && request->group_fd < 0 ? -EBADF : 0;
 }
 
@@ -109,20 +110,20 @@ static int open_event(struct bpfd *bpfd, const struct open_request *request)
 	int err, number;
 	long fd;
 
-	err = object_reserve(&object, 0, &bpfd->memory);
+	err = fd_object_reserve(&object, 0, &bpfd->memory);
 	if (err)
 		return err;
 	fd = syscall(SYS_perf_event_open, request->attr, request->pid, request->cpu,
 		request->group_fd, (unsigned long)request->flags);
 	if (fd < 0) {
 		err = -errno;
-		object_free(object);
+		fd_object_free(object);
 		return err;
 	}
-	object_adopt(object, (int)fd);
+	fd_object_adopt(object, (int)fd);
 	number = handle_add(bpfd->handles, &event_class, object, (int)fd);
 	if (number < 0)
-		object_free(object);
+		fd_object_free(object);
 	return number;
 }
 
@@ -185,8 +186,9 @@ static int control_output(const struct control *control)
 
 	if (control->arg == UINT32_MAX || control->arg == UINT64_MAX)
 		return control_plain(control, PERF_EVENT_IOC_SET_OUTPUT, (unsigned long)-1);
-	fd = control->arg > UINT32_MAX ? -EBADF
-				       : object_fd(handles, (int64_t)control->arg, BPF_ABI_EVENT);
+	fd = control->arg > UINT32_MAX
+		     ? -EBADF
+		     : handle_abi_fd(handles, (int64_t)control->arg, BPF_ABI_EVENT);
 	return fd < 0 ? fd : control_plain(control, PERF_EVENT_IOC_SET_OUTPUT, (unsigned long)fd);
 }
 
@@ -195,7 +197,7 @@ static int control_program(const struct control *control)
 	const struct handles *handles = control->rpc->bpfd->handles;
 	int fd = control->arg > UINT32_MAX
 			 ? -EBADF
-			 : object_fd(handles, (int64_t)control->arg, BPF_ABI_PROG);
+			 : handle_abi_fd(handles, (int64_t)control->arg, BPF_ABI_PROG);
 
 	return control_plain(
 		control, PERF_EVENT_IOC_SET_BPF, fd < 0 ? (unsigned long)-1 : (unsigned long)fd);
@@ -282,7 +284,7 @@ int rpc_perf_ioctl(struct rpc *rpc, struct bytes_in *in)
 	what.data = rpc_get_bytes(in, &what.size);
 	if (!bytes_get_end(in))
 		return -EBADMSG;
-	what.fd = object_fd(rpc->bpfd->handles, handle, BPF_ABI_EVENT);
+	what.fd = handle_abi_fd(rpc->bpfd->handles, handle, BPF_ABI_EVENT);
 	if (what.fd < 0)
 		return what.fd;
 	if (_IOC_TYPE(request) != _IOC_TYPE(PERF_EVENT_IOC_ENABLE))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds of streams (perf rings, ring buffers, files) and the operations that start them. */
 #include "core/bpfd/bpf/ring.h"
+#include "core/bpfd/bpf/fd_object.h"
 #include "core/bpfd/bpf/map.h"
-#include "core/bpfd/bpf/object.h"
 #include "core/bpfd/files/tree.h"
 #include "core/bpfd/rpc/operation.h"
 #include "core/bpfd/rpc/stream.h"
@@ -243,7 +243,7 @@ int rpc_ring_open(struct rpc *rpc, struct bytes_in *in)
 		return -EBADF;
 	if (handle->class == &ring_class) /* the text commands read it */
 		return -EBUSY;
-	if (object_classes(handle) == BPF_ABI_EVENT) {
+	if (handle_abi_classes(handle) == BPF_ABI_EVENT) {
 		err = stream_open_perf(rpc->streams, number, handle->fd, bytes, credit);
 	} else if (handle->class == &map_class) {
 		map = handle->object;
@@ -281,15 +281,15 @@ int rpc_file_follow(struct rpc *rpc, struct bytes_in *in)
 	fd = tree_open_follow(&bpfd->config.paths, path);
 	if (fd < 0)
 		return fd;
-	err = object_reserve(&object, 0, &bpfd->memory);
+	err = fd_object_reserve(&object, 0, &bpfd->memory);
 	if (err) {
 		close(fd);
 		return err;
 	}
-	object_adopt(object, fd);
+	fd_object_adopt(object, fd);
 	number = handle_add(bpfd->handles, &follow_class, object, fd);
 	if (number < 0) {
-		object_free(object);
+		fd_object_free(object);
 		return number;
 	}
 	err = stream_open_file(rpc->streams, (uint32_t)number, fd, credit);

@@ -15,8 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define WORD sizeof(uint64_t)
-
 struct synced_map {
 	struct synced_map *next;
 	uint32_t handle;
@@ -31,7 +29,7 @@ struct synced_map {
 
 static int map_memory(struct synced_map *synced)
 {
-	size_t size = synced->words * WORD;
+	size_t size = synced->words * RPC_SYNC_WORD;
 	void *memory;
 
 	if (synced->memory)
@@ -49,7 +47,7 @@ static int map_memory(struct synced_map *synced)
 static void unmap_memory(struct synced_map *synced)
 {
 	if (synced->memory)
-		munmap(synced->memory, synced->words * WORD);
+		munmap(synced->memory, synced->words * RPC_SYNC_WORD);
 	synced->memory = NULL;
 }
 
@@ -98,16 +96,17 @@ void synced_map_close_all(struct rpc *rpc)
 /* Makes the synced map of a handle. The host has no words of it yet. */
 static int synced_map_new(struct rpc *rpc, uint32_t handle, const struct map *map)
 {
-	uint64_t words = (map_value_size(map) + WORD - 1) / WORD * (uint64_t)map_max_entries(map);
+	uint64_t words = (map_value_size(map) + RPC_SYNC_WORD - 1) / RPC_SYNC_WORD *
+			 (uint64_t)map_max_entries(map);
 	struct synced_map *synced;
 	uint64_t bytes;
 	int err;
 
 	if (map_type(map) != BPF_MAP_TYPE_ARRAY || !(map_flags(map) & BPF_F_MMAPABLE))
 		return -EINVAL;
-	if (words > RPC_SYNC_MAX / WORD)
+	if (words > RPC_SYNC_MAX / RPC_SYNC_WORD)
 		return -E2BIG;
-	bytes = 3 * words * WORD; /* memory, sent and, generously, added */
+	bytes = 3 * words * RPC_SYNC_WORD; /* memory, sent and, generously, added */
 	err = budget_take(&rpc->bpfd->memory, bytes);
 	if (err)
 		return err;
@@ -118,7 +117,7 @@ static int synced_map_new(struct rpc *rpc, uint32_t handle, const struct map *ma
 	}
 	*synced = (struct synced_map){
 		.handle = handle, .fd = map_fd(map), .words = (size_t)words, .bytes = bytes};
-	synced->sent = calloc(synced->words, WORD);
+	synced->sent = calloc(synced->words, RPC_SYNC_WORD);
 	synced->added = calloc(synced->words, sizeof(bool));
 	err = synced->sent && synced->added ? map_memory(synced) : -ENOMEM;
 	if (err) {
@@ -141,11 +140,11 @@ static int apply(struct synced_map *synced, struct bytes_in *in, uint32_t count)
 		uint32_t offset = bytes_get_u32(&check);
 
 		bytes_get_u64(&check);
-		if (offset % WORD || offset / WORD >= synced->words)
+		if (offset % RPC_SYNC_WORD || offset / RPC_SYNC_WORD >= synced->words)
 			return -EINVAL;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		size_t word = bytes_get_u32(in) / WORD;
+		size_t word = bytes_get_u32(in) / RPC_SYNC_WORD;
 
 		__atomic_fetch_add(&synced->memory[word], bytes_get_u64(in), __ATOMIC_RELAXED);
 		synced->added[word] = true;
@@ -175,8 +174,8 @@ static void put_changes(struct bytes_out *out, struct synced_map *synced, bool w
 			if (!take_word(synced, word + run, whole))
 				break;
 		if (run) {
-			bytes_put_u32(out, (uint32_t)(word * WORD));
-			rpc_put_bytes(out, synced->sent + word, run * WORD);
+			bytes_put_u32(out, (uint32_t)(word * RPC_SYNC_WORD));
+			rpc_put_bytes(out, synced->sent + word, run * RPC_SYNC_WORD);
 			count++;
 		}
 		word += run + 1; /* the word after the run is unchanged */
@@ -193,7 +192,7 @@ int rpc_map_sync(struct rpc *rpc, struct bytes_in *in)
 	int err = 0;
 
 	count = bytes_get_u32(in);
-	if (in->failed || in->size != (uint64_t)count * (sizeof(uint32_t) + WORD))
+	if (in->failed || in->size != (uint64_t)count * (sizeof(uint32_t) + RPC_SYNC_WORD))
 		return -EBADMSG;
 	handle = handle_get(rpc->bpfd->handles, number, &map_class);
 	if (!handle)
@@ -207,7 +206,7 @@ int rpc_map_sync(struct rpc *rpc, struct bytes_in *in)
 		err = apply(synced, in, count);
 	if (err)
 		return err;
-	bytes_put_u32(&rpc->out, (uint32_t)(synced->words * WORD));
+	bytes_put_u32(&rpc->out, (uint32_t)(synced->words * RPC_SYNC_WORD));
 	put_changes(&rpc->out, synced, whole);
 	return 0;
 }

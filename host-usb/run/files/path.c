@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROC "/proc/"
+#define PROC_PREFIX "/proc/"
 
 /* Removes repeated slashes, ".", and each ".." with the component before it. */
 static void normalize(char *path)
@@ -58,7 +58,7 @@ static bool is_board(const char *path)
 	case TREE_BOARD:
 		return true;
 	case TREE_BOARD_PROCESS:
-		return is_board_process(path + strlen(PROC));
+		return is_board_process(path + strlen(PROC_PREFIX));
 	default:
 		return false;
 	}
@@ -66,14 +66,14 @@ static bool is_board(const char *path)
 
 bool path_is_in_proc(const char *path)
 {
-	return strncmp(path, PROC, strlen(PROC)) == 0;
+	return strncmp(path, PROC_PREFIX, strlen(PROC_PREFIX)) == 0;
 }
 
 bool path_is_of_process(const char *path, const char *name)
 {
 	size_t length = strlen(path), end = strlen(name);
 
-	return path_is_in_proc(path) && length >= strlen(PROC) + end &&
+	return path_is_in_proc(path) && length >= strlen(PROC_PREFIX) + end &&
 	       strcmp(path + length - end, name) == 0;
 }
 

@@ -14,8 +14,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WORD sizeof(uint64_t)
-
 struct mirror {
 	struct object_part part;
 	uint64_t *memory; /* the memory file, which the tool has mapped */
@@ -39,12 +37,12 @@ static uint32_t put_changes(struct mirror *mirror, struct bytes_out *out)
 {
 	uint32_t n = 0;
 
-	for (size_t i = 0; mirror->writable && i < mirror->size / WORD; i++) {
+	for (size_t i = 0; mirror->writable && i < mirror->size / RPC_SYNC_WORD; i++) {
 		uint64_t now = __atomic_load_n(&mirror->memory[i], __ATOMIC_RELAXED);
 
 		if (now == mirror->known[i])
 			continue;
-		bytes_put_u32(out, (uint32_t)(i * WORD));
+		bytes_put_u32(out, (uint32_t)(i * RPC_SYNC_WORD));
 		bytes_put_u64(out, now - mirror->known[i]);
 		mirror->known[i] = now;
 		n++;
@@ -56,14 +54,16 @@ static uint32_t put_changes(struct mirror *mirror, struct bytes_out *out)
  * since the request. */
 static void take_part(struct mirror *mirror, size_t offset, const char *data, size_t size)
 {
-	if (offset % WORD || size % WORD || offset > mirror->size || size > mirror->size - offset) {
+	if (offset % RPC_SYNC_WORD || size % RPC_SYNC_WORD || offset > mirror->size ||
+		size > mirror->size - offset) {
 		mirror->failed = true;
 		return;
 	}
-	for (size_t i = offset / WORD; size; i++, data += WORD, size -= WORD) {
+	for (size_t i = offset / RPC_SYNC_WORD; size;
+		i++, data += RPC_SYNC_WORD, size -= RPC_SYNC_WORD) {
 		uint64_t value;
 
-		memcpy(&value, data, WORD);
+		memcpy(&value, data, RPC_SYNC_WORD);
 		__atomic_fetch_add(&mirror->memory[i], value - mirror->known[i], __ATOMIC_RELAXED);
 		mirror->known[i] = value;
 	}
@@ -102,7 +102,7 @@ static int64_t sync_one(struct object *object, bool whole)
 
 int mirror_open(struct object *object, bool writable)
 {
-	uint64_t element = (object->value_size + WORD - 1) / WORD * WORD;
+	uint64_t element = (object->value_size + RPC_SYNC_WORD - 1) / RPC_SYNC_WORD * RPC_SYNC_WORD;
 	size_t size = element * object->max_entries;
 	struct mirror *mirror;
 	void *memory;

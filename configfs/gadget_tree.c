@@ -3,7 +3,7 @@
  *
  * libusbgx can remove the gadgets that it has made. But it reads a whole gadget first, and fails if
  * the gadget is half-made. */
-#include "configfs/tree.h"
+#include "configfs/gadget_tree.h"
 #include "core/base/paths.h"
 
 #include "configfs/attr.h"
@@ -37,7 +37,8 @@ static int remove_directory(const char *path)
 	return rmdir(path) < 0 ? -errno : 0;
 }
 
-static int walk(const char *dir, int (*select)(const struct dirent *), tree_visit *visit, void *arg)
+static int walk(
+	const char *dir, int (*select)(const struct dirent *), gadget_tree_visit *visit, void *arg)
 {
 	struct dirent **entries;
 	char path[PATH_MAX];
@@ -67,7 +68,7 @@ static int remove_visited(void *arg, const char *path, const char *name)
 	struct removal *removal = arg;
 	int err;
 
-	if (removal->lanes && !tree_is_lane(name, removal->lanes))
+	if (removal->lanes && !gadget_tree_is_lane(name, removal->lanes))
 		return 0;
 	err = removal->remove_entry(path);
 	if (err == 0 || err == -ENOENT) /* another process has removed it */
@@ -106,7 +107,7 @@ static int remove_config(const char *path)
 	return err < 0 ? err : remove_directory(path);
 }
 
-int tree_remove(const char *dir)
+int gadget_tree_remove(const char *dir)
 {
 	int first, err;
 
@@ -124,7 +125,7 @@ int tree_remove(const char *dir)
 	return first;
 }
 
-bool tree_is_lane(const char *function, const char *name)
+bool gadget_tree_is_lane(const char *function, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -143,25 +144,25 @@ static int find_foreign(void *arg, const char *path, const char *name)
 {
 	const struct foreign *foreign = arg;
 
-	if (tree_is_lane(name, foreign->lanes))
+	if (gadget_tree_is_lane(name, foreign->lanes))
 		return 0;
 	snprintf(foreign->function, foreign->size, "%s", name);
 	return 1;
 }
 
-int tree_foreign_function(const char *dir, const char *name, char *function, size_t size)
+int gadget_tree_foreign_function(const char *dir, const char *name, char *function, size_t size)
 {
 	struct foreign foreign = {name, function, size};
 
-	return tree_functions(dir, find_foreign, &foreign);
+	return gadget_tree_functions(dir, find_foreign, &foreign);
 }
 
-int tree_gadgets(const char *root, tree_visit *visit, void *arg)
+int gadget_tree_gadgets(const char *root, gadget_tree_visit *visit, void *arg)
 {
 	return walk(root, is_directory, visit, arg);
 }
 
-int tree_functions(const char *dir, tree_visit *visit, void *arg)
+int gadget_tree_functions(const char *dir, gadget_tree_visit *visit, void *arg)
 {
 	char path[PATH_MAX];
 	int err = path_format(path, "%s/functions", dir);
@@ -169,7 +170,7 @@ int tree_functions(const char *dir, tree_visit *visit, void *arg)
 	return err < 0 ? err : walk(path, is_directory, visit, arg);
 }
 
-int tree_configs(const char *dir, tree_visit *visit, void *arg)
+int gadget_tree_configs(const char *dir, gadget_tree_visit *visit, void *arg)
 {
 	char path[PATH_MAX];
 	int err = path_format(path, "%s/configs", dir);
@@ -177,7 +178,7 @@ int tree_configs(const char *dir, tree_visit *visit, void *arg)
 	return err < 0 ? err : walk(path, is_directory, visit, arg);
 }
 
-int tree_os_configs(const char *dir, tree_visit *visit, void *arg)
+int gadget_tree_os_configs(const char *dir, gadget_tree_visit *visit, void *arg)
 {
 	char path[PATH_MAX];
 	int err = path_format(path, "%s/os_desc", dir);
@@ -186,7 +187,7 @@ int tree_os_configs(const char *dir, tree_visit *visit, void *arg)
 }
 
 struct link_walk {
-	tree_visit *visit;
+	gadget_tree_visit *visit;
 	void *arg;
 };
 
@@ -197,25 +198,25 @@ static int walk_config(void *arg, const char *path, const char *name)
 	return walk(path, is_link, links->visit, links->arg);
 }
 
-int tree_links(const char *dir, tree_visit *visit, void *arg)
+int gadget_tree_links(const char *dir, gadget_tree_visit *visit, void *arg)
 {
 	struct link_walk links = {visit, arg};
 
-	return tree_configs(dir, walk_config, &links);
+	return gadget_tree_configs(dir, walk_config, &links);
 }
 
-int tree_unlink_lanes(const char *dir, const char *name)
+int gadget_tree_unlink_lanes(const char *dir, const char *name)
 {
 	struct removal removal = {name, remove_link, 0};
-	int err = tree_links(dir, remove_visited, &removal);
+	int err = gadget_tree_links(dir, remove_visited, &removal);
 
 	return removal.first_error ? removal.first_error : err;
 }
 
-int tree_remove_lanes(const char *dir, const char *name)
+int gadget_tree_remove_lanes(const char *dir, const char *name)
 {
 	struct removal removal = {name, remove_directory, 0};
-	int err = tree_functions(dir, remove_visited, &removal);
+	int err = gadget_tree_functions(dir, remove_visited, &removal);
 
 	return removal.first_error ? removal.first_error : err;
 }

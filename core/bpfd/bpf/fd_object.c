@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Objects that consist of a descriptor only, and the classes of all handles. */
-#include "core/bpfd/bpf/object.h"
+#include "core/bpfd/bpf/fd_object.h"
 
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/map.h"
@@ -20,7 +20,7 @@ struct fd_object {
 
 static int object_close(void *object, int fd)
 {
-	object_free(object);
+	fd_object_free(object);
 	return 0;
 }
 
@@ -30,7 +30,7 @@ const struct handle_class event_class = {"event", object_close};
 const struct handle_class follow_class = {"followed file", object_close};
 const struct handle_class other_class = {"other", object_close};
 
-int object_reserve(struct fd_object **object, uint64_t bytes, struct budget *budget)
+int fd_object_reserve(struct fd_object **object, uint64_t bytes, struct budget *budget)
 {
 	struct fd_object *o = budget_alloc(budget, bytes, sizeof(*o));
 
@@ -41,12 +41,12 @@ int object_reserve(struct fd_object **object, uint64_t bytes, struct budget *bud
 	return 0;
 }
 
-void object_adopt(struct fd_object *object, int fd)
+void fd_object_adopt(struct fd_object *object, int fd)
 {
 	object->fd = fd;
 }
 
-void object_free(struct fd_object *object)
+void fd_object_free(struct fd_object *object)
 {
 	if (!object)
 		return;
@@ -54,7 +54,7 @@ void object_free(struct fd_object *object)
 	free(object);
 }
 
-unsigned int object_classes(const struct handle *handle)
+unsigned int handle_abi_classes(const struct handle *handle)
 {
 	static const struct {
 		const struct handle_class *class;
@@ -76,9 +76,9 @@ unsigned int object_classes(const struct handle *handle)
 	return 0;
 }
 
-int object_fd(const struct handles *handles, int64_t number, unsigned int classes)
+int handle_abi_fd(const struct handles *handles, int64_t number, unsigned int classes)
 {
 	const struct handle *handle = handle_any(handles, number);
 
-	return handle && object_classes(handle) & classes ? handle->fd : -EBADF;
+	return handle && handle_abi_classes(handle) & classes ? handle->fd : -EBADF;
 }
