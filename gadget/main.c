@@ -45,8 +45,9 @@ enum {
 
 static const char usage[] =
 	"Usage: bpfd-gadget [OPTION]... [-- BPFD-ARGUMENT...]\n"
-	"Offers bpfd over USB: makes a gadget with pairs of bulk endpoints (lanes) and runs\n"
-	"one bpfd for each lane that a host opens. Stays in the foreground until SIGTERM.";
+	"Offers bpfd over USB: makes a gadget with pairs of bulk endpoints (lanes) and\n"
+	"runs one bpfd for each lane that a host opens. Stays in the foreground until\n"
+	"SIGTERM.";
 
 static const struct option_spec option_table[] = {
 	{OPT_UDC, "udc", "NAME",
@@ -62,12 +63,9 @@ static const struct option_spec option_table[] = {
 		"hosts with one of these keys may connect (default " KEYS_PATH ")"},
 	{OPT_REQUIRE_KEY, "require-key", "[ANSWER]",
 		"do not start without a usable key; yes or no"},
-	{OPT_READ_ONLY, "read-only", "[ANSWER]",
-		"sessions may look, but not change anything; yes or no"},
-	{OPT_JOIN, "join", "GADGET",
-		"add the lanes to this existing gadget, which is unbound once"},
-	{OPT_FFS_DIR, "ffs-dir", "DIR",
-		"serve this mounted FunctionFS instance, not configfs; once for each lane"},
+	{OPT_READ_ONLY, "read-only", "[ANSWER]", "sessions may not change anything; yes or no"},
+	{OPT_JOIN, "join", "GADGET", "add the lanes to this gadget, which is unbound once"},
+	{OPT_FFS_DIR, "ffs-dir", "DIR", "serve this FunctionFS mount, not configfs; repeatable"},
 	{OPT_CONFIGFS, "configfs", "DIR", "configfs mount point (default /sys/kernel/config)"},
 	{OPT_CHECK, "check", NULL, "report what kernel and board offer or lack, and exit"},
 	{OPT_REMOVE, "remove", NULL, "remove what a killed daemon left, and exit"},

@@ -34,21 +34,19 @@
 
 enum { OPT_VIA = 256, OPT_HEADERS, OPT_SYSROOT, OPT_TRACE };
 
-static const char usage[] = "Usage: bpfd-run [OPTION]... TOOL [ARGUMENT]...\n"
-			    "Runs a BPF tool (BCC, bpftrace, bpftool, libbpf-tools) on this "
-			    "workstation, with the kernel of a\n"
-			    "board: its programs, maps and probes are there.\n"
-			    "Exit status: the tool's; 125 if bpfd-run itself fails, 126 if the "
-			    "tool cannot be executed,\n"
-			    "127 if it is not found.";
+static const char usage[] =
+	"Usage: bpfd-run [OPTION]... TOOL [ARGUMENT]...\n"
+	"Runs a BPF tool (BCC, bpftrace, bpftool, libbpf-tools) on this workstation, with\n"
+	"the kernel of a board: its programs, maps and probes are there.\n"
+	"Exit status: the tool's; 125 if bpfd-run itself fails, 126 if the tool cannot be\n"
+	"executed, 127 if it is not found.";
 
 static const struct option_spec option_table[] = {
-	{OPT_VIA, "via", "COMMAND", "connect with this instead of bpfd-usb, e.g. 'ssh board bpfd'"},
-	{'s', "serial", "SERIAL", "use the board with this serial number or port path (bpfd-usb)"},
+	{OPT_VIA, "via", "COMMAND", "command instead of bpfd-usb, e.g. 'ssh board bpfd'"},
+	{'s', "serial", "SERIAL", "use the board with this serial number or port path"},
 	{OPT_HEADERS, "headers", "DIR", "kernel headers of the board, for tools that compile"},
 	{OPT_SYSROOT, "sysroot", "DIR", "a copy of the board's files, for uprobes and symbols"},
-	{OPT_TRACE, "trace", "FILE",
-		"write a line for each operation on the board: result and time"},
+	{OPT_TRACE, "trace", "FILE", "write each operation on the board, result and time"},
 	OPTIONS_COMMON,
 };
 
