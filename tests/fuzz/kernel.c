@@ -328,18 +328,19 @@ int fuzz_obj_get_info(int fd, void *info, __u32 *size)
 	return get_info(fd, info, size);
 }
 
-/* Some closed maps still exist; closed programs cannot be found. */
-int fuzz_map_get_fd_by_id(__u32 id)
+/* Some closed maps still exist; ids of closed programs are not listed. */
+int fuzz_map_get_next_id(__u32 id, __u32 *next)
 {
-	return id & 1 ? kernel_object() : -ENOENT;
+	*next = id + 1 + (id & 1);
+	return 0;
 }
 
-int fuzz_prog_get_fd_by_id(__u32 id)
+int fuzz_prog_get_next_id(__u32 id, __u32 *next)
 {
 	return -EPERM;
 }
 
-int fuzz_btf_get_fd_by_id(__u32 id)
+int fuzz_btf_get_next_id(__u32 id, __u32 *next)
 {
 	return -ENOENT;
 }

@@ -43,9 +43,9 @@ int fuzz_map_lookup_and_delete_batch(int fd, void *in, void *out, void *keys, vo
 int fuzz_prog_load(enum bpf_prog_type type, const char *name, const char *license,
 	const struct bpf_insn *insns, size_t count, const struct bpf_prog_load_opts *opts);
 int fuzz_obj_get_info(int fd, void *info, __u32 *size);
-int fuzz_map_get_fd_by_id(__u32 id);
-int fuzz_prog_get_fd_by_id(__u32 id);
-int fuzz_btf_get_fd_by_id(__u32 id);
+int fuzz_map_get_next_id(__u32 id, __u32 *next);
+int fuzz_prog_get_next_id(__u32 id, __u32 *next);
+int fuzz_btf_get_next_id(__u32 id, __u32 *next);
 int fuzz_num_possible_cpus(void);
 int seccomp_notify_id_valid(int fd, uint64_t id);
 

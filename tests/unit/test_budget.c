@@ -26,7 +26,7 @@ static struct {
 	uint32_t id;
 	bool held;	/* closed objects stay */
 	bool has_ids;	/* it reports ids */
-	bool finds_ids; /* it opens objects by id */
+	bool finds_ids; /* it lists ids */
 } kernel;
 
 static int descriptor(void)
@@ -61,27 +61,29 @@ int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size)
 	return 0;
 }
 
-static int get_fd(__u32 id, __u32 wanted)
+/* Another object has a higher id. */
+static int get_next(__u32 id, __u32 *next, __u32 wanted)
 {
 	if (!kernel.finds_ids)
 		return -EPERM;
-	assert_int_equal(id, wanted);
-	return kernel.held ? descriptor() : -ENOENT;
+	assert_int_equal(id, wanted - 1);
+	*next = kernel.held ? wanted : wanted + 1;
+	return 0;
 }
 
-int bpf_map_get_fd_by_id(__u32 id)
+int bpf_map_get_next_id(__u32 id, __u32 *next)
 {
-	return get_fd(id, kernel.id);
+	return get_next(id, next, kernel.id);
 }
 
-int bpf_prog_get_fd_by_id(__u32 id)
+int bpf_prog_get_next_id(__u32 id, __u32 *next)
 {
-	return get_fd(id, kernel.id);
+	return get_next(id, next, kernel.id);
 }
 
-int bpf_btf_get_fd_by_id(__u32 id)
+int bpf_btf_get_next_id(__u32 id, __u32 *next)
 {
-	return get_fd(id, kernel.id + 2);
+	return get_next(id, next, kernel.id + 2);
 }
 
 static int new_map(struct budget *budget, struct map **map)

@@ -23,11 +23,11 @@ union info {
 
 static const struct {
 	size_t id; /* offset of the id in the info */
-	int (*open)(__u32 id);
+	int (*next)(__u32 id, __u32 *next);
 } kinds[] = {
-	[BUDGET_MAP] = {offsetof(struct bpf_map_info, id), bpf_map_get_fd_by_id},
-	[BUDGET_PROG] = {offsetof(struct bpf_prog_info, id), bpf_prog_get_fd_by_id},
-	[BUDGET_BTF] = {offsetof(struct bpf_btf_info, id), bpf_btf_get_fd_by_id},
+	[BUDGET_MAP] = {offsetof(struct bpf_map_info, id), bpf_map_get_next_id},
+	[BUDGET_PROG] = {offsetof(struct bpf_prog_info, id), bpf_prog_get_next_id},
+	[BUDGET_BTF] = {offsetof(struct bpf_btf_info, id), bpf_btf_get_next_id},
 };
 
 /* The id of an object, or 0 if the kernel reports none. */
@@ -43,15 +43,18 @@ static uint32_t id_of(int fd, enum budget_kind kind)
 	return id;
 }
 
-/* Returns 0: the object exists; -ENOENT: it is gone; or the errno of looking it up. */
+/* Returns 0: the object exists; -ENOENT: it is gone; or the errno of looking it up. This must not
+ * open the object: the kernel empties a program array in a work item after its last close. If a
+ * second close comes before that item runs, the kernel loses count of the references and keeps the
+ * map forever. */
 static int look_for(enum budget_kind kind, uint32_t id)
 {
-	int fd = kinds[kind].open(id);
+	__u32 next = 0;
+	int err = kinds[kind].next(id - 1, &next);
 
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
+	if (err)
+		return err;
+	return next == id ? 0 : -ENOENT;
 }
 
 void budget_close(struct budget *budget, uint64_t bytes, int fd, enum budget_kind kind)
