@@ -86,9 +86,17 @@ done
 kill "$pid"
 status=0
 wait "$pid" || status=$?
-alive=0
-for child in $(cat "$logs"/child.?); do
-	! kill -0 "$child" 2>/dev/null || alive=$((alive + 1))
+# They have got the signal, but on a busy machine they need time to die.
+tries=100
+while
+	alive=0
+	for child in $(cat "$logs"/child.?); do
+		! kill -0 "$child" 2>/dev/null || alive=$((alive + 1))
+	done
+	[ $alive -gt 0 ] && [ $tries -gt 0 ]
+do
+	sleep 0.1
+	tries=$((tries - 1))
 done
 is 'an interrupt ends everything' '143, 0 left' "$status, $alive left"
 
