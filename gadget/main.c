@@ -50,8 +50,7 @@ static const char usage[] =
 	"SIGTERM.";
 
 static const struct option_spec option_table[] = {
-	{OPT_UDC, "udc", "NAME",
-		"USB device controller (default: the only one, or the first free one)"},
+	{OPT_UDC, "udc", "NAME", "USB device controller (default: only or first free)"},
 	{OPT_LANES, "lanes", "N", "concurrent sessions, 1 to 8 (default 2)"},
 	{OPT_SERIAL, "serial", "TEXT", "serial number (default: the board's own)"},
 	{OPT_VENDOR, "vendor-id", "ID", "USB vendor (default 0x1d6b)"},
@@ -65,7 +64,7 @@ static const struct option_spec option_table[] = {
 		"do not start without a usable key; yes or no"},
 	{OPT_READ_ONLY, "read-only", "[ANSWER]", "sessions may not change anything; yes or no"},
 	{OPT_JOIN, "join", "GADGET", "add the lanes to this gadget, which is unbound once"},
-	{OPT_FFS_DIR, "ffs-dir", "DIR", "serve this FunctionFS mount, not configfs; repeatable"},
+	{OPT_FFS_DIR, "ffs-dir", "DIR", "serve a FunctionFS mount, not configfs; repeatable"},
 	{OPT_CONFIGFS, "configfs", "DIR", "configfs mount point (default /sys/kernel/config)"},
 	{OPT_CHECK, "check", NULL, "report what kernel and board offer or lack, and exit"},
 	{OPT_REMOVE, "remove", NULL, "remove what a killed daemon left, and exit"},

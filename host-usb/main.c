@@ -42,12 +42,12 @@ enum {
 
 static const char usage[] =
 	"Usage: bpfd-usb [OPTION]...\n"
-	"Connects stdin and stdout to bpfd on a board that runs bpfd-gadget, over its USB cable.\n"
-	"Exit status: up to 249 that of bpfd; 250 usage, 251 no permission, 252 several boards,\n"
-	"253 no board, 254 no free lane, 255 link lost or unclean end.";
+	"Connects stdin and stdout to bpfd on a board that runs bpfd-gadget, over USB.\n"
+	"Exit status: up to 249 that of bpfd; 250 usage, 251 no permission, 252 several\n"
+	"boards, 253 no board, 254 no free lane, 255 link lost or unclean end.";
 
 static const struct option_spec option_table[] = {
-	{'s', "serial", "SERIAL", "use the board with this serial or bus path (or $BPFD_SERIAL)"},
+	{'s', "serial", "SERIAL", "use the board with this serial number or bus path"},
 	{'l', "list", NULL, "list the boards, and exit"},
 	{OPT_JSON, "json", NULL, "list the boards as JSON, and exit; [] if none"},
 	{'w', "wait", "[SECONDS]", "wait for the board, forever or this long"},
@@ -57,9 +57,8 @@ static const struct option_spec option_table[] = {
 	{OPT_STATS, "stats", NULL, "report bytes, transfers and rate at the end"},
 	{OPT_LEASE, "lease", "SECONDS", "the board ends the session after this much silence"},
 	{OPT_TRANSFER, "transfer", "BYTES", "size limit of a USB transfer, a multiple of 1024"},
-	{OPT_KEY, "key", "FILE", "the key for a board that asks for one (default: keys of ssh)"},
-	{OPT_KEYGEN, "keygen", "FILE",
-		"create a key in FILE and FILE.pub, print FILE.pub, and exit"},
+	{OPT_KEY, "key", "FILE", "key for a board that asks (default: keys of ssh)"},
+	{OPT_KEYGEN, "keygen", "FILE", "create a key, FILE and FILE.pub; print FILE.pub"},
 	{OPT_SYSFS, "sysfs", "DIR", "look for boards in this sysfs (default /sys)"},
 	OPTIONS_COMMON,
 };

@@ -142,7 +142,7 @@ class BpfdUSBDriver(Driver):
         self.target.update_resources()
         if not self.board.avail or not self.board.path:
             raise ExecutionError(f"{self.board}: the board is not plugged in")
-        # The port path is unique, even if boards from one image have the same serial number.
+        # The bus path is unique, even if boards from one image have the same serial number.
         command = [self.bridge, "-s", self.board.path, *options]
         if self.board.command_prefix:  # ssh: the remote shell splits the line into words
             command = [shlex.quote(word) for word in command]

@@ -6,8 +6,7 @@
 #include "core/link/board_session.h"
 
 enum board_state {
-	BOARD_FRESH, /* no session since the start or a link reset: a stray frame is answered once
-		      */
+	BOARD_FRESH, /* no session since start or link reset: a stray frame is answered once */
 	BOARD_ASKED, /* the host must show a key; any other frame is a violation */
 	BOARD_OPEN,
 	BOARD_OVER, /* EXIT or RESET was sent or received: late frames are ignored */

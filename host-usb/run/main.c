@@ -43,7 +43,7 @@ static const char usage[] =
 
 static const struct option_spec option_table[] = {
 	{OPT_VIA, "via", "COMMAND", "command instead of bpfd-usb, e.g. 'ssh board bpfd'"},
-	{'s', "serial", "SERIAL", "use the board with this serial number or port path"},
+	{'s', "serial", "SERIAL", "use the board with this serial number or bus path"},
 	{OPT_HEADERS, "headers", "DIR", "kernel headers of the board, for tools that compile"},
 	{OPT_SYSROOT, "sysroot", "DIR", "a copy of the board's files, for uprobes and symbols"},
 	{OPT_TRACE, "trace", "FILE", "write each operation on the board, result and time"},

@@ -21,7 +21,7 @@ int stream_set_new(struct stream_set **set, struct budget *budget);
 /* Ends all streams and frees the set. NULL is fine. */
 void stream_set_free(struct stream_set *set);
 
-/* Start a stream. fd belongs to the handle and must stay open as long as the stream. `bytes` is the
+/* Start a stream. fd belongs to the handle and must stay open until the stream ends. `bytes` is the
  * size of the ring's data, a power of 2; `credit` is a position in bytes. Return 0; -EINVAL:
  * invalid size; -EBUSY: the handle has a stream; -ENOMEM; or the kernel's errno. */
 int stream_open_perf(

@@ -60,7 +60,7 @@ void opener_free(struct opener *opener)
 }
 
 /* Opens the list of all events. bpftrace opens it again for each name that it looks up, so a copy
- * is kept as long as a listing, or until the next write, which may define an event. */
+ * is kept for REMOTE_LISTING_MS, or until the next write, which may define an event. */
 static int open_events(struct opener *opener, const char *path)
 {
 	struct remote *remote = opener->run->remote;
