@@ -430,7 +430,7 @@ static void rpc_numbers(void **state)
 		{"payload of a part, about", RPC_PART_MAX, " bytes"},
 		{"longest attributes of bpf(2)", BPF_ABI_ATTR_MAX, " bytes"},
 		{"longest info", BPF_ABI_INFO_MAX, " bytes"},
-		{"longest string behind a pointer", BPF_ABI_STRING_MAX - 1, " bytes"},
+		{"longest string that a pointer points to", BPF_ABI_STRING_MAX - 1, " bytes"},
 	};
 	char row[200];
 
