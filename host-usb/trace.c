@@ -175,7 +175,8 @@ void trace_close(struct trace *trace)
 		trace_flush(trace);
 	}
 	if (trace->len > 0 || trace->lost > 0)
-		log_warning("trace: %s: the reader did not take its end", trace->name);
+		log_warning(
+			"trace: %s: its end was not read; the trace is incomplete", trace->name);
 	fd_stream_free(trace->stream);
 	if (trace->own_fd && close(trace->fd) < 0 && errno != EINTR)
 		trace_failed(trace, -errno);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # bpfd-usb: finding and choosing a board, lanes, blocked and closed outputs, signals, unplugging, and
 # a silent board. Each session runs a shell on the board, which executes the input.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

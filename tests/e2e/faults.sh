@@ -3,6 +3,7 @@
 # Unclean ends: bpfd-usb, bpfd or the daemon is killed in a transfer, the gadget is unbound, the bus
 # is reset. The output is an exact prefix, the status is right, the next session starts clean, and
 # nothing is left on the board.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

@@ -3,6 +3,7 @@
 # --join: lanes in the gadget of another owner, a serial line (ACM) that a script has made.
 #
 # However the daemon ends, the line works afterwards and the gadget is as it was before.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Authentication: the board's list of keys, keys from files and from ssh-agent, keys removed from the
 # list, and read-only sessions.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

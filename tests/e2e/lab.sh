@@ -3,7 +3,7 @@
 # A laboratory: twenty boards on one host, with one lane each. Lists boards, chooses one, waits for
 # one, runs twenty sessions at once whose bytes must not cross, and unplugs one board. Each session
 # runs a shell on the board that knows the board's name.
-# vm: --mem 1024
+# vm: --cpus 1 --mem 1024
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

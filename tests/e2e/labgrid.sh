@@ -3,7 +3,7 @@
 # labgrid's resource and driver in board/labgrid, with the samples there: a local board and, over
 # ssh, an exporter's board, as an unprivileged user. udevd runs in the VM. labgrid's coordinator is
 # not tested, because it needs crossbar, which Debian does not have.
-# vm: --mem 1024
+# vm: --cpus 1 --mem 1024
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

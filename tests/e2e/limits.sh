@@ -4,6 +4,7 @@
 #
 # A command that exceeds a limit gets an error reply, and the session continues. A host or a session
 # that stops reading does not affect other sessions.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

@@ -3,7 +3,7 @@
 # The Debian packages: installed, used, upgraded, removed and purged. A systemd runs as the first
 # process of new namespaces. Its root is an overlay of the VM's files, whose upper layer shows what
 # a purge leaves.
-# vm: --mem 1536
+# vm: --cpus 1 --mem 1536
 # after: Debian packages
 set -u
 here=$(dirname "$0")

@@ -3,6 +3,7 @@
 # --ffs-dir: FunctionFS instances that another program has made and mounted.
 #
 # The daemon serves them while the gadget is unbound and bound, and leaves the gadget alone.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

@@ -5,7 +5,7 @@
 # A process has exactly the capabilities of its profile. Profile minimal loses some operations and
 # reports them. No link leads out of the trees that a client may read. All other suites show that
 # sessions work with the default profile.
-# vm: --mem 1536
+# vm: --cpus 1 --mem 1536
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

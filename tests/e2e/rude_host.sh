@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A rude host sends floods of sessions, garbage, resets and requests, and sessions that it never
 # reads. The daemon stays small and idle. The other lane works throughout, the same lane afterwards.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

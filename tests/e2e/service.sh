@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The daemon as a service: its configuration file, the init script, the systemd unit.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Several sessions at once: each uses its own lane and does not depend on the others. When a host is
 # killed, its board's session ends within the lease.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

@@ -3,6 +3,7 @@
 # Sessions at full, high and super speed, and over a network instead of a cable: USB/IP.
 #
 # The USB/IP tools are those of the distribution.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

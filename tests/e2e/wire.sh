@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # bpfd-usb measures and traces the cable: round trips (--ping), throughput (--bench), each frame
 # (--trace); also with other programs than bpfd, an unplugged board, and hostile output.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

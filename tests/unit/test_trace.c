@@ -233,7 +233,7 @@ static void nobody_reads(void **state)
 	trace_close(trace);
 	alarm(0);
 	capture_end(&c);
-	assert_int_equal(times(c.text, "the reader did not take its end"), 1);
+	assert_int_equal(times(c.text, "its end was not read; the trace is incomplete"), 1);
 
 	capture_begin(&c);
 	assert_int_equal(trace_open(name, &trace), 0);
