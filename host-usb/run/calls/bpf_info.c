@@ -120,24 +120,31 @@ static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_
 	return err;
 }
 
+/* Asks for info with all the pointers that the info of this class has. Returns like ask(). */
+static int64_t ask_with_nested(struct info_call *info, unsigned int class, struct bytes_in *reply)
+{
+	size_t count;
+	const struct bpf_abi_nested *nested = bpf_abi_nested(class, 0, &count);
+
+	for (size_t i = 0; i < count; i++)
+		take_nested(info, &nested[i]);
+	return ask(info, reply);
+}
+
 /* The name and size of BTF never change, so they are fetched once. */
 static int64_t learn_btf(struct object *object)
 {
 	struct info_call info = {.object = object, .size = sizeof(struct bpf_btf_info)};
 	struct bpf_btf_info btf = {.name = 1, .name_len = BTF_LIST_NAME_SIZE}; /* any, not NULL */
-	const struct bpf_abi_nested *nested;
 	struct bytes_in reply;
 	const char *data;
-	size_t count, size;
+	size_t size;
 	int64_t ret;
 
 	if (object->btf_info)
 		return 0;
 	memcpy(info.data, &btf, sizeof(btf));
-	nested = bpf_abi_nested(BPF_ABI_BTF, 0, &count);
-	for (size_t i = 0; i < count; i++)
-		take_nested(&info, &nested[i]);
-	ret = ask(&info, &reply);
+	ret = ask_with_nested(&info, BPF_ABI_BTF, &reply);
 	if (ret < 0)
 		return ret;
 	data = rpc_get_bytes(&reply, &size);
@@ -249,7 +256,6 @@ int64_t bpf_info_program(
 	struct object *object, struct bpf_prog_info *program, uint64_t *addresses, size_t max)
 {
 	struct info_call info = {.object = object, .size = sizeof(*program)};
-	const struct bpf_abi_nested *nested;
 	struct bytes_in reply;
 	const void *data;
 	size_t count, size;
@@ -259,10 +265,7 @@ int64_t bpf_info_program(
 	program->nr_jited_ksyms = (uint32_t)max;
 	program->jited_ksyms = 1; /* any pointer that is not NULL; it is not sent */
 	memcpy(info.data, program, sizeof(*program));
-	nested = bpf_abi_nested(BPF_ABI_PROG, 0, &count);
-	for (size_t i = 0; i < count; i++)
-		take_nested(&info, &nested[i]);
-	ret = ask(&info, &reply);
+	ret = ask_with_nested(&info, BPF_ABI_PROG, &reply);
 	if (ret < 0)
 		return ret;
 	data = rpc_get_bytes(&reply, &size);
