@@ -71,7 +71,7 @@ counts 'two jobs run at once' '2 passed, 0 failed, 0 skipped' \
 	"meet() { touch $logs/\$1; timeout 20 sh -c \"until [ -e $logs/\$2 ]; do sleep 0.1; done\"; }
 	queue vm step a meet here there; queue vm step b meet there here; run_queue"
 
-# An interrupt ends the workers and what they run: here two suites, of which each has a child.
+# An interrupt ends the workers and what they run. Here they run two suites with a child each.
 sh -c ". '$here/harness.sh'; trap 'interrupted 143' TERM
 	for name in a b; do
 		queue vm suite \$name sh -c 'sleep 1000 & echo \$! >$logs/child.'\$name'; wait'

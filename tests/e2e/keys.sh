@@ -69,8 +69,8 @@ check "key: an encrypted one is rejected" connects 250 'locked: the key is encry
 check "key: an RSA key is rejected" connects 250 'rsa: not an Ed25519 key' --key rsa
 check "key: a truncated one is made" sh -c 'head -c 250 theirs >cut; chmod 600 cut'
 check "key: a truncated one is rejected" connects 250 'cut: not a complete key' --key cut
-check "key: one that others can read is made" sh -c 'cp theirs open; chmod 644 open'
-check "key: one that others can read is rejected" connects 250 'open: other users can access' --key open
+check "key: a file that others can read is made" sh -c 'cp theirs open; chmod 644 open'
+check "key: a file that others can read is rejected" connects 250 'open: other users can access' --key open
 
 # The board has no list.
 load_udc is_super_speed=1 || { not_ok "load dummy_hcd"; finish; }
@@ -142,7 +142,7 @@ done
 check "agent: seven wrong keys are refused" connects 251 'it refused all keys that the host showed'
 check "agent: six keys are offered and reported" test "$(grep -c 'key SHA256:.*does not accept it' /run/err)" = 6
 kill "$SSH_AGENT_PID"
-check "agent: one that has ended is reported" connects 251 'ssh-agent: /run/keys/agent:'
+check "agent: an agent that has ended is reported" connects 251 'ssh-agent: /run/keys/agent:'
 unset SSH_AUTH_SOCK SSH_AGENT_PID
 
 # A signal while an agent does not answer. It is SIGTERM, because bash makes background processes
