@@ -18,7 +18,7 @@ gadget_fails()
 {
 	local name=$1 text=$2 status=0
 	shift 2
-	timeout 20 bpfd-gadget --serial testboard "$@" >/run/fails.log 2>&1 || status=$?
+	timeout $((20 * PATIENCE)) bpfd-gadget --serial testboard "$@" >/run/fails.log 2>&1 || status=$?
 	check "$name: the daemon exits with status 1 ($status)" test $status = 1
 	if grep -q -- "$text" /run/fails.log; then
 		ok "$name: it logs the cause"
@@ -251,8 +251,9 @@ half_way()
 	setpriv --reuid 65534 --regid 65534 --clear-groups bpfd-gadget --serial x >/run/fails.log 2>&1
 	check "not root: the message names root" grep -q root /run/fails.log
 	nothing_left "not root"
-	check "no such controller: the daemon waits" sh -c '
-		timeout 3 bpfd-gadget --serial x --udc nonsense 2>&1 | grep -q "waiting for.*nonsense"'
+	daemon --udc nonsense
+	check "no such controller: the daemon waits" until_true 20 log_has 'waiting for.*nonsense'
+	gadget_stop
 	nothing_left "no such controller"
 }
 

@@ -55,7 +55,7 @@ session_start()
 session_end()
 {
 	local status=0
-	if ! timeout 20 tail --pid="$SESSION" -f /dev/null; then
+	if ! timeout $((20 * PATIENCE)) tail --pid="$SESSION" -f /dev/null; then
 		not_ok "$1: bpfd-usb ends" "$(cat "$work/err")"
 		kill -9 "$SESSION"
 	fi

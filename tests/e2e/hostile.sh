@@ -127,7 +127,7 @@ exec 8<>"$CLIENT_DIR/full"
 dd if=/dev/zero of="$CLIENT_DIR/full" bs=64k count=1 oflag=nonblock 2>/dev/null
 dd if=/dev/zero of="$CLIENT_DIR/full" bs=1 count=65536 oflag=nonblock 2>/dev/null
 printf 'BPF_CREATE_MAP 1 a-name-that-is-much-too-long 8 8 1 0\nBPF_ATTACH_KPROBE 9 0 a b\n' |
-	timeout 20 "$bpfd" -v -v 2>&8 >"$CLIENT_DIR/quiet"
+	timeout $((20 * PATIENCE)) "$bpfd" -v -v 2>&8 >"$CLIENT_DIR/quiet"
 check "stderr full: bpfd does not hang" test $? = 0
 check_no_leftovers
 finish

@@ -66,7 +66,7 @@ session_asks()
 session_ends()
 {
 	local status=0
-	timeout 20 tail --pid="$SESSION" -f /dev/null || kill -9 "$SESSION"
+	timeout $((20 * PATIENCE)) tail --pid="$SESSION" -f /dev/null || kill -9 "$SESSION"
 	wait "$SESSION" || status=$?
 	exec 8>&-
 	[ $status = "$1" ]
@@ -130,7 +130,7 @@ fails()
 {
 	local name=$1 wanted=$2 text=$3 status=0
 	shift 3
-	timeout 20 bpfd-gadget "$@" >"$work/log" 2>&1 || status=$?
+	timeout $((20 * PATIENCE)) bpfd-gadget "$@" >"$work/log" 2>&1 || status=$?
 	check "$name: the daemon exits with status $wanted ($status)" test $status = "$wanted"
 	check "$name: it logs the cause" grep -q -e "$text" "$work/log"
 }

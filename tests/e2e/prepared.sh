@@ -62,7 +62,7 @@ fails()
 {
 	local name=$1 text=$2 status=0
 	shift 2
-	timeout 10 bpfd-gadget "$@" >"$work/log" 2>&1 || status=$?
+	timeout $((10 * PATIENCE)) bpfd-gadget "$@" >"$work/log" 2>&1 || status=$?
 	check "$name: the daemon exits with status 1 ($status)" test $status = 1
 	check "$name: it logs the cause" grep -q -e "$text" "$work/log"
 }

@@ -168,7 +168,7 @@ check_others()
 	gadget_start --bpfd "$work/greeter" || { not_ok "start the gadget with a greeter"; return; }
 	SECONDS=0
 	bridge --bench
-	check "bench, wrong banner: refused at once" test "$status" = 255 -a $SECONDS -lt 4
+	check "bench, wrong banner: refused at once" test "$status" = 255 -a $SECONDS -lt 8
 	check "bench, wrong banner: the program got no command" test ! -s "$work/got"
 	gadget_stop
 
