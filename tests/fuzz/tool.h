@@ -323,6 +323,7 @@ static inline void tool_event(struct tool *tool)
 static inline void tool_files(struct tool *tool, unsigned int what)
 {
 	struct remote *remote = tool->run.remote;
+	const struct call call = tool_call(tool, SYS_readlink, NULL);
 	struct listing *listing;
 	struct rpc_stat stat;
 	char target[PATH_MAX];
@@ -334,7 +335,7 @@ static inline void tool_files(struct tool *tool, unsigned int what)
 		remote_access(remote, "/proc/1", 0);
 		break;
 	case 1:
-		if (remote_link(remote, getpid(), "/proc/1/ns/mnt", target, sizeof(target)) >= 0)
+		if (remote_link(&call, "/proc/1/ns/mnt", target, sizeof(target)) >= 0)
 			MUST(strlen(target) < sizeof(target));
 		break;
 	case 2:

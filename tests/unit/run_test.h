@@ -24,12 +24,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Without a listener this flag says that the tool's thread was killed. */
+/* Without a listener this flag says that the tool's thread was killed. The function, if there is
+ * one, is called when bpfd-run looks, before that. */
 static bool tool_is_gone;
+static void (*on_look_at_tool)(void);
 
 int seccomp_notify_id_valid(int fd, uint64_t id)
 {
-	bool gone = fd < 0 ? tool_is_gone : ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0;
+	bool gone;
+
+	if (fd < 0 && on_look_at_tool)
+		on_look_at_tool();
+	gone = fd < 0 ? tool_is_gone : ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0;
 
 	return gone ? -ENOENT : 0;
 }

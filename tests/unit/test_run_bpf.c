@@ -679,6 +679,11 @@ static int ignore_pipe(void **state)
 	return 0;
 }
 
+static void kill_tool(void *arg)
+{
+	tool_is_gone = true;
+}
+
 /* If the tool's thread is gone, nothing is written: its id may belong to another process. */
 static void test_tool_is_gone(void **state)
 {
@@ -691,7 +696,7 @@ static void test_tool_is_gone(void **state)
 	attr.value = user(value);
 	rpc_put_bytes(start_reply(board, 0, NULL, 32), "another", VALUES);
 	board_ready(board);
-	tool_is_gone = true;
+	board->before = kill_tool;
 	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -ESRCH);
 	tool_is_gone = false;
 	assert_string_equal(value, "old");

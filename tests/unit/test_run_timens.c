@@ -20,6 +20,7 @@
 
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/timens.h"
+#include "tests/unit/run_test.h"
 #include "tests/unit/skip.h"
 
 #define S	1000000000LL /* ns */
@@ -80,6 +81,8 @@ static int run_tool(int64_t monotonic, int64_t boottime)
 	int fds[TIMENS_FDS], ready[2], go[2], status, count = timens_make(monotonic, boottime, fds),
 						      copy;
 	char text[8] = "", known[8] = "known", byte;
+	struct run run = {.listener = -1};
+	struct call call = {.run = &run};
 	pid_t pid;
 
 	if (count == -EPERM || count == -EINVAL || count == -ENOSPC || count == -EACCES)
@@ -96,9 +99,10 @@ static int run_tool(int64_t monotonic, int64_t boottime)
 	close(ready[1]);
 	MUST(read(ready[0], &byte, 1) == 1);
 	/* The supervisor reads the tool's memory and duplicates its descriptors. */
-	MUST(memory_read(pid, (uintptr_t)known, text, sizeof(text)) == 0);
+	call.tid = pid;
+	MUST(memory_read(&call, (uintptr_t)known, text, sizeof(text)) == 0);
 	MUST(strcmp(text, known) == 0);
-	copy = memory_get_fd(pid, go[1]);
+	copy = memory_get_fd(&call, go[1]);
 	MUST(copy >= 0);
 	MUST(write(copy, "g", 1) == 1);
 	MUST(waitpid(pid, &status, 0) == pid);

@@ -29,10 +29,10 @@ static int read_attr(struct bpf_request *b, uint64_t user, uint64_t size)
 		return -E2BIG;
 	b->user_attr = user;
 	b->size = size < sizeof(b->attr) ? size : sizeof(b->attr);
-	err = memory_read(b->call->tid, user, b->attr, b->size);
+	err = memory_read(b->call, user, b->attr, b->size);
 	if (err || size <= b->size)
 		return err;
-	err = memory_read(b->call->tid, user + b->size, rest, size - b->size);
+	err = memory_read(b->call, user + b->size, rest, size - b->size);
 	for (size_t i = 0; !err && i < size - b->size; i++)
 		if (rest[i])
 			err = -E2BIG;
@@ -230,7 +230,7 @@ static int64_t answer_ahead(struct bpf_request *b)
 		key = malloc(b->map->key_size + 1);
 		if (!key)
 			return -ENOMEM;
-		ret = memory_read(b->call->tid, key_at, key, b->map->key_size);
+		ret = memory_read(b->call, key_at, key, b->map->key_size);
 		if (ret)
 			goto out_free;
 	}

@@ -236,7 +236,7 @@ int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 	info.size = bpf_abi_get32(attr, attr_size, offsetof(union bpf_attr, info.info_len));
 	if (info.size > sizeof(info.data))
 		return -E2BIG;
-	ret = memory_read(call->tid, info.user, info.data, info.size);
+	ret = memory_read(call, info.user, info.data, info.size);
 	if (!ret)
 		ret = learn_link_type(info.object);
 	if (!ret && info.object->class == BPF_ABI_BTF)

@@ -65,7 +65,7 @@ static int map_by_index(struct bpf_request *b, struct bpf_insn *insn)
 
 	if (!table || insn->imm < 0)
 		return -EINVAL;
-	err = memory_read(b->call->tid, table + (uint64_t)insn->imm * sizeof(fd), &fd, sizeof(fd));
+	err = memory_read(b->call, table + (uint64_t)insn->imm * sizeof(fd), &fd, sizeof(fd));
 	if (err)
 		return err;
 	insn->src_reg =
@@ -123,7 +123,7 @@ static int pack_content(
 	content = bytes_put_room(out, size);
 	if (!content)
 		return -ENOMEM;
-	err = memory_read(b->call->tid, from, content, size);
+	err = memory_read(b->call, from, content, size);
 	if (err)
 		return err;
 	if (b->command->number == BPF_PROG_LOAD && ptr->offset == offsetof(union bpf_attr, insns))
@@ -142,7 +142,7 @@ static int pack_string(struct bpf_request *b, const struct bpf_abi_ptr *ptr, str
 {
 	uint64_t from = bpf_abi_get64(b->attr, b->size, ptr->offset);
 	char text[BPF_ABI_STRING_MAX];
-	ssize_t n = memory_read_string(b->call->tid, from, text, sizeof(text));
+	ssize_t n = memory_read_string(b->call, from, text, sizeof(text));
 
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : (int)n;

@@ -117,17 +117,14 @@ static int64_t give_contents(const struct call *call, const char *path, int flag
 static int64_t give_namespace(const struct call *call, const char *path, int flags)
 {
 	char target[256], own[64], link[256];
-	int64_t ret = remote_link(call->run->remote, call->tid, path, target, sizeof(target));
-	ssize_t n;
+	int64_t ret = remote_link(call, path, target, sizeof(target));
 	int fd;
 
 	if (ret < 0)
 		return ret;
-	snprintf(own, sizeof(own), "/proc/%d/ns/mnt", (int)call->tid);
-	n = readlink(own, link, sizeof(link) - 1);
-	link[n > 0 ? n : 0] = 0;
-	if (strcmp(link, target) != 0)
+	if (memory_read_link(call, "ns/mnt", link, sizeof(link)) < 0 || strcmp(link, target) != 0)
 		return -EACCES;
+	snprintf(own, sizeof(own), "/proc/%d/ns/mnt", (int)call->tid);
 	fd = open(own, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -177,7 +174,7 @@ int64_t sys_openat2(const struct call *call)
 {
 	struct open_how how;
 
-	if (memory_read(call->tid, call->args[2], &how, sizeof(how)))
+	if (memory_read(call, call->args[2], &how, sizeof(how)))
 		return CALL_CONTINUE; /* the kernel returns the right error */
 	return open_at(call, (int)call->args[0], call->args[1], (int)how.flags);
 }

@@ -47,7 +47,7 @@ static int64_t look_at(
 	int ours;
 
 	/* With an empty path this is fstat(2) of dirfd. */
-	if (flags & AT_EMPTY_PATH && !memory_read(call->tid, path_at, &first, 1) && !first) {
+	if (flags & AT_EMPTY_PATH && !memory_read(call, path_at, &first, 1) && !first) {
 		object = object_of(call, dirfd, OBJECT_DIRECTORY);
 		return object ? remote_stat(call->run->remote, object->path, true, st)
 			      : CALL_CONTINUE;
@@ -198,7 +198,7 @@ static int64_t link_at(
 		return ours ? ours : CALL_CONTINUE;
 	if (size == 0 || size > INT_MAX)
 		return -EINVAL;
-	length = remote_link(call->run->remote, call->tid, path, target, sizeof(target));
+	length = remote_link(call, path, target, sizeof(target));
 	if (length < 0)
 		return length;
 	if ((uint64_t)length > size)

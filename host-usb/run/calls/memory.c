@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Access to the memory and the descriptors of the tool's processes. */
+/* Access to the memory and the descriptors of the tool's processes.
+ *
+ * A thread that is killed during its call leaves its id to another process, which may be of
+ * anybody. So each access checks that the thread still waits: a read after the copy was made, a
+ * write before. Nothing else in bpfd-run reads or writes another process by its id. */
 #include "host-usb/run/calls/memory.h"
 
 #include "core/base/log.h"
@@ -11,6 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -35,11 +40,24 @@ static int check(ssize_t n, size_t size)
 	return -EPERM;
 }
 
-int memory_read(pid_t tid, uint64_t from, void *to, size_t size)
+/* Erases what was read if it may be of another process. Returns true if it is the tool's. */
+static bool is_of_tool(const struct call *call, void *data, size_t size)
+{
+	if (notify_waiting(call->run, call->id))
+		return true;
+	memset(data, 0, size);
+	return false;
+}
+
+int memory_read(const struct call *call, uint64_t from, void *to, size_t size)
 {
 	const struct iovec local = {to, size}, remote = {(void *)(uintptr_t)from, size};
+	int err;
 
-	return size ? check(process_vm_readv(tid, &local, 1, &remote, 1, 0), size) : 0;
+	if (!size)
+		return 0;
+	err = check(process_vm_readv(call->tid, &local, 1, &remote, 1, 0), size);
+	return is_of_tool(call, to, size) ? err : -ESRCH;
 }
 
 int memory_write(const struct call *call, uint64_t to, const void *from, size_t size)
@@ -52,7 +70,7 @@ int memory_write(const struct call *call, uint64_t to, const void *from, size_t 
 	return size ? check(process_vm_writev(call->tid, &local, 1, &remote, 1, 0), size) : 0;
 }
 
-ssize_t memory_read_string(pid_t tid, uint64_t from, char *to, size_t size)
+ssize_t memory_read_string(const struct call *call, uint64_t from, char *to, size_t size)
 {
 	size_t have = 0;
 
@@ -63,7 +81,7 @@ ssize_t memory_read_string(pid_t tid, uint64_t from, char *to, size_t size)
 
 		if (piece > size - have)
 			piece = size - have;
-		err = memory_read(tid, from + have, to + have, piece);
+		err = memory_read(call, from + have, to + have, piece);
 		if (err)
 			return err;
 		end = memchr(to + have, 0, piece);
@@ -82,9 +100,9 @@ static pid_t process_of(pid_t tid)
 	return pid ? pid : tid;
 }
 
-int memory_get_fd(pid_t tid, int fd)
+int memory_get_fd(const struct call *call, int fd)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, process_of(tid), 0), copy;
+	int pidfd = (int)syscall(SYS_pidfd_open, process_of(call->tid), 0), copy;
 
 	if (pidfd < 0)
 		return -errno;
@@ -92,5 +110,31 @@ int memory_get_fd(pid_t tid, int fd)
 	if (copy < 0)
 		copy = -errno;
 	close(pidfd);
+	if (copy >= 0 && !notify_waiting(call->run, call->id)) {
+		close(copy);
+		copy = -ESRCH;
+	}
 	return copy;
+}
+
+int memory_stat_fd(const struct call *call, int fd, struct stat *st)
+{
+	char path[64];
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)call->tid, fd);
+	err = stat(path, st) < 0 ? -errno : 0;
+	return is_of_tool(call, st, sizeof(*st)) ? err : -ESRCH;
+}
+
+ssize_t memory_read_link(const struct call *call, const char *name, char *to, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)call->tid, name);
+	n = readlink(path, to, size - 1);
+	n = n < 0 ? -errno : n;
+	to[n < 0 ? 0 : n] = 0;
+	return is_of_tool(call, to, size) ? n : -ESRCH;
 }

@@ -8,21 +8,31 @@
 #include <sys/types.h>
 
 struct call;
+struct stat;
 
-/* Copies `size` bytes from the process of thread `tid`, all or none. Returns 0; -EFAULT: they are
- * not all mapped; -EPERM: no permission, which is logged once. */
-int memory_read(pid_t tid, uint64_t from, void *to, size_t size);
+/* All of these return -ESRCH if the thread of the call was killed: another process may have its id
+ * by now. Then they have read nothing and written nothing. */
 
-/* Copies `size` bytes to the thread that waits for the answer to the call. Returns as
- * memory_read(); -ESRCH: the thread was killed, and another process may have its number by now. */
+/* Copies `size` bytes from the thread that waits for the answer to the call, all or none. Returns
+ * 0; -EFAULT: they are not all mapped; -EPERM: no permission, which is logged once. */
+int memory_read(const struct call *call, uint64_t from, void *to, size_t size);
+
+/* Copies `size` bytes to that thread. Returns like memory_read(). */
 int memory_write(const struct call *call, uint64_t to, const void *from, size_t size);
 
 /* Copies a string with its NUL. Returns its length; -ENAMETOOLONG: it does not fit into `size`
  * bytes; or the errors of memory_read(). */
-ssize_t memory_read_string(pid_t tid, uint64_t from, char *to, size_t size);
+ssize_t memory_read_string(const struct call *call, uint64_t from, char *to, size_t size);
 
 /* Duplicates a descriptor of the process. Returns the duplicate, which the caller closes, or a
  * negative errno. */
-int memory_get_fd(pid_t tid, int fd);
+int memory_get_fd(const struct call *call, int fd);
+
+/* Gets the status of a descriptor of the thread. Returns 0 or a negative errno. */
+int memory_stat_fd(const struct call *call, int fd, struct stat *st);
+
+/* Reads a link of the thread's directory in /proc, such as "cwd", and adds a NUL. Returns its
+ * length, at most size - 1, or a negative errno. */
+ssize_t memory_read_link(const struct call *call, const char *name, char *to, size_t size);
 
 #endif

@@ -30,7 +30,7 @@
 
 static int read_attr(const struct call *call, uint64_t from, char *attr, uint32_t *size)
 {
-	int err = memory_read(call->tid, from + ATTR_SIZE_AT, size, sizeof(*size));
+	int err = memory_read(call, from + ATTR_SIZE_AT, size, sizeof(*size));
 
 	if (err)
 		return err;
@@ -38,7 +38,7 @@ static int read_attr(const struct call *call, uint64_t from, char *attr, uint32_
 		*size = PERF_ATTR_SIZE_VER0;
 	if (*size < PERF_ATTR_SIZE_VER0 || *size > RPC_ATTR_MAX)
 		return -E2BIG;
-	err = memory_read(call->tid, from, attr, *size);
+	err = memory_read(call, from, attr, *size);
 	memcpy(attr + ATTR_SIZE_AT, size, sizeof(*size));
 	return err;
 }
@@ -57,7 +57,7 @@ static int take_name(
 		(attr->type != board->kprobe_type && attr->type != board->uprobe_type))
 		return 0;
 	attr->config1 = 0;
-	n = memory_read_string(call->tid, from, name, PATH_MAX);
+	n = memory_read_string(call, from, name, PATH_MAX);
 	return n < 0 ? (int)n : 1;
 }
 
@@ -167,13 +167,13 @@ static int take_data(const struct call *call, size_t in, size_t out, struct ioct
 {
 	request->in = in;
 	request->out = out;
-	return memory_read(call->tid, call->args[2], request->data, in);
+	return memory_read(call, call->args[2], request->data, in);
 }
 
 static int take_query(const struct call *call, struct ioctl_request *request)
 {
 	uint32_t count;
-	int err = memory_read(call->tid, call->args[2], &count, sizeof(count));
+	int err = memory_read(call, call->args[2], &count, sizeof(count));
 
 	if (err)
 		return err;
@@ -206,7 +206,7 @@ static int take_request(const struct call *call, struct ioctl_request *request)
 	case PERF_EVENT_IOC_QUERY_BPF:
 		return take_query(call, request);
 	case PERF_EVENT_IOC_SET_FILTER:
-		n = memory_read_string(call->tid, call->args[2], request->data, RPC_FILTER_MAX);
+		n = memory_read_string(call, call->args[2], request->data, RPC_FILTER_MAX);
 		request->in = n < 0 ? 0 : (size_t)n;
 		return n < 0 ? (int)n : 0;
 	default:

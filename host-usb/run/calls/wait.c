@@ -139,7 +139,7 @@ static int duplicate_others(const struct call *call, struct held *held)
 
 		if (held->objects[i] || fd < 0)
 			continue;
-		fd = memory_get_fd(call->tid, fd);
+		fd = memory_get_fd(call, fd);
 		if (fd < 0)
 			return fd;
 		held->others[i] = (struct pollfd){.fd = fd, .events = held->polled[i].events};
@@ -162,7 +162,7 @@ static int64_t hold(const struct call *call, uint64_t user, uint64_t count, int6
 	held = held_new(call, user, (unsigned int)count);
 	if (!held)
 		return -ENOMEM;
-	err = memory_read(call->tid, user, held->polled, count * sizeof(struct pollfd));
+	err = memory_read(call, user, held->polled, count * sizeof(struct pollfd));
 	for (unsigned int i = 0; !err && i < count; i++) {
 		held->objects[i] = object_of(call, held->polled[i].fd, BPF_ABI_EVENT | BPF_ABI_MAP);
 		ours |= held->objects[i] != NULL;
@@ -285,7 +285,7 @@ int64_t sys_ppoll(const struct call *call)
 	int err;
 
 	if (call->args[2]) {
-		err = memory_read(call->tid, call->args[2], &timeout, sizeof(timeout));
+		err = memory_read(call, call->args[2], &timeout, sizeof(timeout));
 		if (err)
 			return err;
 		if (timeout.tv_sec < 0 || timeout.tv_nsec < 0 || timeout.tv_nsec > 999999999)
@@ -329,10 +329,10 @@ int64_t sys_epoll_ctl(const struct call *call)
 	if (!object)
 		return CALL_CONTINUE;
 	if (operation != EPOLL_CTL_DEL)
-		err = memory_read(call->tid, call->args[3], &event, sizeof(event));
+		err = memory_read(call, call->args[3], &event, sizeof(event));
 	if (err)
 		return err;
-	set = memory_get_fd(call->tid, (int)call->args[0]);
+	set = memory_get_fd(call, (int)call->args[0]);
 	if (set < 0)
 		return set;
 	err = change_set(set, operation, object, &event);

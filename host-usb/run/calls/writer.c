@@ -89,7 +89,7 @@ static int64_t write_from(const struct call *call, const struct iovec *vector, s
 	size = 0;
 	for (size_t i = 0; !ret && i < count; i++) {
 		ret = memory_read(
-			call->tid, (uintptr_t)vector[i].iov_base, data + size, vector[i].iov_len);
+			call, (uintptr_t)vector[i].iov_base, data + size, vector[i].iov_len);
 		size += vector[i].iov_len;
 	}
 	if (!ret)
@@ -122,6 +122,6 @@ int64_t sys_writev(const struct call *call)
 		return CALL_CONTINUE;
 	if (count > VECTOR_MAX)
 		return -EINVAL;
-	err = memory_read(call->tid, call->args[1], vector, count * sizeof(vector[0]));
+	err = memory_read(call, call->args[1], vector, count * sizeof(vector[0]));
 	return err ? err : write_from(call, vector, count);
 }

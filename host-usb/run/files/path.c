@@ -89,7 +89,7 @@ bool path_is_of_tracefs(const char *path, const char *name)
 static int base_of(const struct call *call, int dirfd, char base[PATH_MAX])
 {
 	const struct object *object;
-	char link[64];
+	char link[16] = "cwd";
 	ssize_t n;
 
 	if (dirfd != AT_FDCWD) {
@@ -98,21 +98,16 @@ static int base_of(const struct call *call, int dirfd, char base[PATH_MAX])
 			snprintf(base, PATH_MAX, "%s", object->path);
 			return 0;
 		}
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)call->tid, dirfd);
-	} else {
-		snprintf(link, sizeof(link), "/proc/%d/cwd", (int)call->tid);
+		snprintf(link, sizeof(link), "fd/%d", dirfd);
 	}
-	n = readlink(link, base, PATH_MAX - 1);
-	if (n < 0)
-		return -errno;
-	base[n] = 0;
-	return 0;
+	n = memory_read_link(call, link, base, PATH_MAX);
+	return n < 0 ? (int)n : 0;
 }
 
 int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX])
 {
 	char given[PATH_MAX];
-	ssize_t n = memory_read_string(call->tid, path, given, sizeof(given));
+	ssize_t n = memory_read_string(call, path, given, sizeof(given));
 
 	if (n < 0)
 		return n == -EPERM ? (int)n : 0; /* the kernel reports other errors */

@@ -3,8 +3,10 @@
 #include "host-usb/run/files/remote.h"
 
 #include "core/base/clock.h"
+#include "host-usb/run/calls/memory.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/path.h"
+#include "host-usb/run/run.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -185,22 +187,17 @@ static int64_t link_of(struct remote *remote, const char *path, char *target, si
 
 /* For a process in the board's initial mount namespace this answers with the tool's own namespace.
  * Otherwise tools that compare the two would try to enter the process's namespace. */
-int64_t remote_link(struct remote *remote, pid_t tid, const char *path, char *target, size_t size)
+int64_t remote_link(const struct call *call, const char *path, char *target, size_t size)
 {
+	struct remote *remote = call->run->remote;
 	int64_t ret = link_of(remote, path, target, size);
-	char first[256], own[64];
-	ssize_t n;
+	char first[256];
 
 	if (ret < 0 || !path_is_of_process(path, "/ns/mnt") ||
 		link_of(remote, "/proc/1/ns/mnt", first, sizeof(first)) < 0 ||
 		strcmp(first, target))
 		return ret;
-	snprintf(own, sizeof(own), "/proc/%d/ns/mnt", (int)tid);
-	n = readlink(own, target, size - 1);
-	if (n < 0)
-		return -errno;
-	target[n] = 0;
-	return n;
+	return memory_read_link(call, "ns/mnt", target, size);
 }
 
 /* Adds the entries of one part of the reply. */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct call;
 struct client;
 struct remote;
 
@@ -43,8 +44,8 @@ int remote_stat(struct remote *remote, const char *path, bool follow, struct rpc
 /* access(2). */
 int remote_access(struct remote *remote, const char *path, uint32_t mode);
 
-/* readlink(2) for thread `tid` of the tool. Adds a NUL to the target; returns its length, bytes. */
-int64_t remote_link(struct remote *remote, pid_t tid, const char *path, char *target, size_t size);
+/* readlink(2) for a call of the tool. Adds a NUL to the target; returns its length, bytes. */
+int64_t remote_link(const struct call *call, const char *path, char *target, size_t size);
 
 /* One write(2) that appends. Returns the number of bytes written. */
 int64_t remote_write(struct remote *remote, const char *path, const char *data, size_t size);

@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/client.h"
 
@@ -332,13 +333,9 @@ int64_t object_give(struct object *object, const struct call *call, bool cloexec
 struct object *object_of_any(const struct call *call, int fd)
 {
 	struct object *object;
-	char path[64];
 	struct stat st;
 
-	if (fd < 0)
-		return NULL;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)call->tid, fd);
-	if (stat(path, &st) < 0)
+	if (fd < 0 || memory_stat_fd(call, fd, &st))
 		return NULL;
 	object = *bucket(call->run->objects, st.st_ino);
 	while (object && (object->ino != st.st_ino || object->dev != st.st_dev))
