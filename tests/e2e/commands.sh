@@ -210,9 +210,9 @@ expect "kernel symbol by address: not a number" "GET_KSYM_NAME x" "$refused"
 expect "kernel symbol by name" "GET_KSYM_ADDR schedule" "GET_KSYM_ADDR: ret=0\|$(printf '%u' "0x$address")"
 expect "kernel symbol by name: no such symbol" "GET_KSYM_ADDR no_such_symbol" 'GET_KSYM_ADDR: ret=-.*'
 expect "kernel symbol by name: missing field" "GET_KSYM_ADDR" "$refused"
-# Names that begin with $ are mapping symbols of the assembler.
+# Names that begin with $, .L or L0 are mapping symbols of the assembler, which no lookup finds.
 read -r address _ name _ < <(awk -v module="[$MODULE]" \
-	'$4 == module && $2 == "t" && $3 !~ /^[$]/ {print; exit}' "$symbols")
+	'$4 == module && $2 == "t" && $3 !~ /^([$]|[.]L|L0)/ {print; exit}' "$symbols")
 expect "kernel symbol by address: in a module" "GET_KSYM_NAME 0x$address" "GET_KSYM_NAME: ret=0\|${name//./\\.};(0x)?0;$MODULE"
 
 start_wait "$trigger"

@@ -148,6 +148,38 @@ static void test_32_bit(void **state)
 	check_address(fake->ksym, 0xbf000010, "mod", 16, "mod");
 }
 
+/* Marks of the assembler in modules hide no function, and cannot be looked up by name. */
+static void test_mapping_symbols(void **state)
+{
+	static const char *const marks[] = {"$x", "$d", "$a", "$t", "$d.12", "$xrv64i2p1", "$",
+		".L0", ".Lfoo", ".L", "L0\001", "L0"};
+	struct fake *fake = *state;
+	char text[1024];
+	size_t len = 0;
+	uint64_t address;
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+			"ffffffc0010000%02zx t %s\t[mod]\n", i < 3 ? i : 0x10 + i, marks[i]);
+	snprintf(text + len, sizeof(text) - len,
+		"ffffffc001000000 t first\t[mod]\n"
+		"ffffffc001000010 t $dollar\t[mod]\n"
+		"ffffffc001000040 t L1\t[mod]\n"
+		"ffffffc001000050 t .text\t[mod]\n"
+		"ffffffc001000060 t L\t[mod]\n"
+		"ffffffc000000000 T _text\n"
+		"ffffffc000000004 T $x\n");
+	put_file(fake->dir, "kallsyms", text);
+	check_address(fake->ksym, 0xffffffc001000000, "first", 0, "mod");
+	check_address(fake->ksym, 0xffffffc00100002f, "first", 0x2f, "mod");
+	check_address(fake->ksym, 0xffffffc001000040, "L1", 0, "mod");
+	check_address(fake->ksym, 0xffffffc001000050, ".text", 0, "mod");
+	check_address(fake->ksym, 0xffffffc001000061, "L", 1, "mod");
+	check_address(fake->ksym, 0xffffffc000000008, "_text", 8, "kernel");
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		assert_int_equal(ksym_find_name(fake->ksym, marks[i], &address), -ENOENT);
+}
+
 static void test_hidden(void **state)
 {
 	struct fake *fake = *state;
@@ -278,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_find_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_find_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_32_bit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mapping_symbols, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_modules_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed, setup, teardown),

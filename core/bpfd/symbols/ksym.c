@@ -149,6 +149,16 @@ static int hex_value(char c)
 	return -1;
 }
 
+/* Whether a name marks a place in the code instead of naming it. Modules list such names of
+ * compiler and assembler: ARM's and RISC-V's mapping symbols ($a, $d, $t, $x, $xrv64i), and local
+ * labels. The rule is that of the kernel's is_mapping_symbol(), which the kernel's own lookups
+ * follow. */
+static bool is_mapping_symbol(const char *name, size_t len)
+{
+	return name[0] == '$' || (len > 1 && ((name[0] == '.' && name[1] == 'L') ||
+						     (name[0] == 'L' && name[1] == '0')));
+}
+
 /* Parses a line without its newline: "address type name", and "\t[module]" if it is a module's. */
 static int parse_line(struct ksym *ksym, struct loose *loose, const char *at, const char *end)
 {
@@ -171,7 +181,8 @@ static int parse_line(struct ksym *ksym, struct loose *loose, const char *at, co
 		symbol.module = (uint16_t)err;
 		end = at;
 	}
-	if (end == name || end - name > KSYM_NAME_MAX)
+	if (end == name || end - name > KSYM_NAME_MAX ||
+		is_mapping_symbol(name, (size_t)(end - name)))
 		return 0;
 	symbol.length = (uint16_t)(end - name);
 	if (!symbol.module) {
