@@ -5,6 +5,7 @@
 #include "core/bpfd/symbols/proc_maps.h"
 #include "core/bpfd/symbols/usym.h"
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <endian.h>
 #include <errno.h>
@@ -31,8 +32,20 @@
 #define TEXT_ADDRESS 0x401000
 #define FILE_SIZE    0x2400
 
-static const char strings[] = "\0one\0__one\0two\0$x\0label\0;evil\n\0_ZN3foo3barEi\0V_1";
-enum { ONE = 1, ALIAS = 5, TWO = 11, MARK = 15, LABEL = 18, EVIL = 24, CXX = 31, VERSION = 45 };
+static const char strings[] = "\0one\0__one\0two\0$x\0label\0;evil\n\0_ZN3foo3barEi\0V_1\0"
+			      "two@V_1\0two@@V_2";
+enum {
+	ONE = 1,
+	ALIAS = 5,
+	TWO = 11,
+	MARK = 15,
+	LABEL = 18,
+	EVIL = 24,
+	CXX = 31,
+	VERSION = 45,
+	OLD_TWO = 49,
+	NEW_TWO = 57
+};
 
 static const struct {
 	uint32_t name, offset, size;
@@ -282,6 +295,83 @@ static void test_elf_hostile(void **state)
 			elf_symbols_free(table);
 		free(file);
 	}
+}
+
+/* Symbols 5 and 9 become functions of one name, at 0x40 and 0x60. */
+static unsigned char *make_two_versions(uint32_t first_name, uint32_t second_name)
+{
+	unsigned char *file = make_elf(true);
+	Elf64_Sym *sym = (void *)(file + 0x2000);
+
+	sym[5].st_name = htole32(first_name);
+	sym[9].st_name = htole32(second_name);
+	sym[5].st_info = sym[9].st_info;
+	sym[9].st_value = htole64(TEXT_ADDRESS + 0x60);
+	return file;
+}
+
+/* .dynsym marks old versions of a name in a table beside it, .symtab in the name. */
+static void test_versions(void **state)
+{
+	for (unsigned int kind = 0; kind < 4; kind++) {
+		bool first_is_old = kind & 1, in_names = kind & 2;
+		uint32_t first = first_is_old ? OLD_TWO : NEW_TWO;
+		unsigned char *file = make_two_versions(
+			in_names ? first : TWO, in_names ? OLD_TWO + NEW_TWO - first : TWO);
+		Elf64_Shdr *section = (void *)(file + 0x2200);
+		uint16_t *versions = (void *)(file + 0x2340);
+		struct elf_symbols *table = NULL;
+		uint64_t value;
+
+		if (!in_names) {
+			((Elf64_Ehdr *)file)->e_shnum = htole16(4);
+			section[1].sh_type = htole32(SHT_DYNSYM);
+			section[3].sh_type = htole32(SHT_GNU_versym);
+			section[3].sh_offset = htole64(0x2340);
+			section[3].sh_size = htole64(SYMBOL_COUNT * sizeof(*versions));
+			section[3].sh_entsize = htole64(sizeof(*versions));
+			versions[5] = htole16(first_is_old ? 0x8002 : 3);
+			versions[9] = htole16(first_is_old ? 3 : 0x8002);
+		}
+		assert_int_equal(elf_symbols_read_image(&table, file, FILE_SIZE), 0);
+		assert_int_equal(elf_symbols_find_name(table, "two", &value), 0);
+		assert_int_equal(value, TEXT_ADDRESS + (first_is_old ? 0x60 : 0x40));
+		assert_int_equal(elf_symbols_find_name(table, "tw", &value), -ENOENT);
+		assert_int_equal(
+			elf_symbols_find_name(table, "two@V_1", &value), in_names ? 0 : -ENOENT);
+		if (in_names)
+			assert_int_equal(value, TEXT_ADDRESS + (first_is_old ? 0x40 : 0x60));
+		elf_symbols_free(table);
+		free(file);
+	}
+	assert_int_equal(elf_symbols_name_length("two@@V_2"), 3);
+	assert_int_equal(elf_symbols_name_length("@plt"), 4);
+	assert_int_equal(elf_symbols_name_length(""), 0);
+}
+
+/* A name of this process's C library means the version that dlsym() finds. */
+static void test_library_versions(void **state)
+{
+	static const char *const names[] = {
+		"pthread_cond_wait", "realpath", "fmemopen", "regexec", "lfind"};
+	void *library = dlopen("libc.so.6", RTLD_LAZY);
+	struct usym *usym;
+	uint64_t address;
+
+	if (!library)
+		skip_because("no libc.so.6");
+	assert_int_equal(usym_new(&usym, "/proc"), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct usym_name found;
+
+		assert_int_equal(
+			usym_find_name(usym, getpid(), names[i], "libc.so.6", &address), 0);
+		assert_int_equal(address, (uintptr_t)dlsym(library, names[i]));
+		assert_int_equal(usym_find_address(usym, getpid(), address, true, &found), 0);
+		assert_null(strchr(found.name, '@'));
+	}
+	usym_free(usym);
+	dlclose(library);
 }
 
 /* Not static and not inlined, so that it has a symbol. */
@@ -577,6 +667,8 @@ int main(void)
 		cmocka_unit_test(test_elf_kinds),
 		cmocka_unit_test(test_elf_refused),
 		cmocka_unit_test(test_elf_hostile),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_library_versions),
 		cmocka_unit_test(test_own_process),
 		cmocka_unit_test(test_vdso),
 		cmocka_unit_test_setup_teardown(test_fake_process, setup, teardown),

@@ -14,7 +14,9 @@
 #define SYMBOLS_MAX	(1U << 20)
 #define ELF_NAMES_MAX	(32U << 20)
 #define SEGMENTS_MAX	256
-#define SYMBOL_SIZE_MAX ((1U << 29) - 1)
+#define SYMBOL_SIZE_MAX ((1U << 28) - 1)
+
+#define VERSION_HIDDEN 0x8000 /* in a symbol's version: not the default one of its name */
 
 /* Symbols can lie inside others, such as labels in assembly code. A lookup examines at most this
  * many symbols below the address. */
@@ -22,8 +24,8 @@
 
 struct elf_symbol {
 	uint64_t address;
-	uint32_t size : 29; /* bytes; 0: unknown */
-	uint32_t rank : 3;  /* of two symbols at one address the higher one is found */
+	uint32_t size : 28; /* bytes; 0: unknown */
+	uint32_t rank : 4;  /* of two symbols at one address, or of one name, the higher is found */
 	uint32_t name;	    /* offset in names */
 };
 
@@ -82,13 +84,32 @@ static int read_segments(struct elf_symbols *symbols, Elf *elf)
 	return 0;
 }
 
-/* Ranks the names of one address. First counts a size, then global binding, then not beginning with
- * two underscores: `write` rather than `__write`, like perf. */
-static unsigned int rank_of(const GElf_Sym *sym, const char *name)
+size_t elf_symbols_name_length(const char *name)
 {
-	unsigned int rank = sym->st_size ? 4 : 0;
+	const char *version = name[0] ? strchr(name + 1, '@') : NULL;
+
+	return version ? (size_t)(version - name) : strlen(name);
+}
+
+/* True if a name ends with an old version, as in .symtab: "name@VERSION". The default version is
+ * "name@@VERSION". */
+static bool names_old_version(const char *name)
+{
+	const char *version = name + elf_symbols_name_length(name);
+
+	return version[0] == '@' && version[1] != '@';
+}
+
+/* Ranks the symbols of one address or of one name. First counts a size, then global binding, then
+ * not being an old version, which only programs from before the new one use, then not beginning
+ * with two underscores: `write` rather than `__write`, like perf. */
+static unsigned int rank_of(const GElf_Sym *sym, const char *name, bool old_version)
+{
+	unsigned int rank = sym->st_size ? 8 : 0;
 
 	if (GELF_ST_BIND(sym->st_info) != STB_LOCAL)
+		rank += 4;
+	if (!old_version && !names_old_version(name))
 		rank += 2;
 	if (name[0] != '_' || name[1] != '_')
 		rank++;
@@ -116,8 +137,8 @@ static bool is_wanted(const struct elf_symbols *symbols, const GElf_Sym *sym, co
 	}
 }
 
-static int add_symbol(
-	struct elf_symbols *symbols, const GElf_Sym *sym, uint32_t name, unsigned int machine)
+static int add_symbol(struct elf_symbols *symbols, const GElf_Sym *sym, uint32_t name,
+	bool old_version, unsigned int machine)
 {
 	struct elf_symbol *symbol;
 
@@ -138,7 +159,7 @@ static int add_symbol(
 	if (machine == EM_ARM && GELF_ST_TYPE(sym->st_info) == STT_FUNC)
 		symbol->address &= ~1ULL;
 	symbol->size = (uint32_t)(sym->st_size < SYMBOL_SIZE_MAX ? sym->st_size : SYMBOL_SIZE_MAX);
-	symbol->rank = rank_of(sym, symbols->names + name) & 7;
+	symbol->rank = rank_of(sym, symbols->names + name, old_version) & 15;
 	symbol->name = name;
 	return 0;
 }
@@ -173,9 +194,30 @@ static Elf_Data *section_data(Elf_Scn *section, uint64_t limit)
 	return data && data->d_buf && data->d_size ? data : NULL;
 }
 
+/* The versions of the symbols of .dynsym, a number for each; NULL if the file has none. */
+static Elf_Data *find_versions(Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	while ((section = elf_nextscn(elf, section)))
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_GNU_versym)
+			return section_data(section, (uint64_t)SYMBOLS_MAX * sizeof(GElf_Versym));
+	return NULL;
+}
+
+static bool is_old_version(Elf_Data *versions, size_t i)
+{
+	GElf_Versym version;
+
+	return versions && versions->d_type == ELF_T_HALF &&
+	       gelf_getversym(versions, (int)i, &version) && version & VERSION_HIDDEN;
+}
+
 static int read_table(struct elf_symbols *symbols, Elf *elf, Elf_Scn *section,
 	const GElf_Shdr *header, unsigned int machine)
 {
+	Elf_Data *versions = header->sh_type == SHT_DYNSYM ? find_versions(elf) : NULL;
 	size_t base = symbols->names_len, count;
 	Elf_Data *data, *strings;
 	int err;
@@ -199,7 +241,8 @@ static int read_table(struct elf_symbols *symbols, Elf *elf, Elf_Scn *section,
 			continue;
 		if (!is_wanted(symbols, &sym, symbols->names + base + sym.st_name))
 			continue;
-		err = add_symbol(symbols, &sym, (uint32_t)(base + sym.st_name), machine);
+		err = add_symbol(symbols, &sym, (uint32_t)(base + sym.st_name),
+			is_old_version(versions, i), machine);
 		if (err)
 			return err;
 	}
@@ -364,6 +407,16 @@ const char *elf_symbols_find_address(
 	return symbols->names + found->name;
 }
 
+/* True if a symbol has the name, which may include a version, or not. */
+static bool is_named(const char *symbol, const char *name)
+{
+	size_t length = elf_symbols_name_length(symbol);
+
+	if (!strcmp(symbol, name))
+		return true;
+	return symbol[length] == '@' && !strncmp(symbol, name, length) && !name[length];
+}
+
 int elf_symbols_find_name(const struct elf_symbols *symbols, const char *name, uint64_t *address)
 {
 	const struct elf_symbol *found = NULL;
@@ -371,7 +424,7 @@ int elf_symbols_find_name(const struct elf_symbols *symbols, const char *name, u
 	for (size_t i = 0; i < symbols->count; i++) {
 		const struct elf_symbol *symbol = &symbols->symbols[i];
 
-		if (strcmp(symbols->names + symbol->name, name))
+		if (!is_named(symbols->names + symbol->name, name))
 			continue;
 		if (!found || symbol->rank > found->rank)
 			found = symbol;

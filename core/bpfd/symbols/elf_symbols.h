@@ -22,12 +22,18 @@ int elf_symbols_read_image(struct elf_symbols **symbols, void *image, size_t siz
 int elf_symbols_bias(
 	const struct elf_symbols *symbols, uint64_t start, uint64_t offset, uint64_t *bias);
 
+/* The length of a name without the version that .symtab may add to it: "name@VERSION" of an old
+ * version, "name@@VERSION" of the default one. */
+size_t elf_symbols_name_length(const char *name);
+
 /* Finds the symbol that covers an address of the file. Returns its name, which lives as long as the
- * symbols, and in *offset the distance from the symbol's address, or NULL if there is none. */
+ * symbols and may end with a version, and in *offset the distance from the symbol's address, or
+ * NULL if there is none. */
 const char *elf_symbols_find_address(
 	const struct elf_symbols *symbols, uint64_t address, uint64_t *offset);
 
-/* Finds the address in the file of the best symbol of that name. Returns 0, -ENOENT. */
+/* Finds the address in the file of the best symbol of that name. Of several versions of a name the
+ * default one is best. Returns 0, -ENOENT. */
 int elf_symbols_find_name(const struct elf_symbols *symbols, const char *name, uint64_t *address);
 
 /* The memory they take, bytes. */

@@ -400,6 +400,20 @@ static void make_printable(char *text)
 			*text = '?';
 }
 
+/* Copies a name without its version to usym->name. */
+static int copy_name(struct usym *usym, const char *name, bool want_demangled)
+{
+	char *plain = strndup(name, elf_symbols_name_length(name));
+
+	if (!plain)
+		return -ENOMEM;
+	if (!want_demangled || !demangle(plain, usym->name, sizeof(usym->name)))
+		snprintf(usym->name, sizeof(usym->name), "%s", plain);
+	free(plain);
+	make_printable(usym->name);
+	return 0;
+}
+
 int usym_find_address(struct usym *usym, pid_t pid, uint64_t address, bool want_demangled,
 	struct usym_name *found)
 {
@@ -422,9 +436,9 @@ int usym_find_address(struct usym *usym, pid_t pid, uint64_t address, bool want_
 	name = elf_symbols_find_address(symbols, address - bias, &found->offset);
 	if (!name)
 		return -ENOENT;
-	if (!want_demangled || !demangle(name, usym->name, sizeof(usym->name)))
-		snprintf(usym->name, sizeof(usym->name), "%s", name);
-	make_printable(usym->name);
+	err = copy_name(usym, name, want_demangled);
+	if (err)
+		return err;
 	found->name = usym->name;
 	found->module = proc_maps_path(&process->maps, range);
 	return 0;
