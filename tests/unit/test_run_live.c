@@ -152,6 +152,24 @@ static void test_uname_and_errors(void **state)
 	stop(board);
 }
 
+/* A tool that opened, read or polled files with io_uring would get the workstation's. */
+static void tool_io_uring(void)
+{
+	char params[256] = "";
+
+	MUST(syscall(SYS_io_uring_setup, 8, params) == -1 && errno == ENOSYS);
+	MUST(syscall(SYS_io_uring_enter, -1, 0, 0, 0, NULL, 0) == -1 && errno == ENOSYS);
+	MUST(syscall(SYS_io_uring_register, -1, 0, NULL, 0) == -1 && errno == ENOSYS);
+}
+
+static void test_io_uring(void **state)
+{
+	struct board *board = start();
+
+	assert_int_equal(run_tool(board, tool_io_uring), 0);
+	stop(board);
+}
+
 /* A duplicate and a child's copy refer to the map; dup2(2) over the last one closes it. */
 static void tool_descriptors(void)
 {
@@ -548,6 +566,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_uname_and_errors),
+		cmocka_unit_test(test_io_uring),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_poll),
 		cmocka_unit_test(test_files),
