@@ -12,6 +12,9 @@ here=$(dirname "$0")
 # shellcheck source=tests/e2e/events.sh
 . "$here/events.sh"
 
+# Programs at random addresses, as on a real machine: see vm/run.
+echo 2 >/proc/sys/kernel/randomize_va_space
+
 [ $# -gt 0 ] || set -- "$BPFD_BUILD/bpfd"
 transport=("$@")
 probes PMU
