@@ -58,6 +58,9 @@
 #define LINK_EVENT_NAME		24  /* 6.6: the file or the function of a perf event's link */
 #define LINK_EVENT_NAME_LEN	32  /* 6.6 */
 
+/* Flags of elements that leave the size of a value as it is. */
+#define ELEMENT_FLAGS (BPF_NOEXIST | BPF_EXIST | BPF_F_LOCK)
+
 static const struct bpf_abi_command commands[] = {
 	{BPF_MAP_CREATE, "MAP_CREATE", BPF_ABI_MAP, .end = END(map_extra),
 		.fds = {{AT(inner_map_fd), BPF_ABI_MAP, true}, {AT(btf_fd), BPF_ABI_BTF, true}}},
@@ -167,6 +170,12 @@ const char *bpf_abi_name(uint32_t number)
 		return "PROG_QUERY";
 	case BPF_ITER_CREATE:
 		return "ITER_CREATE";
+	case BPF_ABI_TOKEN_CREATE:
+		return "TOKEN_CREATE";
+	case BPF_ABI_PROG_STREAM_READ_BY_FD:
+		return "PROG_STREAM_READ_BY_FD";
+	case BPF_ABI_PROG_ASSOC_STRUCT_OPS:
+		return "PROG_ASSOC_STRUCT_OPS";
 	default:
 		return NULL;
 	}
@@ -319,6 +328,33 @@ uint32_t bpf_abi_value_classes(uint32_t map_type, uint32_t *offset)
 	default:
 		return 0;
 	}
+}
+
+unsigned int bpf_abi_direction(
+	const struct bpf_abi_command *command, const struct bpf_abi_ptr *ptr, uint32_t map_type)
+{
+	if (command->number == BPF_MAP_LOOKUP_ELEM && ptr->size == BPF_ABI_VALUE &&
+		map_type == BPF_MAP_TYPE_BLOOM_FILTER)
+		return BPF_ABI_IN;
+	return ptr->direction;
+}
+
+bool bpf_abi_flags_known(uint64_t flags)
+{
+	return !(flags & ~(uint64_t)ELEMENT_FLAGS);
+}
+
+bool bpf_abi_element_flags_known(
+	const struct bpf_abi_command *command, const void *attr, size_t size)
+{
+	size_t offset = command->map == 1 + AT(batch.map_fd) ? AT(batch.elem_flags) : AT(flags);
+	uint64_t flags = 0;
+
+	/* Attributes may end within the flags: the kernel sees zeroes after them. */
+	if (command->map && offset < size)
+		memcpy(&flags, (const char *)attr + offset,
+			size - offset < sizeof(flags) ? size - offset : sizeof(flags));
+	return bpf_abi_flags_known(flags);
 }
 
 bool bpf_abi_is_percpu(uint32_t map_type)

@@ -26,6 +26,11 @@
 #define BPF_ABI_MAP_TYPE_ARENA	      33 /* 6.9 */
 #define BPF_ABI_TRACE_UPROBE_MULTI    48 /* 6.6 */
 
+/* Commands that linux/bpf.h lacked until the kernel version named. The protocol carries none. */
+#define BPF_ABI_TOKEN_CREATE	       36 /* 6.9 */
+#define BPF_ABI_PROG_STREAM_READ_BY_FD 37 /* 6.17 */
+#define BPF_ABI_PROG_ASSOC_STRUCT_OPS  38 /* 7.0 */
+
 /* The kinds of objects that a descriptor can stand for, as bits. */
 enum bpf_abi_class {
 	BPF_ABI_MAP = 1,
@@ -124,6 +129,18 @@ void bpf_abi_set64(void *attr, size_t size, size_t offset, uint64_t value);
 /* True if the pointer is to the verifier's log, or BTF's. Its room may be any size: the kernel
  * fills what it needs. */
 bool bpf_abi_is_log(const struct bpf_abi_command *command, const struct bpf_abi_ptr *ptr);
+
+/* Returns BPF_ABI_IN or BPF_ABI_OUT. A bloom filter has no keys: its lookup reads the value. */
+unsigned int bpf_abi_direction(
+	const struct bpf_abi_command *command, const struct bpf_abi_ptr *ptr, uint32_t map_type);
+
+/* True unless flags of an element can change how many bytes the kernel reads or writes. BPF_F_CPU
+ * and BPF_F_ALL_CPUS (7.0) do, and so may flags of the future. */
+bool bpf_abi_flags_known(uint64_t flags);
+
+/* The same, for the flags in the attributes; true for commands without keys or values. */
+bool bpf_abi_element_flags_known(
+	const struct bpf_abi_command *command, const void *attr, size_t size);
 
 /* True if a map of that type has a value for each CPU. */
 bool bpf_abi_is_percpu(uint32_t map_type);

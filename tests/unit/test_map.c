@@ -249,6 +249,10 @@ static void test_percpu(void **state)
 	assert_int_equal(map_lookup(map, &key, &found), 0);
 	for (size_t cpu = 0; cpu < cpus; cpu++)
 		assert_memory_equal((const char *)found + 16 * cpu, value + 16 * cpu, 12);
+	/* Flags of Linux 7 for one CPU or for all: the value would have 12 bytes. */
+	assert_int_equal(map_update(map, &key, value, 8), -EINVAL);
+	assert_int_equal(map_update(map, &key, value, 16), -EINVAL);
+	assert_int_equal(map_update(map, &key, value, 8 | 1ULL << 32), -EINVAL);
 	assert_int_equal(map_walk(map, CHUNK, count_entry, &count), 1);
 	map->batch = false;
 	assert_int_equal(map_walk(map, CHUNK, count_entry, &count), 1);
@@ -296,6 +300,26 @@ static unsigned long kernel_bytes(const struct map *map)
 		sscanf(line, "memlock:\t%lu", &bytes);
 	fclose(file);
 	return bytes;
+}
+
+/* Without a value to look for, a bloom filter has no answer: not "none", and not any value. */
+static void test_bloom_filter(void **state)
+{
+	struct map_spec spec = {
+		.type = BPF_MAP_TYPE_BLOOM_FILTER, .value_size = 8, .max_entries = 9};
+	uint64_t number = 7;
+	const void *value;
+	struct map *map;
+	int err;
+
+	budget = (struct budget){.max = 1 << 30};
+	err = map_new(&map, &spec, &budget);
+	if (err == -EPERM || err == -ENOSYS || err == -EINVAL)
+		skip_because("no right to create maps, or a kernel without bloom filters");
+	assert_int_equal(err, 0);
+	assert_int_equal(map_update(map, NULL, &number, BPF_ANY), 0);
+	assert_int_equal(map_lookup(map, NULL, &value), -EOPNOTSUPP);
+	unmake(map);
 }
 
 static void test_memory(void **state)
@@ -353,6 +377,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_percpu),
+		cmocka_unit_test(test_bloom_filter),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_walk),

@@ -211,6 +211,56 @@ static void test_abi_sizes(void **state)
 	assert_int_equal(bpf_abi_ptr_size(batch, &batch->ptrs[2], &attr, 16, 4, 8), 0);
 }
 
+/* Flags that change the size of a value are unknown, in whatever part of the attributes they are.
+ */
+static void test_abi_element_flags(void **state)
+{
+	static const struct {
+		uint32_t command;
+		size_t offset;
+	} cases[] = {
+		{BPF_MAP_LOOKUP_ELEM, offsetof(union bpf_attr, flags)},
+		{BPF_MAP_UPDATE_ELEM, offsetof(union bpf_attr, flags)},
+		{BPF_MAP_LOOKUP_AND_DELETE_ELEM, offsetof(union bpf_attr, flags)},
+		{BPF_MAP_DELETE_ELEM, offsetof(union bpf_attr, flags)},
+		{BPF_MAP_LOOKUP_BATCH, offsetof(union bpf_attr, batch.elem_flags)},
+		{BPF_MAP_LOOKUP_AND_DELETE_BATCH, offsetof(union bpf_attr, batch.elem_flags)},
+		{BPF_MAP_UPDATE_BATCH, offsetof(union bpf_attr, batch.elem_flags)},
+		{BPF_MAP_DELETE_BATCH, offsetof(union bpf_attr, batch.elem_flags)},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct bpf_abi_command *command = bpf_abi_find(cases[i].command);
+
+		for (unsigned int bit = 0; bit < 64; bit++) {
+			union bpf_attr attr = {.map_fd = 0};
+
+			bpf_abi_set64(&attr, sizeof(attr), cases[i].offset, 1ULL << bit);
+			assert_int_equal(
+				bpf_abi_element_flags_known(command, &attr, sizeof(attr)), bit < 3);
+			/* Attributes that end within the flags, or before them. */
+			assert_int_equal(
+				bpf_abi_element_flags_known(command, &attr, cases[i].offset + 1),
+				bit < 3 || bit > 7);
+			assert_true(bpf_abi_element_flags_known(command, &attr, cases[i].offset));
+		}
+	}
+	/* In other commands these bytes are something else. */
+	union bpf_attr other = {.flags = UINT64_MAX};
+
+	assert_true(
+		bpf_abi_element_flags_known(bpf_abi_find(BPF_PROG_LOAD), &other, sizeof(other)));
+}
+
+static void test_abi_names(void **state)
+{
+	assert_string_equal(bpf_abi_name(BPF_PROG_BIND_MAP), "PROG_BIND_MAP");
+	assert_string_equal(bpf_abi_name(36), "TOKEN_CREATE");
+	assert_string_equal(bpf_abi_name(37), "PROG_STREAM_READ_BY_FD");
+	assert_string_equal(bpf_abi_name(38), "PROG_ASSOC_STRUCT_OPS");
+	assert_null(bpf_abi_name(9999));
+}
+
 /* Numbers that are not whole within the attributes are read as 0 and not written. */
 static void test_abi_numbers(void **state)
 {
@@ -252,6 +302,8 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_abi),
 		cmocka_unit_test(test_abi_sizes),
+		cmocka_unit_test(test_abi_element_flags),
+		cmocka_unit_test(test_abi_names),
 		cmocka_unit_test(test_abi_numbers),
 		cmocka_unit_test(test_abi_log),
 	};

@@ -27,6 +27,7 @@ static struct {
 	unsigned int calls;
 	uint32_t command;
 	uint8_t attr[BPF_ABI_ATTR_MAX];
+	uint64_t looked_up; /* the 8 bytes that `value` of a lookup points to */
 } kernel;
 
 long syscall(long number, ...)
@@ -50,6 +51,9 @@ long syscall(long number, ...)
 	kernel.command = command;
 	memset(kernel.attr, 0, sizeof(kernel.attr));
 	memcpy(kernel.attr, attr, size);
+	if (command == BPF_MAP_LOOKUP_ELEM && ((const union bpf_attr *)attr)->value)
+		kernel.looked_up =
+			*(const uint64_t *)(uintptr_t)((const union bpf_attr *)attr)->value;
 	return -1;
 }
 
@@ -209,6 +213,72 @@ static void test_charge(void **state)
 	session_end(&s);
 }
 
+/* Requests the lookup of a value without a key: its bytes are in the request, or room for them. */
+static void put_lookup(struct rpc_session *s, uint64_t flags, const uint64_t *in, uint32_t room)
+{
+	const union bpf_attr attr = {.map_fd = MAP_HANDLE, .flags = flags};
+	size_t start = request(s, RPC_BPF);
+
+	bytes_put_u32(&s->input, BPF_MAP_LOOKUP_ELEM);
+	rpc_put_bytes(&s->input, &attr, 32);
+	bytes_put_u8(&s->input, 0);
+	bytes_put_u32(&s->input, 0);
+	rpc_put_bytes(&s->input, NULL, 0);
+	bytes_put_u8(&s->input, 1);
+	bytes_put_u32(&s->input, room);
+	rpc_put_bytes(&s->input, in, in ? sizeof(*in) : 0);
+	request_end(s, start);
+}
+
+/* The kernel reads the value of a lookup in a bloom filter, and returns only a result. */
+static void test_bloom_filter(void **state)
+{
+	const union bpf_attr attr = {.map_type = BPF_MAP_TYPE_BLOOM_FILTER,
+		.key_size = 0,
+		.value_size = 8,
+		.max_entries = 16};
+	const uint64_t value = 0x1122334455667788;
+	struct rpc_session s;
+	size_t size;
+
+	memset(&kernel, 0, sizeof(kernel));
+	session_begin(&s);
+	put_call(&s, bpf_abi_find(BPF_MAP_CREATE), &attr, 20, -1);
+	put_lookup(&s, 0, NULL, 8); /* as from a host that does not know it */
+	put_lookup(&s, 0, &value, 0);
+	session_run(&s, 0);
+	assert_int_equal(next_reply(&s), MAP_HANDLE);
+	assert_int_equal(next_reply(&s), -EBADMSG);
+	assert_int_equal(next_reply(&s), -EINVAL);
+	rpc_get_bytes(&s.in, &size);
+	assert_int_equal(size, 32);
+	assert_true(bytes_get_end(&s.in));
+	assert_int_equal(kernel.calls, 2);
+	assert_true(kernel.looked_up == value);
+	session_end(&s);
+}
+
+/* With flags of one CPU the kernel would read or write another number of bytes. */
+static void test_element_flags(void **state)
+{
+	struct rpc_session s;
+
+	begin(&s);
+	for (unsigned int bit = 0; bit < 64; bit++)
+		put_lookup(&s, 1ULL << bit, NULL, 8);
+	session_run(&s, 0);
+	assert_int_equal(next_reply(&s), MAP_HANDLE);
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		size_t size;
+
+		assert_int_equal(next_reply(&s), -EINVAL);
+		rpc_get_bytes(&s.in, &size);
+		assert_int_equal(size, bit < 3 ? 32 : 0); /* 32: from the kernel */
+	}
+	assert_int_equal(kernel.calls, 4);
+	session_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +286,8 @@ int main(void)
 		cmocka_unit_test(test_present),
 		cmocka_unit_test(test_fd_array),
 		cmocka_unit_test(test_charge),
+		cmocka_unit_test(test_bloom_filter),
+		cmocka_unit_test(test_element_flags),
 	};
 
 	return cmocka_run_group_tests_name("rpc attributes", tests, NULL, NULL);

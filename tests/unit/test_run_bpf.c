@@ -295,6 +295,56 @@ static void test_lookup(void **state)
 	board_stop(board);
 }
 
+/* The lookup of a bloom filter sends a value, and receives only whether the map has it. */
+static void test_bloom_filter(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_BLOOM_FILTER);
+	char value[VALUES + 1] = "12345678";
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd}, got;
+	struct bytes_in in;
+
+	map->key_size = 0;
+	attr.value = user(value);
+	start_reply(board, 0, NULL, 32);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), 0);
+	get_request(board, &in, BPF_MAP_LOOKUP_ELEM, &got, 32);
+	check_pointer(&in, false, 0, 0);
+	assert_memory_equal(check_pointer(&in, true, 0, VALUES), "12345678", VALUES);
+	assert_true(bytes_get_end(&in));
+	start_reply(board, -ENOENT, NULL, 32);
+	board_ready(board);
+	assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -ENOENT);
+	assert_string_equal(value, "12345678");
+	board_stop(board);
+}
+
+/* BPF_F_CPU and BPF_F_ALL_CPUS: the tool's buffer has room for one CPU, the message for all. */
+static void test_element_flags(void **state)
+{
+	static const uint64_t flags[] = {8, 16, 8 | 3ULL << 32, 1ULL << 40};
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_PERCPU_HASH);
+	char key[KEYS] = "abcd", value[8 * VALUES] = "old";
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
+	union bpf_attr batch = {.batch = {.map_fd = (uint32_t)map->fd, .count = 1}};
+
+	map->value_size = sizeof(value);
+	attr.key = batch.batch.keys = user(key);
+	attr.value = batch.batch.values = user(value);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		attr.flags = batch.batch.elem_flags = flags[i];
+		assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), -EINVAL);
+		assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_ELEM, &attr, 32), -EINVAL);
+		assert_int_equal(run_bpf(board, BPF_MAP_LOOKUP_BATCH, &batch, 56), -EINVAL);
+		assert_int_equal(run_bpf(board, BPF_MAP_UPDATE_BATCH, &batch, 56), -EINVAL);
+	}
+	assert_string_equal(value, "old");
+	assert_int_equal(board_unseen(board), 0);
+	board_stop(board);
+}
+
 /* A call that fails does not change the tool's buffers, whatever the board sends for them. */
 static void test_failed_lookup(void **state)
 {
@@ -755,6 +805,8 @@ int main(void)
 		cmocka_unit_test(test_long_attr),
 		cmocka_unit_test(test_unknown_commands_and_maps),
 		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_bloom_filter),
+		cmocka_unit_test(test_element_flags),
 		cmocka_unit_test(test_failed_lookup),
 		cmocka_unit_test(test_failed_batch),
 		cmocka_unit_test(test_failed_query),

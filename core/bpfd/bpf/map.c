@@ -232,13 +232,17 @@ static void *map_buffer(struct map *map)
 
 int map_lookup(struct map *map, const void *key, const void **value)
 {
+	/* A bloom filter has no keys: the kernel would look up what is in the buffer. */
+	if (map->type == BPF_MAP_TYPE_BLOOM_FILTER)
+		return -EOPNOTSUPP;
 	*value = map_buffer(map);
 	return *value ? bpf_map_lookup_elem(map->fd, key, map->buffer) : -ENOMEM;
 }
 
 int map_update(struct map *map, const void *key, const void *value, uint64_t flags)
 {
-	return bpf_map_update_elem(map->fd, key, value, flags);
+	return bpf_abi_flags_known(flags) ? bpf_map_update_elem(map->fd, key, value, flags)
+					  : -EINVAL;
 }
 
 int map_delete(struct map *map, const void *key)

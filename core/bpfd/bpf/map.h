@@ -52,7 +52,9 @@ uint32_t map_flags(const struct map *map); /* BPF_F_*, as the map was created */
 size_t map_key_size(const struct map *map);
 size_t map_value_size(const struct map *map);
 
-/* Look up, set or delete one entry. Return 0 or the kernel's errno; -ENOENT: no such entry. The
+/* Look up, set or delete one entry. Return 0 or the kernel's errno; -ENOENT: no such entry;
+ * -EOPNOTSUPP: a bloom filter, which can only answer whether it has a value;
+ * -EINVAL, among others: flags for one CPU, whose value would have another size. The
  * value of map_lookup is valid until the next call with this map. If the map's type has descriptors
  * as values, the value of map_update holds a descriptor of this process, not a handle. */
 int map_lookup(struct map *map, const void *key, const void **value);

@@ -75,6 +75,8 @@ static int read_call(struct bpf_call *call, struct bytes_in *in)
 	if (call->attr_size > BPF_ABI_ATTR_MAX)
 		return -E2BIG;
 	memcpy(call->attr, attr, call->attr_size);
+	if (!bpf_abi_element_flags_known(call->command, call->attr, sizeof(call->attr)))
+		return -EINVAL;
 	call->ptr_count = count_ptrs(call->command);
 	for (unsigned int i = 0; i < call->ptr_count; i++) {
 		struct call_ptr *ptr = &call->ptrs[i];
@@ -139,6 +141,8 @@ static int make_ptr(struct bpf_call *call, struct call_ptr *ptr)
 	uint64_t size = bpf_abi_ptr_size(
 		call->command, ptr->abi, call->attr, sizeof(call->attr), key_size, value_size);
 
+	ptr->direction = (uint8_t)bpf_abi_direction(
+		call->command, ptr->abi, call->map ? map_type(call->map) : 0);
 	if (ptr->abi->size == BPF_ABI_STRING) {
 		size = ptr->in_size;
 		if (size >= BPF_ABI_STRING_MAX || (size && memchr(ptr->in, 0, (size_t)size)))
@@ -148,8 +152,8 @@ static int make_ptr(struct bpf_call *call, struct call_ptr *ptr)
 		return ptr->room || ptr->in_size ? -EBADMSG : 0;
 	if (size > BUFFER_MAX)
 		return -E2BIG;
-	if (ptr->in_size != (ptr->abi->direction == BPF_ABI_IN ? size : 0) ||
-		ptr->room != (ptr->abi->direction == BPF_ABI_OUT ? size : 0))
+	if (ptr->in_size != (ptr->direction == BPF_ABI_IN ? size : 0) ||
+		ptr->room != (ptr->direction == BPF_ABI_OUT ? size : 0))
 		return -EBADMSG;
 	if (is_log(call, ptr) && size > call->rpc->bpfd->config.limits.log_bytes)
 		size = call->rpc->bpfd->config.limits.log_bytes;
@@ -169,7 +173,7 @@ static int make_ptrs(struct bpf_call *call)
 
 	for (unsigned int i = 0; i < call->ptr_count && !err; i++) {
 		err = make_ptr(call, &call->ptrs[i]);
-		if (call->ptrs[i].abi->direction == BPF_ABI_OUT)
+		if (call->ptrs[i].direction == BPF_ABI_OUT)
 			reply += call->ptrs[i].size;
 	}
 	return err || reply <= BUFFER_MAX ? err : -E2BIG;
@@ -260,7 +264,7 @@ static int prepare_test(struct bpf_call *call)
 {
 	/* A size of 0 for output means any size to the kernel, so it must not get the buffer. */
 	for (unsigned int i = 0; i < call->ptr_count; i++)
-		if (call->ptrs[i].abi->direction == BPF_ABI_OUT && !call->ptrs[i].size)
+		if (call->ptrs[i].direction == BPF_ABI_OUT && !call->ptrs[i].size)
 			call->ptrs[i].present = false;
 	return makes_syscalls(call) ? -EOPNOTSUPP : 0;
 }
@@ -362,7 +366,7 @@ static void put_reply(struct bpf_call *call, long ret)
 	for (unsigned int i = 0; i < call->ptr_count; i++) {
 		const struct call_ptr *ptr = &call->ptrs[i];
 
-		if (ptr->abi->direction == BPF_ABI_OUT)
+		if (ptr->direction == BPF_ABI_OUT)
 			rpc_put_bytes(out, ptr->data, ptr->data ? reply_size(call, ptr) : 0);
 	}
 	if (call->command->returns != BPF_ABI_NUMBER && ret >= 0)

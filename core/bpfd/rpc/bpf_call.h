@@ -20,9 +20,10 @@ struct rpc;
 /* A pointer in the attributes. */
 struct call_ptr {
 	const struct bpf_abi_ptr *abi;
-	bool present;	/* the client's pointer is not NULL */
-	uint32_t room;	/* bytes that the client has for the result */
-	const void *in; /* the client's data, within the message */
+	uint8_t direction; /* for the call's map: BPF_ABI_IN or BPF_ABI_OUT */
+	bool present;	   /* the client's pointer is not NULL */
+	uint32_t room;	   /* bytes that the client has for the result */
+	const void *in;	   /* the client's data, within the message */
 	size_t in_size;
 	void *data; /* the buffer that the kernel gets; NULL if not present */
 	size_t size;

@@ -81,7 +81,8 @@ static int unpack(struct bpf_request *b, struct bytes_in *reply, int64_t ret)
 	for (size_t i = 0; !err && ptr[i].size; i++) {
 		const void *data;
 
-		if (ptr[i].direction != BPF_ABI_OUT)
+		if (bpf_abi_direction(b->command, &ptr[i], b->map ? b->map->map_type : 0) !=
+			BPF_ABI_OUT)
 			continue;
 		data = rpc_get_bytes(reply, &size);
 		if (!data || size > b->room[i])
@@ -301,12 +302,17 @@ int64_t sys_bpf(const struct call *call)
 	if (number == BPF_OBJ_GET_INFO_BY_FD)
 		return bpf_info(call, b.attr, b.size);
 	if (!b.command) {
-		if (bpf_abi_name(number))
+		/* libbpf asks for a token each time, and does without it. */
+		if (bpf_abi_name(number) && number != BPF_ABI_TOKEN_CREATE)
 			run_unsupported(call, bpf_abi_name(number));
 		return -EINVAL;
 	}
 	if (is_multi(&b))
 		return -EOPNOTSUPP;
+	if (!bpf_abi_element_flags_known(b.command, b.attr, b.size)) {
+		run_unsupported(call, "BPF_F_CPU, BPF_F_ALL_CPUS and other new flags of elements");
+		return -EINVAL;
+	}
 	if (b.command->map) {
 		b.map = object_of(call,
 			(int)bpf_abi_get32(b.attr, b.size, (size_t)b.command->map - 1),

@@ -153,6 +153,8 @@ static int pack_string(struct bpf_request *b, const struct bpf_abi_ptr *ptr, str
 static int pack_ptr(
 	struct bpf_request *b, const struct bpf_abi_ptr *ptr, struct bytes_out *out, uint64_t *room)
 {
+	bool is_out =
+		bpf_abi_direction(b->command, ptr, b->map ? b->map->map_type : 0) == BPF_ABI_OUT;
 	bool present = bpf_abi_get64(b->attr, b->size, ptr->offset) != 0;
 	uint64_t size = 0;
 
@@ -163,10 +165,10 @@ static int pack_ptr(
 		return -E2BIG;
 	if (size > CONTENT_MAX)
 		size = CONTENT_MAX;
-	*room = present && ptr->direction == BPF_ABI_OUT ? size : 0;
+	*room = present && is_out ? size : 0;
 	bytes_put_u8(out, present);
 	bytes_put_u32(out, (uint32_t)*room);
-	if (!present || ptr->direction == BPF_ABI_OUT)
+	if (!present || is_out)
 		rpc_put_bytes(out, NULL, 0);
 	else if (ptr->size == BPF_ABI_STRING)
 		return pack_string(b, ptr, out);

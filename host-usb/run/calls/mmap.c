@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mmap(2) of events and maps: prepares a memory file, which the workstation's kernel maps. */
 #include "core/messages/bpf_abi.h"
+#include "core/messages/rpc.h"
 #include "host-usb/run/objects/mirror.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/objects/tool_ring.h"
@@ -25,15 +26,33 @@ static int64_t map_event(struct object *object, uint64_t length, uint64_t offset
 	return err ? err : CALL_CONTINUE;
 }
 
-static int64_t map_ringbuf(struct object *object)
+/* True if a mapping lies within the first `size` bytes, rounded up to pages, of a map's memory. The
+ * memory file would let the tool map more. */
+static bool is_within(const struct call *call, uint64_t size)
 {
-	int err = object->ring ? 0 : tool_ring_open_map(object);
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), offset = call->args[5];
+	uint64_t room = (size + page - 1) / page * page;
 
+	return offset <= room && call->args[1] <= room - offset;
+}
+
+/* As in the kernel, only the page with the consumer's position can be written to. */
+static int64_t map_ringbuf(const struct call *call, struct object *object, bool writable)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	int err;
+
+	if (writable && (call->args[5] || call->args[1] > page))
+		return -EPERM;
+	if (!is_within(call, 2 * page + 2 * (uint64_t)object->max_entries))
+		return -EINVAL;
+	err = object->ring ? 0 : tool_ring_open_map(object);
 	return err ? err : CALL_CONTINUE;
 }
 
-static int64_t map_array(struct object *object, bool writable)
+static int64_t map_array(const struct call *call, struct object *object, bool writable)
 {
+	uint64_t element = (object->value_size + RPC_SYNC_WORD - 1) / RPC_SYNC_WORD * RPC_SYNC_WORD;
 	int err;
 
 	if (!(object->map_flags & BPF_F_MMAPABLE))
@@ -42,6 +61,8 @@ static int64_t map_array(struct object *object, bool writable)
 		return -EPERM;
 	if (writable && object->map_flags & BPF_F_RDONLY_PROG)
 		return -EACCES;
+	if (!is_within(call, element * object->max_entries))
+		return -EINVAL;
 	err = mirror_open(object, writable);
 	return err ? err : CALL_CONTINUE;
 }
@@ -59,9 +80,9 @@ int64_t sys_mmap(const struct call *call)
 	if (object->class != BPF_ABI_MAP)
 		return -ENODEV;
 	if (object->map_type == BPF_MAP_TYPE_RINGBUF)
-		return map_ringbuf(object);
+		return map_ringbuf(call, object, writable);
 	if (object->map_type == BPF_MAP_TYPE_ARRAY)
-		return map_array(object, writable);
+		return map_array(call, object, writable);
 	run_unsupported(call, "mapping a map of this type");
 	return -EOPNOTSUPP;
 }
