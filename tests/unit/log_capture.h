@@ -17,11 +17,11 @@ static inline void log_begin(void)
 	close(log_pipe[1]);
 }
 
-/* Restores stderr. Returns what was logged since log_begin(), up to 4 KiB, valid until the next
+/* Restores stderr. Returns what was logged since log_begin(), up to 8 KiB, valid until the next
  * call. */
 static inline const char *log_end(void)
 {
-	static char text[4096];
+	static char text[8192];
 	ssize_t n;
 
 	dup2(log_before, STDERR_FILENO);

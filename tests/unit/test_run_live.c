@@ -21,19 +21,9 @@
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/calls/wait.h"
 #include "host-usb/run/processes.h"
-#include "tests/unit/run_test.h"
-#include "tests/unit/skip.h"
+#include "tests/unit/live_test.h"
 
 #define MAP 40
-
-static int signals; /* a signalfd */
-
-/* For the tool: if the condition is false, exits with the line number modulo 256. */
-#define MUST(condition)                         \
-	do {                                    \
-		if (!(condition))               \
-			_exit(__LINE__ & 0xff); \
-	} while (0)
 
 static int bpf(uint32_t command, union bpf_attr *attr, uint32_t size)
 {
@@ -45,75 +35,6 @@ static int create_map(void)
 	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096};
 
 	return bpf(BPF_MAP_CREATE, &attr, 72);
-}
-
-/* Runs `tool` in a child under the filter until it exits. Returns what supervisor_run() returns:
- * its wait status, or a negative errno. */
-static int run_tool(struct board *board, void (*tool)(void))
-{
-	int sockets[2], status;
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {.space = {0}};
-	char byte = 0;
-	struct iovec data = {&byte, 1};
-	struct msghdr message = {.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	sigset_t none;
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
-	board->run.ended = false;
-	board->run.tool = fork();
-	if (board->run.tool == 0) {
-		int listener;
-
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		alarm(60);
-		listener = notify_install(board->run.fd_base, false);
-		MUST(listener >= 0);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &listener, sizeof(listener));
-		MUST(sendmsg(sockets[1], &message, 0) == 1);
-		close(listener);
-		tool();
-		_exit(0);
-	}
-	close(sockets[1]);
-	assert_int_equal(recvmsg(sockets[0], &message, MSG_CMSG_CLOEXEC), 1);
-	memcpy(&board->run.listener, CMSG_DATA(&control.header), sizeof(int));
-	status = supervisor_run(&board->run);
-	close(sockets[0]);
-	close(board->run.listener);
-	if (status)
-		print_message("# the tool ended with status 0x%x: line %d modulo 256\n", status,
-			WEXITSTATUS(status));
-	return status;
-}
-
-static struct board *start(void)
-{
-	struct board *board = board_start(NULL);
-
-	board->run.signal_fd = signals;
-	board_files(board);
-	assert_int_equal(waits_new(&board->run.waits), 0);
-	strcpy(board->run.board.release, "5.10.0-board");
-	strcpy(board->run.board.machine, "aarch64");
-	return board;
-}
-
-static void stop(struct board *board)
-{
-	struct waits *waits = board->run.waits;
-
-	board_stop(board);
-	waits_free(waits);
 }
 
 static void reply_map(struct board *board)
@@ -144,12 +65,12 @@ static void tool_uname(void)
 
 static void test_uname_and_errors(void **state)
 {
-	struct board *board = start();
+	struct board *board = live_start();
 
 	board_reply_ret(board, RPC_BPF, -EPERM);
 	board_reply_ret(board, RPC_FILE_ACCESS, -ENOENT);
 	assert_int_equal(run_tool(board, tool_uname), 0);
-	stop(board);
+	live_stop(board);
 }
 
 /* A tool that opened, read or polled files with io_uring would get the workstation's. */
@@ -164,10 +85,10 @@ static void tool_io_uring(void)
 
 static void test_io_uring(void **state)
 {
-	struct board *board = start();
+	struct board *board = live_start();
 
 	assert_int_equal(run_tool(board, tool_io_uring), 0);
-	stop(board);
+	live_stop(board);
 }
 
 /* A duplicate and a child's copy refer to the map; dup2(2) over the last one closes it. */
@@ -194,7 +115,7 @@ static void tool_descriptors(void)
 
 static void test_descriptors(void **state)
 {
-	struct board *board = start();
+	struct board *board = live_start();
 
 	reply_map(board);
 	board_reply_ret(board, RPC_BPF, -EBUSY);
@@ -205,7 +126,7 @@ static void test_descriptors(void **state)
 	assert_closed(board, MAP);
 	board_asked(board, RPC_BPF);
 	assert_null(object_next(board->run.objects, NULL));
-	stop(board);
+	live_stop(board);
 }
 
 static volatile sig_atomic_t alarmed;
@@ -243,13 +164,13 @@ static void tool_poll(void)
 static void test_poll(void **state)
 {
 	static const uint32_t record[4] = {8};
-	struct board *board = start();
+	struct board *board = live_start();
 
 	reply_map(board);
 	board_push(board, MAP, 0, record, sizeof(record));
 	board_reply_ret(board, RPC_RING_OPEN, 0);
 	assert_int_equal(run_tool(board, tool_poll), 0);
-	stop(board);
+	live_stop(board);
 }
 
 static void tool_files(void)
@@ -271,7 +192,7 @@ static void tool_files(void)
 static void test_files(void **state)
 {
 	const struct rpc_stat st = {.mode = S_IFDIR | 0700, .ino = 4242};
-	struct board *board = start();
+	struct board *board = live_start();
 
 	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), "Linux board\n");
 	board_ready(board);
@@ -281,7 +202,7 @@ static void test_files(void **state)
 	}
 	board_reply_ret(board, RPC_FILE_READ, -ENOENT);
 	assert_int_equal(run_tool(board, tool_files), 0);
-	stop(board);
+	live_stop(board);
 }
 
 /* Reads a directory to its end. Returns the number of entries with this name. */
@@ -326,7 +247,7 @@ static void tool_duplicate(void)
 static void test_duplicated_directory(void **state)
 {
 	const struct rpc_stat st = {.mode = S_IFDIR | 0700, .ino = 5};
-	struct board *board = start();
+	struct board *board = live_start();
 	struct bytes_out *out;
 
 	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
@@ -339,7 +260,7 @@ static void test_duplicated_directory(void **state)
 	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st); /* of fdopendir(3) */
 	board_ready(board);
 	assert_int_equal(run_tool(board, tool_duplicate), 0);
-	stop(board);
+	live_stop(board);
 }
 
 /* Two processes open /proc/self/fd/N and close it many times. The supervisor tests whether the map
@@ -368,12 +289,12 @@ static void tool_reopens(void)
 
 static void test_reopens_descriptor(void **state)
 {
-	struct board *board = start();
+	struct board *board = live_start();
 
 	reply_map(board);
 	board_reply_ret(board, RPC_BPF, -EBUSY);
 	assert_int_equal(run_tool(board, tool_reopens), 0);
-	stop(board);
+	live_stop(board);
 }
 
 /* A signal to end makes the supervisor give up a silent board, unless the tool ignores that signal,
@@ -397,13 +318,13 @@ static void tool_handles(void)
 
 static void test_signal_to_end(void **state)
 {
-	struct board *board = start();
+	struct board *board = live_start();
 
 	assert_int_equal(run_tool(board, tool_ignores), 0);
 	assert_false(board->run.ending);
 	assert_int_equal(run_tool(board, tool_handles), 0);
 	assert_true(board->run.ending);
-	stop(board);
+	live_stop(board);
 }
 
 /* When the link is lost, the call fails and the supervisor ends the tool. */
@@ -415,12 +336,12 @@ static void tool_lost(void)
 
 static void test_link_lost(void **state)
 {
-	struct board *board = start();
+	struct board *board = live_start();
 
 	shutdown(board->end, SHUT_RDWR);
 	assert_int_equal(run_tool(board, tool_lost), -125);
 	assert_int_equal(waitpid(board->run.tool, NULL, WNOHANG), -1); /* already reaped */
-	stop(board);
+	live_stop(board);
 }
 
 static void wait_long(void)
@@ -472,13 +393,13 @@ static void lose_link(void *arg)
 
 static void test_link_lost_with_children(void **state)
 {
-	struct board *board = start();
+	struct board *board = live_start();
 
 	board->before = lose_link;
 	board->arg = board;
 	board_reply_ret(board, RPC_BPF, MAP);
 	assert_true(run_tool_with_children(board, tool_lost_with_children, -125));
-	stop(board);
+	live_stop(board);
 }
 
 /* A background process of the tool continues to run after the tool has exited. */
@@ -490,14 +411,14 @@ static void tool_leaves_background_process(void)
 
 static void test_background_process(void **state)
 {
-	struct board *board = start();
+	struct board *board = live_start();
 	int status;
 
 	assert_false(run_tool_with_children(board, tool_leaves_background_process, 0));
 	processes_kill(SIGKILL);
 	assert_true(wait(&status) > 0);
 	assert_int_equal(WTERMSIG(status), SIGKILL);
-	stop(board);
+	live_stop(board);
 }
 
 /* Delays the reply by 20 s of data for an unknown ring, and sends SIGTERM meanwhile. */
@@ -533,34 +454,14 @@ static void tool_signalled(void)
 /* A board that sends data forever must not keep the tool from ending. */
 static void test_board_sends_forever(void **state)
 {
-	struct board *board = start();
+	struct board *board = live_start();
 
 	board->before = send_forever;
 	board->arg = board;
 	board_reply_ret(board, RPC_BPF, -EPERM);
 	assert_int_equal(run_tool(board, tool_signalled), -125);
-	stop(board);
+	live_stop(board);
 }
-
-static int setup(void **state)
-{
-	unsetenv("XDG_CACHE_HOME");
-	unsetenv("HOME");
-	signals = supervisor_signals();
-	return signals < 0 ? signals : 0;
-}
-
-static void test_needs_filter(void **state)
-{
-	skip_because("this kernel has no seccomp user notifications");
-}
-
-#ifdef __SANITIZE_ADDRESS__
-static void test_forks_with_a_thread(void **state)
-{
-	skip_because("a child of a process with threads may wait forever for ASan's allocator");
-}
-#endif
 
 int main(void)
 {
@@ -578,19 +479,5 @@ int main(void)
 		cmocka_unit_test(test_background_process),
 		cmocka_unit_test(test_board_sends_forever),
 	};
-	const struct CMUnitTest none[] = {
-		cmocka_unit_test(test_needs_filter),
-	};
-
-#ifdef __SANITIZE_ADDRESS__
-	/* Each test forks while a thread runs, which may hold the lock of ASan's allocator. */
-	const struct CMUnitTest forks[] = {
-		cmocka_unit_test(test_forks_with_a_thread),
-	};
-
-	return cmocka_run_group_tests(forks, NULL, NULL);
-#endif
-	if (notify_check() < 0)
-		return cmocka_run_group_tests(none, NULL, NULL);
-	return cmocka_run_group_tests(tests, setup, NULL);
+	return live_run(tests);
 }
