@@ -164,6 +164,11 @@ int64_t sys_open(const struct call *call)
 	return open_at(call, AT_FDCWD, call->args[0], (int)call->args[1]);
 }
 
+int64_t sys_creat(const struct call *call)
+{
+	return open_at(call, AT_FDCWD, call->args[0], O_CREAT | O_WRONLY | O_TRUNC);
+}
+
 int64_t sys_openat(const struct call *call)
 {
 	return open_at(call, (int)call->args[0], call->args[1], (int)call->args[2]);

@@ -145,17 +145,12 @@ static const struct file_system {
 	{"/proc", PROC_SUPER_MAGIC},
 };
 
-/* statfs(path, to) */
-int64_t sys_statfs(const struct call *call)
+static int64_t statfs_of(const struct call *call, const char *path, uint64_t to)
 {
 	struct statfs fs = {.f_bsize = 4096, .f_namelen = 255, .f_frsize = 4096};
-	char path[PATH_MAX];
 	struct rpc_stat st;
-	int ours = path_resolve(call, AT_FDCWD, call->args[0], path), err;
+	int err = remote_stat(call->run->remote, path, true, &st);
 
-	if (ours <= 0)
-		return ours ? ours : CALL_CONTINUE;
-	err = remote_stat(call->run->remote, path, true, &st);
 	if (err)
 		return err;
 	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++) {
@@ -163,7 +158,27 @@ int64_t sys_statfs(const struct call *call)
 		if (strncmp(path, file_systems[i].prefix, strlen(file_systems[i].prefix)) == 0)
 			break;
 	}
-	return memory_write(call, call->args[1], &fs, sizeof(fs));
+	return memory_write(call, to, &fs, sizeof(fs));
+}
+
+/* statfs(path, to) */
+int64_t sys_statfs(const struct call *call)
+{
+	char path[PATH_MAX];
+	int ours = path_resolve(call, AT_FDCWD, call->args[0], path);
+
+	if (ours <= 0)
+		return ours ? ours : CALL_CONTINUE;
+	return statfs_of(call, path, call->args[1]);
+}
+
+/* fstatfs(fd, to) */
+int64_t sys_fstatfs(const struct call *call)
+{
+	const struct object *object =
+		object_of(call, (int)call->args[0], OBJECT_DIRECTORY | OBJECT_WRITER);
+
+	return object ? statfs_of(call, object->path, call->args[1]) : CALL_CONTINUE;
 }
 
 static int64_t access_at(const struct call *call, int dirfd, uint64_t path_at, uint32_t mode)

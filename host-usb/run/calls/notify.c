@@ -3,6 +3,7 @@
 #include "host-usb/run/calls/notify.h"
 
 #include "core/base/log.h"
+#include "host-usb/run/calls/refused_calls.h"
 #include "host-usb/run/run.h"
 
 #include <errno.h>
@@ -76,6 +77,7 @@ static const struct syscall_entry {
 	CALL(newfstatat, STAT_FLAGS_3),
 	CALL(statx, STAT_FLAGS_2),
 	CALL(statfs, ALL),
+	CALL(fstatfs, ALL),
 	CALL(faccessat, ALL),
 	{__NR_faccessat2, "faccessat2", sys_faccessat, ALL},
 	CALL(readlinkat, ALL),
@@ -88,12 +90,19 @@ static const struct syscall_entry {
 	CALL(kill, SIGNAL_0),
 	CALL(pidfd_open, ALL),
 	CALL(uname, ALL),
+	CALL(chdir, ALL),
+	CALL(execve, ALL),
+	CALL(execveat, ALL),
+	{__NR_init_module, "init_module", sys_module, ALL},
+	{__NR_finit_module, "finit_module", sys_module, ALL},
+	{__NR_delete_module, "delete_module", sys_module, ALL},
 	CALL(prlimit64, MEMLOCK_2),
 #ifdef __NR_setrlimit
 	CALL(setrlimit, MEMLOCK_1),
 #endif
 #ifdef __NR_open /* architectures older than arm64 also have these */
 	CALL(open, ALL),
+	CALL(creat, ALL),
 	CALL(stat, ALL),
 	CALL(lstat, ALL),
 	CALL(access, ALL),
@@ -103,14 +112,35 @@ static const struct syscall_entry {
 #undef CALL
 };
 
-#define TABLE_SIZE (sizeof(table) / sizeof(table[0]))
+/* Calls that are refused for files of the board, and calls that read extended attributes. */
+static const struct syscall_entry file_table[] = {
+#define CALL(name, ...) {__NR_##name, #name, sys_refused, ALL},
+	REFUSED_CALLS(CALL) REFUSED_OLD_CALLS(CALL)
+#undef CALL
+#define CALL(name, ...) {__NR_##name, #name, sys_attributes, ALL},
+		ATTRIBUTE_CALLS(CALL)
+#undef CALL
+};
+
+#define TABLE_SIZE	(sizeof(table) / sizeof(table[0]))
+#define FILE_TABLE_SIZE (sizeof(file_table) / sizeof(file_table[0]))
+
+/* Returns entry i of both tables, NULL after the last one. */
+static const struct syscall_entry *entry_at(size_t i)
+{
+	if (i < TABLE_SIZE)
+		return &table[i];
+	return i - TABLE_SIZE < FILE_TABLE_SIZE ? &file_table[i - TABLE_SIZE] : NULL;
+}
 
 static const struct syscall_entry *entry_of(int number)
 {
-	for (size_t i = 0; i < TABLE_SIZE; i++)
-		if (table[i].number == number)
-			return &table[i];
-	return NULL;
+	const struct syscall_entry *entry;
+
+	for (size_t i = 0; (entry = entry_at(i)); i++)
+		if (entry->number == number)
+			break;
+	return entry;
 }
 
 const char *notify_name(int number)
@@ -212,14 +242,15 @@ static int export_and_load(scmp_filter_ctx filter)
 int notify_install(int fd_base, bool as_root)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	const struct syscall_entry *entry;
 	int err = 0;
 
 	if (!filter)
 		return -ENOMEM;
 	/* A binary tree is the fastest for calls that are not in the table, which are most. */
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	for (size_t i = 0; !err && i < TABLE_SIZE; i++)
-		err = add_rule(filter, &table[i], fd_base);
+	for (size_t i = 0; !err && (entry = entry_at(i)); i++)
+		err = add_rule(filter, entry, fd_base);
 	for (size_t i = 0; !err && i < sizeof(absent) / sizeof(absent[0]); i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), absent[i], 0);
 	/* An errno of 0 makes the call return 0. */

@@ -15,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROC_PREFIX "/proc/"
+#define PROC_PREFIX   "/proc/"
+#define MEMORY_PREFIX "/memfd:bpfd:" /* of links to the memory files that we give to the tool */
 
 /* Removes repeated slashes, ".", and each ".." with the component before it. */
 static void normalize(char *path)
@@ -131,4 +132,31 @@ int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolve
 	}
 	normalize(resolved);
 	return is_board(resolved);
+}
+
+/* Names the board's object that a descriptor stands for. Returns as path_resolve(). */
+static int name_descriptor(const struct call *call, int fd, char name[PATH_MAX])
+{
+	const struct object *object = object_of_any(call, fd);
+	char link[64];
+	ssize_t n;
+
+	if (object && object->path) {
+		snprintf(name, PATH_MAX, "%s", object->path);
+		return 1;
+	}
+	snprintf(link, sizeof(link), "fd/%d", fd);
+	n = memory_read_link(call, link, name, PATH_MAX);
+	if (n < 0)
+		return n == -ESRCH ? (int)n : 0; /* the kernel reports other errors */
+	return object || strncmp(name, MEMORY_PREFIX, strlen(MEMORY_PREFIX)) == 0;
+}
+
+int path_resolve_file(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX])
+{
+	char first;
+
+	if (dirfd >= 0 && (!path || (!memory_read(call, path, &first, 1) && !first)))
+		return name_descriptor(call, dirfd, resolved);
+	return path_resolve(call, dirfd, path, resolved);
 }

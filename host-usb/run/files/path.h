@@ -14,6 +14,10 @@ struct call;
  * 0 if it means the workstation; or a negative errno. */
 int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX]);
 
+/* The same for calls that take AT_EMPTY_PATH: with an empty or no path, `dirfd` itself is the file.
+ * If it has no path on the board, `resolved` is the target of the descriptor's link. */
+int path_resolve_file(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX]);
+
 /* Returns true for a path below /proc. */
 bool path_is_in_proc(const char *path);
 
