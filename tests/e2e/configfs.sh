@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The daemon's gadget in configfs: a bare kernel, the choice of a controller, leftovers, foreign
 # gadgets, and failures half-way.
+# after: build with ASan and UBSan
 # vm: --cpus 1
 set -u
 here=$(dirname "$0")

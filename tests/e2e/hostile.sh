@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Lines that crashed, hung or corrupted other daemons: each gets an error reply and the session goes
 # on. $BPFD_SAN_BUILD is a build directory with a bpfd for ASan and UBSan, which is preferred.
+# after: build with ASan and UBSan
 # vm: --cpus 1
 set -u
 here=$(dirname "$0")

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 10000
+#define WAIT_MS 60000
 
 static struct children *shell(const char *script)
 {

@@ -264,7 +264,7 @@ static void bridge_child(
 		close(out[i]);
 		close(err[i]);
 	}
-	alarm(30);
+	alarm(60);
 	log_open("bpfd-usb", LOG_DEBUG);
 	tty_init(&tty, STDIN_FILENO);
 	options.tty = &tty;

@@ -185,7 +185,7 @@ static void slow_reader(void **state)
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fds[1]);
 	assert_int_equal(trace_open(name, &trace), 0);
 	close(fds[1]);
-	alarm(30);
+	alarm(60);
 	for (int i = 0; i < events; i++)
 		trace_event(trace, TRACE_HERE, "event %d", i);
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
@@ -229,7 +229,7 @@ static void nobody_reads(void **state)
 	assert_int_equal(trace_open(name, &trace), 0);
 	for (int i = 0; i < 5000; i++)
 		trace_event(trace, TRACE_HERE, "event %d", i);
-	alarm(30);
+	alarm(60);
 	trace_close(trace);
 	alarm(0);
 	capture_end(&c);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 5000
+#define WAIT_MS 30000
 
 static bool ends_within_limit(struct worker *w, int *status)
 {
