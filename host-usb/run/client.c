@@ -87,10 +87,10 @@ int client_fd(const struct client *client)
 	return client->in;
 }
 
-void client_give_up(struct client *client, const char *what)
+void client_give_up(struct client *client, const char *what, const char *why)
 {
 	if (!client->dead)
-		log_error("%s: the board does not stop sending; ending the link", what);
+		log_error("%s: %s; ending the link", what, why);
 	client->dead = true;
 }
 

@@ -61,8 +61,8 @@ bool client_pending(const struct client *client);
 /* Handles what has arrived, without waiting. Returns 0, or -EIO if the link is lost. */
 int client_receive(struct client *client);
 
-/* Ends the link to a board that never stops sending. `what` names the object in the log. */
-void client_give_up(struct client *client, const char *what);
+/* Ends the link to a board that violates the protocol, and logs why. `what` names the object. */
+void client_give_up(struct client *client, const char *what, const char *why);
 
 /* Returns true if the link is lost. */
 bool client_dead(const struct client *client);

@@ -317,10 +317,12 @@ static void test_wrong_records(void **state)
 		struct perf_event_header data[4] = {{.type = PERF_RECORD_SAMPLE}};
 
 		data[0].size = events[i].first;
+		data[2].type = PERF_RECORD_SAMPLE;
 		data[2].size = events[i].second;
 		start_event(&rig);
 		tool_ring_receive(rig.object, 0, data, sizeof(data));
 		assert_int_equal(*rig.head, events[i].good ? sizeof(data) : 0);
+		assert_int_equal(client_dead(rig.board->run.client), !events[i].good);
 		stop(&rig);
 	}
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
@@ -338,10 +340,32 @@ static void test_wrong_records(void **state)
 	stop(&rig);
 }
 
+/* The raw data of a sample says how much of it a tool reads. */
+static void test_wrong_raw_size(void **state)
+{
+	struct {
+		struct perf_event_header header;
+		uint32_t raw;
+		char data[4];
+	} sample = {{.type = PERF_RECORD_SAMPLE, .size = 16}, 4, "abc"};
+	const struct perf_event_attr attr = {.sample_type = PERF_SAMPLE_RAW};
+	struct rig rig;
+
+	start_event(&rig);
+	rig.object->format = record_format_of(&attr);
+	tool_ring_receive(rig.object, 0, &sample, sizeof(sample));
+	assert_int_equal(*rig.head, sizeof(sample));
+	sample.raw = 40000;
+	tool_ring_receive(rig.object, sizeof(sample), &sample, sizeof(sample));
+	assert_int_equal(*rig.head, sizeof(sample));
+	assert_true(client_dead(rig.board->run.client));
+	stop(&rig);
+}
+
 /* Data that arrives before the reply to RING_OPEN is not lost. */
 static void test_data_before_reply(void **state)
 {
-	static const struct perf_event_header early = {.type = PERF_RECORD_LOST, .size = 8};
+	static const struct perf_event_header early = {.type = PERF_RECORD_SAMPLE, .size = 8};
 	struct rig rig;
 
 	memset(&rig, 0, sizeof(rig));
@@ -418,7 +442,18 @@ static void test_eventfd_wakes(void **state)
 
 #define PIPE_CREDIT (256U << 10)
 
-/* The board sends four times as much as the pipe's 64 KiB: all of it arrives in order. */
+/* The linker replaces realloc(3) by this. */
+static bool no_memory;
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size)
+{
+	return no_memory ? NULL : __real_realloc(memory, size);
+}
+
+/* The board sends four times as much as the pipe's 64 KiB: all of it arrives in order, also when
+ * memory is short. */
 static void test_pipe(void **state)
 {
 	struct rig rig = {.size = PIPE_CREDIT};
@@ -434,8 +469,10 @@ static void test_pipe(void **state)
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, 64 << 10), 64 << 10);
 	assert_int_equal(tool_ring_open_pipe(rig.object, ends[1], PIPE_CREDIT), 0);
+	no_memory = true;
 	for (sent = 0; sent < PIPE_CREDIT; sent += 1024)
 		receive(&rig, sent, 1024);
+	no_memory = false;
 	assert_true(tool_rings_credit(rig.board->run.objects));
 	do {
 		n = read(ends[0], data, sizeof(data));
@@ -480,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_position),
 		cmocka_unit_test(test_full_ring),
 		cmocka_unit_test(test_wrong_records),
+		cmocka_unit_test(test_wrong_raw_size),
 		cmocka_unit_test(test_data_before_reply),
 		cmocka_unit_test(test_board_refuses),
 		cmocka_unit_test(test_open_again_after_error),

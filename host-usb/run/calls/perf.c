@@ -85,13 +85,14 @@ static int add_semaphore(const struct call *call, const char *name, struct perf_
 	return 0;
 }
 
-static int64_t give(const struct call *call, uint32_t handle)
+static int64_t give(const struct call *call, uint32_t handle, const struct perf_event_attr *attr)
 {
 	struct object *object;
 	int err = object_new(&object, call->run->objects, BPF_ABI_EVENT, handle);
 
 	if (err)
 		return err;
+	object->format = record_format_of(attr);
 	mirrors_sync_at_end(object);
 	return object_give(object, call, call->args[4] & PERF_FLAG_FD_CLOEXEC);
 }
@@ -144,22 +145,23 @@ int64_t sys_perf_event_open(const struct call *call)
 	client_note(client, "type %u, config %llu, pid %d, cpu %d%s%s", u.attr.type,
 		(unsigned long long)u.attr.config, pid, cpu, has_name ? ", " : "", board_name);
 	ret = client_call(client, &reply);
-	return ret < 0 ? ret : give(call, (uint32_t)ret);
+	return ret < 0 ? ret : give(call, (uint32_t)ret, &u.attr);
 }
 
 /* The data of an ioctl. */
 struct ioctl_request {
 	uint64_t arg;
-	size_t in, out; /* bytes that the kernel reads from and writes to the tool's buffer */
+	struct object *other; /* the object that the argument names, or NULL */
+	size_t in, out;	      /* bytes that the kernel reads from and writes to the tool's buffer */
 	char data[IOCTL_DATA_MAX];
 };
 
 static int take_fd(const struct call *call, unsigned int classes, struct ioctl_request *request)
 {
 	int fd = (int)call->args[2];
-	struct object *object = object_of(call, fd, classes);
 
-	request->arg = object ? object->handle : UINT64_MAX;
+	request->other = object_of(call, fd, classes);
+	request->arg = request->other ? request->other->handle : UINT64_MAX;
 	return 0;
 }
 
@@ -187,6 +189,7 @@ static int take_request(const struct call *call, struct ioctl_request *request)
 	ssize_t n;
 
 	request->arg = call->args[2];
+	request->other = NULL;
 	request->in = request->out = 0;
 	switch ((uint32_t)call->args[1]) {
 	case PERF_EVENT_IOC_ENABLE:
@@ -232,6 +235,9 @@ int64_t sys_ioctl(const struct call *call)
 	ret = take_request(call, &request);
 	if (ret)
 		return ret;
+	/* SET_OUTPUT: records of this event go to the ring of the other one from now on. */
+	if (request.other && request.other->class == BPF_ABI_EVENT)
+		record_format_share(&request.other->format, &object->format);
 	out = client_begin(client, RPC_PERF_IOCTL);
 	bytes_put_u32(out, object->handle);
 	bytes_put_u32(out, (uint32_t)call->args[1]);

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ENDLESS "the board does not stop sending"
+
 #define LISTINGS	 16	      /* number of listings that are remembered */
 #define LISTING_MAX	 (1U << 20)   /* entries of a directory */
 #define FETCH_MAX	 (1ULL << 30) /* bytes of a file: more than any kernel file or program */
@@ -263,7 +265,7 @@ int remote_list(struct remote *remote, const char *path, struct listing **listin
 	while (client_more(client)) {
 		/* Without this, a board could send empty parts forever. */
 		if (l->count == had || l->count > LISTING_MAX)
-			client_give_up(client, path);
+			client_give_up(client, path, ENDLESS);
 		had = l->count;
 		ret = client_next(client, &reply);
 		if (ret >= 0 && !err)
@@ -339,7 +341,7 @@ int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max)
 		err = take_contents(&reply, fd, max, &bytes, 0);
 	while (client_more(client)) {
 		if (bytes == had || bytes > max) /* a board could send parts forever */
-			client_give_up(client, path);
+			client_give_up(client, path, ENDLESS);
 		had = bytes;
 		ret = client_next(client, &reply);
 		if (ret >= 0)

@@ -9,6 +9,7 @@
 #define HOST_USB_RUN_OBJECTS_OBJECTS_H
 
 #include "core/messages/bpf_abi.h"
+#include "host-usb/run/objects/records.h"
 #include "host-usb/run/run.h"
 
 #include <stdbool.h>
@@ -62,6 +63,7 @@ struct object {
 	uint32_t link_type;	       /* enum bpf_link_type; 0 until the board was asked */
 	struct bpf_btf_info *btf_info; /* of BTF named by `path`; NULL until the board was asked */
 	struct tool_ring *ring;	       /* an event's or map's ring, which the board fills */
+	struct record_format format;   /* of an event's samples */
 
 	/* Files. */
 	char *path;

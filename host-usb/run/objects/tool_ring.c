@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects/objects.h"
+#include "host-usb/run/objects/records.h"
 #include "host-usb/run/run.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ struct tool_ring {
 	uint64_t received; /* position after the last byte from the board */
 	uint64_t granted;  /* position up to which the board may send */
 	int pipe;
-	char *kept; /* bytes for which the pipe had no room yet */
+	char *kept; /* bytes for which the pipe had no room yet; has room for the whole credit */
 	size_t kept_size;
 	bool failed; /* the board violated the protocol, or the pipe has no reader */
 };
@@ -156,7 +157,10 @@ int tool_ring_open_pipe(struct object *object, int fd, uint64_t credit)
 {
 	struct tool_ring *ring = tool_ring_new(RING_PIPE, credit);
 
-	if (!ring) {
+	if (ring)
+		ring->kept = malloc(credit);
+	if (!ring || !ring->kept) {
+		free(ring);
 		close(fd);
 		return -ENOMEM;
 	}
@@ -180,47 +184,26 @@ static void copy_in(struct tool_ring *ring, uint64_t position, const char *data,
 	memcpy(ring->data + ring->size, data + straight, size - straight);
 }
 
-/* Writes into a pipe and keeps the bytes for which it has no room; they are at most the credit. */
+/* Writes into a pipe and keeps the bytes for which it has no room. */
 static void pipe_write(struct tool_ring *ring, const char *data, size_t size)
 {
 	ssize_t n = ring->kept_size ? -1 : write(ring->pipe, data, size);
 	size_t done = n > 0 ? (size_t)n : 0;
-	char *kept;
 
-	if (done == size)
-		return;
-	kept = realloc(ring->kept, ring->kept_size + size - done);
-	if (!kept)
-		return;
-	memcpy(kept + ring->kept_size, data + done, size - done);
-	ring->kept = kept;
+	memcpy(ring->kept + ring->kept_size, data + done, size - done);
 	ring->kept_size += size - done;
 }
 
-/* Returns true if the data consists of whole records. Tools rely on that. */
-static bool is_records(const struct tool_ring *ring, const char *data, size_t size)
+static bool fits(const struct object *object, const char *data, size_t size)
 {
-	while (size) {
-		struct perf_event_header header;
-		uint32_t length;
-		size_t record;
-
-		if (size < sizeof(uint64_t))
-			return false;
-		memcpy(&header, data, sizeof(header));
-		memcpy(&length, data, sizeof(length));
-		record = header.size;
-		if (ring->kind == RING_MAP)
-			record =
-				BPF_RINGBUF_HDR_SZ +
-				((length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT)) + 7) /
-					8 * 8;
-		if (record < sizeof(uint64_t) || record % 8 || record > size)
-			return false;
-		data += record;
-		size -= record;
+	switch (object->ring->kind) {
+	case RING_EVENT:
+		return records_fit_event(&object->format, data, size);
+	case RING_MAP:
+		return records_fit_map(data, size);
+	default:
+		return true;
 	}
-	return true;
 }
 
 void tool_ring_receive(struct object *object, uint64_t position, const void *data, size_t size)
@@ -231,10 +214,9 @@ void tool_ring_receive(struct object *object, uint64_t position, const void *dat
 		return;
 	/* Data beyond the credit would overwrite what the tool has not read yet. */
 	if (position != ring->received || size > ring->granted - position ||
-		(ring->kind != RING_PIPE && !is_records(ring, data, size))) {
-		log_error("ring %u: malformed data from the board; the ring is no longer read",
-			object->handle);
+		!fits(object, data, size)) {
 		ring->failed = true;
+		client_give_up(object->run->client, "ring", "the board sends malformed records");
 		return;
 	}
 	ring->received = position + size;
