@@ -33,11 +33,12 @@ refused()
 {
 	! "$@"
 }
-# features: prints the features of the kernel and bpfd in the reply to BPFD_VERSION.
+# features: prints the features of the kernel and bpfd in the reply to BPFD_VERSION, without the
+# number of CPUs.
 features()
 {
 	client_command 1 BPFD_VERSION
-	echo "${BODY[0]}" | cut -d' ' -f6-
+	echo "${BODY[0]}" | cut -d' ' -f6- | sed 's/possible_cpus=[0-9]* //'
 }
 # replies NAME LINE REPLY: checks that the line gets that reply.
 replies()

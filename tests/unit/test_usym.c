@@ -641,6 +641,8 @@ static void test_maps_bounded(void **state)
 static void test_demangle(void **state)
 {
 	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char base62[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	char text[1024], bomb[1024] = "_Z1f";
 
 	if (!has_libiberty())
@@ -651,6 +653,26 @@ static void test_demangle(void **state)
 	assert_false(demangle("_Znonsense", text, sizeof(text)));
 	assert_false(demangle("_ZN3foo3barEi", text, 5));
 	assert_true(demangle("_ZN3foo3barEi", text, 14));
+	/* Rust: the older names, which are also valid C++ ones, and the newer ones. */
+	assert_true(demangle(
+		"_ZN4core3fmt9Formatter9write_fmt17h0123456789abcdefE", text, sizeof(text)));
+	assert_string_equal(text, "core::fmt::Formatter::write_fmt");
+	assert_true(demangle("_ZN52_$LT$alloc..string..String$u20$as$u20$fmt..Debug$GT$3fmt"
+			     "17h0123456789abcdefE",
+		text, sizeof(text)));
+	assert_string_equal(text, "<alloc::string::String as fmt::Debug>::fmt");
+	assert_true(demangle("_RNvCs15kBYyAo9fc_7mycrate7example", text, sizeof(text)));
+	assert_string_equal(text, "mycrate::example");
+	assert_false(demangle("_RNvCs15kBYyAo9fc_7mycrate", text, sizeof(text)));
+	for (size_t size = 0; size <= 16; size++)
+		assert_false(demangle("_RNvCs15kBYyAo9fc_7mycrate7example", text, size));
+	assert_true(demangle("_RNvCs15kBYyAo9fc_7mycrate7example", text, 17));
+	/* An identifier that is not ASCII, at the end of the room and beyond it. */
+	assert_true(demangle("_RNvC7mycrateu8gdel_5qa", text, sizeof(text)));
+	assert_string_equal(text, "mycrate::g\xc3\xb6"
+				  "del");
+	for (size_t size = 0; size <= 15; size++)
+		assert_false(demangle("_RNvC7mycrateu8gdel_5qa", text, size));
 	/* Each argument is a pair of the previous one: printed, it has more than 2^30 bytes. */
 	strcat(bomb, "1AIiiE");
 	for (int i = 0; i < 30; i++) {
@@ -658,6 +680,24 @@ static void test_demangle(void **state)
 		if (i == 3)
 			assert_true(demangle(bomb, text, sizeof(text)));
 	}
+	assert_false(demangle(bomb, text, sizeof(text)));
+	/* The same in Rust: pairs of the pair before, which "B", a number and "_" refer to. */
+	strcpy(bomb, "_RIC1aThhE");
+	for (size_t i = 0, pair = 4; i < 30; i++) {
+		char number[3] = {base62[(pair - 1) / 62], base62[(pair - 1) % 62], '\0'};
+		const char *short_number = pair > 62 ? number : number + 1;
+
+		pair = strlen(bomb) - 2;
+		sprintf(bomb + strlen(bomb), "TB%s_B%s_E", short_number, short_number);
+		if (i == 3) {
+			char whole[sizeof(bomb) + 1];
+
+			sprintf(whole, "%sE", bomb);
+			assert_true(demangle(whole, text, sizeof(text)));
+			assert_memory_equal(text, "a::<(u8, u8), ((u8, u8), (u8, u8)), ", 36);
+		}
+	}
+	strcat(bomb, "E");
 	assert_false(demangle(bomb, text, sizeof(text)));
 }
 

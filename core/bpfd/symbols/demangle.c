@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Demangles C++ names with libiberty, which adds 60 KB; libstdc++ would add ten times that. */
+/* Demangles C++ and Rust names with libiberty, which adds 60 KB; libstdc++ would add ten times
+ * that. */
 #include "core/bpfd/symbols/demangle.h"
 
 #ifdef HAVE_LIBIBERTY
@@ -11,15 +12,29 @@
 struct output {
 	char *text;
 	size_t len, size;
+	bool is_full;
 	jmp_buf full;
 };
 
+static bool is_ascii(const char *piece, size_t len)
+{
+	while (len && !(piece[len - 1] & 0x80))
+		len--;
+	return !len;
+}
+
+/* libiberty allocates memory for one kind of piece, a Rust identifier that is not ASCII, and frees
+ * it after this call. So the text is left at the next piece, which is punctuation. */
 static void take(const char *piece, size_t len, void *arg)
 {
 	struct output *output = arg;
 
-	if (len >= output->size - output->len)
-		longjmp(output->full, 1);
+	if (output->is_full || len >= output->size - output->len) {
+		output->is_full = true;
+		if (is_ascii(piece, len))
+			longjmp(output->full, 1);
+		return;
+	}
 	memcpy(output->text + output->len, piece, len);
 	output->len += len;
 }
@@ -28,14 +43,20 @@ bool demangle(const char *name, char *text, size_t size)
 {
 	struct output output = {.text = text, .size = size};
 
-	if (strncmp(name, "_Z", 2) || !size)
+	if ((strncmp(name, "_Z", 2) && strncmp(name, "_R", 2)) || !size)
 		return false;
 	/* A name can refer to its own parts: a hundred bytes of a hostile file can expand to 2^20
-	 * bytes and more. libiberty has no way to stop early, but this function keeps all its data
-	 * on the stack, so take() can leave it by longjmp(). */
+	 * bytes and more. libiberty has no way to stop early, but these functions keep their data
+	 * on the stack, so take() can leave them by longjmp(). */
 	if (setjmp(output.full))
 		return false;
-	if (!cplus_demangle_v3_callback(name, DMGL_PARAMS | DMGL_ANSI, take, &output))
+	/* Rust first: its older names are also valid C++ ones, with a hash at their end. */
+	if (!rust_demangle_callback(name, DMGL_PARAMS | DMGL_ANSI, take, &output)) {
+		output.len = 0;
+		if (!cplus_demangle_v3_callback(name, DMGL_PARAMS | DMGL_ANSI, take, &output))
+			return false;
+	}
+	if (output.is_full)
 		return false;
 	text[output.len] = '\0';
 	return true;

@@ -6,6 +6,7 @@
 #include "core/bpfd/text/command.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* The map, and the key if there is one, that a command names. */
@@ -34,12 +35,22 @@ static int read_target(struct bpfd *bpfd, struct args *args, unsigned int key_fi
 	return size == map_key_size(target->map) ? 0 : -EINVAL;
 }
 
-/* Like read_target(), for a command that also states the length of a value. Returns -EINVAL also if
- * that is not the map's value size. */
-static int read_entry(
-	struct bpfd *bpfd, struct args *args, size_t value_size, struct target *target)
+/* Like read_target(), for a command with the fields FD KEY KLEN. A map without keys, such as a
+ * queue, has keys of 0 bytes: then there is no field KEY. */
+static int read_key(struct bpfd *bpfd, struct args *args, bool has_key, struct target *target)
 {
-	int err = read_target(bpfd, args, 2, 3, target);
+	if (has_key)
+		return read_target(bpfd, args, 2, 3, target);
+	args_unsigned(args, 2, 0, 0); /* notes another length */
+	return read_target(bpfd, args, 0, 2, target);
+}
+
+/* Like read_key(), for a command that also states the length of a value. Returns -EINVAL also if
+ * that is not the map's value size. */
+static int read_entry(struct bpfd *bpfd, struct args *args, bool has_key, size_t value_size,
+	struct target *target)
+{
+	int err = read_key(bpfd, args, has_key, target);
 
 	if (err)
 		return err;
@@ -83,13 +94,14 @@ void cmd_create_map(struct bpfd *bpfd, struct args *args)
 
 void cmd_update_elem(struct bpfd *bpfd, struct args *args)
 {
-	size_t size = args_unsigned(args, 5, 0, UINT32_MAX);
-	void *value = args_base64(args, 4, size);
-	uint64_t flags = args_unsigned(args, 6, 0, UINT64_MAX);
+	bool has_key = args->count > 6;
+	size_t size = args_unsigned(args, 4 + has_key, 0, UINT32_MAX);
+	void *value = args_base64(args, 3 + has_key, size);
+	uint64_t flags = args_unsigned(args, 5 + has_key, 0, UINT64_MAX);
 	struct target target;
 	int ret;
 
-	ret = read_entry(bpfd, args, size, &target);
+	ret = read_entry(bpfd, args, has_key, size, &target);
 	if (args_wrong(args))
 		return;
 	if (!ret)
@@ -107,12 +119,13 @@ static void reply_base64_line(struct reply *reply, const void *data, size_t size
 
 void cmd_lookup_elem(struct bpfd *bpfd, struct args *args)
 {
-	size_t size = args_unsigned(args, 4, 0, UINT32_MAX);
+	bool has_key = args->count > 4;
+	size_t size = args_unsigned(args, 3 + has_key, 0, UINT32_MAX);
 	struct target target;
 	const void *value;
 	int ret;
 
-	ret = read_entry(bpfd, args, size, &target);
+	ret = read_entry(bpfd, args, has_key, size, &target);
 	if (args_wrong(args))
 		return;
 	if (!ret)
@@ -186,7 +199,7 @@ void cmd_get_next_key(struct bpfd *bpfd, struct args *args)
 	struct target target;
 	int ret;
 
-	ret = read_target(bpfd, args, 2, 3, &target);
+	ret = read_key(bpfd, args, args->count > 3, &target);
 	if (args_wrong(args))
 		return;
 	if (ret)
@@ -195,28 +208,28 @@ void cmd_get_next_key(struct bpfd *bpfd, struct args *args)
 		reply_key(bpfd, target.map, target.key, "bpf_get_next_key");
 }
 
-/* Deletes the entry of the key that the command names, or all entries if key_field is 0. */
-static void delete_entries(struct bpfd *bpfd, struct args *args, unsigned int key_field,
-	unsigned int length_field, const char *what)
+void cmd_delete_elem(struct bpfd *bpfd, struct args *args)
 {
 	struct target target;
-	int64_t ret;
+	int ret;
 
-	ret = read_target(bpfd, args, key_field, length_field, &target);
+	ret = read_key(bpfd, args, args->count > 3, &target);
 	if (args_wrong(args))
 		return;
 	if (!ret)
-		ret = key_field ? map_delete(target.map, target.key)
-				: map_clear(target.map, bpfd->config.limits.chunk_bytes);
-	reply_ret(bpfd->reply, what, ret);
-}
-
-void cmd_delete_elem(struct bpfd *bpfd, struct args *args)
-{
-	delete_entries(bpfd, args, 2, 3, "bpf_delete_elem");
+		ret = map_delete(target.map, target.key);
+	reply_ret(bpfd->reply, "bpf_delete_elem", ret);
 }
 
 void cmd_clear_map(struct bpfd *bpfd, struct args *args)
 {
-	delete_entries(bpfd, args, 0, 2, "bpf_clear_map");
+	struct target target;
+	int64_t ret;
+
+	ret = read_target(bpfd, args, 0, 2, &target);
+	if (args_wrong(args))
+		return;
+	if (!ret)
+		ret = map_clear(target.map, bpfd->config.limits.chunk_bytes);
+	reply_ret(bpfd->reply, "bpf_clear_map", ret);
 }

@@ -5,6 +5,7 @@
 #include "core/bpfd/text/command.h"
 #include "core/messages/rpc.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -39,6 +40,7 @@ static bool has_feature(const struct paths *paths, const struct feature *feature
 
 void cmd_version(struct bpfd *bpfd, struct args *args)
 {
+	int possible = libbpf_num_possible_cpus();
 	char cpus[FILE_CPUS_SIZE];
 	struct utsname uts;
 
@@ -49,6 +51,8 @@ void cmd_version(struct bpfd *bpfd, struct args *args)
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (has_feature(&bpfd->config.paths, &features[i]))
 			reply_printf(bpfd->reply, " %s", features[i].word);
+	if (possible > 0)
+		reply_printf(bpfd->reply, " possible_cpus=%d", possible);
 	reply_printf(bpfd->reply, " rpc%s\n", bpfd->config.read_only ? " read_only" : "");
 }
 
