@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the suite "commands" through the USB link.
+# vm: --cpus 1
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Old kernels: tools/oldkernel.c hides from bpfd and bpfd-gadget what the kernel got after 4.9, then
 # after 4.19. Their fallbacks must work.
-# vm: --mem 1536
+# vm: --cpus 1 --mem 1536
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
