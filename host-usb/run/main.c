@@ -9,6 +9,7 @@
 #include "host-usb/run/calls/wait.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/cache.h"
+#include "host-usb/run/files/cpus.h"
 #include "host-usb/run/files/open.h"
 #include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/btf_list.h"
@@ -160,6 +161,16 @@ static bool is_plain(const char *name)
 	       !strstr(name, "..");
 }
 
+/* The number decides how much memory a value of a per-CPU map takes. */
+static int check_cpus(const struct rpc_hello *board)
+{
+	if (board->possible_cpus && board->possible_cpus <= CPUS_MAX)
+		return 0;
+	log_error("the board reports %u possible CPUs; Linux supports 1 to %d",
+		board->possible_cpus, CPUS_MAX);
+	return -EPROTO;
+}
+
 static int check_names(struct rpc_hello *board)
 {
 	printable_ascii(board->program, strlen(board->program));
@@ -220,7 +231,7 @@ static int say_hello(struct run *run, struct tool *tool)
 			run->board.machine);
 		return -EPROTO;
 	}
-	if (check_names(&run->board))
+	if (check_names(&run->board) || check_cpus(&run->board))
 		return -EPROTO;
 	log_debug("board %s: %s %s, bpfd %s", run->board.nodename, run->board.machine,
 		run->board.release, run->board.program);

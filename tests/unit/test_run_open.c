@@ -80,9 +80,63 @@ static void test_possible_cpus(void **state)
 	board->run.board.possible_cpus = 0;
 	reply_contents(board, "none\n", 5);
 	assert_cpus(board, "0\n");
-	/* No size depends on the other lists of CPUs, so they are passed on. */
-	reply_contents(board, "0-7\n", 4);
-	assert_contents(open_file(board->run.opener, "/sys/devices/system/cpu/online"), "0-7\n");
+	board_stop(board);
+}
+
+/* Opens a list that the board has. With `possible`, it is asked for that list as well. */
+static int open_list(
+	struct board *board, const char *path, const char *contents, const char *possible)
+{
+	int fd;
+
+	reply_contents(board, contents, strlen(contents));
+	if (possible)
+		reply_contents(board, possible, strlen(possible));
+	fd = open_file(board->run.opener, path);
+	if (fd < 0)
+		return fd;
+	assert_contents(fd, contents);
+	return 0;
+}
+
+/* libbpf and BCC make arrays as large as these lists say. */
+static void test_lists_of_cpus(void **state)
+{
+	static const char *const online[] = {
+		"/sys/devices/system/cpu/online", "/sys/devices/system/cpu/present"};
+	static const char *const others[] = {"/sys/devices/system/cpu/offline",
+		"/sys/devices/system/cpu/isolated", "/sys/devices/system/node/node0/cpulist",
+		"/sys/devices/system/cpu/cpu0/topology/core_cpus_list",
+		"/sys/bus/event_source/devices/power/cpumask"};
+	static const char *const malformed[] = {"100,3-5\n", "0-8192\n", "3-2\n", "0-1", "0,0\n",
+		"-1\n", "0-4294967295\n", "0x1\n", "1 2\n", "ff\n"};
+	struct board *board;
+
+	for (size_t i = 0; i < sizeof(online) / sizeof(online[0]); i++) {
+		board = start();
+		board->run.board.possible_cpus = 3;
+		assert_int_equal(open_list(board, online[i], "0-2\n", "0-2\n"), 0);
+		assert_int_equal(open_list(board, online[i], "0,3\n", "0,2-3\n"), 0);
+		assert_int_equal(open_list(board, online[i], "3\n", "0-2\n"), -EIO);
+		assert_int_equal(open_list(board, online[i], "0-7\n", "0-2\n"), -EIO);
+		assert_int_equal(open_list(board, online[i], "0-7\n", "0-7\n"), -EIO);
+		assert_int_equal(open_list(board, online[i], "\n", "0-2\n"), -EIO);
+		for (size_t j = 0; j < sizeof(malformed) / sizeof(malformed[0]); j++)
+			assert_int_equal(open_list(board, online[i], malformed[j], NULL), -EIO);
+		board_stop(board);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		board = start();
+		assert_int_equal(open_list(board, others[i], "\n", NULL), 0);
+		assert_int_equal(open_list(board, others[i], "4-31,8191\n", NULL), 0);
+		for (size_t j = 0; j < sizeof(malformed) / sizeof(malformed[0]); j++)
+			assert_int_equal(open_list(board, others[i], malformed[j], NULL), -EIO);
+		board_stop(board);
+	}
+	/* A mask of CPUs, not a list. */
+	board = start();
+	assert_int_equal(
+		open_list(board, "/sys/devices/virtual/workqueue/cpumask", "ff\n", NULL), 0);
 	board_stop(board);
 }
 
@@ -196,6 +250,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_possible_cpus),
+		cmocka_unit_test(test_lists_of_cpus),
 		cmocka_unit_test(test_same_program),
 		cmocka_unit_test(test_no_regular_file),
 		cmocka_unit_test(test_sysroot),

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of the board's possible CPUs. Tools size values of per-CPU maps by it. */
+/* Checks the board's lists of CPUs. Tools size arrays and values of per-CPU maps by them. */
 #ifndef HOST_USB_RUN_FILES_CPUS_H
 #define HOST_USB_RUN_FILES_CPUS_H
 
 #include <stdint.h>
 
-#define CPUS_POSSIBLE "/sys/devices/system/cpu/possible"
+struct run;
 
-/* Returns the file that the tool reads as CPUS_POSSIBLE. This is `fd`, the board's file, if it
- * names `possible` CPUs. Otherwise, or if `fd` is a negative errno, it is a memory file that names
- * that number. Takes over `fd`. Returns a descriptor at its start, or a negative errno. */
-int cpus_open(int fd, uint32_t possible);
+#define CPUS_MAX 8192 /* NR_CPUS of the largest configuration of Linux, x86 with MAXSMP */
+
+/* Checks `fd`, the board's file at `path` or a negative errno, and takes it over. Returns a
+ * descriptor at its start, or a negative errno.
+ *
+ * The list of possible CPUs always has as many as the board has announced: if it does not, a memory
+ * file with that number replaces it. The other lists of CPUs must be well-formed; those of online
+ * and present CPUs must contain only possible ones. Otherwise this returns -EIO after logging.
+ * Other files are passed on. */
+int cpus_check(struct run *run, const char *path, int fd);
 
 #endif

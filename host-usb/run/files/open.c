@@ -179,9 +179,7 @@ int open_file(struct opener *opener, const char *path)
 		close(fd);
 		fd = all;
 	}
-	if (strcmp(path, CPUS_POSSIBLE) == 0 && !client_dead(opener->run->client))
-		fd = cpus_open(fd, opener->run->board.possible_cpus);
-	return fd;
+	return cpus_check(opener->run, path, fd);
 }
 
 int open_program(struct opener *opener, const char *path)
