@@ -194,7 +194,13 @@ enum check {
 	SELF,	 /* it is 0 or this process's id */
 };
 
-#define VALUES_MAX 8
+#define VALUES_MAX 12
+
+#ifdef TCGETS2 /* tcgetattr(3) and tcsetattr(3) of glibc 2.42 call these; powerpc has none */
+#define TERMIOS2 TCGETS2, TCSETS2, TCSETSW2, TCSETSF2
+#else
+#define TERMIOS2 0
+#endif
 
 /* A call that is allowed if one of its arguments passes a check. The kernel uses only the lower 32
  * bits of each argument that is checked here. */
@@ -216,7 +222,7 @@ static const struct allowed_call checked[] = {
 #endif
 	{__NR_mprotect, 2, NO_BITS, {PROT_EXEC}},
 	/* The terminal's modes; put_checked() allows those of perf events. */
-	{__NR_ioctl, 1, VALUE, {TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ}},
+	{__NR_ioctl, 1, VALUE, {TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, TERMIOS2}},
 	/* Not F_SETOWN: the owner would receive signals. */
 	{__NR_fcntl, 1, VALUE, {F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL}},
 #ifdef __NR_fcntl64

@@ -106,6 +106,20 @@ static int ask_terminal(void)
 
 	return tcgetattr(0, &modes) && errno != ENOTTY ? -1 : 0;
 }
+/* The calls that tcgetattr(3) and tcsetattr(3) of glibc 2.42 make. */
+static int use_termios2(void)
+{
+	static const unsigned char numbers[] = {0x2b, 0x2c, 0x2d}; /* TCSETS2, TCSETSW2, TCSETSF2 */
+	char modes[64] = "";
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (!ioctl(fd, _IOR('T', 0x2a, char[44]), modes) || errno != ENOTTY)
+		return -1;
+	for (size_t i = 0; i < sizeof(numbers); i++)
+		if (!ioctl(fd, _IOW('T', numbers[i], char[44]), modes) || errno != ENOTTY)
+			return -1;
+	return 0;
+}
 static int ask_perf(void)
 {
 	return ioctl(0, PERF_EVENT_IOC_DISABLE, 0) && errno != ENOTTY && errno != EINVAL ? -1 : 0;
@@ -146,7 +160,8 @@ static int die(void)
 static void test_allowed(void **state)
 {
 	int (*const calls[])(void) = {read_file, read_target, wait_a_little, use_memory,
-		ask_terminal, ask_perf, stay_on_cpu, use_descriptor, rename_self, ask_system};
+		ask_terminal, use_termios2, ask_perf, stay_on_cpu, use_descriptor, rename_self,
+		ask_system};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (with_filter(calls[i]))
