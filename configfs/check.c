@@ -8,6 +8,7 @@
 #include "configfs/kernel.h"
 #include "configfs/serial.h"
 #include "configfs/udc.h"
+#include "core/base/kprobe_state.h"
 #include "core/base/paths.h"
 
 #include <errno.h>
@@ -157,6 +158,15 @@ static void check_config(struct report *r)
 	}
 }
 
+/* Reports settings that make tracing silent. */
+static void check_kprobes(struct report *r)
+{
+	const char *obstacle = kprobe_obstacle(r->options->proc, r->options->sysfs);
+
+	if (obstacle)
+		note(r, "kprobes: %s", obstacle);
+}
+
 /* Returns true if the gadget can use the controller. */
 static bool check_udc(struct report *r, const char *name)
 {
@@ -259,5 +269,6 @@ bool gadget_check(const struct gadget_options *options, FILE *out)
 	if (!options->join)
 		check_serial(&r);
 	check_config(&r);
+	check_kprobes(&r);
 	return r.works;
 }

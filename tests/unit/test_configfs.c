@@ -364,6 +364,25 @@ static void test_check_missing(void **state)
 	assert_line(text, "note    CONFIG_BPF_SYSCALL: not set: no BPF\n");
 	assert_line(text, "ok      CONFIG_USB_CONFIGFS: m\n");
 	assert_false(board_has(b, "run"));
+	assert_null(strstr(text, "kprobes:"));
+}
+
+/* Settings with which the kernel attaches kprobes, but does not run them. */
+static void test_check_kprobes(void **state)
+{
+	struct board *b = *state;
+	char text[4096];
+
+	board_put(b, "proc/sys/kernel/ftrace_enabled", "1\n");
+	board_put(b, "sys/kernel/debug/kprobes/enabled", "1\n");
+	check(b, text);
+	assert_null(strstr(text, "kprobes:"));
+	board_put(b, "proc/sys/kernel/ftrace_enabled", "0\n");
+	check(b, text);
+	assert_line(text, "note    kprobes: kernel.ftrace_enabled is 0");
+	board_put(b, "sys/kernel/debug/kprobes/enabled", "0\n");
+	check(b, text);
+	assert_line(text, "note    kprobes: kprobes are disabled and do not run; write 1 to ");
 }
 
 static void test_check_works(void **state)
@@ -438,6 +457,7 @@ int main(void)
 		board_test(test_mounts),
 		board_test(test_lock),
 		board_test(test_check_missing),
+		board_test(test_check_kprobes),
 		board_test(test_check_works),
 		board_test(test_check_fragment),
 	};

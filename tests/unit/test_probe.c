@@ -27,6 +27,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/fake_tree.h"
+#include "tests/unit/log_capture.h"
 #include "tests/unit/skip.h"
 
 struct fake {
@@ -106,7 +107,8 @@ static int tracepoint(struct probe_set *set, const char *category, const char *n
 static void test_refused(void **state)
 {
 	static const char *const functions[] = {"", "a b", "a/b", "../a", "a\nb", "a;b", "1a", "-a",
-		"a+1", "*", "a\t", "\xc3\xa4", "%ax", "@1"};
+		"a+1", "*", "a\t", "\xc3\xa4", "%ax", "@1", "0", "0x", "0x0", "0x1g", "0x1 ", "0X1",
+		"0x11111111111111111", "4096", "-0x1"};
 	static const char *const uprobe_paths[] = {
 		"", "bin/sh", "../bin/sh", "/bin/a b", "/a:1", "/a\nb", "/a#b", "/a\tb"};
 	static const char *const names[] = {"", ".", "..", "../a", "a/b", "a b", "a\n"};
@@ -124,6 +126,7 @@ static void test_refused(void **state)
 		assert_int_equal(tracepoint(set, "a", names[i]), -EINVAL);
 	}
 	assert_int_equal(kprobe(set, "vfs_read", 0, false, 5), -EINVAL);
+	assert_int_equal(kprobe(set, "0xfffffffffffffff0", 0x10, false, 0), -EINVAL);
 	memset(longest, 'a', 65000);
 	assert_int_equal(kprobe(set, longest, 0, false, 0), -EINVAL);
 	longest[0] = '/';
@@ -134,6 +137,30 @@ static void test_refused(void **state)
 	probe_set_free(set);
 	check_file(fake, "tracing/kprobe_events", "");
 	check_file(fake, "tracing/uprobe_events", "");
+}
+
+/* Kprobes that the kernel attaches and does not run: a warning, once. */
+static void test_warning(void **state)
+{
+	struct fake *fake = *state;
+	struct probe_set *set;
+	const char *text;
+
+	fake->paths.proc = fake->dir;
+	assert_int_equal(probe_set_new(&set, &fake->paths), 0);
+	put_directory(fake->dir, "sys/kernel");
+	put_file(fake->dir, "sys/kernel/ftrace_enabled", "1\n");
+	log_begin();
+	probe_warn_kprobes(set);
+	assert_string_equal(log_end(), "");
+	put_file(fake->dir, "sys/kernel/ftrace_enabled", "0\n");
+	log_begin();
+	probe_warn_kprobes(set);
+	probe_warn_kprobes(set);
+	text = strstr(log_end(), "ftrace_enabled is 0");
+	assert_non_null(text);
+	assert_null(strstr(text + 1, "ftrace_enabled"));
+	probe_set_free(set);
 }
 
 /* Without the PMU an event is added to tracefs. It is removed, because it does not appear in the
@@ -153,19 +180,24 @@ static void test_tracefs_syntax(void **state)
 	put_file(
 		fake->dir, "tracing/README", "Format: p[:[<group>/]<event>]\n r[maxactive][:...\n");
 	assert_int_equal(kprobe(set, "vfs_read", 0, true, 10), -ENOENT);
+	assert_int_equal(kprobe(set, "0xffffffff81234560", 0x10, false, 0), -ENOENT);
+	assert_int_equal(kprobe(set, "0xC0008000", 0, true, 0), -ENOENT);
 	snprintf(wanted, sizeof(wanted),
 		"p:%s/e0_p_a_b__ vfs_read\n-:%s/e0_p_a_b__\np:%s/e1_p_a_b__ "
 		"ext4:foo.isra.0+16\n-:%s/e1_p_a_b__\n"
 		"r:%s/e2_p_a_b__ vfs_read\n-:%s/e2_p_a_b__\n"
 		"r:%s/e3_p_a_b__ vfs_read\n-:%s/e3_p_a_b__\n" /* a kernel before 4.12 */
-		"r10:%s/e4_p_a_b__ vfs_read\n-:%s/e4_p_a_b__\n",
-		group, group, group, group, group, group, group, group, group, group);
+		"r10:%s/e4_p_a_b__ vfs_read\n-:%s/e4_p_a_b__\n"
+		"p:%s/e5_p_a_b__ 0xffffffff81234570\n-:%s/e5_p_a_b__\n"
+		"r:%s/e6_p_a_b__ 0xc0008000\n-:%s/e6_p_a_b__\n",
+		group, group, group, group, group, group, group, group, group, group, group, group,
+		group, group);
 	check_file(fake, "tracing/kprobe_events", wanted);
 	assert_int_equal(uprobe(set, "/bin/sh", 0x1234, false), -ENOENT);
 	assert_int_equal(uprobe(set, "/bin/sh", 0, true), -ENOENT);
 	snprintf(wanted, sizeof(wanted),
-		"p:%s/e5_p_a_b__ /bin/sh:0x1234\n-:%s/e5_p_a_b__\nr:%s/e6_p_a_b__ "
-		"/bin/sh:0x0\n-:%s/e6_p_a_b__\n",
+		"p:%s/e7_p_a_b__ /bin/sh:0x1234\n-:%s/e7_p_a_b__\nr:%s/e8_p_a_b__ "
+		"/bin/sh:0x0\n-:%s/e8_p_a_b__\n",
 		group, group, group, group);
 	check_file(fake, "tracing/uprobe_events", wanted);
 	probe_set_free(set);
@@ -391,12 +423,29 @@ static void check_kprobe(const struct paths *paths, const struct probe_kprobe *a
 	close(map);
 }
 
+/* Writes "0x" and the address of a kernel function. */
+static bool find_address(const char *function, char address[32])
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	char line[1024], name[512];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		strcpy(address, "0x");
+		found = sscanf(line, "%16s %*c %511s", address + 2, name) == 2 &&
+			!strcmp(name, function);
+	}
+	if (file)
+		fclose(file);
+	return found && strspn(address + 2, "0") != strlen(address + 2);
+}
+
 static void test_real_kprobe(void **state)
 {
 	struct paths hidden = real;
 	struct probe_kprobe at = {.function = "do_sys_openat2"};
 	bool pmu = !access("/sys/bus/event_source/devices/kprobe/type", R_OK);
-	char group[PROBE_GROUP_SIZE];
+	char group[PROBE_GROUP_SIZE], address[32];
 	struct probe_set *set;
 	struct probe *probe;
 	int err;
@@ -411,6 +460,13 @@ static void test_real_kprobe(void **state)
 	check_kprobe(&hidden, &at, true);
 	at.maxactive = 16; /* only tracefs has it */
 	check_kprobe(&real, &at, true);
+
+	/* By address, with and without the PMU. */
+	at = (struct probe_kprobe){.function = address};
+	if (find_address("do_sys_openat2", address)) {
+		check_kprobe(&real, &at, !pmu);
+		check_kprobe(&hidden, &at, true);
+	}
 
 	assert_int_equal(probe_event_group(&real, group), 0);
 	at = (struct probe_kprobe){.function = "no_such_function"};
@@ -485,6 +541,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tracefs_syntax, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_warning, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leftovers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
 		cmocka_unit_test(test_real_uprobe),

@@ -2,6 +2,7 @@
 /* Attaches BPF programs to kprobes, uprobes, tracepoints and perf events. */
 #include "core/bpfd/bpf/probe.h"
 
+#include "core/base/kprobe_state.h"
 #include "core/base/log.h"
 #include "core/base/paths.h"
 #include "core/bpfd/bpf/probe_event.h"
@@ -29,6 +30,7 @@ struct probe_set {
 	const struct paths *paths;
 	char group[PROBE_GROUP_SIZE]; /* empty before the first tracefs event */
 	unsigned int next_event;
+	bool has_warned; /* that kprobes do not run */
 	struct probe *first;
 };
 
@@ -302,6 +304,29 @@ static int attach_tracefs(struct probe **probe, const struct attach_request *req
 	return 0;
 }
 
+void probe_warn_kprobes(struct probe_set *set)
+{
+	const char *obstacle = kprobe_obstacle(set->paths->proc, set->paths->sysfs);
+
+	if (obstacle && !set->has_warned)
+		log_warning("kprobe: %s", obstacle);
+	set->has_warned = obstacle != NULL;
+}
+
+/* Reads an address of the kernel: "0x" and at most 16 hexadecimal digits. */
+static bool is_address(const char *text, uint64_t *address)
+{
+	size_t digits;
+
+	if (strncmp(text, "0x", 2))
+		return false;
+	digits = strspn(text + 2, "0123456789abcdefABCDEF");
+	if (!digits || digits > 16 || text[2 + digits])
+		return false;
+	*address = strtoull(text, NULL, 16);
+	return *address;
+}
+
 /* Allows only characters of kernel symbols, because the name is written to kprobe_events. */
 static bool is_function(const char *name)
 {
@@ -321,13 +346,22 @@ int probe_attach_kprobe(struct probe **probe, struct probe_set *set, int prog_fd
 {
 	struct attach_request request = probe_request(set, prog_fd, PROBE_KPROBE, event, -1);
 	char prefix[16], place[FUNCTION_MAX + 32];
+	uint64_t offset = at->offset, address = 0;
 	int err;
 
-	if (!is_function(at->function) || (at->maxactive && !at->retprobe))
+	if (at->maxactive && !at->retprobe)
 		return -EINVAL;
+	/* The kernel ignores the offset if it gets an address instead of a name. */
+	if (is_address(at->function, &address)) {
+		if (__builtin_add_overflow(address, offset, &offset))
+			return -EINVAL;
+	} else if (!is_function(at->function)) {
+		return -EINVAL;
+	}
 	/* The PMU has no setting for the number of pending returns. */
 	if (!at->maxactive) {
-		err = attach_pmu(probe, &request, "kprobe", at->function, at->offset, at->retprobe);
+		err = attach_pmu(probe, &request, "kprobe", address ? NULL : at->function, offset,
+			at->retprobe);
 		if (err != -ENODEV)
 			return err;
 	}
@@ -335,8 +369,10 @@ int probe_attach_kprobe(struct probe **probe, struct probe_set *set, int prog_fd
 		snprintf(prefix, sizeof(prefix), "r%u", at->maxactive);
 	else
 		strcpy(prefix, at->retprobe ? "r" : "p");
-	if (at->offset)
-		snprintf(place, sizeof(place), "%s+%" PRIu64, at->function, at->offset);
+	if (address)
+		snprintf(place, sizeof(place), "0x%" PRIx64, offset);
+	else if (offset)
+		snprintf(place, sizeof(place), "%s+%" PRIu64, at->function, offset);
 	else
 		snprintf(place, sizeof(place), "%s", at->function);
 	return attach_tracefs(probe, &request, prefix, place);

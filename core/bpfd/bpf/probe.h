@@ -23,8 +23,8 @@ enum probe_kind { PROBE_KPROBE, PROBE_UPROBE, PROBE_TRACEPOINT, PROBE_PERF_EVENT
 #define PROBE_EVENT_MAX 4095
 
 struct probe_kprobe {
-	const char *function; /* or "module:function" */
-	uint64_t offset;      /* bytes from the function's start */
+	const char *function; /* or "module:function", or an address: "0x" and hexadecimal digits */
+	uint64_t offset;      /* bytes from the function's start, or from the address */
 	bool retprobe;
 	unsigned int maxactive; /* of a retprobe; 0: the kernel's choice */
 };
@@ -55,7 +55,8 @@ void probe_set_free(struct probe_set *set);
 /* Attach the program prog_fd, which stays the caller's and may be closed afterwards. `event` is
  * copied; probe_find() finds the probe by it. Return 0 or the kernel's errno; -EINVAL: the kernel's
  * interfaces cannot express the name or path; -ENAMETOOLONG: the event is longer than
- * PROBE_EVENT_MAX; -ENOENT: no such function, file or event. A failed call changes nothing. */
+ * PROBE_EVENT_MAX; -ENOENT: no such function, file or event; -EADDRNOTAVAIL: several functions have
+ * that name. A failed call changes nothing. */
 int probe_attach_kprobe(struct probe **probe, struct probe_set *set, int prog_fd, const char *event,
 	const struct probe_kprobe *at);
 int probe_attach_uprobe(struct probe **probe, struct probe_set *set, int prog_fd, const char *event,
@@ -64,6 +65,9 @@ int probe_attach_tracepoint(struct probe **probe, struct probe_set *set, int pro
 	const char *category, const char *name);
 int probe_attach_perf_event(struct probe **probe, struct probe_set *set, int prog_fd,
 	const struct probe_perf_event *at);
+
+/* Warns, once for the set, if the kernel attaches kprobes but does not run them now. */
+void probe_warn_kprobes(struct probe_set *set);
 
 /* A probe of that kind and event, or NULL. The event of a tracepoint is "category/name". */
 struct probe *probe_find(const struct probe_set *set, enum probe_kind kind, const char *event);

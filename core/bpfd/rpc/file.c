@@ -3,6 +3,7 @@
 #include "core/bpfd/files/file.h"
 #include "core/base/paths.h"
 #include "core/bpfd/bpf/event_list.h"
+#include "core/bpfd/bpf/probe.h"
 #include "core/bpfd/files/tree.h"
 #include "core/bpfd/rpc/operation.h"
 
@@ -303,6 +304,8 @@ int rpc_file_write(struct rpc *rpc, struct bytes_in *in)
 	event_list_after(rpc->bpfd->events, kind, data, size);
 	if (n < 0)
 		return (int)n;
+	if (kind == PROBE_EVENT_KPROBE)
+		probe_warn_kprobes(rpc->bpfd->probes);
 	bytes_put_u32(&rpc->out, (uint32_t)n);
 	return 0;
 }

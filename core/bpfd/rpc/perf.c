@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations PERF_OPEN and PERF_IOCTL: perf_event_open(2) and ioctls of its events. */
 #include "core/bpfd/bpf/fd_object.h"
+#include "core/bpfd/bpf/probe.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/rpc/operation.h"
 #include "core/messages/bpf_abi.h"
@@ -127,6 +128,14 @@ static int open_event(struct bpfd *bpfd, const struct open_request *request)
 	return number;
 }
 
+static bool is_kprobe(const struct bpfd *bpfd, const struct open_request *request)
+{
+	int kprobe = file_pmu_type(&bpfd->config.paths, "kprobe");
+
+	return kprobe >= 0 &&
+	       bpf_abi_get32(request->attr, request->attr_size, 0) == (uint32_t)kprobe;
+}
+
 int rpc_perf_open(struct rpc *rpc, struct bytes_in *in)
 {
 	struct open_request *request = calloc(1, sizeof(*request));
@@ -139,6 +148,8 @@ int rpc_perf_open(struct rpc *rpc, struct bytes_in *in)
 		ret = check_open(&rpc->bpfd->config.paths, request);
 	if (!ret)
 		ret = open_event(rpc->bpfd, request);
+	if (ret >= 0 && is_kprobe(rpc->bpfd, request))
+		probe_warn_kprobes(rpc->bpfd->probes);
 	free(request);
 	if (ret < 0)
 		return ret;

@@ -81,6 +81,8 @@ void cmd_attach_kprobe(struct bpfd *bpfd, struct args *args)
 	result = program_fd(bpfd, number);
 	if (result >= 0)
 		result = probe_attach_kprobe(&probe, bpfd->probes, result, event, &at);
+	if (!result)
+		probe_warn_kprobes(bpfd->probes);
 	answer_attach(bpfd, "bpf_attach_kprobe", result, probe);
 }
 
