@@ -239,6 +239,9 @@ static int wanted(unsigned int op)
 {
 	if (op == RPC_HELLO)
 		return 0;
+	/* Where code may be read, other files do not exist. */
+	if (op == RPC_FILE_STAT || op == RPC_FILE_ACCESS || op == RPC_FILE_READ)
+		return -ENOENT;
 	return op >= RPC_FILE_STAT ? -EACCES : -EBADF;
 }
 

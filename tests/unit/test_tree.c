@@ -149,6 +149,69 @@ static void test_links(void **state)
 	close(fd);
 }
 
+/* A device links to its driver, its bus and its firmware node, which lead to all other devices. */
+static void test_device_links(void **state)
+{
+	static const char *const dirs[] = {"sys/block", "sys/class", "sys/class/net",
+		"sys/class/block", "sys/module", "sys/module/nic", "sys/module/nic/drivers",
+		"sys/bus/usb", "sys/bus/usb/drivers", "sys/bus/usb/drivers/nic",
+		"sys/bus/usb/devices", "sys/devices/hub", "sys/devices/hub/nic",
+		"sys/devices/hub/nic/net", "sys/devices/hub/nic/net/eth0",
+		"sys/devices/hub/nic/net/eth0/statistics", "sys/devices/hub/key",
+		"sys/devices/virtual", "sys/devices/virtual/net", "sys/devices/virtual/net/br0",
+		"sys/devices/acpi"};
+	static const char *const links[][2] = {
+		{"../../devices/hub/nic/net/eth0", "sys/class/net/eth0"},
+		{"../../devices/virtual/net/br0", "sys/class/net/br0"},
+		{"../..", "sys/devices/hub/nic/net/eth0/device"},
+		{"../../../../../class/net", "sys/devices/hub/nic/net/eth0/subsystem"},
+		{"../../../../virtual/net/br0", "sys/devices/hub/nic/net/eth0/master"},
+		{"../../../bus/usb/drivers/nic", "sys/devices/hub/nic/driver"},
+		{"../../../bus/usb", "sys/devices/hub/nic/subsystem"},
+		{"../../acpi", "sys/devices/hub/nic/firmware_node"},
+		{"../../../key", "sys/devices/hub/nic/net/eth0/other"},
+		{"../../../../devices/hub/key", "sys/bus/usb/drivers/nic/key"},
+		{"../../../devices/hub/key", "sys/bus/usb/devices/key"},
+		{"../../../bus/usb/drivers/nic", "sys/module/nic/drivers/usb:nic"},
+	};
+	static const char *const allowed[] = {"/sys/class/net/eth0/mtu",
+		"/sys/class/net/eth0/statistics/rx", "/sys/class/net/eth0/device/vendor",
+		"/sys/class/net/eth0/master/mtu", "/sys/class/net/eth0/subsystem/br0/mtu",
+		"/sys/class/net/eth0/device/net/eth0/mtu"};
+	static const char *const refused[] = {"/sys/class/net/eth0/device/driver/key/serial",
+		"/sys/class/net/eth0/device/subsystem/devices/key/serial",
+		"/sys/class/net/eth0/device/firmware_node/path", "/sys/class/net/eth0/other/serial",
+		"/sys/module/nic/drivers/usb:nic/key/serial", "/sys/devices/hub/key/serial",
+		"/sys/class/net/eth0/subsystem/eth0/device/driver/key/serial",
+		"/sys/class/net/eth0/device/driver/none", "/sys/class/net/eth0/other/none"};
+	const struct fake *fake = *state;
+	int fd;
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		put_directory(fake->dir, dirs[i]);
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		make_link(fake, links[i][0], links[i][1]);
+	put_file(fake->sysfs, "devices/hub/nic/vendor", "fine");
+	put_file(fake->sysfs, "devices/hub/nic/net/eth0/mtu", "fine");
+	put_file(fake->sysfs, "devices/hub/nic/net/eth0/statistics/rx", "fine");
+	put_file(fake->sysfs, "devices/virtual/net/br0/mtu", "fine");
+	put_file(fake->sysfs, "devices/hub/key/serial", "secret");
+	put_file(fake->sysfs, "devices/acpi/path", "secret");
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		expect_text(fake, allowed[i], "fine");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		expect_error(fake, refused[i], -EACCES);
+		assert_int_equal(tree_open(&fake->paths, refused[i], TREE_STAT, true), -EACCES);
+	}
+	/* Where the links lead is in their text, which may be read. */
+	fd = tree_open(&fake->paths, "/sys/class/net/eth0/device/driver", TREE_LINK, false);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(
+		tree_open_directory(&fake->paths, "/sys/class/net/eth0/device/firmware_node"),
+		-EACCES);
+}
+
 /* Returns the client's path of a file in the fake tree, outside /proc and /sys. */
 static const char *outside(const struct fake *fake, const char *name)
 {
@@ -160,6 +223,9 @@ static const char *outside(const struct fake *fake, const char *name)
 
 static void test_code(void **state)
 {
+	static const char *const hidden[] = {"else/core", "else/text", "else/secret",
+		"else/to_secret", "else/fifo", "else/mem", "else/kcore", "else/directory",
+		"else/loop", "else/secret/x", "else/program/x", "else/none", "else/none/x"};
 	const struct fake *fake = *state;
 	char fifo[256];
 	int fd;
@@ -188,20 +254,20 @@ static void test_code(void **state)
 	close(fd);
 	assert_int_equal(tree_access(&fake->paths, outside(fake, "else/program"), R_OK), 0);
 	assert_int_equal(tree_access(&fake->paths, outside(fake, "else/program"), W_OK), -EACCES);
-	expect_error(fake, outside(fake, "else/core"), -EACCES);
-	expect_error(fake, outside(fake, "else/text"), -EACCES);
-	expect_error(fake, outside(fake, "else/secret"), -EACCES);
-	expect_error(fake, outside(fake, "else/to_secret"), -EACCES);
-	expect_error(fake, outside(fake, "else/fifo"), -EACCES);
-	expect_error(fake, outside(fake, "else/mem"), -EACCES);
-	expect_error(fake, outside(fake, "else/none"), -ENOENT);
-	fd = tree_open_read(&fake->paths, outside(fake, "else/kcore"));
-	assert_true(fd == -EACCES || fd == -ENOENT);
-	/* The client does not even learn that the file exists. */
-	assert_int_equal(
-		tree_open(&fake->paths, outside(fake, "else/secret"), TREE_STAT, true), -EACCES);
-	assert_int_equal(tree_open(&fake->paths, outside(fake, "else"), TREE_STAT, true), -EACCES);
-	assert_int_equal(tree_open_directory(&fake->paths, outside(fake, "else")), -EACCES);
+	/* The client does not even learn that another file exists. */
+	put_directory(fake->dir, "else/directory");
+	make_link(fake, "loop", "else/loop");
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		const char *path = outside(fake, hidden[i]);
+
+		expect_error(fake, path, -ENOENT);
+		assert_int_equal(tree_open(&fake->paths, path, TREE_STAT, true), -ENOENT);
+		assert_int_equal(tree_open(&fake->paths, path, TREE_STAT, false), -ENOENT);
+		assert_int_equal(tree_access(&fake->paths, path, F_OK), -ENOENT);
+		assert_int_equal(tree_access(&fake->paths, path, W_OK), -EACCES);
+		assert_int_equal(tree_open_directory(&fake->paths, path), -EACCES);
+		assert_int_equal(tree_open(&fake->paths, path, TREE_LINK, false), -EACCES);
+	}
 }
 
 static void test_storage(void **state)
@@ -266,7 +332,7 @@ static void test_not_touched(void **state)
 	assert_true(watch >= 0);
 	assert_true(inotify_add_watch(watch, name, IN_ACCESS) >= 0);
 	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)getpid(), name);
-	assert_int_equal(tree_open_read(&real, path), -EACCES);
+	assert_int_equal(tree_open_read(&real, path), -ENOENT);
 	assert_int_equal(read(watch, events, sizeof(events)), -1);
 	assert_int_equal(errno, EAGAIN);
 	/* inotify does report a read of that file. */
@@ -307,6 +373,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rights, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trees, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_device_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_code, setup, teardown),
 		cmocka_unit_test(test_storage),
 		cmocka_unit_test(test_not_touched),

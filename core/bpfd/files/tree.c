@@ -83,21 +83,24 @@ static int opened_path(const struct paths *paths, int fd, char path[PATH_MAX])
 }
 
 /* Returns the rights that are left after links were followed. sysfs is full of links to its
- * devices, which keep the rights of the link. Elsewhere the target needs the rights by its own name
- * as well. */
+ * devices; some of these keep the rights of the link. Elsewhere the target needs the rights by its
+ * own name as well. */
 static unsigned int opened_rights(const struct paths *paths, const char *path, int fd)
 {
 	unsigned int rights = tree_rights(paths, path), other;
 	char opened[PATH_MAX];
+	struct stat st;
 
 	/* The only links in /proc with rights are those of processes, which lead anywhere. */
 	if (file_tree_below(path, "/proc"))
 		return rights;
 	if (opened_path(paths, fd, opened))
 		return 0;
-	if (file_tree_below(path, "/sys") && file_tree_below(opened, "/sys/devices"))
-		return rights;
 	other = tree_rights(paths, opened);
+	if (file_tree_below(path, "/sys") && file_tree_below(opened, "/sys/devices") && !other)
+		return !fstat(fd, &st) && tree_links_allowed(paths, path, !S_ISLNK(st.st_mode))
+			       ? rights
+			       : 0;
 	return (rights & other & ~(unsigned int)TREE_CODE) | ((rights | other) & TREE_CODE);
 }
 
@@ -148,6 +151,8 @@ static int open_in_root(
 		return -errno;
 	root = openat(process, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fd = root < 0 ? -errno : tree_walk(root, rest, follow, !symbols);
+	if (fd == -ENOTDIR) /* it would tell that there is a file, see hide() */
+		fd = -ENOENT;
 	err = fd >= 0 && symbols && want == TREE_READ ? check_symbols(process, fd) : 0;
 	if (err) {
 		close(fd);
@@ -222,16 +227,32 @@ static int check_file(const struct paths *paths, const char *path, int fd)
 	return rights & TREE_CODE ? check_code(paths, path, fd, st.st_dev) : 0;
 }
 
-/* True if the client may know that the file exists. Outside /proc and /sys it may know that of code
- * only. */
+/* True if the client may know that the file exists. Where it may read code only, it may know that
+ * of code only; in the root of a process also of directories and links, which lead to code. */
 static bool may_be_seen(const struct paths *paths, const char *path, enum tree_right want, int fd)
 {
 	unsigned int rights = opened_rights(paths, path, fd);
+	struct stat st;
 
 	if (!(rights & want))
 		return false;
-	return !(rights & TREE_CODE) || file_tree_below(path, "/proc") ||
-	       !check_file(paths, path, fd);
+	if (!(rights & TREE_CODE) || !check_file(paths, path, fd))
+		return true;
+	return file_tree_below(path, "/proc") && !fstat(fd, &st) &&
+	       (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode));
+}
+
+/* Returns the error for a file that was not opened. Where the client may read code only, the error
+ * is the same whether there is no such file or another one. */
+static int hide(const struct paths *paths, const char *path, bool follow, int err)
+{
+	/* The same for what links of sysfs lead to. */
+	if (file_tree_below(path, "/sys"))
+		return tree_links_allowed(paths, path, follow) ? err : -EACCES;
+	if (!(tree_rights(paths, path) & TREE_CODE) || err == -EMFILE || err == -ENFILE ||
+		err == -ENOMEM)
+		return err;
+	return -ENOENT;
 }
 
 int tree_open(const struct paths *paths, const char *path, enum tree_right want, bool follow)
@@ -242,18 +263,22 @@ int tree_open(const struct paths *paths, const char *path, enum tree_right want,
 
 	if (!(tree_rights(paths, path) & want))
 		return -EACCES;
-	if (tree_root_rest(path))
-		return open_in_root(paths, path, want, follow);
-	err = real_path(paths, path, real);
-	if (err)
-		return err;
-	fd = open(real, flags);
-	if (fd < 0)
-		return -errno;
+	if (tree_root_rest(path)) {
+		fd = open_in_root(paths, path, want, follow);
+		if (fd < 0)
+			return fd;
+	} else {
+		err = real_path(paths, path, real);
+		if (err)
+			return err;
+		fd = open(real, flags);
+		if (fd < 0)
+			return hide(paths, path, follow, -errno);
+	}
 	if (may_be_seen(paths, path, want, fd))
 		return fd;
 	close(fd);
-	return -EACCES;
+	return hide(paths, path, follow, -EACCES);
 }
 
 static bool is_endless(const char *path)
