@@ -25,6 +25,7 @@
 #define BPF_ABI_MAP_TYPE_USER_RINGBUF 31 /* 6.1 */
 #define BPF_ABI_MAP_TYPE_ARENA	      33 /* 6.9 */
 #define BPF_ABI_TRACE_UPROBE_MULTI    48 /* 6.6 */
+#define BPF_ABI_LINK_UPROBE_MULTI     12 /* 6.6 */
 
 /* Commands that linux/bpf.h lacked until the kernel version named. The protocol carries none. */
 #define BPF_ABI_TOKEN_CREATE	       36 /* 6.9 */

@@ -439,6 +439,69 @@ static void test_failed_query(void **state)
 	board_stop(board);
 }
 
+/* Numbers and texts that no kernel returns are refused: a tool would go on from such an id, read
+ * that many bytes, or print the text until it finds a NUL. */
+static void test_impossible_replies(void **state)
+{
+	static const struct {
+		uint32_t next;
+		int64_t ret;
+	} ids[] = {{8, 0}, {UINT32_MAX, 0}, {7, -EIO}, {0, -EIO}};
+	static const uint32_t commands[] = {
+		BPF_PROG_GET_NEXT_ID, BPF_MAP_GET_NEXT_ID, BPF_LINK_GET_NEXT_ID};
+	struct board *board = board_start(NULL);
+	struct object *prog = board_object(board, BPF_ABI_PROG, PROG);
+	struct object *map = new_map(board, BPF_MAP_TYPE_QUEUE);
+	char data[8] = "old", name[8] = "name", key[KEYS] = "key", value[VALUES];
+	union bpf_attr attr, reported;
+	struct bytes_out *out;
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		for (size_t j = 0; j < sizeof(commands) / sizeof(commands[0]); j++) {
+			memset(&attr, 0, sizeof(attr));
+			attr.start_id = 7;
+			reported = attr;
+			reported.next_id = ids[i].next;
+			start_reply(board, 0, &reported, 12);
+			board_ready(board);
+			assert_int_equal(run_bpf(board, commands[j], &attr, 12), ids[i].ret);
+		}
+	}
+	for (uint32_t size = 8; size <= 9; size++) {
+		memset(&attr, 0, sizeof(attr));
+		attr.test.prog_fd = (uint32_t)prog->fd;
+		attr.test.data_size_out = 8;
+		attr.test.data_out = user(data);
+		reported = attr;
+		reported.test.data_size_out = size;
+		out = start_reply(board, 0, &reported, 80);
+		rpc_put_bytes(out, "written", 8);
+		rpc_put_bytes(out, NULL, 0);
+		board_ready(board);
+		assert_int_equal(
+			run_bpf(board, BPF_PROG_TEST_RUN, &attr, 80), size == 8 ? 0 : -EIO);
+		memset(&attr, 0, sizeof(attr));
+		attr.task_fd_query.buf_len = 8;
+		attr.task_fd_query.buf = user(name);
+		rpc_put_bytes(
+			start_reply(board, 0, &attr, 48), size == 8 ? "written" : "no NUL..", 8);
+		board_ready(board);
+		assert_int_equal(
+			run_bpf(board, BPF_TASK_FD_QUERY, &attr, 48), size == 8 ? 0 : -EIO);
+		assert_string_equal(name, "written");
+		/* A value that is shorter than the tool's room. */
+		memset(&attr, 0, sizeof(attr));
+		attr.map_fd = (uint32_t)map->fd;
+		attr.key = user(key);
+		attr.value = user(value);
+		rpc_put_bytes(start_reply(board, 0, NULL, 32), "a value", size == 8 ? 8 : 4);
+		board_ready(board);
+		assert_int_equal(
+			run_bpf(board, BPF_MAP_LOOKUP_ELEM, &attr, 32), size == 8 ? 0 : -EIO);
+	}
+	board_stop(board);
+}
+
 /* After a request that was dropped, the next request is complete. */
 static void test_after_dropped_request(void **state)
 {
@@ -810,6 +873,7 @@ int main(void)
 		cmocka_unit_test(test_failed_lookup),
 		cmocka_unit_test(test_failed_batch),
 		cmocka_unit_test(test_failed_query),
+		cmocka_unit_test(test_impossible_replies),
 		cmocka_unit_test(test_after_dropped_request),
 		cmocka_unit_test(test_prog_load),
 		cmocka_unit_test(test_bad_programs),

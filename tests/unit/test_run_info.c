@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BPF_OBJ_GET_INFO_BY_FD of maps. Tools size their buffers by it, so it must be right. */
+/* BPF_OBJ_GET_INFO_BY_FD. Tools size their buffers by it, so it must be right. */
 #include <linux/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -155,7 +155,195 @@ static void test_lru_is_rounded_up(void **state)
 	const struct bpf_map_info reported = {
 		.type = BPF_MAP_TYPE_LRU_HASH, .key_size = 4, .value_size = 8, .max_entries = 1002};
 
+	struct bpf_map_info wrong = reported;
+
 	assert_accepted(map, &reported);
+	wrong.max_entries = 1003;
+	assert_refused(map, wrong);
+	wrong.max_entries = UINT32_MAX;
+	assert_refused(map, wrong);
+}
+
+/* Tools print the names of maps and programs as they are. */
+static void test_names(void **state)
+{
+	static const struct {
+		const char *name;
+		bool good;
+	} names[] = {{"", true}, {"my_map.data", true}, {"fifteen_letters", true},
+		{"sixteen__letters", false}, {"\33[2J", false}, {"a b", false}, {"a\n", false},
+		{"\303\244", false}, {"../x", false}};
+	struct object *map = new_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1);
+	struct bpf_map_info reported = {
+		.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		memset(reported.name, 0, sizeof(reported.name));
+		memcpy(reported.name, names[i].name, strlen(names[i].name));
+		if (names[i].good)
+			assert_accepted(map, &reported);
+		else
+			assert_refused(map, reported);
+	}
+}
+
+/* The tool's info of a program and its lists. */
+struct program {
+	struct bpf_prog_info info;
+	uint32_t map_ids[4], lengths[4];
+	char code[32];
+	struct bpf_insn insns[4];
+	char functions[4][8];
+};
+
+/* Lets the tool ask with its info while the board reports another one and the lists of `lists`. */
+static int64_t ask_program(
+	const struct object *object, struct program *tool, const struct program *reported)
+{
+	union bpf_attr attr = {
+		.info = {.bpf_fd = (uint32_t)object->fd, .info_len = sizeof(tool->info)}};
+	const uint64_t args[6] = {BPF_OBJ_GET_INFO_BY_FD, user(&attr), 16};
+	const struct call call = board_call(board, SYS_bpf, args);
+	struct bytes_out *out = board_reply(board, RPC_INFO, 0);
+
+	rpc_put_bytes(out, &reported->info, sizeof(reported->info));
+	/* The order of the pointers in bpf_abi.c. */
+	if (tool->info.jited_prog_insns)
+		rpc_put_bytes(out, reported->code, tool->info.jited_prog_len);
+	if (tool->info.xlated_prog_insns)
+		rpc_put_bytes(out, reported->insns, tool->info.xlated_prog_len);
+	if (tool->info.map_ids)
+		rpc_put_bytes(out, reported->map_ids,
+			tool->info.nr_map_ids * sizeof(reported->map_ids[0]));
+	if (tool->info.jited_func_lens)
+		rpc_put_bytes(out, reported->lengths,
+			tool->info.nr_jited_func_lens * sizeof(reported->lengths[0]));
+	if (tool->info.func_info)
+		rpc_put_bytes(out, reported->functions,
+			tool->info.nr_func_info * tool->info.func_info_rec_size);
+	board_ready(board);
+	attr.info.info = user(&tool->info);
+	return sys_bpf(&call);
+}
+
+/* A first question, without lists, as tools ask to learn the counts. */
+static int64_t ask_counts(const struct bpf_prog_info *info)
+{
+	struct object *object;
+	struct program tool = {.info = {.type = 0}}, reported = {.info = *info};
+	int64_t ret;
+
+	setup(NULL);
+	object = board_object(board, BPF_ABI_PROG, MAP);
+	ret = ask_program(object, &tool, &reported);
+	if (!ret)
+		assert_memory_equal(&tool.info, info, sizeof(*info));
+	else
+		assert_int_equal(tool.info.type, 0);
+	teardown(NULL);
+	return ret;
+}
+
+static void test_counts_of_program(void **state)
+{
+	static const struct {
+		size_t at;
+		uint32_t most;
+	} counts[] = {
+#define COUNT(member, most) {offsetof(struct bpf_prog_info, member), (most)}
+		COUNT(nr_map_ids, 4096), COUNT(nr_jited_ksyms, 1024),
+		COUNT(nr_jited_func_lens, 1024), COUNT(nr_func_info, 1024),
+		COUNT(nr_line_info, 2 << 20), COUNT(nr_jited_line_info, 2 << 20),
+		COUNT(nr_prog_tags, 1024), COUNT(jited_prog_len, 16 << 20),
+		COUNT(xlated_prog_len, 16 << 20), COUNT(func_info_rec_size, 252),
+		COUNT(line_info_rec_size, 252), COUNT(jited_line_info_rec_size, 252)};
+	const struct bpf_prog_info good = {.type = 1,
+		.nr_func_info = 1,
+		.func_info_rec_size = 8,
+		.nr_line_info = 1,
+		.line_info_rec_size = 16,
+		.nr_jited_line_info = 1,
+		.jited_line_info_rec_size = 8};
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct bpf_prog_info info = good;
+
+		memcpy((char *)&info + counts[i].at, &counts[i].most, sizeof(uint32_t));
+		assert_int_equal(ask_counts(&info), 0);
+		for (uint32_t more = 1; more; more = more < 256 ? more * 8 : more << 8) {
+			uint32_t wrong = counts[i].most + more * 8;
+
+			memcpy((char *)&info + counts[i].at, &wrong, sizeof(wrong));
+			assert_int_equal(ask_counts(&info), -EIO);
+		}
+	}
+}
+
+/* A tool makes room for what the first reply says, and reads what the second one says. */
+static void test_count_grows(void **state)
+{
+	struct object *object = board_object(board, BPF_ABI_PROG, MAP);
+	struct program tool = {.info = {.type = 0}},
+		       reported = {.info = {.type = 1, .nr_map_ids = 2}, .map_ids = {5, 6}};
+
+	assert_int_equal(ask_program(object, &tool, &reported), 0);
+	assert_int_equal(tool.info.nr_map_ids, 2);
+	tool.info.map_ids = user(tool.map_ids);
+	reported.info.nr_map_ids = 1000;
+	assert_int_equal(ask_program(object, &tool, &reported), 0);
+	assert_int_equal(tool.info.nr_map_ids, 2);
+	assert_int_equal(tool.map_ids[1], 6);
+	assert_int_equal(tool.map_ids[2], 0);
+	/* Without an earlier reply the tool has to expect more than it has room for. */
+	object_end(object);
+	object = board_object(board, BPF_ABI_PROG, MAP);
+	assert_int_equal(ask_program(object, &tool, &reported), 0);
+	assert_int_equal(tool.info.nr_map_ids, 1000);
+	object_end(object);
+}
+
+/* Lists whose contents say how much of another one a tool reads. */
+static void test_lists_of_program(void **state)
+{
+	struct object *object = board_object(board, BPF_ABI_PROG, MAP);
+	const struct program good = {.info = {.type = 1,
+					     .jited_prog_len = 32,
+					     .xlated_prog_len = 32,
+					     .nr_jited_func_lens = 2,
+					     .nr_func_info = 4,
+					     .func_info_rec_size = 8},
+		.lengths = {12, 20},
+		.insns = {{.code = 0xb7}, {.code = 0x18}, {.code = 0}, {.code = 0x95}}};
+	struct program tool, reported;
+
+	for (int i = 0; i < 6; i++) {
+		tool = reported = good;
+		tool.info.jited_prog_insns = user(tool.code);
+		tool.info.xlated_prog_insns = user(tool.insns);
+		tool.info.jited_func_lens = user(tool.lengths);
+		tool.info.func_info = user(tool.functions);
+		switch (i) {
+		case 1:
+			reported.lengths[1] = 21;
+			break;
+		case 2:
+			reported.lengths[0] = UINT32_MAX;
+			break;
+		case 3: /* half of an instruction */
+			reported.insns[3].code = 0x18;
+			break;
+		case 4:
+			reported.info.xlated_prog_len = 30;
+			break;
+		case 5: /* the tool has room for records of another size */
+			reported.info.func_info_rec_size = 16;
+			break;
+		default:
+			break;
+		}
+		assert_int_equal(ask_program(object, &tool, &reported), i ? -EIO : 0);
+	}
+	object_end(object);
 }
 
 int main(void)
@@ -165,6 +353,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_per_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ring_buffer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lru_is_rounded_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+		cmocka_unit_test(test_counts_of_program),
+		cmocka_unit_test_setup_teardown(test_count_grows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lists_of_program, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

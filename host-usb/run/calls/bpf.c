@@ -6,6 +6,7 @@
 #include "host-usb/run/calls/bpf_pack.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
+#include "host-usb/run/calls/reply_check.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/objects/btf_list.h"
 #include "host-usb/run/objects/mirror.h"
@@ -67,12 +68,7 @@ static int unpack(struct bpf_request *b, struct bytes_in *reply, int64_t ret)
 	const char *attr = rpc_get_bytes(reply, &attr_size);
 	int err = 0;
 
-	if (!attr || attr_size != b->size)
-		return -EIO;
-	/* A batch never returns more entries than the tool has room for. */
-	if (b->command->map && b->command->outs[0].size &&
-		bpf_abi_get32(attr, attr_size, b->command->outs[0].offset) >
-			bpf_abi_get32(b->attr, b->size, b->command->outs[0].offset))
+	if (!attr || attr_size != b->size || !reply_attr_is_possible(b, attr, ret))
 		return -EIO;
 	for (const struct bpf_abi_out *out = b->command->outs; !err && out->size; out++)
 		if (out->offset + out->size <= b->size)
@@ -85,7 +81,7 @@ static int unpack(struct bpf_request *b, struct bytes_in *reply, int64_t ret)
 			BPF_ABI_OUT)
 			continue;
 		data = rpc_get_bytes(reply, &size);
-		if (!data || size > b->room[i])
+		if (!reply_data_is_possible(b, i, data, size, ret))
 			return -EIO;
 		if (!is_written(b, &ptr[i], ret))
 			continue;
@@ -205,6 +201,8 @@ static int64_t forward(struct bpf_request *b)
 		return ret;
 	err = unpack(b, &reply, ret);
 	/* If the board refused the request before the call, the reply ends after `ret`. */
+	if (err == -EIO && ret >= 0)
+		log_error("%s: the board's answer is malformed", b->command->name);
 	if (ret < 0 || b->command->returns == BPF_ABI_NUMBER)
 		return ret < 0 ? ret : err ? err : ret > 0 ? -EIO : 0;
 	if (err) {

@@ -2,8 +2,10 @@
 /* BPF_OBJ_GET_INFO_BY_FD, including the buffers that the info points to. */
 #include "host-usb/run/calls/bpf_info.h"
 
+#include "core/base/log.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/memory.h"
+#include "host-usb/run/calls/reply_check.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/cache.h"
 #include "host-usb/run/objects/btf_list.h"
@@ -21,8 +23,8 @@ struct info_call {
 	const struct call *call; /* of the tool; NULL: bpfd-run itself needs the info */
 	uint64_t user;		 /* address of the info in the tool */
 	size_t size;
-	char data[BPF_ABI_INFO_MAX];
-	const struct bpf_abi_nested *nested[BPF_ABI_NESTED]; /* pointers that are set */
+	char data[BPF_ABI_INFO_MAX], asked[BPF_ABI_INFO_MAX]; /* asked: as the tool passed it */
+	const struct bpf_abi_nested *nested[BPF_ABI_NESTED];  /* pointers that are set */
 	uint64_t pointer[BPF_ABI_NESTED], room[BPF_ABI_NESTED];
 	uint8_t count;
 };
@@ -43,11 +45,13 @@ static void take_nested(struct info_call *info, const struct bpf_abi_nested *nes
 	info->room[info->count++] = room;
 }
 
+/* Asks the board. The counts and sizes of records in the info must be set. */
 static int64_t ask(struct info_call *info, struct bytes_in *reply)
 {
 	struct client *client = info->object->run->client;
 	struct bytes_out *out = client_begin(client, RPC_INFO);
 
+	memcpy(info->asked, info->data, sizeof(info->asked));
 	bytes_put_u32(out, info->object->handle);
 	rpc_put_bytes(out, info->data, info->size);
 	bytes_put_u8(out, info->count);
@@ -78,45 +82,71 @@ static int64_t learn_link_type(struct object *object)
 	return 0;
 }
 
-/* From the info of a map a tool computes how much memory its lookups and mappings need, so the info
- * must agree with what we know of the map. All kernels that have the call have these fields. */
-static bool is_map_known(const struct info_call *info, const void *data, size_t size)
+/* Returns the kind of an object, for messages. */
+static const char *kind_of(const struct object *object)
 {
-	struct bpf_map_info map = {.type = 0};
+	switch (object->class) {
+	case BPF_ABI_MAP:
+		return "map";
+	case BPF_ABI_PROG:
+		return "program";
+	case BPF_ABI_BTF:
+		return "BTF";
+	default:
+		return "link";
+	}
+}
 
-	if (info->object->class != BPF_ABI_MAP ||
-		info->size < offsetof(struct bpf_map_info, map_flags))
-		return true;
-	memcpy(&map, data, size < sizeof(map) ? size : sizeof(map));
-	return size >= offsetof(struct bpf_map_info, map_flags) &&
-	       object_is_map_of(info->object, &map);
+/* Takes the info and its lists out of the reply, and checks them. Returns 0 or -EIO after logging.
+ * The lists are valid until the next request. */
+static int take_reply(struct info_call *info, struct bytes_in *reply, struct info_reply *taken)
+{
+	size_t size;
+	const void *data = rpc_get_bytes(reply, &size);
+	bool is_good = data && size <= info->size;
+
+	/* An older kernel may report less than the tool asks for, but of a map all of these. */
+	if (is_good && info->object->class == BPF_ABI_MAP &&
+		info->size >= offsetof(struct bpf_map_info, map_flags))
+		is_good = size >= offsetof(struct bpf_map_info, map_flags);
+	*taken = (struct info_reply){.object = info->object, .asked = info->asked};
+	if (is_good) {
+		memcpy(info->data, data, size);
+		taken->data = info->data;
+		taken->size = size;
+	}
+	for (; is_good && taken->count < info->count; taken->count++) {
+		size_t i = taken->count;
+
+		taken->nested[i] = info->nested[i];
+		taken->list[i] = rpc_get_bytes(reply, &taken->list_size[i]);
+		is_good = taken->list[i] && taken->list_size[i] <= info->room[i];
+	}
+	if (is_good && reply_info_is_possible(taken))
+		return 0;
+	log_error("%s %u: the board's description is malformed", kind_of(info->object),
+		info->object->handle);
+	return -EIO;
 }
 
 /* Copies the reply into the tool's memory, with the tool's own pointers put back into the info. */
 static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_attr)
 {
-	size_t size;
-	const void *data = rpc_get_bytes(reply, &size);
-	uint32_t length = (uint32_t)size;
-	int err;
+	struct info_reply taken;
+	int err = take_reply(info, reply, &taken);
+	uint32_t length = (uint32_t)taken.size;
 
-	if (!data || size > info->size || !is_map_known(info, data, size))
-		return -EIO;
-	memcpy(info->data, data, size);
+	if (err)
+		return err;
+	reply_info_hold_counts(&taken, info->object);
 	for (size_t i = 0; i < info->count; i++)
-		if (info->nested[i]->offset + sizeof(uint64_t) <= size)
-			memcpy(info->data + info->nested[i]->offset, &info->pointer[i],
-				sizeof(uint64_t));
-	err = memory_write(info->call, info->user, info->data, size);
+		bpf_abi_set64(info->data, taken.size, info->nested[i]->offset, info->pointer[i]);
+	err = memory_write(info->call, info->user, info->data, taken.size);
 	if (!err)
 		err = memory_write(info->call, user_attr + offsetof(union bpf_attr, info.info_len),
 			&length, sizeof(length));
-	for (size_t i = 0; !err && i < info->count; i++) {
-		data = rpc_get_bytes(reply, &size);
-		if (!data || size > info->room[i])
-			return -EIO;
-		err = memory_write(info->call, info->pointer[i], data, size);
-	}
+	for (size_t i = 0; !err && i < info->count; i++)
+		err = memory_write(info->call, info->pointer[i], taken.list[i], taken.list_size[i]);
 	return err;
 }
 
@@ -256,9 +286,9 @@ int64_t bpf_info_program(
 	struct object *object, struct bpf_prog_info *program, uint64_t *addresses, size_t max)
 {
 	struct info_call info = {.object = object, .size = sizeof(*program)};
+	struct info_reply taken;
 	struct bytes_in reply;
-	const void *data;
-	size_t count, size;
+	size_t count;
 	int64_t ret;
 
 	memset(program, 0, sizeof(*program));
@@ -266,16 +296,12 @@ int64_t bpf_info_program(
 	program->jited_ksyms = 1; /* any pointer that is not NULL; it is not sent */
 	memcpy(info.data, program, sizeof(*program));
 	ret = ask_with_nested(&info, BPF_ABI_PROG, &reply);
+	if (ret >= 0)
+		ret = take_reply(&info, &reply, &taken);
 	if (ret < 0)
 		return ret;
-	data = rpc_get_bytes(&reply, &size);
-	if (!data)
-		return -EIO;
-	memcpy(program, data, size < sizeof(*program) ? size : sizeof(*program));
-	data = rpc_get_bytes(&reply, &size);
-	if (!data || size > max * sizeof(*addresses))
-		return -EIO;
-	memcpy(addresses, data, size);
-	count = size / sizeof(*addresses);
+	memcpy(program, info.data, taken.size);
+	memcpy(addresses, taken.list[0], taken.list_size[0]);
+	count = taken.list_size[0] / sizeof(*addresses);
 	return program->nr_jited_ksyms < count ? program->nr_jited_ksyms : (int64_t)count;
 }

@@ -300,12 +300,13 @@ void object_add_part(
 bool object_is_map_of(const struct object *map, const struct bpf_map_info *info)
 {
 	/* The kernel rounds up to a multiple of the CPUs if each CPU has an LRU list. */
-	bool rounded = map->map_type == BPF_MAP_TYPE_LRU_HASH ||
-		       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+	uint32_t cpus = map->run->board.possible_cpus;
+	bool rounded = (map->map_type == BPF_MAP_TYPE_LRU_HASH ||
+			       map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH) &&
+		       map->max_entries - info->max_entries + cpus - 1 < 2 * cpus - 1;
 
 	return map->map_type == info->type && map->key_size == info->key_size &&
-	       map->value_size == bpf_abi_value_size(info->type, info->value_size,
-					  map->run->board.possible_cpus) &&
+	       map->value_size == bpf_abi_value_size(info->type, info->value_size, cpus) &&
 	       (rounded || map->max_entries == info->max_entries);
 }
 

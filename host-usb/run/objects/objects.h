@@ -60,7 +60,8 @@ struct object {
 	struct stacks *stacks;	       /* fetched stacks of a stack trace map, or NULL */
 	struct mirror *mirror;	       /* of a mapped array, or NULL */
 
-	uint32_t link_type;	       /* enum bpf_link_type; 0 until the board was asked */
+	uint32_t link_type;		 /* enum bpf_link_type; 0 until the board was asked */
+	uint32_t counts[BPF_ABI_NESTED]; /* of the info's lists, as the tool knows them; 0: not */
 	struct bpf_btf_info *btf_info; /* of BTF named by `path`; NULL until the board was asked */
 	struct tool_ring *ring;	       /* an event's or map's ring, which the board fills */
 	struct record_format format;   /* of an event's samples */
