@@ -186,6 +186,14 @@ int gadget_tree_os_configs(const char *dir, gadget_tree_visit *visit, void *arg)
 	return err < 0 ? err : walk(path, is_link, visit, arg);
 }
 
+int gadget_tree_languages(const char *dir, gadget_tree_visit *visit, void *arg)
+{
+	char path[PATH_MAX];
+	int err = path_format(path, "%s/strings", dir);
+
+	return err < 0 ? err : walk(path, is_directory, visit, arg);
+}
+
 struct link_walk {
 	gadget_tree_visit *visit;
 	void *arg;

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds the serial number of the options or of the board. */
 #include "configfs/serial.h"
-#include "core/base/paths.h"
 
 #include "configfs/attr.h"
+#include "configfs/gadget_tree.h"
 #include "core/base/log.h"
+#include "core/base/paths.h"
+#include "core/base/utf8.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define MACHINE_ID_SIZE 32 /* hexadecimal digits, machine-id(5) */
+#define MACHINE_ID_SIZE	 32    /* hexadecimal digits, machine-id(5) */
+#define COUNTED_MIN	 5     /* shorter ones may be a number that happens to look so */
+#define LANGUAGE_ENGLISH 0x409 /* United States; USB's list of language identifiers */
 
 bool serial_valid(const char *text)
 {
@@ -29,23 +34,69 @@ bool serial_valid(const char *text)
 	return visible;
 }
 
-/* Boards without a serial number have zeros, or a placeholder that their maker did not replace. */
+/* Copies letters and digits only, letters in lower case. Returns the length. */
+static size_t fold(const char *serial, char folded[static SERIAL_MAX + 1])
+{
+	size_t len = 0;
+
+	for (; *serial; serial++)
+		if (isalnum((unsigned char)*serial))
+			folded[len++] = (char)tolower((unsigned char)*serial);
+	folded[len] = '\0';
+	return len;
+}
+
+/* Returns true if one counts from `a` to `b` in decimal or hexadecimal digits or in the alphabet:
+ * 1 to 2, 9 to 0 or to a, f to g or to 0, also 0 to a. */
+static bool follows(char a, char b)
+{
+	return b == a + 1 || (a == '9' && (b == '0' || b == 'a')) || (a == 'f' && b == '0') ||
+	       (a == '0' && b == 'a') || (a == 'z' && (b == 'a' || b == '0'));
+}
+
+/* Returns true if somebody counted, up or down: 12345, 0123456789ABCDEF, 9876543210. */
+static bool is_counted(const char *text, size_t len)
+{
+	size_t up = 1, down = 1;
+
+	for (size_t i = 1; i < len; i++) {
+		up += follows(text[i - 1], text[i]);
+		down += follows(text[i], text[i - 1]);
+	}
+	return len >= COUNTED_MIN && (up == len || down == len);
+}
+
+/* Returns true if the words describe a serial number or its absence. */
+static bool is_description(const char *text, size_t len)
+{
+	static const char *const words[] = {"none", "null", "nil", "na", "invalid", "unknown",
+		"empty", "unset", "undefined", "oem", "test", "sn", "blank"};
+	static const char *const parts[] = {"serial", "tobefilled", "tobeset", "default",
+		"specified", "applicable", "available", "notset", "placeholder", "changeme"};
+
+	if (strcspn(text, "0123456789") != len)
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(text, words[i]) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strstr(text, parts[i]))
+			return true;
+	return false;
+}
+
+/* Boards without a serial number have zeros, or a placeholder that their maker did not replace. Two
+ * such boards would have the same name. */
 static bool identifies(const char *serial)
 {
-	static const char *const placeholders[] = {"to be filled by o.e.m.", "default string",
-		"system serial number", "serial number", "not specified", "not applicable",
-		"not available", "none", "n/a", "na", "invalid", "unknown", "empty", "o.e.m.",
-		"0123456789", "123456789", "1234567890", "chassis serial number"};
+	char folded[SERIAL_MAX + 1];
+	size_t len;
 
 	if (!serial_valid(serial))
 		return false;
-	if (strspn(serial, (char[]){serial[0], '\0'}) == strlen(serial))
-		return false;
-	for (size_t i = 0; i < sizeof(placeholders) / sizeof(placeholders[0]); i++) {
-		if (strcasecmp(serial, placeholders[i]) == 0)
-			return false;
-	}
-	return true;
+	len = fold(serial, folded);
+	return strspn(folded, (char[]){folded[0], '\0'}) != len && !is_counted(folded, len) &&
+	       !is_description(folded, len);
 }
 
 /* machine-id(5) asks programs not to expose the id itself, so it is hashed with a text of our own.
@@ -122,14 +173,47 @@ int serial_find(const struct gadget_options *options, char serial[static SERIAL_
 	return err;
 }
 
+struct joined {
+	char serial[SERIAL_MAX + 1];
+	char language[NAME_MAX + 1];
+	bool differs; /* another language has another serial number */
+};
+
+/* A gadget has a directory of strings for each language, named by a number in any base. Prefers
+ * English (0x409), the language that hosts ask for if they can choose. */
+static int read_language(void *arg, const char *path, const char *name)
+{
+	struct joined *joined = arg;
+	char file[PATH_MAX], value[SERIAL_MAX + 2];
+	bool is_first = !joined->serial[0];
+
+	if (path_format(file, "%s/serialnumber", path) < 0 ||
+		attr_read(file, value, sizeof(value)) <= 0 || strlen(value) > SERIAL_MAX ||
+		!utf8_valid(value))
+		return 0;
+	joined->differs |= !is_first && strcmp(joined->serial, value) != 0;
+	if (is_first || strtoul(name, NULL, 0) == LANGUAGE_ENGLISH) {
+		memcpy(joined->serial, value, strlen(value) + 1);
+		snprintf(joined->language, sizeof(joined->language), "%s", name);
+	}
+	return 0;
+}
+
 int serial_of_joined(const struct gadget_options *options, char serial[static SERIAL_MAX + 1])
 {
-	char path[PATH_MAX], value[SERIAL_MAX + 2];
+	struct joined joined = {.serial = ""};
+	char dir[PATH_MAX];
+	int err = path_format(dir, "%s/usb_gadget/%s", options->configfs, options->join);
 
-	if (path_format(path, "%s/usb_gadget/%s/strings/0x409/serialnumber", options->configfs,
-		    options->join) < 0 ||
-		attr_read(path, value, sizeof(value)) <= 0 || !serial_valid(value))
-		return -ENOENT;
-	memcpy(serial, value, strlen(value) + 1);
-	return 0;
+	if (err == 0)
+		err = gadget_tree_languages(dir, read_language, &joined);
+	if (err < 0)
+		return err;
+	if (joined.differs)
+		log_warning("gadget %s: its serial number is not the same in all languages; a host "
+			    "that "
+			    "does not read %s from strings/%s cannot use a key",
+			options->join, joined.serial, joined.language);
+	memcpy(serial, joined.serial, sizeof(joined.serial));
+	return serial[0] ? 0 : -ENOENT;
 }

@@ -18,8 +18,9 @@ bool serial_valid(const char *text);
  * if the options have an invalid one, -ENOENT if the board has none. */
 int serial_find(const struct gadget_options *options, char serial[static SERIAL_MAX + 1]);
 
-/* Copies the serial number of the gadget that the options join, as the host sees it. Returns 0, or
- * -ENOENT if the gadget has none or an invalid one. */
+/* Copies the serial number of the gadget that the options join, as the host sees it: UTF-8, not
+ * only ASCII, in whatever language the gadget has its strings. Returns 0, -ENOENT if the gadget has
+ * none or an invalid one, or another negative errno. Logs if languages differ in it. */
 int serial_of_joined(const struct gadget_options *options, char serial[static SERIAL_MAX + 1]);
 
 /* Works like serial_find(), but does not log. *source describes the origin, as in "device tree". */

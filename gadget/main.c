@@ -275,6 +275,11 @@ static int find_serial(struct command_line *line)
 		err = serial_find(gadget, serial);
 		gadget->serial = serial;
 	} else if (err < 0 && (line->admission.required || *line->admission.seen)) {
+		if (gadget->join)
+			log_warning(
+				"gadget %s: has no serial number in its strings; hosts that use "
+				"a key are refused until it has one",
+				gadget->join);
 		err = serial_find(gadget, serial);
 	} else if (err < 0) {
 		/* No key is needed now, but a list may appear later. */

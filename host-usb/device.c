@@ -7,6 +7,7 @@
 #include "host-usb/device.h"
 #include "core/base/paths.h"
 #include "core/base/printable.h"
+#include "core/base/utf8.h"
 
 #include "core/link/link.h"
 
@@ -216,9 +217,15 @@ void device_list_select(struct device_list *list, const char *wanted)
 
 char *device_text(const char *text, char *out, size_t size)
 {
-	size_t len = strnlen(text, size - 1);
+	const unsigned char *at = (const unsigned char *)text;
+	size_t len = 0;
 
-	memcpy(out, text, len);
+	for (; *at && len + 1 < size; len++) {
+		size_t bytes = utf8_length(at);
+
+		out[len] = (char)(bytes == 1 ? *at : '?');
+		at += bytes ? bytes : 1;
+	}
 	printable_ascii(out, len);
 	if (len == 0 && size > 1)
 		out[len++] = '-';
@@ -247,33 +254,6 @@ void device_list_print(const struct device_list *list, FILE *out)
 			d->lanes - d->busy, d->release >> 8, d->release >> 4 & 0xf,
 			d->release & 0xf, device_text(d->product, product, sizeof(product)));
 	}
-}
-
-/* Returns the length of the UTF-8 character at `text`. Returns 0 if the bytes are invalid, an
- * overlong form or a surrogate. */
-static size_t utf8_length(const unsigned char *text)
-{
-	static const struct {
-		unsigned char mask, lead;
-		uint32_t least;
-	} forms[] = {
-		{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-	uint32_t code;
-	size_t more = 0;
-
-	while (more < 4 && (text[0] & forms[more].mask) != forms[more].lead)
-		more++;
-	if (more == 4)
-		return 0;
-	code = (uint32_t)(text[0] & ~forms[more].mask);
-	for (size_t i = 1; i <= more; i++) {
-		if ((text[i] & 0xc0) != 0x80) /* NUL at the end of the text also fails here */
-			return 0;
-		code = code << 6 | (text[i] & 0x3f);
-	}
-	if (code < forms[more].least || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-		return 0;
-	return more + 1;
 }
 
 static void print_json_text(const char *text, FILE *out)

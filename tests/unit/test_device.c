@@ -232,6 +232,9 @@ static void test_text(void **state)
 
 	assert_string_equal(device_text("", out, sizeof(out)), "-");
 	assert_string_equal(device_text("a\x9b\x7f\n", out, sizeof(out)), "a???");
+	assert_string_equal(
+		device_text("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80z", out, sizeof(out)), "???z");
+	assert_string_equal(device_text("\xc3", out, sizeof(out)), "?");
 	assert_string_equal(device_text("123456789", out, sizeof(out)), "12345");
 	assert_string_equal(device_text("1", out, 1), "");
 }

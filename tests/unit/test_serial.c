@@ -87,7 +87,14 @@ static void test_placeholders(void **state)
 {
 	static const char *const bad[] = {"\n", "0\n", "0000000000000000",
 		"To be filled by O.E.M.\n", "Default string\n", "NOT SPECIFIED\n", "None\n",
-		"xxxxxxxx", "0123456789\n", "   \n", "\xff\xff\xff"};
+		"xxxxxxxx", "0123456789\n", "   \n", "\xff\xff\xff", "0123456789ABCDEF",
+		"1234567890abcdef", "0123456789abcdef0123456789abcdef", "12345", "FEDCBA9876543210",
+		"987654321", "012345678901234567890", "ABCDEFGH", "01-23-45-67", "FFFFFFFF",
+		"0000-0000", "unknown", "Default", "default_serial", "System Serial Number",
+		"Base Board Serial Number", "serialno", "N/A", "null", "(none)", "---"};
+	static const char *const good[] = {"1234", "10000000abcdef01", "000001", "12346",
+		"SN000123", "FFFFFFFE", "abcdeg", "PF0123456", "testboard", "default-7",
+		"00:11:22:33:44:56"};
 	struct board *b = *state;
 	char text[SERIAL_MAX + 2];
 
@@ -96,9 +103,14 @@ static void test_placeholders(void **state)
 		board_put(b, DMI, bad[i]);
 		assert_none(b);
 	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		board_put(b, DEVICE_TREE, good[i]);
+		assert_serial(b, good[i], "device tree");
+	}
+	board_put(b, DEVICE_TREE, "");
 	/* A serial number that is too long is not cut: two boards could get the same one. */
 	for (size_t i = 0; i <= SERIAL_MAX; i++)
-		text[i] = (char)('a' + i % 26);
+		text[i] = (char)('a' + i * 7 % 26);
 	board_write(b, DEVICE_TREE, text, SERIAL_MAX + 1);
 	assert_none(b);
 	text[SERIAL_MAX] = '\0';
@@ -141,6 +153,38 @@ static void test_joined(void **state)
 	assert_int_equal(serial_of_joined(&b->options, serial), -ENOENT);
 }
 
+/* Serial numbers are not only ASCII, and a gadget need not have English strings. */
+static void test_joined_languages(void **state)
+{
+	static const char *const names[] = {"0x407", "1031", "0x0409", "1033", "0x411"};
+	char serial[SERIAL_MAX + 1], path[128];
+	struct board *b = *state;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "gadget%zu", i);
+		b->options.join = path;
+		snprintf(path, sizeof(path),
+			"configfs/usb_gadget/gadget%zu/strings/%s/serialnumber", i, names[i]);
+		board_put(b, path, "Ger\xc3\xa4t 7\n");
+		snprintf(path, sizeof(path), "gadget%zu", i);
+		assert_int_equal(serial_of_joined(&b->options, serial), 0);
+		assert_string_equal(serial, "Ger\xc3\xa4t 7");
+	}
+	b->options.join = "both";
+	board_put(b, "configfs/usb_gadget/both/strings/0x0409/serialnumber", "english\n");
+	board_put(b, "configfs/usb_gadget/both/strings/0x407/serialnumber", "deutsch\n");
+	assert_int_equal(serial_of_joined(&b->options, serial), 0);
+	assert_string_equal(serial, "english");
+	b->options.join = "late";
+	board_put(b, "configfs/usb_gadget/late/strings/0x407/serialnumber", "deutsch\n");
+	board_put(b, "configfs/usb_gadget/late/strings/1033/serialnumber", "english\n");
+	assert_int_equal(serial_of_joined(&b->options, serial), 0);
+	assert_string_equal(serial, "english");
+	b->options.join = "latin1";
+	board_put(b, "configfs/usb_gadget/latin1/strings/0x409/serialnumber", "Ger\xe4t\n");
+	assert_int_equal(serial_of_joined(&b->options, serial), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +194,7 @@ int main(void)
 		board_test(test_placeholders),
 		board_test(test_machine_id),
 		board_test(test_joined),
+		board_test(test_joined_languages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
