@@ -24,8 +24,9 @@ typedef int gadget_tree_visit(void *arg, const char *path, const char *name);
 
 /* Walk, sorted by name, over the functions of the gadget directory `dir`, over its configurations,
  * over the links to functions in all configurations, over the links to configurations with OS
- * descriptors, or over the languages of its strings; gadget_tree_gadgets() over the gadgets in `root`. A missing directory counts as
- * empty. Return 0, the value of the visit that ended the walk, or a negative errno. */
+ * descriptors, or over the languages of its strings; gadget_tree_gadgets() over the gadgets in
+ * `root`. A missing directory counts as empty. Return 0, the value of the visit that ended the
+ * walk, or a negative errno. */
 int gadget_tree_functions(const char *dir, gadget_tree_visit *visit, void *arg);
 int gadget_tree_configs(const char *dir, gadget_tree_visit *visit, void *arg);
 int gadget_tree_links(const char *dir, gadget_tree_visit *visit, void *arg);
