@@ -16,12 +16,13 @@
 struct profile {
 	const char *name;
 	uint64_t caps;
+	bool changes_names;
 };
 
 /* The first one is the default. */
 static const struct profile profiles[] = {
-	{"trace", TRACE},
-	{"minimal", MINIMAL},
+	{"trace", TRACE, true},
+	{"minimal", MINIMAL, false},
 };
 
 /* What a session without a capability cannot do. Before Linux 5.8 CAP_SYS_ADMIN includes the two
@@ -41,6 +42,9 @@ static const struct {
 		"programs and libraries that their modes hide from root"},
 };
 
+#define NAME_CALLS "unlinkat, mkdirat"
+#define NAMES	   "removing, making and renaming of files and directories in bpffs"
+
 const struct profile *profile_find(const char *name)
 {
 	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
@@ -59,6 +63,11 @@ uint64_t profile_caps(const struct profile *profile, bool has_cap_bpf)
 	return has_cap_bpf ? profile->caps : (profile->caps & ~MINIMAL) | CAP_BIT(CAP_SYS_ADMIN);
 }
 
+bool profile_changes_names(const struct profile *profile)
+{
+	return profile->changes_names;
+}
+
 uint64_t profile_start_caps(void)
 {
 	/* To raise the limits of locked memory and descriptors, and to change the bounding set. */
@@ -75,6 +84,8 @@ void profile_print_losses(const struct profile *profile, FILE *to)
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
 		if (!(caps & CAP_BIT(losses[i].capability)))
 			fprintf(to, "  %-19s %s\n", losses[i].name, losses[i].what);
+	if (!profile->changes_names)
+		fprintf(to, "  %-19s %s\n", NAME_CALLS, NAMES);
 }
 
 void profile_log_losses(const struct profile *profile, uint64_t caps)
@@ -83,4 +94,6 @@ void profile_log_losses(const struct profile *profile, uint64_t caps)
 		if (!(caps & CAP_BIT(losses[i].capability)))
 			log_info("profile %s: without %s: no %s", profile->name, losses[i].name,
 				losses[i].what);
+	if (!profile->changes_names)
+		log_info("profile %s: without %s: no %s", profile->name, NAME_CALLS, NAMES);
 }

@@ -18,6 +18,10 @@ const char *profile_name(const struct profile *profile);
  * takes its place. */
 uint64_t profile_caps(const struct profile *profile, bool has_cap_bpf);
 
+/* True if sessions may remove, make and rename files in bpffs. That needs system calls which work
+ * on all files of the board. */
+bool profile_changes_names(const struct profile *profile);
+
 /* Returns the capabilities that the parent of bpfd must have: those of all profiles, and those that
  * bpfd needs only while it starts. */
 uint64_t profile_start_caps(void);

@@ -3,6 +3,7 @@
 #ifndef CORE_BPFD_CONFINE_H
 #define CORE_BPFD_CONFINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct paths;
@@ -14,9 +15,10 @@ int confine_rights(const struct paths *paths, const struct profile *profile, uin
 
 /* Allows only the system calls that sessions make, for the rest of the process's life. Their
  * arguments are checked too: no file can be opened for writing, no memory made executable, no other
- * process signalled or changed. A call outside the list fails with ENOSYS, and a refused argument
+ * process signalled or changed. With `names` files can be removed and renamed, and directories
+ * made, for the sake of bpffs. A call outside the list fails with ENOSYS, and a refused argument
  * with EPERM. Neither ends the process: a C library may try a new call and fall back to an old one.
  * Returns 0; -ENOSYS: there is no filter for this architecture; or the kernel's errno. */
-int confine_calls(void);
+int confine_calls(bool names);
 
 #endif

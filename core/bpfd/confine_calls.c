@@ -37,8 +37,9 @@
 #endif
 
 #ifndef ARCHITECTURE
-int confine_calls(void)
+int confine_calls(bool names)
 {
+	(void)names;
 	return -ENOSYS;
 }
 #else
@@ -188,6 +189,9 @@ static const int calls[] = {
 	__NR_exit_group,
 };
 
+/* Calls that change names in directories. */
+static const int name_calls[] = {__NR_unlinkat, __NR_mkdirat, __NR_renameat2};
+
 enum check {
 	NO_BITS, /* none of these bits is set */
 	VALUE,	 /* it is one of these values */
@@ -237,10 +241,11 @@ static const struct allowed_call checked[] = {
 };
 
 #define CALL_COUNT    (sizeof(calls) / sizeof(calls[0]))
+#define NAME_COUNT    (sizeof(name_calls) / sizeof(name_calls[0]))
 #define CHECKED_COUNT (sizeof(checked) / sizeof(checked[0]))
 
 /* A checked call takes two instructions for each value and up to 8 more. */
-#define CODE_MAX      (8 + 2 * CALL_COUNT + CHECKED_COUNT * (2 * VALUES_MAX + 8))
+#define CODE_MAX      (8 + 2 * (CALL_COUNT + NAME_COUNT) + CHECKED_COUNT * (2 * VALUES_MAX + 8))
 
 struct code {
 	struct sock_filter at[CODE_MAX];
@@ -302,7 +307,7 @@ static void put_checked(struct code *code, const struct allowed_call *call)
 	code->at[skip].jf = (unsigned char)(code->count - skip - 1);
 }
 
-static void make_code(struct code *code)
+static void make_code(struct code *code, bool names)
 {
 	code->count = 0;
 	put_load(code, offsetof(struct seccomp_data, arch));
@@ -311,6 +316,8 @@ static void make_code(struct code *code)
 	put_load(code, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < CALL_COUNT; i++)
 		put_allow_value(code, (uint32_t)calls[i]);
+	for (size_t i = 0; names && i < NAME_COUNT; i++)
+		put_allow_value(code, (uint32_t)name_calls[i]);
 	for (size_t i = 0; i < CHECKED_COUNT; i++)
 		put_checked(code, &checked[i]);
 	put_return(code, OTHERWISE);
@@ -330,11 +337,11 @@ static int install(const struct code *code)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
 }
 
-int confine_calls(void)
+int confine_calls(bool names)
 {
 	struct code code;
 
-	make_code(&code);
+	make_code(&code, names);
 	return install(&code);
 }
 

@@ -207,7 +207,7 @@ static int confine(const struct bpfd_config *config, const struct profile *profi
 
 	if (err)
 		return err;
-	err = confine_calls();
+	err = confine_calls(!config->read_only && !config->bpffs_fixed);
 	if (err)
 		log_debug("seccomp: system calls are not filtered: %s", strerror(-err));
 	return 0;
@@ -251,6 +251,7 @@ int main(int argc, char **argv)
 	status = read_options(argc, argv, &config, &profile);
 	if (status >= 0)
 		return status;
+	config.bpffs_fixed = !profile_changes_names(profile);
 	/* If a standard stream is closed, the first map would get its descriptor. */
 	if (standard_files_open(0))
 		return EXIT_FAILURE;

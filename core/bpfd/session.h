@@ -31,7 +31,8 @@ struct bpfd_config {
 	struct paths paths;
 	struct limits limits;
 	const volatile sig_atomic_t *stop; /* a signal handler sets it to end the session */
-	bool read_only; /* only commands and operations that are marked as reading are allowed */
+	bool read_only;	  /* only commands and operations that are marked as reading are allowed */
+	bool bpffs_fixed; /* names in bpffs cannot be removed, made or changed */
 };
 
 struct event_list;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define RPC_MAJOR 1 /* versions that differ in it do not understand each other */
-#define RPC_MINOR 0 /* a higher one has more operations */
+#define RPC_MINOR 1 /* a higher one has more operations */
 
 /* What the board sends for an operation. */
 enum rpc_answer {
@@ -42,7 +42,10 @@ enum rpc_answer {
 	X(16, FILE_LIST, RPC_REPLY, "the entries of a directory, in parts") \
 	X(17, FILE_WRITE, RPC_REPLY, "one write(2) to a file")              \
 	X(18, FILE_FOLLOW, RPC_REPLY, "start to send what a file yields")   \
-	X(19, BTF_LIST, RPC_REPLY, "list all BTF of the kernel")
+	X(19, BTF_LIST, RPC_REPLY, "list all BTF of the kernel")            \
+	X(20, FILE_REMOVE, RPC_REPLY, "unlink(2), rmdir(2) in bpffs")       \
+	X(21, FILE_MKDIR, RPC_REPLY, "mkdir(2) in bpffs")                   \
+	X(22, FILE_RENAME, RPC_REPLY, "renameat2(2) in bpffs")
 
 enum rpc_op {
 #define RPC_OP(number, name, answer, help) RPC_##name = number,
@@ -87,6 +90,9 @@ struct rpc_header {
 
 #define RPC_NOFOLLOW 1 /* flag of FILE_STAT */
 #define RPC_APPEND   1 /* flag of FILE_WRITE */
+#define RPC_RMDIR    1 /* flag of FILE_REMOVE */
+
+#define RPC_MINOR_BPFFS 1 /* the first minor version that has FILE_REMOVE and the next two */
 
 void rpc_header_put(uint8_t to[RPC_HEADER_SIZE], const struct rpc_header *header);
 void rpc_header_get(const uint8_t from[RPC_HEADER_SIZE], struct rpc_header *header);

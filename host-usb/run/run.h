@@ -66,7 +66,9 @@ call_handler sys_poll, sys_ppoll, sys_epoll_ctl;
 call_handler sys_open, sys_openat, sys_openat2, sys_stat, sys_lstat, sys_fstat, sys_newfstatat,
 	sys_statx, sys_statfs, sys_access, sys_faccessat, sys_readlink, sys_readlinkat,
 	sys_getdents64, sys_lseek, sys_write, sys_pwrite64, sys_writev, sys_creat, sys_fstatfs,
-	sys_chdir;
+	sys_chdir, sys_fchdir, sys_getcwd;
+call_handler sys_unlink, sys_unlinkat, sys_rmdir, sys_mkdir, sys_mkdirat, sys_rename, sys_renameat,
+	sys_renameat2;
 call_handler sys_refused, sys_attributes;
 call_handler sys_execve, sys_execveat, sys_module;
 call_handler sys_kill, sys_pidfd_open, sys_uname, sys_setrlimit, sys_prlimit64;

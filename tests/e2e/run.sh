@@ -142,6 +142,30 @@ check "bpftool: the map is in the board's kernel" sh -c 'bpftool map dump name r
 check "bpftool: dumps the map" status 0 bpftool map dump pinned /sys/fs/bpf/runtest
 check "bpftool: the dump is the same without bpfd-run" sh -c "bpftool map dump name runtest | cmp - $out"
 rm -f /sys/fs/bpf/runtest
+
+# Names in bpffs. The tool cannot change names in other trees of the board.
+check "bpffs: mkdir, mv and rm have status 0" status 0 --trace /run/trace sh -c \
+	'mkdir -p /sys/fs/bpf/names/sub && cd /sys/fs/bpf/names &&
+	bpftool map create /sys/fs/bpf/names/sub/m type array key 4 value 4 entries 1 name m &&
+	test -f sub/m && mv sub moved && ls moved && rm moved/m && test ! -e moved/m && rm -rf /sys/fs/bpf/names'
+check "bpffs: mv has moved the directory" grep -qx m $out
+check "bpffs: the board was asked" test "$(grep -c ' FILE_MKDIR /sys/fs/bpf/names.* = 0 ' /run/trace) $(
+	grep -c ' FILE_RENAME /sys/fs/bpf/names/sub to /sys/fs/bpf/names/moved = 0 ' /run/trace) $(
+	grep -c ' FILE_REMOVE /sys/fs/bpf/names.* = 0 ' /run/trace)" = "2 1 3"
+check "bpffs: nothing is left" test ! -e /sys/fs/bpf/names
+mkdir /sys/fs/bpf/fixed
+for option in '--profile minimal' --read-only; do
+	timeout -k 5 60 bpfd-run --via "bpfd $option" rmdir /sys/fs/bpf/fixed >$out 2>$err
+	check "bpffs, bpfd $option: rmdir fails" test $? = 1
+	check "bpffs, bpfd $option: rmdir reports EPERM" says 'Operation not permitted'
+done
+check "bpffs: rmdir of another's directory" status 0 rmdir /sys/fs/bpf/fixed
+check "tracefs: mkdir has status 1" status 1 mkdir $tracefs/instances/runtest
+check "tracefs: mkdir is refused with a message" says "$tracefs/instances/runtest: mkdir.* is not supported"
+check "tracefs: mkdir has made nothing" test ! -e $tracefs/instances/runtest
+check "modprobe has status 1" status 1 modprobe no_such_module
+check "modprobe: a warning says where it runs" says 'modprobe: runs on this workstation'
+
 check "bpftool: dumps the kernel's types" status 0 bpftool btf dump file /sys/kernel/btf/vmlinux
 check "bpftool: the kernel's types are the board's" sh -c "bpftool btf dump file /sys/kernel/btf/vmlinux | cmp - $out"
 # Without bpfd-run the list also names processes that use an object, so compare names and sizes only.

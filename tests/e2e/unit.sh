@@ -8,7 +8,7 @@ if [ -z "${BPFD_IN_VM:-}" ]; then
 	exit 0
 fi
 status=0
-for name in test_probe test_map test_prog test_ksym test_usym test_tree; do
+for name in test_probe test_map test_prog test_ksym test_usym test_tree test_bpffs; do
 	echo "# $name"
 	CMOCKA_MESSAGE_OUTPUT=TAP "$BPFD_BUILD/unit/$name" || status=$?
 done

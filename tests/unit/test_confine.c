@@ -44,7 +44,7 @@
 
 /* Runs the call in a process with the filter. Returns its errno, 0 if it succeeded, or the negative
  * number of the signal that killed the process. */
-static int with_filter(int (*call)(void))
+static int with_filter_of(int (*call)(void), bool names)
 {
 	pid_t pid = fork();
 	int status;
@@ -54,7 +54,7 @@ static int with_filter(int (*call)(void))
 		int err = caps_no_new_privileges();
 
 		if (!err)
-			err = confine_calls();
+			err = confine_calls(names);
 		if (err)
 			_exit(NO_FILTER);
 		errno = FINE;
@@ -65,6 +65,11 @@ static int with_filter(int (*call)(void))
 		return -WTERMSIG(status);
 	assert_int_not_equal(WEXITSTATUS(status), NO_FILTER);
 	return WEXITSTATUS(status);
+}
+
+static int with_filter(int (*call)(void))
+{
+	return with_filter_of(call, false);
 }
 
 static int read_file(void)
@@ -349,6 +354,31 @@ static void test_refused_calls(void **state)
 	}
 }
 
+/* Where names may be changed: these three calls, and no other call that changes files. */
+static void test_names(void **state)
+{
+	static const long allowed[] = {SYS_unlinkat, SYS_mkdirat, SYS_renameat2};
+	static const long refused[] = {SYS_linkat, SYS_symlinkat, SYS_mknodat, SYS_fchmodat,
+		SYS_fchownat, SYS_truncate, SYS_utimensat, SYS_setxattr};
+
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+		refused_call = allowed[i];
+		assert_int_equal(with_filter_of(make_refused_call, true), EFAULT);
+	}
+	if (!REFUSES)
+		skip_because("sanitizers and gcov make calls of their own");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		refused_call = refused[i];
+		assert_int_equal(with_filter_of(make_refused_call, true), ENOSYS);
+	}
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+		refused_call = allowed[i];
+		assert_int_equal(with_filter(make_refused_call), ENOSYS);
+	}
+	assert_true(profile_changes_names(profile_find("trace")));
+	assert_false(profile_changes_names(profile_find("minimal")));
+}
+
 static void test_profiles(void **state)
 {
 	const struct profile *trace = profile_find("trace"), *minimal = profile_find("minimal");
@@ -400,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_refused_arguments),
 		cmocka_unit_test(test_refused_calls),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_caps),
 	};

@@ -124,7 +124,7 @@ static void test_operations(void **state)
 {
 	struct rpc_session s;
 
-	for (unsigned int op = RPC_HELLO; op <= RPC_BTF_LIST; op++) {
+	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_RENAME; op++) {
 		bool reads = has(reading_operations, COUNT(reading_operations), op);
 
 		if (op == RPC_CLOSE || op == RPC_RING_CREDIT) /* they have no reply */

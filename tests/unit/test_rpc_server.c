@@ -106,7 +106,7 @@ static void test_violations(void **state)
 
 static void test_unknown(void **state)
 {
-	static const unsigned int ops[] = {0, RPC_RING_DATA, RPC_BTF_LIST + 1, 0x7fff, 0xffff};
+	static const unsigned int ops[] = {0, RPC_RING_DATA, RPC_FILE_RENAME + 1, 0x7fff, 0xffff};
 	struct rpc_session s;
 
 	session_begin(&s);
@@ -209,7 +209,14 @@ static void put_each(struct rpc_session *s, unsigned int op)
 		break;
 	case RPC_FILE_STAT:
 	case RPC_FILE_ACCESS:
+	case RPC_FILE_REMOVE:
+	case RPC_FILE_MKDIR:
 		rpc_put_string(out, "/etc/shadow");
+		bytes_put_u32(out, 0);
+		break;
+	case RPC_FILE_RENAME:
+		rpc_put_string(out, "/etc/shadow");
+		rpc_put_string(out, "/etc/shadow-");
 		bytes_put_u32(out, 0);
 		break;
 	case RPC_FILE_LINK:
@@ -250,12 +257,12 @@ static void test_not_owned(void **state)
 	struct rpc_session s;
 
 	session_begin(&s);
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_FOLLOW; op++)
-		if (op != RPC_RING_DATA)
+	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_RENAME; op++)
+		if (op != RPC_RING_DATA && op != RPC_BTF_LIST)
 			put_each(&s, op);
 	session_run(&s, 0);
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_FOLLOW; op++) {
-		if (op == RPC_RING_DATA || is_silent(op))
+	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_RENAME; op++) {
+		if (op == RPC_RING_DATA || op == RPC_BTF_LIST || is_silent(op))
 			continue;
 		assert_int_equal(next_reply(&s), wanted(op));
 	}
@@ -269,7 +276,7 @@ static void test_cut(void **state)
 	struct rpc_session s, whole;
 	unsigned int count, answered;
 
-	for (unsigned int op = RPC_HELLO; op <= RPC_BTF_LIST; op++) {
+	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_RENAME; op++) {
 		if (op == RPC_RING_DATA)
 			continue;
 		session_begin(&whole);
@@ -397,7 +404,7 @@ static void test_random(void **state)
 		session_begin(&s);
 		s.config.limits.memory = 16 << 20;
 		for (int i = 0; i < 40; i++) {
-			unsigned int op = 1 + random_number(&seed) % RPC_BTF_LIST;
+			unsigned int op = 1 + random_number(&seed) % RPC_FILE_RENAME;
 			size_t start = s.input.size, size;
 
 			if (op == RPC_RING_DATA)

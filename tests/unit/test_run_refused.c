@@ -102,7 +102,6 @@ static void tool_by_descriptor(void)
 	REFUSED(futimens(copy, NULL));
 	REFUSED(fsetxattr(fd, "user.x", "", 0, 0));
 	REFUSED(fremovexattr(fd, "user.x"));
-	REFUSED(fchdir(copy));
 	REFUSED(fchmod(contents, 0600));
 	REFUSED(ftruncate(contents, 0));
 	REFUSED(fallocate(contents, 0, 0, 1));
@@ -235,9 +234,8 @@ static void test_by_descriptor(void **state)
 	log = logged_by(board, tool_by_descriptor);
 	assert_non_null(strstr(log, ": " TRACEFS "/instances: fchmodat is not supported"));
 	assert_non_null(strstr(log, ": " TRACEFS "/link: symlinkat is not supported"));
-	assert_non_null(strstr(log, ": " TRACEFS ": fchdir is not supported"));
 	assert_non_null(strstr(log, ": ftruncate is not supported"));
-	assert_int_equal(count_lines(log), 14);
+	assert_int_equal(count_lines(log), 13);
 	live_stop(board);
 }
 
@@ -271,6 +269,57 @@ static void test_chdir(void **state)
 	assert_non_null(strstr(log, ": /sys/kernel/no-such-directory: cannot be entered"));
 	assert_non_null(strstr(log, ": /proc/400000/root: cannot be entered"));
 	assert_int_equal(count_lines(log), 2);
+	live_stop(board);
+}
+
+/* fchdir(2) enters a directory that only the board has. Names that lead from there to the
+ * workstation are refused: the kernel would start at the stand-in. */
+static void tool_fchdir(void)
+{
+	int fd = open("/sys/kernel/only", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[64] = "";
+	int status;
+	pid_t child;
+
+	MUST(fd >= 0 && fchdir(fd) == 0 && close(fd) == 0);
+	MUST(access("/etc/passwd", F_OK) == 0);
+	MUST(open("file", O_RDONLY) >= 0);
+	MUST(syscall(SYS_getcwd, path, 10UL) == -1 && errno == ERANGE);
+	MUST(syscall(SYS_getcwd, path, 64UL) == 17 && strcmp(path, "/sys/kernel/only") == 0);
+	child = fork(); /* inherits the directory */
+	if (child == 0)
+		_exit(open("../file", O_RDONLY) < 0);
+	MUST(waitpid(child, &status, 0) == child && status == 0);
+	MUST(open("../../../etc/passwd", O_RDONLY) == -1 && errno == ENOENT);
+	MUST(unlink("../../../tmp/bpfd-test-none") == -1 && errno == ENOENT);
+	MUST(chdir("..") == -1 && errno == ENOENT);
+	MUST(chdir("/tmp") == 0 && open("../etc/passwd", O_RDONLY) >= 0);
+	MUST(getcwd(path, sizeof(path)) && strcmp(path, "/tmp") == 0);
+}
+
+static void test_fchdir(void **state)
+{
+	struct board *board = live_start();
+	char path[64];
+	const char *log;
+
+	put_directory(board);
+	for (int i = 0; i < 2; i++) {
+		rpc_put_string(board_reply(board, RPC_FILE_READ, 0), "text");
+		board_ready(board);
+	}
+	put_directory(board);
+	log = logged_by(board, tool_fchdir);
+	board_asked(board, RPC_FILE_STAT);
+	for (int i = 0; i < 2; i++) {
+		struct bytes_in in = board_asked(board, RPC_FILE_READ);
+
+		assert_true(rpc_get_string(&in, path, sizeof(path)));
+		assert_string_equal(path, i ? "/sys/kernel/file" : "/sys/kernel/only/file");
+	}
+	assert_non_null(strstr(log, ": /etc/passwd: not reached from the board's directory"));
+	assert_non_null(strstr(log, ": /sys/kernel: cannot be entered"));
+	assert_int_equal(count_lines(log), 3);
 	live_stop(board);
 }
 
@@ -326,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_by_path),
 		cmocka_unit_test(test_by_descriptor),
 		cmocka_unit_test(test_chdir),
+		cmocka_unit_test(test_fchdir),
 		cmocka_unit_test(test_modules),
 	};
 

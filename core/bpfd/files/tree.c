@@ -13,12 +13,15 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#define BPFFS "/sys/fs/bpf"
 
 /* Writes the redirected name of a path. */
 static int real_path(const struct paths *paths, const char *path, char real[PATH_MAX])
@@ -351,7 +354,7 @@ int tree_access(const struct paths *paths, const char *path, int mode)
 	char again[PATH_MAX];
 	int fd, err;
 
-	if (mode & W_OK && tree_writable(path, &kind))
+	if (mode & W_OK && tree_writable(path, &kind) && !file_tree_below(path, BPFFS))
 		return -EACCES;
 	fd = tree_open(paths, path, TREE_STAT, true);
 	if (fd < 0)
@@ -365,9 +368,32 @@ int tree_access(const struct paths *paths, const char *path, int mode)
 
 int tree_bpffs(const struct paths *paths, const char *path, char real[PATH_MAX])
 {
-	const char *rest = file_tree_below(path, "/sys/fs/bpf");
+	const char *rest = file_tree_below(path, BPFFS);
 
 	if (!tree_is_valid(path) || !rest || !*rest)
 		return -EACCES;
 	return path_format(real, "%s%s", paths->sysfs, path + strlen("/sys"));
+}
+
+int tree_open_bpffs(const struct paths *paths, const char *path, const char **name)
+{
+	char real[PATH_MAX], opened[PATH_MAX];
+	struct statfs fs;
+	int err = tree_bpffs(paths, path, real), fd;
+
+	if (err)
+		return err;
+	*strrchr(real, '/') = '\0';
+	*name = strrchr(path, '/') + 1;
+	fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = opened_path(paths, fd, opened);
+	if (!err && (!file_tree_below(opened, BPFFS) || fstatfs(fd, &fs) ||
+			    (uint32_t)fs.f_type != BPF_FS_MAGIC))
+		err = -EACCES;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
 }

@@ -39,6 +39,11 @@ int tree_writable(const char *path, enum probe_event_kind *kind);
 /* Checks a path like access(2), with a mode of that call. Returns 0 or a negative errno. */
 int tree_access(const struct paths *paths, const char *path, int mode);
 
+/* Opens the directory in bpffs that holds a path below /sys/fs/bpf, as O_PATH; *name is the last
+ * component, a pointer into the path. Returns the descriptor; -EACCES: the path is elsewhere, a
+ * link leads out of /sys/fs/bpf, or the directory is not in bpffs; or a negative errno. */
+int tree_open_bpffs(const struct paths *paths, const char *path, const char **name);
+
 /* Writes the redirected name of a path below /sys/fs/bpf. Returns 0, -EACCES, -ENAMETOOLONG. */
 int tree_bpffs(const struct paths *paths, const char *path, char real[PATH_MAX]);
 

@@ -89,6 +89,8 @@ int rpc_file_access(struct rpc *rpc, struct bytes_in *in)
 		return -EINVAL;
 	if (rpc->bpfd->config.read_only && (mode & W_OK))
 		return -EPERM;
+	if (rpc->bpfd->config.bpffs_fixed && (mode & W_OK) && file_tree_below(path, "/sys/fs/bpf"))
+		return -EPERM;
 	err = tree_access(paths_of(rpc), path, (int)mode);
 	if (!err)
 		bytes_put_u32(&rpc->out, 0);

@@ -56,6 +56,9 @@ static const struct {
 	[RPC_FILE_WRITE] = {rpc_file_write, false},
 	[RPC_FILE_FOLLOW] = {rpc_file_follow, true},
 	[RPC_BTF_LIST] = {rpc_btf_list, true},
+	[RPC_FILE_REMOVE] = {rpc_file_remove, false},
+	[RPC_FILE_MKDIR] = {rpc_file_mkdir, false},
+	[RPC_FILE_RENAME] = {rpc_file_rename, false},
 };
 
 static void describe_board(const struct paths *paths, struct rpc_hello *hello)

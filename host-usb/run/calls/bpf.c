@@ -8,6 +8,7 @@
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/calls/reply_check.h"
 #include "host-usb/run/client.h"
+#include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/btf_list.h"
 #include "host-usb/run/objects/mirror.h"
 #include "host-usb/run/objects/objects.h"
@@ -340,6 +341,8 @@ int64_t sys_bpf(const struct call *call)
 	if (ret != CALL_CONTINUE)
 		return ret;
 	ret = forward(&b);
+	if (number == BPF_OBJ_PIN && call->run->remote)
+		remote_changed(call->run->remote);
 	if (number == BPF_MAP_FREEZE && ret == 0) {
 		struct object *map =
 			object_of(call, (int)bpf_abi_get32(b.attr, b.size, 0), BPF_ABI_MAP);

@@ -2,7 +2,9 @@
 /* Directories of the board; the tool's descriptor is that of an empty local directory. */
 #include "host-usb/run/calls/directory.h"
 
+#include "core/base/log.h"
 #include "host-usb/run/calls/memory.h"
+#include "host-usb/run/files/path.h"
 #include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
@@ -12,6 +14,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* How far the tool has read a directory. */
@@ -83,6 +86,55 @@ static size_t make_entry(const struct listing *listing, size_t n, struct dirent_
 	entry->size = (uint16_t)((RECORD_NAME + length + 1 + 7) / 8 * 8);
 	memcpy(entry->name, name, length + 1);
 	return entry->size;
+}
+
+/* The kernel enters the directory of that name on this workstation. It must be the same one, not
+ * reached through a link, because relative names of the tool then start there. */
+int64_t sys_chdir(const struct call *call)
+{
+	char path[PATH_MAX], real[PATH_MAX], first = 0;
+	struct rpc_stat st;
+	int ours = path_resolve(call, AT_FDCWD, call->args[0], path), err;
+
+	if (ours <= 0)
+		return ours ? ours : CALL_CONTINUE;
+	err = remote_stat(call->run->remote, path, true, &st);
+	if (err)
+		return err;
+	if (!S_ISDIR(st.mode))
+		return -ENOTDIR;
+	err = memory_read(call, call->args[0], &first, 1);
+	if (!err && (first == '/' || !object_of_cwd(call)) && realpath(path, real) &&
+		strcmp(path, real) == 0)
+		return CALL_CONTINUE;
+	log_warning("%s: cannot be entered by chdir: this workstation has no such directory", path);
+	return err ? err : -ENOENT;
+}
+
+/* The kernel enters our empty directory, which then stands for the board's in relative names. */
+int64_t sys_fchdir(const struct call *call)
+{
+	struct object *object = object_of(call, (int)call->args[0], OBJECT_DIRECTORY);
+
+	if (object)
+		object->entered = true;
+	return CALL_CONTINUE;
+}
+
+/* getcwd(to, size) */
+int64_t sys_getcwd(const struct call *call)
+{
+	const struct object *object = object_of_cwd(call);
+	size_t size;
+	int err;
+
+	if (!object)
+		return CALL_CONTINUE;
+	size = strlen(object->path) + 1;
+	if (size > call->args[1])
+		return -ERANGE;
+	err = memory_write(call, call->args[0], object->path, size);
+	return err ? err : (int64_t)size;
 }
 
 /* getdents64(fd, to, size) */

@@ -12,6 +12,7 @@
 #include "host-usb/run/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +123,10 @@ int memory_stat_fd(const struct call *call, int fd, struct stat *st)
 	char path[64];
 	int err;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)call->tid, fd);
+	if (fd == AT_FDCWD)
+		snprintf(path, sizeof(path), "/proc/%d/cwd", (int)call->tid);
+	else
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)call->tid, fd);
 	err = stat(path, st) < 0 ? -errno : 0;
 	return is_of_tool(call, st, sizeof(*st)) ? err : -ESRCH;
 }

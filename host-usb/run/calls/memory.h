@@ -28,7 +28,8 @@ ssize_t memory_read_string(const struct call *call, uint64_t from, char *to, siz
  * negative errno. */
 int memory_get_fd(const struct call *call, int fd);
 
-/* Gets the status of a descriptor of the thread. Returns 0 or a negative errno. */
+/* Gets the status of a descriptor of the thread, or of its working directory for AT_FDCWD. Returns
+ * 0 or a negative errno. */
 int memory_stat_fd(const struct call *call, int fd, struct stat *st);
 
 /* Reads a link of the thread's directory in /proc, such as "cwd", and adds a NUL. Returns its

@@ -81,6 +81,12 @@ static const struct syscall_entry {
 	CALL(faccessat, ALL),
 	{__NR_faccessat2, "faccessat2", sys_faccessat, ALL},
 	CALL(readlinkat, ALL),
+	CALL(unlinkat, ALL),
+	CALL(mkdirat, ALL),
+	CALL(renameat2, ALL),
+#ifdef __NR_renameat
+	CALL(renameat, ALL),
+#endif
 	CALL(fstat, SEEN_FDS),
 	CALL(getdents64, ALL), /* libraries read directories through low-numbered duplicates */
 	CALL(lseek, REWINDS),
@@ -91,6 +97,8 @@ static const struct syscall_entry {
 	CALL(pidfd_open, ALL),
 	CALL(uname, ALL),
 	CALL(chdir, ALL),
+	CALL(fchdir, ALL),
+	CALL(getcwd, ALL),
 	CALL(execve, ALL),
 	CALL(execveat, ALL),
 	{__NR_init_module, "init_module", sys_module, ALL},
@@ -107,6 +115,10 @@ static const struct syscall_entry {
 	CALL(lstat, ALL),
 	CALL(access, ALL),
 	CALL(readlink, ALL),
+	CALL(unlink, ALL),
+	CALL(rmdir, ALL),
+	CALL(mkdir, ALL),
+	CALL(rename, ALL),
 	CALL(poll, ALL),
 #endif
 #undef CALL

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs that the tool starts, its working directory, and kernel modules. */
+/* Programs that the tool starts, and kernel modules. */
 #include "core/base/log.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
 #include "host-usb/run/calls/refused.h"
 #include "host-usb/run/files/path.h"
-#include "host-usb/run/files/remote.h"
 #include "host-usb/run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Programs that load or remove kernel modules. */
 static bool is_module_program(const char *path)
@@ -63,25 +60,4 @@ int64_t sys_module(const struct call *call)
 	log_warning("%s is not supported: the tool cannot load or remove modules of the board",
 		notify_name(call->number));
 	return -EPERM;
-}
-
-/* The working directory is the workstation's, so relative names can mean the board only if the
- * workstation has a directory of the same name, which is not reached through a link. */
-int64_t sys_chdir(const struct call *call)
-{
-	char path[PATH_MAX], real[PATH_MAX];
-	struct rpc_stat st;
-	int ours = path_resolve(call, AT_FDCWD, call->args[0], path), err;
-
-	if (ours <= 0)
-		return ours ? ours : CALL_CONTINUE;
-	err = remote_stat(call->run->remote, path, true, &st);
-	if (err)
-		return err;
-	if (!S_ISDIR(st.mode))
-		return -ENOTDIR;
-	if (realpath(path, real) && strcmp(path, real) == 0)
-		return CALL_CONTINUE;
-	log_warning("%s: cannot be entered: this workstation has no directory of that name", path);
-	return -ENOENT;
 }

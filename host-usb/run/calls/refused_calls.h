@@ -42,7 +42,6 @@
 	X(chroot, NONE, 0, NONE, NONE)            \
 	X(fallocate, 0, NONE, NONE, NONE)         \
 	X(fanotify_mark, 3, 4, NONE, NONE)        \
-	X(fchdir, 0, NONE, NONE, NONE)            \
 	X(fchmod, 0, NONE, NONE, NONE)            \
 	X(fchmodat, 0, 1, NONE, NONE)             \
 	X(fchmodat2, 0, 1, NONE, NONE)            \

@@ -3,6 +3,7 @@
 #include "host-usb/run/calls/writer.h"
 
 #include "core/base/log.h"
+#include "core/messages/file_tree.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/objects.h"
@@ -60,6 +61,8 @@ int64_t writer_give(const struct call *call, const char *path, int flags)
 		return -EACCES;
 	}
 	err = remote_access(call->run->remote, path, W_OK);
+	if (!err && file_tree_below(path, "/sys/fs/bpf")) /* it grants changes of names */
+		err = -EACCES;
 	if (err) {
 		if (err == -EACCES)
 			log_warning("%s: the board does not allow writing this file", path);

@@ -2,6 +2,7 @@
 /* Decides which paths of the tool name files of the board. */
 #include "host-usb/run/files/path.h"
 
+#include "core/base/log.h"
 #include "core/messages/file_tree.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/objects/objects.h"
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define PROC_PREFIX   "/proc/"
+#define REMOVED	      " (deleted)"   /* the kernel puts it after the name of a removed file */
 #define MEMORY_PREFIX "/memfd:bpfd:" /* of links to the memory files that we give to the tool */
 
 /* Removes repeated slashes, ".", and each ".." with the component before it. */
@@ -85,24 +87,57 @@ bool path_is_of_tracefs(const char *path, const char *name)
 	return rest && *rest == '/' && strcmp(rest + 1, name) == 0;
 }
 
-/* Finds the directory where a relative path starts. Returns 0, or a negative errno: then the kernel
- * runs the call and reports the error. */
+/* Returns true for the link of a directory that was removed, as our stand-ins are. */
+static bool is_removed(const char *link)
+{
+	size_t length = strlen(link), end = strlen(REMOVED);
+
+	return length > end && strcmp(link + length - end, REMOVED) == 0;
+}
+
+/* Finds the directory where a relative path starts. Returns 1 if it is the board's, with a stand-in
+ * in the tool; 0 if it is the workstation's; or a negative errno: then the kernel runs the call and
+ * reports the error. */
 static int base_of(const struct call *call, int dirfd, char base[PATH_MAX])
 {
-	const struct object *object;
+	const struct object *object = NULL;
 	char link[16] = "cwd";
 	ssize_t n;
 
 	if (dirfd != AT_FDCWD) {
 		object = object_of(call, dirfd, OBJECT_DIRECTORY);
-		if (object) {
-			snprintf(base, PATH_MAX, "%s", object->path);
-			return 0;
-		}
 		snprintf(link, sizeof(link), "fd/%d", dirfd);
 	}
-	n = memory_read_link(call, link, base, PATH_MAX);
-	return n < 0 ? (int)n : 0;
+	n = object ? 0 : memory_read_link(call, link, base, PATH_MAX);
+	if (n < 0)
+		return (int)n;
+	if (!object && dirfd == AT_FDCWD && is_removed(base))
+		object = object_of_cwd(call);
+	if (object)
+		snprintf(base, PATH_MAX, "%s", object->path);
+	return object != NULL;
+}
+
+/* Resolves a relative path. The kernel would start at the stand-in of a directory of the board, so
+ * names of the workstation cannot be reached from there. */
+static int resolve_relative(
+	const struct call *call, int dirfd, const char *given, char resolved[PATH_MAX])
+{
+	char base[PATH_MAX];
+	int stand_in = base_of(call, dirfd, base);
+
+	/* The link of a descriptor that is no directory may not start with a slash. */
+	if (stand_in < 0 || base[0] != '/' ||
+		snprintf(resolved, PATH_MAX, "%s%s%s", base, *given ? "/" : "", given) >= PATH_MAX)
+		return 0;
+	normalize(resolved);
+	if (is_board(resolved))
+		return 1;
+	if (!stand_in)
+		return 0;
+	log_warning(
+		"%s: not reached from the board's directory %s by a relative name", resolved, base);
+	return -ENOENT;
 }
 
 int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX])
@@ -112,24 +147,17 @@ int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolve
 
 	if (n < 0)
 		return n == -EPERM ? (int)n : 0; /* the kernel reports other errors */
-	if (given[0] == '/') {
-		/* Nearly all paths are absolute, so this case is fast. */
-		while (n > 1 && given[1] == '/')
-			memmove(given, given + 1, (size_t)n--);
-		if (strstr(given, "/."))
-			normalize(given);
-		if (strncmp(given, "/proc", 5) != 0 && strncmp(given, "/sys", 4) != 0)
-			return 0;
-		strcpy(resolved, given);
-	} else {
-		char base[PATH_MAX];
-
-		/* The link of a descriptor that is no directory may not start with a slash. */
-		if (base_of(call, dirfd, base) || base[0] != '/' ||
-			snprintf(resolved, PATH_MAX, "%s%s%s", base, n ? "/" : "", given) >=
-				PATH_MAX)
-			return 0;
-	}
+	if (given[0] != '/')
+		return resolve_relative(call, dirfd, given, resolved);
+	/* Nearly all paths are absolute, so this case is fast. */
+	while (n > 1 && given[1] == '/')
+		memmove(given, given + 1, (size_t)n--);
+	if (strstr(given, "/."))
+		normalize(given);
+	if (strncmp(given, "/proc", 5) != 0 && strncmp(given, "/sys", 4) != 0 &&
+		strncmp(given, "/dev/kmsg", 9) != 0)
+		return 0;
+	strcpy(resolved, given);
 	normalize(resolved);
 	return is_board(resolved);
 }

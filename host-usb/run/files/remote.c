@@ -57,12 +57,19 @@ void listing_put(struct listing *listing)
 	free(listing);
 }
 
+void remote_changed(struct remote *remote)
+{
+	for (size_t i = 0; i < LISTINGS; i++) {
+		listing_put(remote->listings[i]);
+		remote->listings[i] = NULL;
+	}
+}
+
 void remote_free(struct remote *remote)
 {
 	if (!remote)
 		return;
-	for (size_t i = 0; i < LISTINGS; i++)
-		listing_put(remote->listings[i]);
+	remote_changed(remote);
 	free(remote);
 }
 
@@ -166,11 +173,45 @@ int64_t remote_write(struct remote *remote, const char *path, const char *data, 
 	int64_t ret;
 
 	remote->writes++;
+	remote_changed(remote); /* a new event is a directory */
 	bytes_put_u32(out, RPC_APPEND);
 	rpc_put_bytes(out, data, size);
 	client_note(remote->client, "%s: %.*s", path, (int)strcspn(data, "\n"), data);
 	ret = client_call(remote->client, &reply);
 	return ret > (int64_t)size ? -EIO : ret;
+}
+
+/* Sends the request of a change, which has no other reply than its result. */
+static int change(struct remote *remote)
+{
+	struct bytes_in reply;
+	int64_t ret;
+
+	remote_changed(remote);
+	ret = client_call(remote->client, &reply);
+	return ret > 0 ? -EIO : (int)ret;
+}
+
+int remote_remove(struct remote *remote, const char *path, bool directory)
+{
+	bytes_put_u32(begin(remote, RPC_FILE_REMOVE, path), directory ? RPC_RMDIR : 0);
+	return change(remote);
+}
+
+int remote_mkdir(struct remote *remote, const char *path, uint32_t mode)
+{
+	bytes_put_u32(begin(remote, RPC_FILE_MKDIR, path), mode);
+	return change(remote);
+}
+
+int remote_rename(struct remote *remote, const char *from, const char *to, uint32_t flags)
+{
+	struct bytes_out *out = begin(remote, RPC_FILE_RENAME, from);
+
+	rpc_put_string(out, to);
+	bytes_put_u32(out, flags);
+	client_note(remote->client, "%s to %s", from, to);
+	return change(remote);
 }
 
 static int64_t link_of(struct remote *remote, const char *path, char *target, size_t size)

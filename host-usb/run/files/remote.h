@@ -53,6 +53,14 @@ int64_t remote_write(struct remote *remote, const char *path, const char *data, 
 /* Returns the number of writes so far. A copy that was read before a write may be out of date. */
 uint64_t remote_writes(const struct remote *remote);
 
+/* unlink(2), or rmdir(2) with `directory`; mkdir(2); renameat2(2) with its flags. */
+int remote_remove(struct remote *remote, const char *path, bool directory);
+int remote_mkdir(struct remote *remote, const char *path, uint32_t mode);
+int remote_rename(struct remote *remote, const char *from, const char *to, uint32_t flags);
+
+/* Forgets what was remembered, because the tool has changed files of the board. */
+void remote_changed(struct remote *remote);
+
 /* Lists a directory. The caller gives the listing back with listing_put(). */
 int remote_list(struct remote *remote, const char *path, struct listing **listing);
 

@@ -148,7 +148,9 @@ static void check_closed(struct objects *objects)
 		next = object_next(objects, object);
 		if (!object->suspect_ms)
 			continue;
-		if (is_ours_alone(object))
+		if (object->entered)
+			object->suspect_ms = 0;
+		else if (is_ours_alone(object))
 			object_end(object);
 		else if (clock_monotonic_ms() > object->suspect_ms)
 			object->suspect_ms = 0; /* the tool has it open a second time */
@@ -331,17 +333,29 @@ int64_t object_give(struct object *object, const struct call *call, bool cloexec
 	return ret;
 }
 
-struct object *object_of_any(const struct call *call, int fd)
+static struct object *find(const struct call *call, int fd)
 {
 	struct object *object;
 	struct stat st;
 
-	if (fd < 0 || memory_stat_fd(call, fd, &st))
+	if (memory_stat_fd(call, fd, &st))
 		return NULL;
 	object = *bucket(call->run->objects, st.st_ino);
 	while (object && (object->ino != st.st_ino || object->dev != st.st_dev))
 		object = object->next;
 	return object;
+}
+
+struct object *object_of_any(const struct call *call, int fd)
+{
+	return fd < 0 ? NULL : find(call, fd);
+}
+
+struct object *object_of_cwd(const struct call *call)
+{
+	struct object *object = find(call, AT_FDCWD);
+
+	return object && object->class == OBJECT_DIRECTORY ? object : NULL;
 }
 
 struct object *object_of(const struct call *call, int fd, unsigned int classes)

@@ -69,6 +69,7 @@ struct object {
 	/* Files. */
 	char *path;
 	struct directory *directory; /* the listing that the tool reads; NULL before it reads */
+	bool entered;		     /* the directory may be a working directory: it never ends */
 };
 
 /* Makes an empty table of objects. Returns 0 or a negative errno. */
@@ -116,6 +117,10 @@ void object_end(struct object *object);
  * the classes. */
 struct object *object_of(const struct call *call, int fd, unsigned int classes);
 struct object *object_of_any(const struct call *call, int fd);
+
+/* Returns the directory of the board that is the working directory of the tool's thread, or NULL.
+ */
+struct object *object_of_cwd(const struct call *call);
 
 /* Returns the object whose ring has this handle, or NULL. */
 struct object *object_of_handle(const struct objects *objects, uint32_t handle);
