@@ -148,20 +148,20 @@ static void test_modules_or_boot_changed(void **state)
 	reply_contents(board, MODULES);
 	reply_contents(board, SYMBOLS);
 	reply_contents(board, "another " MODULES);
-	reply_contents(board, "other symbols\n");
+	reply_contents(board, "1 T other\n");
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	assert_contents(board, "/proc/kallsyms", "other symbols\n");
+	assert_contents(board, "/proc/kallsyms", "1 T other\n");
 	strcpy(board->run.board.boot_id, "fedcba98-89ab-cdef-0123-456789abcdef");
 	reply_contents(board, MODULES);
-	reply_contents(board, "third\n");
-	assert_contents(board, "/proc/kallsyms", "third\n");
+	reply_contents(board, "1 T third\n");
+	assert_contents(board, "/proc/kallsyms", "1 T third\n");
 	strcpy(board->run.board.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
 	reply_contents(board, MODULES);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	/* A kernel without support for modules has no /proc/modules. */
 	board_reply_ret(board, RPC_FILE_READ, -ENOENT);
-	reply_contents(board, "fourth\n");
-	assert_contents(board, "/proc/kallsyms", "fourth\n");
+	reply_contents(board, "1 T fourth\n");
+	assert_contents(board, "/proc/kallsyms", "1 T fourth\n");
 	board_stop(board);
 	assert_int_equal(copies(), 4);
 }

@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/client.h"
+#include "host-usb/run/files/lines.h"
 #include "host-usb/run/files/path.h"
 #include "host-usb/run/run.h"
 
@@ -391,7 +392,9 @@ int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max)
 	}
 	if (shown_ms)
 		fputs("\r\033[K", stderr);
-	return ret < 0 ? (int)ret : err;
+	if (ret < 0 || err)
+		return ret < 0 ? (int)ret : err;
+	return max == FETCH_MAX ? lines_check(path, fd) : 0;
 }
 
 int remote_open(struct remote *remote, const char *path)
