@@ -17,12 +17,13 @@ struct profile {
 	const char *name;
 	uint64_t caps;
 	bool changes_names;
+	bool only_observes;
 };
 
 /* The first one is the default. */
 static const struct profile profiles[] = {
-	{"trace", TRACE, true},
-	{"minimal", MINIMAL, false},
+	{.name = "trace", .caps = TRACE, .changes_names = true},
+	{.name = "minimal", .caps = MINIMAL, .only_observes = true},
 };
 
 /* What a session without a capability cannot do. Before Linux 5.8 CAP_SYS_ADMIN includes the two
@@ -58,6 +59,11 @@ const char *profile_name(const struct profile *profile)
 	return profile->name;
 }
 
+bool profile_only_observes(const struct profile *profile)
+{
+	return profile->only_observes;
+}
+
 uint64_t profile_caps(const struct profile *profile, bool has_cap_bpf)
 {
 	return has_cap_bpf ? profile->caps : (profile->caps & ~MINIMAL) | CAP_BIT(CAP_SYS_ADMIN);
@@ -86,6 +92,11 @@ void profile_print_losses(const struct profile *profile, FILE *to)
 			fprintf(to, "  %-19s %s\n", losses[i].name, losses[i].what);
 	if (!profile->changes_names)
 		fprintf(to, "  %-19s %s\n", NAME_CALLS, NAMES);
+	if (profile->only_observes)
+		fputs("It also refuses programs that deny operations, change return values, send "
+		      "signals,\nor call functions of the kernel (kfuncs), and pinned programs and "
+		      "links.\n",
+			to);
 }
 
 void profile_log_losses(const struct profile *profile, uint64_t caps)

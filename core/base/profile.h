@@ -22,6 +22,10 @@ uint64_t profile_caps(const struct profile *profile, bool has_cap_bpf);
  * on all files of the board. */
 bool profile_changes_names(const struct profile *profile);
 
+/* True if programs may only observe: those that change what the kernel or processes do are refused,
+ * although the profile's capabilities allow them. */
+bool profile_only_observes(const struct profile *profile);
+
 /* Returns the capabilities that the parent of bpfd must have: those of all profiles, and those that
  * bpfd needs only while it starts. */
 uint64_t profile_start_caps(void);

@@ -252,6 +252,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	config.bpffs_fixed = !profile_changes_names(profile);
+	config.only_observes = profile_only_observes(profile);
 	/* If a standard stream is closed, the first map would get its descriptor. */
 	if (standard_files_open(0))
 		return EXIT_FAILURE;

@@ -33,6 +33,7 @@ struct bpfd_config {
 	const volatile sig_atomic_t *stop; /* a signal handler sets it to end the session */
 	bool read_only;	  /* only commands and operations that are marked as reading are allowed */
 	bool bpffs_fixed; /* names in bpffs cannot be removed, made or changed */
+	bool only_observes; /* programs that change what the kernel does are refused */
 };
 
 struct event_list;

@@ -16,6 +16,7 @@ struct fd_object {
 	struct budget *budget;
 	uint64_t bytes; /* taken from the budget */
 	int fd;
+	uint32_t id; /* if the object holds no descriptor */
 };
 
 static int object_close(void *object, int fd)
@@ -44,6 +45,16 @@ int fd_object_reserve(struct fd_object **object, uint64_t bytes, struct budget *
 void fd_object_adopt(struct fd_object *object, int fd)
 {
 	object->fd = fd;
+}
+
+void fd_object_set_id(struct fd_object *object, uint32_t id)
+{
+	object->id = id;
+}
+
+uint32_t fd_object_id(const struct fd_object *object)
+{
+	return object->id;
 }
 
 void fd_object_free(struct fd_object *object)

@@ -18,6 +18,10 @@ int fd_object_reserve(struct fd_object **object, uint64_t bytes, struct budget *
 /* Gives the object its descriptor, which it then owns. */
 void fd_object_adopt(struct fd_object *object, int fd);
 
+/* The id of an object that holds no descriptor; 0: it has none. */
+void fd_object_set_id(struct fd_object *object, uint32_t id);
+uint32_t fd_object_id(const struct fd_object *object);
+
 /* Closes and frees the object. NULL is fine. */
 void fd_object_free(struct fd_object *object);
 

@@ -2,8 +2,10 @@
 /* Loads BPF programs. The first try has no log: most programs load, and a log is slow. */
 #include "core/bpfd/bpf/prog.h"
 
+#include "core/base/log.h"
 #include "core/bpfd/bpf/budget.h"
 #include "core/bpfd/bpf/kernel_version.h"
+#include "core/bpfd/bpf/observe.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -38,6 +40,16 @@ const struct handle_class prog_class = {"program", prog_class_close};
 uint32_t prog_kern_version(uint32_t type, uint32_t given)
 {
 	return type == BPF_PROG_TYPE_KPROBE ? kernel_version() : given;
+}
+
+int prog_check(bool only_observes, uint32_t type, uint32_t attach_type,
+	const struct bpf_insn *insns, size_t count)
+{
+	const char *beyond = only_observes ? observe_beyond(type, attach_type, insns, count) : NULL;
+
+	if (beyond)
+		log_warning("program: refused by the profile: %s", beyond);
+	return beyond ? -EPERM : 0;
 }
 
 static int load(const struct prog_spec *spec, const char *name, char *log, size_t log_size)

@@ -5,6 +5,7 @@
 
 #include "core/bpfd/bpf/handle.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,11 @@ int prog_load(struct prog **prog, const struct prog_spec *spec, struct budget *b
 /* The version code with which to load a program of that type: the running kernel's if it checks the
  * code, else the client's. */
 uint32_t prog_kern_version(uint32_t type, uint32_t given);
+
+/* With only_observes, checks that a program does no more than observe, and logs why not. Returns 0,
+ * -EPERM. */
+int prog_check(bool only_observes, uint32_t type, uint32_t attach_type,
+	const struct bpf_insn *insns, size_t count);
 
 /* Prepares a program that the caller loads with its own call of bpf(2): takes its memory from the
  * budget, or none if insn_count is 0 because the program exists already. prog_adopt() then gives it

@@ -210,7 +210,12 @@ static int prepare_program(struct bpf_call *call)
 	uint32_t type = bpf_call_get32(call, offsetof(union bpf_attr, prog_type));
 	size_t version = offsetof(union bpf_attr, kern_version);
 	struct call_ptr *insns = &call->ptrs[0];
+	int err = prog_check(call->rpc->bpfd->config.only_observes, type,
+		bpf_call_get32(call, offsetof(union bpf_attr, expected_attach_type)), insns->data,
+		insns->size / 8);
 
+	if (err)
+		return err;
 	bpf_call_set32(call, version, prog_kern_version(type, bpf_call_get32(call, version)));
 	if (bpf_abi_get64(call->attr, sizeof(call->attr), offsetof(union bpf_attr, fd_array)))
 		return -EINVAL;

@@ -70,6 +70,34 @@ static unsigned int class_of_fd(const struct paths *paths, int fd)
 	return 0;
 }
 
+/* Refuses pinned programs and links to a session that only observes: it could attach the one and
+ * detach the other. */
+static int check_pinned(const struct bpf_call *call, unsigned int class)
+{
+	bool is_pinned = call->command->number == BPF_OBJ_GET;
+
+	return is_pinned && class != BPF_ABI_MAP && call->rpc->bpfd->config.only_observes ? -EPERM
+											  : 0;
+}
+
+/* A read-only session holds no link: it would keep a program attached after its owner is gone. It
+ * keeps the id, with which INFO opens the link for a moment. Returns the new *fd, -1. */
+static int release_link(struct bpf_call *call, int *fd)
+{
+	struct bpf_link_info info;
+	size_t size = sizeof(info);
+	int err;
+
+	memset(&info, 0, sizeof(info));
+	err = rpc_get_info(*fd, &info, &size);
+	if (err)
+		return err;
+	fd_object_set_id(call->new_object, info.id);
+	close(*fd);
+	*fd = -1;
+	return 0;
+}
+
 /* Makes the object that will own a descriptor, unless it was reserved. */
 static int make_object(struct bpf_call *call, unsigned int class, int fd)
 {
@@ -118,7 +146,11 @@ int bpf_call_own(struct bpf_call *call, int fd)
 
 	if (fd >= 0 && class & (class - 1)) /* the command can return several classes */
 		class = class_of_fd(&call->rpc->bpfd->config.paths, fd);
-	err = fd < 0 ? fd : make_object(call, class, fd);
+	err = fd < 0 ? fd : check_pinned(call, class);
+	if (!err)
+		err = make_object(call, class, fd);
+	if (!err && class == BPF_ABI_LINK && call->rpc->bpfd->config.read_only)
+		err = release_link(call, &fd);
 	if (!err) {
 		err = add_object(call, class, fd);
 		if (err >= 0)

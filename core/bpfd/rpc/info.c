@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct info_reply {
 	char data[BPF_ABI_INFO_MAX] __attribute__((aligned(8)));
@@ -134,20 +135,35 @@ static void put_info(struct bytes_out *out, struct info_reply *info,
 		rpc_put_bytes(out, info->lists[i].data, info->lists[i].room);
 }
 
+/* Opens a link that its handle does not hold, see release_link(). */
+static int open_link(const struct handle *handle)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.link_id = fd_object_id(handle->object);
+	return (int)rpc_sys_bpf(BPF_LINK_GET_FD_BY_ID, &attr, sizeof(attr));
+}
+
 static int get_info(struct rpc *rpc, struct info_reply *info, const struct handle *handle,
 	const char sent[BPF_ABI_INFO_MAX])
 {
 	unsigned int class = handle_abi_classes(handle);
 	const struct bpf_abi_nested *nested;
 	size_t count, size = info->size;
-	int err;
+	int err, fd;
 
 	if (!(class & (BPF_ABI_MAP | BPF_ABI_PROG | BPF_ABI_BTF | BPF_ABI_LINK)))
 		return -EINVAL;
-	nested = bpf_abi_nested(class, class == BPF_ABI_LINK ? link_type(handle->fd) : 0, &count);
+	fd = class == BPF_ABI_LINK && handle->fd < 0 ? open_link(handle) : handle->fd;
+	if (fd < 0)
+		return fd;
+	nested = bpf_abi_nested(class, class == BPF_ABI_LINK ? link_type(fd) : 0, &count);
 	err = make_lists(info, nested, count, sent);
 	if (!err)
-		err = rpc_get_info(handle->fd, info->data, &size);
+		err = rpc_get_info(fd, info->data, &size);
+	if (fd != handle->fd)
+		close(fd);
 	if (!err)
 		put_info(&rpc->out, info, nested, count, size);
 	return err;

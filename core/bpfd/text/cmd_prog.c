@@ -33,7 +33,9 @@ static int load(
 	memcpy(insns, program, size);
 	spec->insns = insns;
 	spec->insn_count = (uint32_t)(size / sizeof(*insns));
-	ret = translate_program(bpfd->handles, insns, spec->insn_count);
+	ret = prog_check(bpfd->config.only_observes, spec->type, 0, insns, spec->insn_count);
+	if (!ret)
+		ret = translate_program(bpfd->handles, insns, spec->insn_count);
 	if (!ret)
 		ret = prog_load(&prog, spec, &bpfd->memory, bpfd->config.limits.log_bytes, log);
 	free(insns);
