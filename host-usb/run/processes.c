@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANCESTORS_MAX 64 /* tools do not start deeper process trees */
+#define STEPS_MAX 256 /* tools do not start deeper process trees */
 
 unsigned long long process_status(pid_t pid, const char *name, int base)
 {
@@ -38,7 +38,7 @@ bool process_ignores(pid_t pid, int number)
 	return process_status(pid, "SigIgn:", 16) >> (number - 1) & 1;
 }
 
-/* Returns the parent of a process, or 0. */
+/* Returns the parent of a process or thread; 0 if /proc does not show it; -1: no such process. */
 static pid_t parent_of(pid_t pid)
 {
 	char path[64], line[512], *at;
@@ -48,11 +48,11 @@ static pid_t parent_of(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return -1;
 	n = read(fd, line, sizeof(line) - 1);
 	close(fd);
 	if (n <= 0)
-		return 0;
+		return -1;
 	line[n] = 0;
 	at = strrchr(line, ')'); /* the name can contain any character */
 	if (!at || sscanf(at + 1, " %*c %d", &parent) != 1)
@@ -60,13 +60,19 @@ static pid_t parent_of(pid_t pid)
 	return parent;
 }
 
-/* Returns true for our descendants: the tool's own processes run on the workstation. */
+/* Returns true for our descendants: the tool's own processes run on the workstation. If an ancestor
+ * has exited meanwhile, its children have another parent, so the walk starts again. */
 static bool is_own_process(pid_t pid)
 {
-	for (int i = 0; pid > 1 && i < ANCESTORS_MAX; i++) {
-		if (pid == getpid())
+	pid_t at = pid, parent;
+
+	for (int i = 0; at > 1 && i < STEPS_MAX; i++) {
+		if (at == getpid())
 			return true;
-		pid = parent_of(pid);
+		parent = parent_of(at);
+		if (parent < 0 && at == pid)
+			return false;
+		at = parent < 0 ? pid : parent;
 	}
 	return false;
 }
@@ -74,6 +80,22 @@ static bool is_own_process(pid_t pid)
 bool process_is_board(pid_t pid)
 {
 	return pid > 0 && !is_own_process(pid);
+}
+
+bool process_group_is_board(pid_t group)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	bool own = false;
+
+	while (!own && proc && (entry = readdir(proc))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		own = pid > 0 && getpgid(pid) == group && is_own_process(pid);
+	}
+	if (proc)
+		closedir(proc);
+	return !own;
 }
 
 /* The command of --via is our descendant too, but does not have the tool's filter. */

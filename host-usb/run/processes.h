@@ -17,6 +17,9 @@ bool process_ignores(pid_t pid, int number);
  * our descendants. */
 bool process_is_board(pid_t pid);
 
+/* The same for a process group: none of our descendants is in it. */
+bool process_group_is_board(pid_t group);
+
 /* Sends a signal to each of our descendants under the tool's filter. May miss a process that is
  * just being started. */
 void processes_kill(int number);

@@ -18,7 +18,13 @@ struct opener;
 struct remote;
 struct waits;
 
-#define RUN_UNSUPPORTED_MAX 16
+#define RUN_WARNINGS_MAX 64
+
+/* A warning that the user has already got about system calls of this number. */
+struct run_warning {
+	const char *what;
+	int number;
+};
 
 struct run {
 	struct client *client;
@@ -40,7 +46,7 @@ struct run {
 	bool own_group;	   /* the tool has a process group of its own */
 	bool ending;	   /* a signal has asked us to end */
 	uint64_t asked_ms; /* time of the first such signal during the pending operation */
-	const char *unsupported[RUN_UNSUPPORTED_MAX]; /* already reported to the user */
+	struct run_warning warnings[RUN_WARNINGS_MAX];
 };
 
 /* One system call of the tool. */
@@ -71,10 +77,15 @@ call_handler sys_unlink, sys_unlinkat, sys_rmdir, sys_mkdir, sys_mkdirat, sys_re
 	sys_renameat2;
 call_handler sys_refused, sys_attributes;
 call_handler sys_execve, sys_execveat, sys_module;
-call_handler sys_kill, sys_pidfd_open, sys_uname, sys_setrlimit, sys_prlimit64;
+call_handler sys_kill, sys_process, sys_priority, sys_ioprio, sys_capget, sys_fcntl, sys_cpu_clock,
+	sys_on_pidfd, sys_pidfd_open;
+call_handler sys_uname, sys_setrlimit, sys_prlimit64;
+
+/* Returns true the first time that it is called with a string constant for calls of this number. */
+bool run_is_first(const struct call *call, const char *what);
 
 /* Logs that `what`, a string constant, is not supported, and which call needed it. Logs each
- * constant only once. */
+ * constant only once for each number of a call. */
 void run_unsupported(const struct call *call, const char *what);
 
 #endif

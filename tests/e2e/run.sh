@@ -134,6 +134,24 @@ check "tracefs: other files cannot be written" status 2 sh -c "echo 1 >$tracefs/
 check "tracefs: trace_pipe streams" sh -c \
 	"(sleep 3; echo streamed >$tracefs/trace_marker) & timeout 60 bpfd-run --via '$via' head -n 1 $tracefs/trace_pipe | grep -q streamed"
 
+# Processes: those of the board are traced but not changed, and the tool's own run here.
+sleep 1000 &
+sleeper=$!
+check "processes: kill of one of the board fails" status 1 /bin/kill $sleeper
+check "processes: kill names the process" says "process $sleeper: kill is not supported for processes of the board"
+check "processes: renice of one of the board fails" status 1 renice -n 5 -p $sleeper
+check "processes: taskset of one of the board fails" status 1 taskset -p 1 $sleeper
+check "processes: it is unchanged" sh -c "kill -0 $sleeper && [ \$(ps -o ni= -p $sleeper) = 0 ]"
+check "processes: the tool's child can be killed" status 137 sh -c 'sleep 1000 & kill -KILL $! && wait $!'
+check "processes: an event of a process on the workstation fails" status 3 /usr/bin/python3 -c '
+import ctypes, os, sys
+attr = (ctypes.c_uint32 * 32)(1, 128)
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall({"x86_64": 298}.get(os.uname().machine, 241), attr, os.getpid(), -1, -1, 0)
+sys.exit(ctypes.get_errno())'
+check "processes: the message gives the reason" says 'it runs on this workstation, so the board'
+kill $sleeper
+
 # bpftool: maps by name and by path in bpffs, and types.
 check "bpftool: creates a map" status 0 sh -c \
 	'bpftool map create /sys/fs/bpf/runtest type hash key 4 value 8 entries 64 name runtest &&

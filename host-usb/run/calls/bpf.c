@@ -6,6 +6,7 @@
 #include "host-usb/run/calls/bpf_pack.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
+#include "host-usb/run/calls/process.h"
 #include "host-usb/run/calls/reply_check.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/remote.h"
@@ -288,6 +289,15 @@ static bool is_multi(const struct bpf_request *b)
 	       (type == BPF_TRACE_KPROBE_MULTI || type == BPF_ABI_TRACE_UPROBE_MULTI);
 }
 
+/* True if the call asks about a descriptor of a process that is not the board's. */
+static bool is_of_tool(const struct bpf_request *b)
+{
+	uint32_t pid = bpf_abi_get32(b->attr, b->size, offsetof(union bpf_attr, task_fd_query.pid));
+
+	return b->command->number == BPF_TASK_FD_QUERY && (int)pid > 0 &&
+	       !process_of_board(b->call, (int)pid);
+}
+
 int64_t sys_bpf(const struct call *call)
 {
 	uint32_t number = (uint32_t)call->args[0];
@@ -311,6 +321,10 @@ int64_t sys_bpf(const struct call *call)
 	if (!bpf_abi_element_flags_known(b.command, b.attr, b.size)) {
 		run_unsupported(call, "BPF_F_CPU, BPF_F_ALL_CPUS and other new flags of elements");
 		return -EINVAL;
+	}
+	if (is_of_tool(&b)) {
+		run_unsupported(call, "TASK_FD_QUERY of a process on this workstation");
+		return -EOPNOTSUPP;
 	}
 	if (b.command->map) {
 		b.map = object_of(call,

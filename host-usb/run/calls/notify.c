@@ -3,11 +3,13 @@
 #include "host-usb/run/calls/notify.h"
 
 #include "core/base/log.h"
+#include "host-usb/run/calls/numbers.h"
 #include "host-usb/run/calls/refused_calls.h"
 #include "host-usb/run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/perf_event.h>
 #include <seccomp.h>
@@ -17,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,15 +42,19 @@
  * would only make them slower. */
 enum filter {
 	ALL,
-	PERF_IOCTLS,  /* ioctl: requests to perf events */
-	SHARED_FILES, /* mmap: shared mappings of a file */
-	SEEN_FDS,     /* the first argument is a descriptor from fd_base on */
-	REWINDS,      /* lseek: as SEEN_FDS, and to offset 0 of any descriptor */
-	STAT_FLAGS_2, /* flags are args[2]: all but fstat(2) of descriptors below fd_base */
-	STAT_FLAGS_3, /* the same; flags are args[3] */
-	SIGNAL_0,     /* kill: signal 0 only, which checks that the process exists */
-	MEMLOCK_1,    /* the first argument is RLIMIT_MEMLOCK */
-	MEMLOCK_2,    /* the second argument is RLIMIT_MEMLOCK */
+	PERF_IOCTLS,	 /* ioctl: requests to perf events */
+	SHARED_FILES,	 /* mmap: shared mappings of a file */
+	SEEN_FDS,	 /* the first argument is a descriptor from fd_base on */
+	REWINDS,	 /* lseek: as SEEN_FDS, and to offset 0 of any descriptor */
+	STAT_FLAGS_2,	 /* flags are args[2]: all but fstat(2) of descriptors below fd_base */
+	STAT_FLAGS_3,	 /* the same; flags are args[3] */
+	NOT_0,		 /* the first argument is not 0, which means the caller itself */
+	CPU_CLOCKS,	 /* the first argument is the clock of a process's CPU time */
+	ATTACHING,	 /* ptrace: to attach to a process */
+	CORE_SCHEDULING, /* prctl: PR_SCHED_CORE */
+	OWNERS,		 /* fcntl: F_SETOWN, F_SETOWN_EX */
+	MEMLOCK,	 /* the first argument is RLIMIT_MEMLOCK */
+	LIMITS,		 /* prlimit64: of RLIMIT_MEMLOCK, or of another process */
 };
 
 #define RLIMIT_MEMLOCK_NUMBER 8 /* on x86, ARM and RISC-V */
@@ -56,16 +63,18 @@ enum filter {
  * back to other calls if the kernel lacks it. */
 static const int absent[] = {__NR_io_uring_setup, __NR_io_uring_enter, __NR_io_uring_register};
 
+#define ROW(name, handler, filter)                  \
+	{                                           \
+		__NR_##name, #name, handler, filter \
+	}
+#define CALL(name, filter) ROW(name, sys_##name, filter)
+
 static const struct syscall_entry {
 	int number;
 	const char *name;
 	call_handler *handler;
 	enum filter filter;
 } table[] = {
-#define CALL(name, filter)                             \
-	{                                              \
-		__NR_##name, #name, sys_##name, filter \
-	}
 	CALL(bpf, ALL),
 	CALL(perf_event_open, ALL),
 	CALL(ioctl, PERF_IOCTLS),
@@ -79,7 +88,7 @@ static const struct syscall_entry {
 	CALL(statfs, ALL),
 	CALL(fstatfs, ALL),
 	CALL(faccessat, ALL),
-	{__NR_faccessat2, "faccessat2", sys_faccessat, ALL},
+	ROW(faccessat2, sys_faccessat, ALL),
 	CALL(readlinkat, ALL),
 	CALL(unlinkat, ALL),
 	CALL(mkdirat, ALL),
@@ -93,20 +102,57 @@ static const struct syscall_entry {
 	CALL(write, SEEN_FDS),
 	CALL(pwrite64, SEEN_FDS),
 	CALL(writev, SEEN_FDS),
-	CALL(kill, SIGNAL_0),
+	CALL(kill, NOT_0),
 	CALL(pidfd_open, ALL),
+	CALL(capget, ALL),
+	CALL(fcntl, OWNERS),
+	ROW(getpriority, sys_priority, ALL),
+	ROW(setpriority, sys_priority, ALL),
+	ROW(ioprio_get, sys_ioprio, ALL),
+	ROW(ioprio_set, sys_ioprio, ALL),
+	ROW(clock_getres, sys_cpu_clock, CPU_CLOCKS),
+	ROW(clock_gettime, sys_cpu_clock, CPU_CLOCKS),
+	ROW(clock_nanosleep, sys_cpu_clock, CPU_CLOCKS),
+	ROW(get_robust_list, sys_process, NOT_0),
+	ROW(getpgid, sys_process, NOT_0),
+	ROW(getsid, sys_process, NOT_0),
+	ROW(kcmp, sys_process, ALL),
+	ROW(migrate_pages, sys_process, NOT_0),
+	ROW(move_pages, sys_process, NOT_0),
+	ROW(pidfd_getfd, sys_on_pidfd, ALL),
+	ROW(pidfd_send_signal, sys_on_pidfd, ALL),
+	ROW(prctl, sys_process, CORE_SCHEDULING),
+	ROW(process_madvise, sys_on_pidfd, ALL),
+	ROW(process_mrelease, sys_on_pidfd, ALL),
+	ROW(process_vm_readv, sys_process, NOT_0),
+	ROW(process_vm_writev, sys_process, NOT_0),
+	ROW(ptrace, sys_process, ATTACHING),
+	ROW(rt_sigqueueinfo, sys_process, NOT_0),
+	ROW(rt_tgsigqueueinfo, sys_process, NOT_0),
+	ROW(sched_getaffinity, sys_process, NOT_0),
+	ROW(sched_getattr, sys_process, NOT_0),
+	ROW(sched_getparam, sys_process, NOT_0),
+	ROW(sched_getscheduler, sys_process, NOT_0),
+	ROW(sched_rr_get_interval, sys_process, NOT_0),
+	ROW(sched_setaffinity, sys_process, NOT_0),
+	ROW(sched_setattr, sys_process, NOT_0),
+	ROW(sched_setparam, sys_process, NOT_0),
+	ROW(sched_setscheduler, sys_process, NOT_0),
+	ROW(tgkill, sys_process, NOT_0),
+	ROW(timer_create, sys_cpu_clock, CPU_CLOCKS),
+	ROW(tkill, sys_process, NOT_0),
 	CALL(uname, ALL),
 	CALL(chdir, ALL),
 	CALL(fchdir, ALL),
 	CALL(getcwd, ALL),
 	CALL(execve, ALL),
 	CALL(execveat, ALL),
-	{__NR_init_module, "init_module", sys_module, ALL},
-	{__NR_finit_module, "finit_module", sys_module, ALL},
-	{__NR_delete_module, "delete_module", sys_module, ALL},
-	CALL(prlimit64, MEMLOCK_2),
+	ROW(init_module, sys_module, ALL),
+	ROW(finit_module, sys_module, ALL),
+	ROW(delete_module, sys_module, ALL),
+	CALL(prlimit64, LIMITS),
 #ifdef __NR_setrlimit
-	CALL(setrlimit, MEMLOCK_1),
+	CALL(setrlimit, MEMLOCK),
 #endif
 #ifdef __NR_open /* architectures older than arm64 also have these */
 	CALL(open, ALL),
@@ -121,8 +167,9 @@ static const struct syscall_entry {
 	CALL(rename, ALL),
 	CALL(poll, ALL),
 #endif
-#undef CALL
 };
+
+#undef CALL
 
 /* Calls that are refused for files of the board, and calls that read extended attributes. */
 static const struct syscall_entry file_table[] = {
@@ -162,58 +209,68 @@ const char *notify_name(int number)
 	return entry ? entry->name : "system call";
 }
 
-static int add_comparison(
-	scmp_filter_ctx filter, const struct syscall_entry *entry, struct scmp_arg_cmp compare)
-{
-	return seccomp_rule_add_array(filter, SCMP_ACT_NOTIFY, entry->number, 1, &compare);
-}
-
+/* Adds the rules for one call: it is notified if any of at most two comparisons holds. */
 static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, int fd_base)
 {
 	const struct scmp_arg_cmp seen = SCMP_A0_32(SCMP_CMP_GE, (uint32_t)fd_base);
-	struct scmp_arg_cmp compare = seen;
-	unsigned int flags = 3;
-	int err;
+	struct scmp_arg_cmp compare[2] = {seen};
+	int count = 1, err = 0;
 
 	switch (entry->filter) {
 	case ALL:
 		return seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 0);
 	case PERF_IOCTLS:
-		compare = SCMP_A1_64(SCMP_CMP_MASKED_EQ, IOCTL_TYPE_MASK, IOCTL_TYPE_PERF);
+		compare[0] = SCMP_A1_64(SCMP_CMP_MASKED_EQ, IOCTL_TYPE_MASK, IOCTL_TYPE_PERF);
 		break;
 	case SHARED_FILES:
-		compare = SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_SHARED_FILE_MASK, MAP_SHARED);
+		compare[0] = SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_SHARED_FILE_MASK, MAP_SHARED);
 		break;
 	case SEEN_FDS:
 		break;
 	case REWINDS:
-		err = add_comparison(filter, entry, seen);
-		if (err)
-			return err;
-		return seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 2,
+		err = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 2,
 			SCMP_A1_64(SCMP_CMP_EQ, 0), SCMP_A2_32(SCMP_CMP_EQ, SEEK_SET));
+		break;
 	case STAT_FLAGS_2:
-		flags = 2;
-		/* fall through */
 	case STAT_FLAGS_3:
 		/* A relative name may start at such a descriptor. AT_FDCWD, unsigned, is above all
 		 * of them. */
-		err = add_comparison(filter, entry, seen);
-		if (err)
-			return err;
-		compare = SCMP_CMP32(flags, SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, 0);
+		compare[1] = SCMP_CMP32(entry->filter == STAT_FLAGS_2 ? 2U : 3U, SCMP_CMP_MASKED_EQ,
+			AT_EMPTY_PATH, 0);
+		count = 2;
 		break;
-	case SIGNAL_0:
-		compare = SCMP_A1_32(SCMP_CMP_EQ, 0);
+	case NOT_0:
+		compare[0] = SCMP_A0_32(SCMP_CMP_NE, 0);
 		break;
-	case MEMLOCK_1:
-		compare = SCMP_A0_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);
+	case CPU_CLOCKS: /* they are negative */
+		compare[0] = SCMP_A0_32(SCMP_CMP_GT, INT_MAX);
 		break;
-	case MEMLOCK_2:
-		compare = SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);
+	case ATTACHING:
+		compare[0] = SCMP_A0_32(SCMP_CMP_EQ, PTRACE_ATTACH);
+		compare[1] = SCMP_A0_32(SCMP_CMP_EQ, PTRACE_SEIZE);
+		count = 2;
+		break;
+	case CORE_SCHEDULING:
+		compare[0] = SCMP_A0_32(SCMP_CMP_EQ, PR_SCHED_CORE);
+		break;
+	case OWNERS:
+		compare[0] = SCMP_A1_32(SCMP_CMP_EQ, F_SETOWN);
+		compare[1] = SCMP_A1_32(SCMP_CMP_EQ, F_SETOWN_EX);
+		count = 2;
+		break;
+	case MEMLOCK:
+		compare[0] = SCMP_A0_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);
+		break;
+	case LIMITS:
+		compare[0] = SCMP_A0_32(SCMP_CMP_NE, 0);
+		compare[1] = SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);
+		count = 2;
 		break;
 	}
-	return add_comparison(filter, entry, compare);
+	for (int i = 0; !err && i < count; i++)
+		err = seccomp_rule_add_array(
+			filter, SCMP_ACT_NOTIFY, entry->number, 1, &compare[i]);
+	return err;
 }
 
 /* libseccomp builds the filter but does not know the flag WAIT_KILLABLE, so this calls seccomp(2).

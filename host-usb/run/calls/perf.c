@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/calls/memory.h"
+#include "host-usb/run/calls/process.h"
 #include "host-usb/run/calls/usdt.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/open.h"
@@ -85,6 +86,27 @@ static int add_semaphore(const struct call *call, const char *name, struct perf_
 	return 0;
 }
 
+/* Checks whose events the tool wants to count. The board's kernel can count those of its own
+ * processes, but not those of the tool's, which are here. Tools check whether an event is supported
+ * with a disabled one of their own: the board may open that, but it cannot be enabled. */
+static int check_target(const struct call *call, const struct perf_event_attr *attr)
+{
+	int pid = (int)call->args[1];
+
+	if (call->args[4] & PERF_FLAG_PID_CGROUP) {
+		run_unsupported(call, "events of a control group, which is this workstation's");
+		return -EOPNOTSUPP;
+	}
+	if (pid < 0 || (pid > 0 && process_of_board(call, pid)))
+		return 0;
+	if (pid == 0 && attr->disabled && !attr->enable_on_exec)
+		return 0;
+	log_warning("process %d: it runs on this workstation, so the board's kernel cannot count "
+		    "its events; choose a process of the board, or all",
+		pid ? pid : (int)call->tid);
+	return -ESRCH;
+}
+
 static int64_t give(const struct call *call, uint32_t handle, const struct perf_event_attr *attr)
 {
 	struct object *object;
@@ -93,6 +115,7 @@ static int64_t give(const struct call *call, uint32_t handle, const struct perf_
 	if (err)
 		return err;
 	object->format = record_format_of(attr);
+	object->of_tool = (int)call->args[1] == 0;
 	mirrors_sync_at_end(object);
 	return object_give(object, call, call->args[4] & PERF_FLAG_FD_CLOEXEC);
 }
@@ -117,6 +140,8 @@ int64_t sys_perf_event_open(const struct call *call)
 	int64_t ret;
 
 	err = read_attr(call, call->args[0], u.bytes, &size);
+	if (!err)
+		err = check_target(call, &u.attr);
 	if (err)
 		return err;
 	has_name = take_name(call, &u.attr, name, &is_path);
@@ -232,6 +257,10 @@ int64_t sys_ioctl(const struct call *call)
 
 	if (!object)
 		return CALL_CONTINUE;
+	if (object->of_tool && (uint32_t)call->args[1] == PERF_EVENT_IOC_ENABLE) {
+		run_unsupported(call, "events of the tool itself, which runs on this workstation");
+		return -EOPNOTSUPP;
+	}
 	ret = take_request(call, &request);
 	if (ret)
 		return ret;

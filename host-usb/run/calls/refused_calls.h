@@ -5,33 +5,7 @@
 #ifndef HOST_USB_RUN_CALLS_REFUSED_CALLS_H
 #define HOST_USB_RUN_CALLS_REFUSED_CALLS_H
 
-#include <sys/syscall.h>
-
-/* Later calls have one number on all architectures. Older headers lack them. */
-#ifndef __NR_open_tree
-#define __NR_open_tree	428
-#define __NR_move_mount 429
-#define __NR_fspick	433
-#endif
-#ifndef __NR_mount_setattr
-#define __NR_mount_setattr 442
-#endif
-#ifndef __NR_fchmodat2
-#define __NR_fchmodat2 452
-#endif
-#ifndef __NR_setxattrat
-#define __NR_setxattrat	   463
-#define __NR_getxattrat	   464
-#define __NR_listxattrat   465
-#define __NR_removexattrat 466
-#endif
-#ifndef __NR_open_tree_attr
-#define __NR_open_tree_attr 467
-#endif
-#ifndef __NR_file_getattr
-#define __NR_file_getattr 468
-#define __NR_file_setattr 469
-#endif
+#include "host-usb/run/calls/numbers.h"
 
 #define NONE -1
 

@@ -52,6 +52,8 @@ struct object {
 	/* Called after the tool has closed the object and its handle was closed. May be NULL. */
 	void (*at_end)(struct object *object);
 
+	bool of_tool; /* an event of the tool itself, which the board cannot count */
+
 	/* Maps. */
 	uint32_t map_type, key_size, max_entries, map_flags;
 	uint64_t value_size; /* bytes in user space: all CPUs together in per-CPU maps */
