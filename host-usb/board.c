@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define SCAN_MS	  200  /* between two scans: sysfs does not announce new devices */
-#define SETTLE_MS 3000 /* udevd sets the permissions of a new device slightly after it appears */
+#define SETTLE_MS 3000 /* udevd makes and permits the node of a new device slightly later */
 
 #define UDEV_RULES "70-bpfd-usb.rules"
 
@@ -86,6 +86,12 @@ static int open_failed(const struct board_choice *choice, const struct device *d
 			  "'udevadm control --reload', and plug the board in again",
 			node);
 		return STATUS_PERMISSION;
+	case -ENOENT:
+		device_node(device, node, sizeof(node));
+		log_error("%s: missing, although board %s is on the bus; in a container, pass "
+			  "/dev/bus/usb to it",
+			node, device->path);
+		return STATUS_NO_BOARD;
 	case -EBUSY:
 		log_error("board %s: all of its %u lanes are in use; end another session, or start "
 			  "bpfd-gadget with more --lanes",
@@ -120,7 +126,7 @@ static int wait_scan(int signal_fd, struct tty *tty)
 int board_open(const struct board_choice *choice, int signal_fd, struct tty *tty,
 	struct device *device, struct usb_lane **lane)
 {
-	uint64_t start = clock_monotonic_ms(), denied = 0, limit;
+	uint64_t start = clock_monotonic_ms(), unsettled = 0, limit;
 	bool is_announced = false;
 	char node[64];
 	int err, number;
@@ -135,9 +141,9 @@ int board_open(const struct board_choice *choice, int signal_fd, struct tty *tty
 		if (err == 0)
 			return 0;
 		limit = choice->wait_ms;
-		if (err == -EACCES) {
-			denied = denied ? denied : clock_monotonic_ms();
-			if (clock_monotonic_ms() - denied >= SETTLE_MS)
+		if (err == -EACCES || err == -ENOENT) {
+			unsettled = unsettled ? unsettled : clock_monotonic_ms();
+			if (clock_monotonic_ms() - unsettled >= SETTLE_MS)
 				limit = 0;
 		} else if (err != -ENODEV && err != -ENXIO) {
 			limit = 0;

@@ -56,6 +56,9 @@ const char *usb_lane_error_text(int err)
 		return "the transfer failed on the bus (cable, hub, or a board that went away)";
 	case ECANCELED:
 		return "another program or the kernel took the lane away";
+	case ENOMEM:
+		return "no memory for a transfer; other devices may use up the limit in "
+		       "/sys/module/usbcore/parameters/usbfs_memory_mb (MB, 0: none)";
 	case EEXIST:
 		return "two lanes share an endpoint address, so data would cross lanes; start "
 		       "bpfd-gadget with fewer --lanes";
@@ -266,9 +269,7 @@ static int lane_open_node(struct usb_lane *lane, const char *node)
 
 	lane->fd = open(node, O_RDWR | O_CLOEXEC);
 	if (lane->fd < 0)
-		return errno == EACCES || errno == EPERM   ? -EACCES
-		       : errno == ENOENT || errno == ENXIO ? -ENODEV
-							   : -errno;
+		return errno == EPERM ? -EACCES : errno == ENXIO ? -ENODEV : -errno;
 	libusb_set_option(NULL, LIBUSB_OPTION_NO_DEVICE_DISCOVERY);
 	err = usb_errno(libusb_init(&lane->usb));
 	if (err < 0)
@@ -301,11 +302,12 @@ int usb_lane_open(const char *node, size_t transfer, struct trace *trace, struct
 	if (err < 0)
 		goto err_close;
 	err = lane_claim(lane);
-	if (err < 0)
-		goto err_close;
-	err = lane_set_interface(lane);
+	if (err == 0)
+		err = lane_set_interface(lane);
 	if (err == 0)
 		err = lane_start(lane);
+	if (err == -ENOENT) /* the interface has vanished; the node is there */
+		err = -ENODEV;
 	if (err < 0)
 		goto err_close;
 	*result = lane;

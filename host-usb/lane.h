@@ -45,7 +45,7 @@ int usb_lane_places(
  * it, and starts reading. `transfer` is the size of each buffer in bytes, a multiple of
  * LANE_TRANSFER_UNIT. `trace` may be NULL; otherwise it must outlive the lane. Returns 0 and *lane,
  * or
- *   -EACCES no permission, -ENODEV no such device, -EBUSY no free lane,
+ *   -EACCES no permission, -ENOENT no such node, -ENODEV no such device, -EBUSY no free lane,
  *   -ENXIO the device has no lanes, or another errno, see usb_lane_error_text. */
 int usb_lane_open(const char *node, size_t transfer, struct trace *trace, struct usb_lane **lane);
 

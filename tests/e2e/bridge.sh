@@ -90,6 +90,34 @@ print(board["serial"], board["path"], board["lanes"], board["free"], board["spee
 	setpriv --reuid 65534 --clear-groups "$(command -v bpfd-usb)" </dev/null >/dev/null 2>"$work/err"
 	check "no permission: status 251" test $? = 251
 	check "no permission: the message names the udev rules" says 70-bpfd-usb.rules
+
+	# As in a container: the board is in sysfs and its node is not there.
+	local device=/sys/bus/usb/devices/$path limit=/sys/module/usbcore/parameters/usbfs_memory_mb node
+	node=$(printf '/dev/bus/usb/%03d/%03d' "$(cat "$device/busnum")" "$(cat "$device/devnum")")
+	mv "$node" "$node.away"
+	session true
+	check "no node: status 253" test "$status" = 253
+	check "no node: the message names it and its board" says "$node: missing, although board $path"
+	session true -w=100
+	check "no node: -w does not wait for it" says "$node: missing, although board $path"
+	mv "$node.away" "$node"
+
+	echo 1 >"$limit"
+	# As another program's transfers: 992 of 1024 KiB.
+	coproc /usr/bin/python3 -c 'import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+held = [mmap.mmap(fd, 31 * 4096) for _ in range(8)]
+print("held", flush=True)
+sys.stdin.read()' "$node"
+	local holder=$COPROC_PID
+	read -r <&"${COPROC[0]}"
+	check "usbfs_memory_mb used up: another program holds the memory" test "$REPLY" = held
+	session true
+	check "usbfs_memory_mb used up: status 255" test "$status" = 255
+	check "usbfs_memory_mb used up: the message names it" says usbfs_memory_mb
+	echo 16 >"$limit"
+	kill "$holder"
+	wait "$holder"
 }
 
 check_lanes()

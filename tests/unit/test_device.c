@@ -316,7 +316,7 @@ static void test_open_missing(void **state)
 {
 	struct usb_lane *lane;
 
-	assert_int_equal(usb_lane_open("/nonexistent/001", LANE_TRANSFER, NULL, &lane), -ENODEV);
+	assert_int_equal(usb_lane_open("/nonexistent/001", LANE_TRANSFER, NULL, &lane), -ENOENT);
 	/* Not a USB device. */
 	assert_true(usb_lane_open("/dev/null", LANE_TRANSFER, NULL, &lane) < 0);
 	usb_lane_close(NULL);
