@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,8 @@
 /* The smallest page of any machine, in bytes. The next page may not be mapped, so a string is read
  * page by page. */
 #define PAGE_MIN 4096
+
+#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
 
 static int check(ssize_t n, size_t size)
 {
@@ -93,20 +96,33 @@ ssize_t memory_read_string(const struct call *call, uint64_t from, char *to, siz
 	return -ENAMETOOLONG;
 }
 
-/* pidfd_open(2) takes the id of a process, not of a thread. */
-static pid_t process_of(pid_t tid)
+/* Opens the thread of the call, to duplicate its descriptors: a thread may have its own table of
+ * them (CLONE_FILES). Before Linux 6.9 only a process can be opened, which leads to the table of
+ * its first thread. Returns a pidfd or a negative errno. */
+static int open_thread(const struct call *call)
 {
-	pid_t pid = (pid_t)process_status(tid, "Tgid:", 10);
+	int pidfd = (int)syscall(SYS_pidfd_open, call->tid, PIDFD_THREAD);
+	pid_t process;
 
-	return pid ? pid : tid;
+	if (pidfd >= 0 || errno != EINVAL)
+		return pidfd < 0 ? -errno : pidfd;
+	process = (pid_t)process_status(call->tid, "Tgid:", 10);
+	if (process != call->tid &&
+		syscall(SYS_kcmp, process, call->tid, KCMP_FILES, 0UL, 0UL) != 0) {
+		run_unsupported(call, "a thread with descriptors of its own, or whose process's "
+				      "first thread has exited; use Linux 6.9 or later");
+		return -EOPNOTSUPP;
+	}
+	pidfd = (int)syscall(SYS_pidfd_open, process, 0);
+	return pidfd < 0 ? -errno : pidfd;
 }
 
 int memory_get_fd(const struct call *call, int fd)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, process_of(call->tid), 0), copy;
+	int pidfd = open_thread(call), copy;
 
 	if (pidfd < 0)
-		return -errno;
+		return pidfd;
 	copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	if (copy < 0)
 		copy = -errno;

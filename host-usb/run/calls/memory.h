@@ -24,8 +24,8 @@ int memory_write(const struct call *call, uint64_t to, const void *from, size_t 
  * bytes; or the errors of memory_read(). */
 ssize_t memory_read_string(const struct call *call, uint64_t from, char *to, size_t size);
 
-/* Duplicates a descriptor of the process. Returns the duplicate, which the caller closes, or a
- * negative errno. */
+/* Duplicates a descriptor of the thread. Returns the duplicate, which the caller closes, or a
+ * negative errno; -EOPNOTSUPP, after a warning: this kernel cannot reach the thread's table. */
 int memory_get_fd(const struct call *call, int fd);
 
 /* Gets the status of a descriptor of the thread, or of its working directory for AT_FDCWD. Returns

@@ -170,8 +170,12 @@ static int64_t hold(const struct call *call, uint64_t user, uint64_t count, int6
 	if (err || !ours)
 		goto out_continue;
 	err = duplicate_others(call, held);
-	if (err)
+	if (err == -EBADF)
 		goto out_continue;
+	if (err) {
+		held_free(held);
+		return err;
+	}
 	ready = look(held);
 	if (ready || timeout_ms == 0) {
 		ret = answer(held, ready);
