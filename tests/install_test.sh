@@ -95,4 +95,25 @@ check 'STATIC=1: no programs of the workstation are installed' none /usr/local/b
 check 'MULTICALL=1: install-board succeeds' fresh install-board MULTICALL=1
 check 'MULTICALL=1: bpfd-gadget is a link to bpfd' \
 	test "$(readlink "$work/root/usr/local/sbin/bpfd-gadget")" = bpfd
+
+# Boards' libraries come from a directory that has no others: a question for another library would be
+# answered with "Package ... not found".
+printf '#!/bin/sh\necho "$@" >>%s/asked\n' "$work" >"$work/pkg-config"
+chmod +x "$work/pkg-config"
+asks_for_its_own() {
+	"${MAKE:-make}" -n BUILD="$work/other" PKG_CONFIG="$work/pkg-config" board-programs >/dev/null 2>"$work/log"
+	grep -q libbpf "$work/asked" && ! grep -E 'libusb-1.0|libseccomp|cmocka' "$work/asked"
+}
+check 'board-programs asks pkg-config only for libraries of the board' asks_for_its_own
+# systemd drops a line of rules whose group the machine lacks.
+permits_without_the_group() {
+	sed '/GROUP=/d' board/70-bpfd-usb.rules | grep -q 'MODE="0660", TAG+="uaccess"$'
+}
+check 'udev: rules without a group permit users at the machine' permits_without_the_group
+if udevadm verify --help >/dev/null 2>&1; then
+	check 'udev: the rules are valid' udevadm verify board/70-bpfd-usb.rules
+else
+	n=$((n + 1))
+	echo "ok $n - udev: the rules are valid # SKIP this udevadm has no verify"
+fi
 echo "1..$n"

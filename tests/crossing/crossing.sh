@@ -21,7 +21,6 @@ export PYTHONUNBUFFERED=1
 
 modprobe virtio_net && modprobe vhci-hcd && until_true 10 test -e /sys/class/net/eth0 &&
 	$busybox ip addr add 10.0.2.15/24 dev eth0 && $busybox ip link set eth0 up
-modprobe fuse
 if ! until_true 120 on_board true; then
 	not_ok "the $BPFD_BOARD_ARCH board answers"
 	finish

@@ -41,7 +41,8 @@ fuzz-replay: $(REPLAYS)
 FUZZ_SAN   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FUZZ_FLAGS  = $(filter-out -fsanitize=% -fno-sanitize-recover=%,$(ALL_CFLAGS)) -O1 -g \
 	-fno-omit-frame-pointer -Wno-missing-field-initializers $(FUZZ_SAN)
-FUZZ_PKG   := $(call pkg,--cflags,libusb-1.0 libusbgx libbpf libelf libseccomp libsodium)
+# Asked for once, and only if a fuzzer is built.
+FUZZ_PKG    = $(eval FUZZ_PKG := $(call pkg,--cflags,libusb-1.0 libusbgx libbpf libelf libseccomp libsodium))$(FUZZ_PKG)
 FUZZ_OBJ    = $(patsubst %.c,$(FUZZ)/obj/%.o,$(1))
 
 $(FUZZ)/obj/%.o: %.c
