@@ -4,6 +4,7 @@
  * The list is read for each session, so that a removed key opens no further session. */
 #include "gadget/admission.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/link/ssh.h"
 #include "gadget/keys.h"
@@ -13,6 +14,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+
+/* Refused keys on a lane before the board waits: an agent may offer some that are for other hosts.
+ * A lane that was quiet for a minute starts again. The longest wait is shorter than the time in
+ * which a host repeats its HELLO and gives up. */
+#define BACKOFF_FREE	  6
+#define BACKOFF_FIRST_MS  250U
+#define BACKOFF_MAX_MS	  4000U
+#define BACKOFF_FORGET_MS 60000U
 
 /* True if the list may have faults that are not logged yet. */
 static bool is_news(struct admission *admission)
@@ -111,6 +120,31 @@ static int admission_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct r
 		"it has no randomness yet to ask for a key with, try again later");
 }
 
+/* Notes a refused key. After a few, which an agent may try, each doubles the wait for the next. */
+static void back_off(struct admission_lane *lane)
+{
+	uint64_t now_ms = clock_boottime_ms();
+	unsigned int beyond;
+
+	if (now_ms - lane->refused_ms > BACKOFF_FORGET_MS)
+		lane->refused = 0;
+	lane->refused_ms = now_ms;
+	if (++lane->refused < BACKOFF_FREE)
+		return;
+	beyond = lane->refused - BACKOFF_FREE;
+	lane->wait_ms = beyond < 4 ? BACKOFF_FIRST_MS << beyond : BACKOFF_MAX_MS;
+}
+
+static uint64_t admission_wait(void *context)
+{
+	const struct admission_lane *lane = context;
+	uint64_t passed_ms = clock_boottime_ms() - lane->refused_ms;
+
+	return lane->refused >= BACKOFF_FREE && passed_ms < lane->wait_ms
+		       ? lane->wait_ms - passed_ms
+		       : 0;
+}
+
 static bool admission_check(
 	void *context, const struct auth_response *response, const uint8_t *message, size_t len)
 {
@@ -127,12 +161,15 @@ static bool admission_check(
 	admitted = entry && ssh_verify(response, message, len);
 	if (admitted) {
 		lane->read_only = lane->admission->read_only || entry->read_only;
+		lane->refused = 0;
+		log_limit(false);
 		log_info("lane %u: admitted: key %s%s%s, line %u%s", lane->gate.lane, fingerprint,
 			entry->name[0] ? " " : "", entry->name, entry->line,
 			lane->read_only ? ", read-only" : "");
 	} else {
 		log_warning("lane %u: key refused: %s: %s", lane->gate.lane, fingerprint,
 			entry ? "its signature is wrong" : "not in the list");
+		back_off(lane);
 	}
 	keys_free(&list);
 	return admitted;
@@ -144,6 +181,7 @@ void admission_lane_init(struct admission_lane *lane, struct admission *admissio
 		.admission = admission,
 		.gate = {.ask = admission_ask,
 			.check = admission_check,
+			.wait_ms = admission_wait,
 			.context = lane,
 			.serial = admission->serial,
 			.lane = number},

@@ -28,6 +28,10 @@ struct admission_lane {
 	struct admission *admission;
 	struct board_gate gate; /* for the lane's board session */
 	bool read_only;		/* the admitted session is read-only */
+
+	/* Keys that were refused in a row, when the last one was, and how long the lane waits. */
+	unsigned int refused;
+	uint64_t refused_ms, wait_ms;
 };
 
 /* Reads the list at the start of the daemon, before it forks, and logs who may connect. Returns 0,

@@ -99,6 +99,7 @@ static void lane_start(struct lane *lane)
 	char text[LINK_TEXT_MAX + 1];
 	int err;
 
+	log_limit(false); /* the host was admitted */
 	lane_stop(lane, "a new session replaces it");
 	err = child_start_command(
 		lane->children, admission_command(&lane->admission), &lane->child);
@@ -317,7 +318,13 @@ void lane_poll(struct lane *lane, struct pollfd *fds)
 	}
 }
 
-int lane_process(struct lane *lane, const struct pollfd *fds, uint64_t now_ms)
+/* Lines about a host that has no session are limited: it may have no key. */
+static void limit_log(const struct lane *lane)
+{
+	log_limit(!board_session_is_open(lane->session));
+}
+
+static int process(struct lane *lane, const struct pollfd *fds, uint64_t now_ms)
 {
 	int err = 0;
 
@@ -338,6 +345,16 @@ int lane_process(struct lane *lane, const struct pollfd *fds, uint64_t now_ms)
 	lane_feed(lane);
 	lane_send(lane);
 	return 0;
+}
+
+int lane_process(struct lane *lane, const struct pollfd *fds, uint64_t now_ms)
+{
+	int err;
+
+	limit_log(lane);
+	err = process(lane, fds, now_ms);
+	log_limit(false);
+	return err;
 }
 
 uint64_t lane_deadline(const struct lane *lane)

@@ -2,6 +2,8 @@
 /* Writes the log: whole lines to stderr, without waiting for its reader. */
 #include "core/base/log.h"
 
+#include "core/base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -14,8 +16,11 @@
 static struct {
 	const char *program;
 	enum log_level level;
-	unsigned long dropped;
-} log_state = {"bpfd", LOG_INFO, 0};
+	unsigned long dropped;	/* because stderr was full */
+	unsigned long left_out; /* by the limit */
+	bool is_limited;
+	uint64_t free_ms; /* when the whole burst is free again */
+} log_state = {.program = "bpfd", .level = LOG_INFO};
 
 void log_open(const char *program, enum log_level level)
 {
@@ -34,6 +39,39 @@ static int log_put(const char *line, size_t len)
 	return write(STDERR_FILENO, line, len) == (ssize_t)len ? 0 : -EAGAIN;
 }
 
+void log_limit(bool on)
+{
+	log_state.is_limited = on;
+}
+
+/* Each line takes LOG_INTERVAL_MS of the burst's time, which passes by itself. */
+static bool is_allowed(void)
+{
+	uint64_t now_ms = clock_boottime_ms();
+
+	if (!log_state.is_limited)
+		return true;
+	if (log_state.free_ms < now_ms)
+		log_state.free_ms = now_ms;
+	if (log_state.free_ms - now_ms > (LOG_BURST - 1) * LOG_INTERVAL_MS)
+		return false;
+	log_state.free_ms += LOG_INTERVAL_MS;
+	return true;
+}
+
+/* Logs how many lines are missing, and why. */
+static void log_missing(unsigned long *count, const char *why)
+{
+	char line[LOG_LINE_MAX];
+	int n;
+
+	if (!*count)
+		return;
+	n = snprintf(line, sizeof(line), "%s: log: %lu lines %s\n", log_state.program, *count, why);
+	if (log_put(line, (size_t)n) == 0)
+		*count = 0;
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
 	char line[LOG_LINE_MAX];
@@ -44,13 +82,12 @@ void log_write(enum log_level level, const char *format, ...)
 
 	if (level > log_state.level)
 		return;
-	if (log_state.dropped) {
-		n = snprintf(line, sizeof(line),
-			"%s: log: %lu lines dropped because stderr was full\n", log_state.program,
-			log_state.dropped);
-		if (log_put(line, (size_t)n) == 0)
-			log_state.dropped = 0;
+	if (!is_allowed()) {
+		log_state.left_out++;
+		return;
 	}
+	log_missing(&log_state.left_out, "left out: hosts without a session caused too many");
+	log_missing(&log_state.dropped, "dropped because stderr was full");
 	n = snprintf(line, sizeof(line), "%s: ", log_state.program);
 	len = n < 0 ? 0 : (size_t)n;
 	va_start(ap, format);

@@ -61,6 +61,7 @@ static void board_queue_reset(
 	s->reset.nonce = nonce;
 	snprintf(s->reset.text, sizeof(s->reset.text), "%s", text ? text : "");
 	s->reset_due = true;
+	s->challenge_ms = 0;
 	s->challenge_due = s->exit_due = s->pong_due = false;
 }
 
@@ -84,6 +85,7 @@ enum board_event board_session_drop(struct board_session *s)
 	enum board_event event = board_is_live(s) ? BOARD_STOP : BOARD_NOTHING;
 
 	s->challenge_due = s->reply_due = s->pong_due = s->exit_due = s->reset_due = false;
+	s->challenge_ms = 0;
 	s->announced = s->consumed; /* a later RESET is of no session: it needs no WINDOW */
 	s->state = BOARD_FRESH;
 	board_release_input(s);
@@ -149,6 +151,17 @@ static enum board_event board_start_session(struct board_session *s, uint64_t no
 	return BOARD_START;
 }
 
+/* Sends the first challenge, at once or after the gate's wait. */
+static void board_challenge(struct board_session *s, uint64_t now_ms)
+{
+	const struct board_gate *gate = s->config.gate;
+	uint64_t wait_ms = gate->wait_ms ? gate->wait_ms(gate->context) : 0;
+
+	s->challenge_due = !wait_ms;
+	s->challenge_ms = wait_ms ? now_ms + wait_ms : 0;
+	s->heard_ms = now_ms;
+}
+
 /* Asks for a key if the gate wants one, or refuses the host. Returns true if no key is needed. */
 static bool board_ask_for_key(struct board_session *s, uint64_t now_ms)
 {
@@ -170,8 +183,7 @@ static bool board_ask_for_key(struct board_session *s, uint64_t now_ms)
 		s->challenge.tries = AUTH_TRIES;
 		s->challenge.lane = gate->lane;
 		snprintf(s->challenge.serial, LINK_SERIAL_MAX + 1, "%s", gate->serial);
-		s->challenge_due = true;
-		s->heard_ms = now_ms;
+		board_challenge(s, now_ms);
 		s->state = BOARD_ASKED;
 	}
 	return false;
@@ -217,7 +229,7 @@ static enum board_event board_response(
 		return board_violation(s, "gap in the frame numbers");
 	if (frame->type == FRAME_PAD && frame->len == 0)
 		return BOARD_NOTHING;
-	if (frame->type != FRAME_AUTH_RESPONSE || s->challenge_due)
+	if (frame->type != FRAME_AUTH_RESPONSE || s->challenge_due || s->challenge_ms)
 		return board_violation(s, "frame out of place: the board waits for a key");
 	if (auth_response_get(frame, &response) < 0)
 		return board_violation(s, "malformed AUTH_RESPONSE");
@@ -330,6 +342,12 @@ enum board_event board_session_tick(struct board_session *s, uint64_t now_ms)
 {
 	if (now_ms < board_session_deadline(s))
 		return BOARD_NOTHING;
+	if (s->challenge_ms) {
+		s->challenge_ms = 0;
+		s->challenge_due = true;
+		s->heard_ms = now_ms;
+		return BOARD_NOTHING;
+	}
 	board_session_end(s, s->state == BOARD_ASKED ? RESET_AUTH : RESET_LEASE,
 		s->state == BOARD_ASKED ? "the host did not answer in time" : NULL);
 	return BOARD_STOP;
@@ -337,6 +355,8 @@ enum board_event board_session_tick(struct board_session *s, uint64_t now_ms)
 
 uint64_t board_session_deadline(const struct board_session *s)
 {
+	if (s->challenge_ms)
+		return s->challenge_ms;
 	if (s->state == BOARD_ASKED)
 		return s->heard_ms + AUTH_MS;
 	return s->state == BOARD_OPEN ? s->heard_ms + s->lease_ms : UINT64_MAX;

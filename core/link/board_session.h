@@ -24,6 +24,10 @@ struct board_gate {
 	void *context;
 	const char *serial; /* of the board, not copied */
 	uint8_t lane;
+
+	/* How long the board waits before it answers a HELLO with a challenge, ms; NULL: not at
+	 * all. */
+	uint64_t (*wait_ms)(void *context);
 };
 
 struct board_config {
@@ -71,10 +75,12 @@ enum board_event board_session_drop(struct board_session *s);
  * be NULL, becomes pending. No effect without a session. */
 void board_session_end(struct board_session *s, enum reset_reason reason, const char *text);
 
-/* Ends a session whose deadline has passed, and then returns BOARD_STOP. */
+/* Does what is due: makes a challenge pending that was held back, or ends a session whose time has
+ * run out, and then returns BOARD_STOP. */
 enum board_event board_session_tick(struct board_session *s, uint64_t now_ms);
 
-/* Returns when the lease, or the time to show a key, runs out; UINT64_MAX without a session. */
+/* Returns when board_session_tick() has something to do: the lease, the time to show a key, or the
+ * wait before a challenge runs out; UINT64_MAX without a session. */
 uint64_t board_session_deadline(const struct board_session *s);
 
 /* Returns the next contiguous part of the input for the process. *len is its size in bytes; 0:

@@ -21,7 +21,8 @@ struct board_session {
 	struct hello hello;
 	struct auth_challenge challenge;
 	uint32_t lease_ms;
-	uint64_t heard_ms; /* when the host's last frame arrived */
+	uint64_t heard_ms;     /* when the host's last frame arrived */
+	uint64_t challenge_ms; /* when the challenge becomes due; 0: it is not held back */
 
 	/* Input of the process: a ring of config.window bytes; NULL if no session is open. */
 	uint8_t *input;

@@ -266,6 +266,24 @@ rm /sys/fs/bpf/shown
 check "read-only key: no map is left" until_true 5 test "$(bpftool -j map show | wc -c)" = "$before"
 check "read-only key: the daemon ends with status 0" gadget_stop
 
+# A host without a key that tries as fast as it can: the log stays small, the other lane works.
+gadget_start || { not_ok "start the gadget"; finish; }
+interface=$(dirname "$(grep -l '^b7$' /sys/bus/usb/devices/*:1.0/bInterfaceSubClass | head -n 1)")
+device=${interface%:*}
+node=$(printf '/dev/bus/usb/%03d/%03d' "$(cat "$device/busnum")" "$(cat "$device/devnum")")
+out=$(grep -h '^0' "$interface"/ep_*/bEndpointAddress)
+lines=$(wc -l <$GADGET_LOG)
+"$BPFD_BUILD/tools/rude_host" "$node" 0 "$out" key 6 >tried 2>&1 &
+sleep 3
+check "flood of keys: the other lane opens" opens --key theirs
+wait $!
+check "flood of keys: the board receives many" test "$(cat tried)" -gt 100
+check "flood of keys: the board checks some" logged 'key refused'
+check "flood of keys: the log grows by few lines: $(($(wc -l <$GADGET_LOG) - lines))" \
+	test $(($(wc -l <$GADGET_LOG) - lines)) -lt 40
+check "flood of keys: the same lane opens afterwards" opens --key theirs
+check "flood of keys: the daemon ends with status 0" gadget_stop
+
 rm $list
 printf 'read-only = yes\n' >/etc/bpfd/gadget.conf
 gadget_start || { not_ok "start the gadget"; finish; }

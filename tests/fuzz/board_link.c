@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes_in in = {data, size, false};
 	uint8_t policy = 0;
-	const struct board_gate gate = {ask, check, &policy, "serial", 3};
+	const struct board_gate gate = {ask, check, &policy, "serial", 3, NULL};
 	const struct board_config config = {TRANSFER_MIN, TRANSFER_MIN, WINDOW, "1", &gate};
 	struct board_session *s = board_session_new(&config);
 	uint64_t now = 1000;

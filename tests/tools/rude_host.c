@@ -80,6 +80,19 @@ static int reset_lane(struct host *h)
 	return ioctl(h->fd, USBDEVFS_SETINTERFACE, &set) >= 0;
 }
 
+/* Opens a session and shows a key that the board does not know. */
+static int show_key(struct host *h)
+{
+	const size_t size = AUTH_KEY_SIZE + AUTH_SIGNATURE_SIZE;
+
+	if (!reset_lane(h) || !send_hello(h))
+		return 0;
+	usleep(5000); /* for the board to ask for it */
+	memset(h->data + FRAME_HEADER, 0x5a, size);
+	frame_put_header(h->data, FRAME_AUTH_RESPONSE, size, 1);
+	return send_data(h, FRAME_HEADER + size);
+}
+
 /* Sends control requests that FunctionFS passes to the daemon, in both directions, with and without
  * data. */
 static int send_request(struct host *h)
@@ -108,6 +121,7 @@ int main(int argc, char **argv)
 		{"commands", send_commands},
 		{"reset", reset_lane},
 		{"request", send_request},
+		{"key", show_key},
 	};
 	static struct host h;
 	unsigned long count = 0;

@@ -27,6 +27,7 @@ struct fixture {
 	int asked;	/* the gate's answer to a HELLO */
 	uint8_t random; /* each byte of the board's next nonce */
 	unsigned int asks, checks;
+	uint64_t wait_ms; /* before the board's next challenge */
 	struct wire w;
 	uint8_t buffer[MAX_TRANSFER];
 	struct transfer t;
@@ -65,6 +66,11 @@ static inline bool gate_check(
 	       ssh_verify(response, message, len);
 }
 
+static inline uint64_t gate_wait(void *context)
+{
+	return ((struct fixture *)context)->wait_ms;
+}
+
 static inline int setup(void **state)
 {
 	static const struct host_config host_config = {MAX_TRANSFER, 0, 0};
@@ -77,7 +83,7 @@ static inline int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	f->gate = (struct board_gate){gate_ask, gate_check, f, "bench-7", 1};
+	f->gate = (struct board_gate){gate_ask, gate_check, f, "bench-7", 1, gate_wait};
 	config.gate = &f->gate;
 	f->board = board_session_new(&config);
 	f->host = host_session_new(&host_config);

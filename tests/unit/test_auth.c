@@ -53,6 +53,50 @@ static void every_host_is_refused(void **state)
 	assert_string_equal(f->event.reset.text, "no randomness");
 }
 
+/* After refused keys the gate lets the board wait before it asks. */
+static void late_challenge(void **state)
+{
+	struct fixture *f = *state;
+
+	f->wait_ms = 500;
+	host_session_open(f->host, NONCE, 0);
+	assert_int_equal(host_to_board(f, 1000), BOARD_NOTHING);
+	assert_false(board_session_pending(f->board));
+	assert_int_equal(board_session_deadline(f->board), 1500);
+	assert_int_equal(board_session_tick(f->board, 1499), BOARD_NOTHING);
+	assert_false(board_session_pending(f->board));
+	assert_int_equal(board_session_tick(f->board, 1500), BOARD_NOTHING);
+	assert_int_equal(board_to_host(f, 1500), HOST_ASKED);
+	assert_int_equal(board_session_deadline(f->board), 1500 + AUTH_MS);
+	f->wait_ms = 0;
+	assert_int_equal(answer(f, &f->known), BOARD_START);
+}
+
+/* What ends the session during the wait ends the wait. */
+static void ended_wait(void **state)
+{
+	static const uint8_t response[AUTH_KEY_SIZE + AUTH_SIGNATURE_SIZE];
+	struct fixture *f = *state;
+	struct hello hello = wire_hello_default(NONCE + 1);
+
+	f->wait_ms = 500;
+	host_session_open(f->host, NONCE, 0);
+	host_to_board(f, 0);
+	wire_hello(&f->w, &hello); /* another HELLO waits anew */
+	board_session_receive(f->board, f->w.bytes, f->w.len, 200);
+	assert_int_equal(board_session_deadline(f->board), 700);
+	board_session_drop(f->board);
+	assert_true(board_session_deadline(f->board) == UINT64_MAX);
+	assert_false(board_session_pending(f->board));
+
+	wire_hello(&f->w, &hello);
+	board_session_receive(f->board, f->w.bytes, f->w.len, 1000);
+	assert_int_equal(
+		board_gets(f, FRAME_AUTH_RESPONSE, response, sizeof(response)), BOARD_STOP);
+	expect_reset(f, RESET_PROTOCOL, "frame out of place: the board waits for a key");
+	assert_int_equal(f->checks, 0);
+}
+
 static void wrong_keys(void **state)
 {
 	struct fixture *f = *state;
@@ -527,6 +571,8 @@ int main(void)
 		auth_test(right_key),
 		auth_test(no_key_is_asked_for),
 		auth_test(every_host_is_refused),
+		auth_test(late_challenge),
+		auth_test(ended_wait),
 		auth_test(wrong_keys),
 		auth_test(second_key_is_right),
 		auth_test(signature_of_something_else),

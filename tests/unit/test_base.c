@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests small helpers of all programs: paths, printable text, standard files, clocks. */
 #include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/base/paths.h"
 #include "core/base/printable.h"
 #include "core/base/standard_files.h"
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "tests/unit/log_capture.h"
 
 static void test_path_format(void **state)
 {
@@ -39,6 +42,43 @@ static void test_printable(void **state)
 	assert_string_equal(ascii, "a?b???~ ??c");
 	printable_text(text, sizeof(text) - 1);
 	assert_string_equal(text, "a?b?\xc3\xa4~ ??c");
+}
+
+static unsigned int count_lines(const char *text)
+{
+	unsigned int lines = 0;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+/* What hosts without a session cause is limited, and what is missing is counted. */
+static void test_log_limit(void **state)
+{
+	const char *text;
+
+	log_open("test", LOG_INFO);
+	log_begin();
+	log_limit(true);
+	for (int i = 0; i < 1000; i++)
+		log_warning("key refused: %d", i);
+	log_debug("nobody reads this");
+	log_limit(false);
+	text = log_end();
+	assert_in_range(count_lines(text), LOG_BURST, LOG_BURST + 1); /* +1: on a slow machine */
+	assert_non_null(strstr(text, "test: key refused: 0\n"));
+	assert_null(strstr(text, "key refused: 999\n"));
+
+	log_begin();
+	log_info("admitted");
+	for (int i = 0; i < 100; i++)
+		log_info("not limited");
+	text = log_end();
+	assert_int_equal(count_lines(text), 102);
+	assert_memory_equal(text, "test: log: 9", 12); /* 980 or 979 */
+	assert_non_null(strstr(text, " lines left out: hosts without a session caused too many\n"
+				     "test: admitted\n"));
 }
 
 /* Runs in a process of its own. Returns the number of the check that failed, or 0. */
@@ -96,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path_format),
 		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_log_limit),
 		cmocka_unit_test(test_standard_files),
 		cmocka_unit_test(test_timeout),
 	};

@@ -445,6 +445,41 @@ static void admission_checks(void **state)
 	assert_false(check(&response, (const uint8_t *)"right"));
 }
 
+/* A lane waits after refused keys, and no longer after an admitted one. */
+static void admission_backs_off(void **state)
+{
+	static const uint64_t waits[] = {0, 0, 0, 0, 0, 250, 500, 1000, 2000, 4000, 4000};
+	struct admission admission = admission_new();
+	uint8_t seed[crypto_sign_SEEDBYTES] = {1}, secret[SSH_SECRET_SIZE];
+	struct auth_response response;
+	char text[SSH_KEY_TEXT_MAX];
+	uint64_t wait_ms;
+
+	crypto_sign_seed_keypair(response.key, secret, seed);
+	ssh_key_put(text, response.key);
+	put_text(text);
+	assert_int_equal(start(&admission), 0);
+	admission_lane_init(&lane, &admission, 1);
+	ssh_sign(secret, (const uint8_t *)"right", 5, response.signature);
+	assert_int_equal(lane.gate.wait_ms(lane.gate.context), 0);
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		assert_false(check(&response, (const uint8_t *)"wrong"));
+		wait_ms = lane.gate.wait_ms(lane.gate.context);
+		assert_in_range(wait_ms, waits[i] > 200 ? waits[i] - 200 : 0, waits[i]);
+	}
+	/* The time passes. */
+	lane.refused_ms -= 4000;
+	assert_int_equal(lane.gate.wait_ms(lane.gate.context), 0);
+	lane.refused_ms -= 60000;
+	assert_false(check(&response, (const uint8_t *)"wrong"));
+	assert_int_equal(lane.gate.wait_ms(lane.gate.context), 0);
+	for (int i = 0; i < 10; i++)
+		assert_false(check(&response, (const uint8_t *)"wrong"));
+	assert_int_not_equal(lane.gate.wait_ms(lane.gate.context), 0);
+	assert_true(check(&response, (const uint8_t *)"right"));
+	assert_int_equal(lane.gate.wait_ms(lane.gate.context), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -459,6 +494,7 @@ int main(void)
 		cmocka_unit_test(admission_without_descriptors),
 		cmocka_unit_test(admission_without_randomness),
 		cmocka_unit_test(admission_checks),
+		cmocka_unit_test(admission_backs_off),
 	};
 
 	log_open("test", LOG_INFO);

@@ -213,7 +213,7 @@ static bool gate_check(
 	return response->key[0] == 1;
 }
 
-static const struct board_gate gate = {gate_ask, gate_check, NULL, "b", 0};
+static const struct board_gate gate = {gate_ask, gate_check, NULL, "b", 0, NULL};
 
 static void host_receives(struct model *m, const struct state *from)
 {

@@ -590,7 +590,7 @@ static void world_run(struct world *w, uint64_t seed, int faults)
 	w->board_config.max_transfer = random_buffer(w);
 	w->board_config.max_send = random_buffer(w);
 	w->board_config.version = "1";
-	w->gate = (struct board_gate){gate_ask, gate_check, w, "board", 0};
+	w->gate = (struct board_gate){gate_ask, gate_check, w, "board", 0, NULL};
 	w->board_config.gate = below(w, 2) ? &w->gate : NULL;
 	w->host_config.max_transfer = random_buffer(w);
 	w->host_config.lease_ms = below(w, 2) ? 0 : 2000;
