@@ -11,6 +11,7 @@
 #include "core/base/kprobe_state.h"
 #include "core/base/paths.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/aio_abi.h>
 #include <stdarg.h>
@@ -35,6 +36,8 @@ static const struct kconfig_option config_table[] = {
 	{"CONFIG_KPROBE_EVENTS", "no kprobes", 0},
 	{"CONFIG_UPROBE_EVENTS", "no uprobes", 0},
 	{"CONFIG_FTRACE_SYSCALLS", "no tracepoints of system calls", 0},
+	{"CONFIG_FUNCTION_TRACER", "no fentry and fexit programs, no function tracer", 0},
+	{"CONFIG_DYNAMIC_FTRACE", "no fentry and fexit programs", 0},
 	{"CONFIG_KALLSYMS", "no kernel symbols", 0},
 	{"CONFIG_SECCOMP_FILTER", "sessions may make any system call", 0},
 	{"CONFIG_DEBUG_INFO_BTF", "no kernel types for CO-RE", 0},
@@ -158,13 +161,91 @@ static void check_config(struct report *r)
 	}
 }
 
-/* Reports settings that make tracing silent. */
-static void check_kprobes(struct report *r)
+/* Reads a file below one of the kernel's trees. Returns false if it is missing or empty. */
+static bool read_setting(const char *root, const char *file, char *value, size_t size)
 {
-	const char *obstacle = kprobe_obstacle(r->options->proc, r->options->sysfs);
+	char path[PATH_MAX];
 
+	return path_format(path, "%s/%s", root, file) == 0 && attr_read(path, value, size) > 0;
+}
+
+static void check_tracefs(struct report *r)
+{
+	static const char *const places[] = {
+		"kernel/tracing/events", "kernel/debug/tracing/events"};
+	char path[PATH_MAX];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (path_format(path, "%s/%s", r->options->sysfs, places[i]) < 0)
+			continue;
+		if (stat(path, &st) == 0) {
+			ok(r, "tracefs: mounted");
+			return;
+		}
+		if (errno == EACCES) /* only root may look into it */
+			return;
+	}
+	note(r, "tracefs: not mounted: no tracepoints, on old kernels no kprobes; "
+		"mount -t tracefs tracefs /sys/kernel/tracing");
+}
+
+/* The PMUs of processors are named cpu, cpu_core, armv8_..., arm_..., apple_... */
+static bool is_processor_pmu(const char *name)
+{
+	return strncmp(name, "cpu", 3) == 0 || strncmp(name, "arm", 3) == 0 ||
+	       strncmp(name, "apple", 5) == 0;
+}
+
+static void check_pmu(struct report *r)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	if (path_format(path, "%s/bus/event_source/devices", r->options->sysfs) < 0)
+		return;
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir))) {
+		found = is_processor_pmu(entry->d_name);
+		if (found)
+			ok(r, "PMU: %s", entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	if (!found)
+		note(r, "PMU: none: no hardware events such as cycles; sample by the clock "
+			"instead");
+}
+
+/* Reports settings that make tracing impossible or silent. */
+static void check_tracing(struct report *r)
+{
+	const char *proc = r->options->proc, *sysfs = r->options->sysfs;
+	const char *obstacle = kprobe_obstacle(proc, sysfs);
+	char value[128];
+
+	check_tracefs(r);
 	if (obstacle)
 		note(r, "kprobes: %s", obstacle);
+	if (!read_setting(sysfs, "kernel/security/lockdown", value, sizeof(value)))
+		value[0] = '\0';
+	if (strstr(value, "[confidentiality]"))
+		note(r, "lockdown: confidentiality: neither kprobes nor BPF programs may read the "
+			"kernel's memory; boot with lockdown=integrity or less");
+	else if (value[0])
+		ok(r, "lockdown: %s", value);
+	if (read_setting(proc, "sys/kernel/kptr_restrict", value, sizeof(value))) {
+		if (strcmp(value, "2") == 0)
+			note(r, "kptr_restrict: 2: kernel symbols have no addresses; set "
+				"kernel.kptr_restrict to 1 with sysctl");
+		else
+			ok(r, "kptr_restrict: %s", value);
+	}
+	if (read_setting(proc, "sys/kernel/perf_event_paranoid", value, sizeof(value)))
+		ok(r, "perf_event_paranoid: %s: bpfd is allowed all events in any case", value);
+	check_pmu(r);
 }
 
 /* Returns true if the gadget can use the controller. */
@@ -269,6 +350,9 @@ bool gadget_check(const struct gadget_options *options, FILE *out)
 	if (!options->join)
 		check_serial(&r);
 	check_config(&r);
-	check_kprobes(&r);
+	check_tracing(&r);
+	fprintf(out, "%-8s%s\n", "verdict",
+		r.works ? "bpfd-gadget can run here"
+			: "bpfd-gadget cannot run here; the lines \"missing\" say why");
 	return r.works;
 }

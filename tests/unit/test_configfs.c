@@ -328,9 +328,9 @@ static void test_lock(void **state)
 }
 
 /* Runs gadget_check() and returns its verdict; writes the lines to `text`. */
-static bool check(const struct board *b, char text[4096])
+static bool check(const struct board *b, char text[8192])
 {
-	FILE *out = fmemopen(text, 4096, "w");
+	FILE *out = fmemopen(text, 8192, "w");
 	bool works = gadget_check(&b->options, out);
 
 	fclose(out);
@@ -346,7 +346,7 @@ static void assert_line(const char *text, const char *line)
 static void test_check_missing(void **state)
 {
 	struct board *b = *state;
-	char text[4096];
+	char text[8192];
 
 	assert_false(check(b, text));
 	assert_line(text,
@@ -371,7 +371,7 @@ static void test_check_missing(void **state)
 static void test_check_kprobes(void **state)
 {
 	struct board *b = *state;
-	char text[4096];
+	char text[8192];
 
 	board_put(b, "proc/sys/kernel/ftrace_enabled", "1\n");
 	board_put(b, "sys/kernel/debug/kprobes/enabled", "1\n");
@@ -385,11 +385,41 @@ static void test_check_kprobes(void **state)
 	assert_line(text, "note    kprobes: kprobes are disabled and do not run; write 1 to ");
 }
 
+/* Settings that stop tracing, and what --check says where all is well. */
+static void test_check_tracing(void **state)
+{
+	struct board *b = *state;
+	char text[8192];
+
+	check(b, text);
+	assert_line(text, "note    tracefs: not mounted");
+	assert_line(text, "note    PMU: none");
+	assert_null(strstr(text, "lockdown:"));
+	board_put(b, "sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+	board_put(b, "proc/sys/kernel/kptr_restrict", "2\n");
+	board_put(b, "proc/sys/kernel/perf_event_paranoid", "3\n");
+	board_mkdir(b, "sys/bus/event_source/devices/software");
+	check(b, text);
+	assert_line(text, "note    lockdown: confidentiality: ");
+	assert_line(text, "note    kptr_restrict: 2: kernel symbols have no addresses");
+	assert_line(text, "ok      perf_event_paranoid: 3: ");
+	assert_line(text, "note    PMU: none");
+	board_put(b, "sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	board_put(b, "proc/sys/kernel/kptr_restrict", "1\n");
+	board_mkdir(b, "sys/bus/event_source/devices/armv8_cortex_a53");
+	board_mkdir(b, "sys/kernel/debug/tracing/events");
+	check(b, text);
+	assert_line(text, "ok      lockdown: none [integrity] confidentiality\n");
+	assert_line(text, "ok      kptr_restrict: 1\n");
+	assert_line(text, "ok      PMU: armv8_cortex_a53\n");
+	assert_line(text, "ok      tracefs: mounted\n");
+}
+
 static void test_check_works(void **state)
 {
 	struct board *b = *state;
 	bool root = geteuid() == 0;
-	char text[4096];
+	char text[8192];
 
 	board_put(b, "proc/filesystems", "nodev\tfunctionfs\nnodev\tconfigfs\n");
 	board_put(b, "configfs/usb_gadget/g1/UDC", "u0\n");
@@ -404,6 +434,9 @@ static void test_check_works(void **state)
 	assert_line(text, "note    controller u0: taken by gadget g1\n");
 	assert_line(text, "ok      controller u1: free (not attached, high-speed)\n");
 	assert_line(text, "ok      serial number: mine (option)\n");
+	assert_line(text,
+		root ? "verdict bpfd-gadget can run here\n"
+		     : "verdict bpfd-gadget cannot run here; the lines \"missing\" say why\n");
 
 	board_put(b, "configfs/usb_gadget/bpfd/UDC", "u1\n");
 	assert_int_equal(check(b, text), root);
@@ -426,7 +459,7 @@ static void test_check_works(void **state)
 static void test_check_fragment(void **state)
 {
 	struct board *b = *state;
-	char text[4096], fragment[4096] = "";
+	char text[8192], fragment[4096] = "";
 	FILE *file = fopen("board/kernel.config", "re");
 	char *line, *rest = text;
 
@@ -458,6 +491,7 @@ int main(void)
 		board_test(test_lock),
 		board_test(test_check_missing),
 		board_test(test_check_kprobes),
+		board_test(test_check_tracing),
 		board_test(test_check_works),
 		board_test(test_check_fragment),
 	};
