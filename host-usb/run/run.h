@@ -66,7 +66,9 @@ struct call {
 typedef int64_t call_handler(const struct call *call);
 
 call_handler sys_bpf;
-call_handler sys_perf_event_open, sys_ioctl;
+call_handler sys_perf_event_open, sys_perf_ioctl;
+call_handler sys_socket, sys_setsockopt, sys_socket_ioctl;
+call_handler sys_ioctl;
 call_handler sys_mmap;
 call_handler sys_poll, sys_ppoll, sys_epoll_ctl;
 call_handler sys_open, sys_openat, sys_openat2, sys_stat, sys_lstat, sys_fstat, sys_newfstatat,
@@ -80,6 +82,11 @@ call_handler sys_execve, sys_execveat, sys_module;
 call_handler sys_kill, sys_process, sys_priority, sys_ioprio, sys_capget, sys_fcntl, sys_cpu_clock,
 	sys_on_pidfd, sys_pidfd_open;
 call_handler sys_uname, sys_setrlimit, sys_prlimit64;
+
+/* The types of requests of ioctl(2) that the filter notifies: to perf events and to sockets. */
+#define RUN_IOCTL_TYPE_MASK   0xff00
+#define RUN_IOCTL_TYPE_PERF   ('$' << 8)
+#define RUN_IOCTL_TYPE_SOCKET 0x8900
 
 /* Returns true the first time that it is called with a string constant for calls of this number. */
 bool run_is_first(const struct call *call, const char *what);

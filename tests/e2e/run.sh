@@ -152,6 +152,14 @@ sys.exit(ctypes.get_errno())'
 check "processes: the message gives the reason" says 'it runs on this workstation, so the board'
 kill $sleeper
 
+# Network interfaces: their names are the board's, and rtnetlink is refused.
+check "network: bpftool does not list this machine's interfaces" status 255 bpftool net list
+check "network: the message names rtnetlink" says 'socket: not supported: rtnetlink'
+check "network: host names can be looked up" status 0 getent ahosts localhost
+check "network: names of interfaces have indexes" status 0 /usr/bin/python3 -c \
+	'import socket; print(socket.if_nametoindex("lo"), socket.if_indextoname(1))'
+check "network: the indexes are the board's" says '^1 lo$'
+
 # bpftool: maps by name and by path in bpffs, and types.
 check "bpftool: creates a map" status 0 sh -c \
 	'bpftool map create /sys/fs/bpf/runtest type hash key 4 value 8 entries 64 name runtest &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small calls: uname and limits of the board; the warning for unsupported calls. */
+/* Small calls: uname and limits of the board, ioctl; the warning for unsupported calls. */
 #include "core/base/log.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
@@ -50,6 +50,14 @@ int64_t sys_prlimit64(const struct call *call)
 	if (ret != CALL_CONTINUE || call->args[1] != RLIMIT_MEMLOCK)
 		return ret;
 	return call->args[3] ? memory_write(call, call->args[3], &unlimited, sizeof(unlimited)) : 0;
+}
+
+/* ioctl(fd, request, arg) */
+int64_t sys_ioctl(const struct call *call)
+{
+	return (call->args[1] & RUN_IOCTL_TYPE_MASK) == RUN_IOCTL_TYPE_SOCKET
+		       ? sys_socket_ioctl(call)
+		       : sys_perf_ioctl(call);
 }
 
 bool run_is_first(const struct call *call, const char *what)

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,15 +35,15 @@
 #define FILTER_INSNS_MAX 1024	    /* instructions */
 #define SYNC_WAKE_UP	 1UL	    /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
 
-#define IOCTL_TYPE_MASK	     0xff00
-#define IOCTL_TYPE_PERF	     ('$' << 8)
 #define MAP_SHARED_FILE_MASK (MAP_SHARED | MAP_ANONYMOUS)
 
 /* Which calls of a number are notified. The others do not concern the board, and a notification
  * would only make them slower. */
 enum filter {
 	ALL,
-	PERF_IOCTLS,	 /* ioctl: requests to perf events */
+	IOCTLS,		 /* ioctl: requests to perf events and sockets */
+	SOCKETS,	 /* socket: netlink, packets, XDP */
+	BPF_OPTIONS,	 /* setsockopt: options whose value is a BPF program */
 	SHARED_FILES,	 /* mmap: shared mappings of a file */
 	SEEN_FDS,	 /* the first argument is a descriptor from fd_base on */
 	REWINDS,	 /* lseek: as SEEN_FDS, and to offset 0 of any descriptor */
@@ -77,7 +78,9 @@ static const struct syscall_entry {
 } table[] = {
 	CALL(bpf, ALL),
 	CALL(perf_event_open, ALL),
-	CALL(ioctl, PERF_IOCTLS),
+	CALL(ioctl, IOCTLS),
+	CALL(socket, SOCKETS),
+	CALL(setsockopt, BPF_OPTIONS),
 	CALL(mmap, SHARED_FILES),
 	CALL(ppoll, ALL),
 	CALL(epoll_ctl, ALL),
@@ -209,18 +212,33 @@ const char *notify_name(int number)
 	return entry ? entry->name : "system call";
 }
 
-/* Adds the rules for one call: it is notified if any of at most two comparisons holds. */
+/* Adds the rules for one call: it is notified if any of at most three comparisons holds. */
 static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, int fd_base)
 {
 	const struct scmp_arg_cmp seen = SCMP_A0_32(SCMP_CMP_GE, (uint32_t)fd_base);
-	struct scmp_arg_cmp compare[2] = {seen};
+	struct scmp_arg_cmp compare[3] = {seen};
 	int count = 1, err = 0;
 
 	switch (entry->filter) {
 	case ALL:
 		return seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 0);
-	case PERF_IOCTLS:
-		compare[0] = SCMP_A1_64(SCMP_CMP_MASKED_EQ, IOCTL_TYPE_MASK, IOCTL_TYPE_PERF);
+	case IOCTLS:
+		compare[0] =
+			SCMP_A1_64(SCMP_CMP_MASKED_EQ, RUN_IOCTL_TYPE_MASK, RUN_IOCTL_TYPE_PERF);
+		compare[1] =
+			SCMP_A1_64(SCMP_CMP_MASKED_EQ, RUN_IOCTL_TYPE_MASK, RUN_IOCTL_TYPE_SOCKET);
+		count = 2;
+		break;
+	case SOCKETS:
+		compare[0] = SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK);
+		compare[1] = SCMP_A0_32(SCMP_CMP_EQ, AF_PACKET);
+		compare[2] = SCMP_A0_32(SCMP_CMP_EQ, AF_XDP);
+		count = 3;
+		break;
+	case BPF_OPTIONS:
+		compare[0] = SCMP_A2_32(SCMP_CMP_EQ, SO_ATTACH_BPF);
+		compare[1] = SCMP_A2_32(SCMP_CMP_EQ, SO_ATTACH_REUSEPORT_EBPF);
+		count = 2;
 		break;
 	case SHARED_FILES:
 		compare[0] = SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_SHARED_FILE_MASK, MAP_SHARED);

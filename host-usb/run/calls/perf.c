@@ -243,8 +243,8 @@ static int take_request(const struct call *call, struct ioctl_request *request)
 	}
 }
 
-/* ioctl(fd, request, arg) */
-int64_t sys_ioctl(const struct call *call)
+/* ioctl(fd, request, arg) of an event */
+int64_t sys_perf_ioctl(const struct call *call)
 {
 	struct client *client = call->run->client;
 	struct object *object = object_of(call, (int)call->args[0], BPF_ABI_EVENT);

@@ -165,6 +165,11 @@ int64_t sys_capget(const struct call *call)
 	return process_check(call, header.pid);
 }
 
+int64_t process_check_owner(const struct call *call, int owner)
+{
+	return owner < 0 ? check_group(call, -owner) : process_check(call, owner);
+}
+
 /* fcntl(fd, F_SETOWN or F_SETOWN_EX, owner): the owner gets signals about the descriptor. */
 int64_t sys_fcntl(const struct call *call)
 {
@@ -176,7 +181,7 @@ int64_t sys_fcntl(const struct call *call)
 		if (owner.type == F_OWNER_PGRP)
 			return check_group(call, owner.pid);
 	}
-	return owner.pid < 0 ? check_group(call, -owner.pid) : process_check(call, owner.pid);
+	return process_check_owner(call, owner.pid);
 }
 
 /* Calls on a clock. The filter notifies clocks of a process's CPU time only. */

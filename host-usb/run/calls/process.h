@@ -19,4 +19,7 @@ bool process_of_board(const struct call *call, int pid);
  * another negative errno. */
 int64_t process_check(const struct call *call, int pid);
 
+/* The same for the owner of a descriptor: a process, or with a negative number a process group. */
+int64_t process_check_owner(const struct call *call, int owner);
+
 #endif
