@@ -2,6 +2,8 @@
 /* Reads the symbols of one ELF file with libelf. */
 #include "core/bpfd/symbols/elf_symbols.h"
 
+#include "core/bpfd/symbols/debug_file.h"
+
 #include <errno.h>
 #include <gelf.h>
 #include <limits.h>
@@ -42,6 +44,8 @@ struct elf_symbols {
 	size_t names_len;
 	struct segment *segments;
 	size_t segment_count;
+	bool has_symtab;
+	struct elf_debug debug;
 };
 
 static const struct segment *segment_of(const struct elf_symbols *symbols, uint64_t address)
@@ -261,39 +265,60 @@ static int by_address(const void *left, const void *right)
 	return a->name > b->name ? -1 : a->name < b->name;
 }
 
-static int read_elf(struct elf_symbols *symbols, Elf *elf)
+static void sort_symbols(struct elf_symbols *symbols)
 {
-	bool seen_symtab = false, seen_dynsym = false;
+	struct elf_symbol *fit;
+
+	if (!symbols->count)
+		return;
+	fit = realloc(symbols->symbols, symbols->count * sizeof(*fit));
+	symbols->symbols = fit ? fit : symbols->symbols;
+	symbols->cap = fit ? symbols->count : symbols->cap;
+	qsort(symbols->symbols, symbols->count, sizeof(*fit), by_address);
+}
+
+/* Reads the tables of symbols of one type, or of both if it is 0. */
+static int read_tables(struct elf_symbols *symbols, Elf *elf, unsigned int type)
+{
+	bool seen_dynsym = false;
 	Elf_Scn *section = NULL;
 	GElf_Ehdr header;
-	int err;
+	int err = 0;
 
-	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
+	if (!gelf_getehdr(elf, &header))
 		return -ENOEXEC;
-	err = read_segments(symbols, elf);
 	while (!err && (section = elf_nextscn(elf, section))) {
 		GElf_Shdr shdr;
 		bool *seen;
 
 		if (!gelf_getshdr(section, &shdr))
 			return -ENOEXEC;
-		if (shdr.sh_type != SHT_SYMTAB && shdr.sh_type != SHT_DYNSYM)
+		/* In a file of symbols only, the table of the other file takes no space. */
+		if ((shdr.sh_type != SHT_SYMTAB && shdr.sh_type != SHT_DYNSYM) ||
+			(type && shdr.sh_type != type))
 			continue;
 		/* Only one of each, as ELF specifies: libelf keeps all that it reads in memory. */
-		seen = shdr.sh_type == SHT_SYMTAB ? &seen_symtab : &seen_dynsym;
+		seen = shdr.sh_type == SHT_SYMTAB ? &symbols->has_symtab : &seen_dynsym;
 		if (!*seen)
 			err = read_table(symbols, elf, section, &shdr, header.e_machine);
 		*seen = true;
 	}
+	return err;
+}
+
+static int read_elf(struct elf_symbols *symbols, Elf *elf)
+{
+	int err;
+
+	if (elf_kind(elf) != ELF_K_ELF)
+		return -ENOEXEC;
+	err = read_segments(symbols, elf);
+	if (!err)
+		err = read_tables(symbols, elf, 0);
 	if (err)
 		return err;
-	if (symbols->count) {
-		struct elf_symbol *fit = realloc(symbols->symbols, symbols->count * sizeof(*fit));
-
-		symbols->symbols = fit ? fit : symbols->symbols;
-		symbols->cap = fit ? symbols->count : symbols->cap;
-		qsort(symbols->symbols, symbols->count, sizeof(*fit), by_address);
-	}
+	elf_debug_read(&symbols->debug, elf);
+	sort_symbols(symbols);
 	return 0;
 }
 
@@ -346,6 +371,45 @@ int elf_symbols_read(struct elf_symbols **symbols, int fd)
 	elf_version(EV_CURRENT);
 	/* Not ELF_C_READ_MMAP: if the file's owner truncated it, we would get a SIGBUS. */
 	return finish(symbols, elf_begin(fd, ELF_C_READ, NULL));
+}
+
+const struct elf_debug *elf_symbols_debug(const struct elf_symbols *symbols)
+{
+	return symbols->has_symtab ? NULL : &symbols->debug;
+}
+
+static int add_tables(struct elf_symbols *symbols, Elf *elf)
+{
+	struct elf_debug debug;
+	int err;
+
+	elf_debug_read(&debug, elf);
+	if (debug.build_id_size && symbols->debug.build_id_size &&
+		(debug.build_id_size != symbols->debug.build_id_size ||
+			memcmp(debug.build_id, symbols->debug.build_id, debug.build_id_size)))
+		return -ENOENT;
+	err = read_tables(symbols, elf, SHT_SYMTAB);
+	sort_symbols(symbols);
+	return err || symbols->has_symtab ? err : -ENOENT;
+}
+
+int elf_symbols_add(struct elf_symbols *symbols, int fd)
+{
+	unsigned char start[sizeof(Elf64_Ehdr)];
+	ssize_t n = pread(fd, start, sizeof(start), 0);
+	int err = -ENOEXEC;
+	Elf *elf;
+
+	if (n < 0)
+		return -errno;
+	if (!counts_sections_in_header(start, (size_t)n))
+		return -ENOEXEC;
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (elf && elf_kind(elf) == ELF_K_ELF)
+		err = add_tables(symbols, elf);
+	elf_end(elf);
+	return err;
 }
 
 int elf_symbols_read_image(struct elf_symbols **symbols, void *image, size_t size)

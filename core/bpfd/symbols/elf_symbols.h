@@ -8,6 +8,16 @@
 
 struct elf_symbols;
 
+#define ELF_BUILD_ID_MAX 64
+
+/* How a stripped file names the file that has its symbols. */
+struct elf_debug {
+	unsigned char build_id[ELF_BUILD_ID_MAX];
+	size_t build_id_size; /* 0: none */
+	char link[256];	      /* .gnu_debuglink: the name of a file; "": none */
+	uint32_t crc;	      /* of that file */
+};
+
 /* Reads .symtab and .dynsym of a regular file; fd stays the caller's. Returns 0, also for a file
  * without symbols; -ENOEXEC: not an ELF file, or a damaged one; -E2BIG: too many symbols, names or
  * segments; -ENOMEM; or the errno of read(2). */
@@ -15,6 +25,14 @@ int elf_symbols_read(struct elf_symbols **symbols, int fd);
 
 /* Like elf_symbols_read(), for a file in memory. It is not changed and may be freed afterwards. */
 int elf_symbols_read_image(struct elf_symbols **symbols, void *image, size_t size);
+
+/* Where the symbols of a stripped file are. NULL: the file has a .symtab itself. */
+const struct elf_debug *elf_symbols_debug(const struct elf_symbols *symbols);
+
+/* Adds the .symtab of the file that elf_symbols_debug() leads to. If both files have a build id, it
+ * must be the same. Returns 0; -ENOENT: another build id, or no .symtab; or like
+ * elf_symbols_read(). After an error the symbols are as before, or have some more. */
+int elf_symbols_add(struct elf_symbols *symbols, int fd);
 
 /* Computes *bias, the difference between addresses in a process and in the file, for an executable
  * mapping of the file from `offset` on that begins at `start`. Returns 0; -ENOENT: no executable

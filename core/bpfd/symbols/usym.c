@@ -7,9 +7,11 @@
 #include "core/base/printable.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/files/tree.h"
+#include "core/bpfd/symbols/debug_file.h"
 #include "core/bpfd/symbols/demangle.h"
 #include "core/bpfd/symbols/elf_symbols.h"
 #include "core/bpfd/symbols/hash.h"
+#include "core/bpfd/symbols/jit_map.h"
 #include "core/bpfd/symbols/proc_maps.h"
 
 #include <errno.h>
@@ -39,6 +41,7 @@ struct process {
 	uint64_t start;
 	uint64_t checked_ms, used;
 	struct proc_maps maps;
+	struct jit_map jit;
 };
 
 /* Identifies a file, also after its inode was reused. */
@@ -85,12 +88,19 @@ static void mapped_file_drop(struct usym *usym, struct mapped_file *file)
 	memset(file, 0, sizeof(*file));
 }
 
+static void process_drop(struct process *process)
+{
+	proc_maps_clear(&process->maps);
+	jit_map_clear(&process->jit);
+	memset(process, 0, sizeof(*process));
+}
+
 void usym_free(struct usym *usym)
 {
 	if (!usym)
 		return;
 	for (size_t i = 0; i < PROCESSES_MAX; i++)
-		proc_maps_clear(&usym->processes[i].maps);
+		process_drop(&usym->processes[i]);
 	for (size_t i = 0; i < FILES_MAX; i++)
 		mapped_file_drop(usym, &usym->files[i]);
 	free(usym);
@@ -108,8 +118,7 @@ static struct process *process_slot(struct usym *usym, pid_t pid)
 		if (process->used < oldest->used)
 			oldest = process;
 	}
-	proc_maps_clear(&oldest->maps);
-	memset(oldest, 0, sizeof(*oldest));
+	process_drop(oldest);
 	return oldest;
 }
 
@@ -130,6 +139,8 @@ static int process_read(struct usym *usym, struct process *process, pid_t pid)
 		return 0;
 	}
 	proc_maps_clear(&process->maps);
+	if (process->start != start)
+		jit_map_clear(&process->jit);
 	process->maps = maps;
 	process->start = start;
 	process->pid = pid;
@@ -152,8 +163,7 @@ static int process_get(struct usym *usym, pid_t pid, struct process **found)
 		return 0;
 	err = process_read(usym, process, pid);
 	if (err) {
-		proc_maps_clear(&process->maps);
-		memset(process, 0, sizeof(*process));
+		process_drop(process);
 		return err;
 	}
 	process->checked_ms = now_ms;
@@ -285,6 +295,9 @@ static int load_file(struct usym *usym, const struct process *process,
 	*found = mapped_file_find(usym, &identity);
 	if (!*found) {
 		err = elf_symbols_read(&symbols, fd);
+		if (!err)
+			debug_file_add(symbols, usym->proc, process->pid,
+				proc_maps_path(&process->maps, range));
 		*found = mapped_file_add(usym, &identity, symbols, err);
 	}
 	close(fd);
@@ -414,20 +427,15 @@ static int copy_name(struct usym *usym, const char *name, bool want_demangled)
 	return 0;
 }
 
-int usym_find_address(struct usym *usym, pid_t pid, uint64_t address, bool want_demangled,
-	struct usym_name *found)
+static int find_in_file(struct usym *usym, struct process *process, uint64_t address,
+	bool want_demangled, struct usym_name *found)
 {
+	struct proc_range *range = proc_maps_find(&process->maps, address);
 	const struct elf_symbols *symbols;
-	struct process *process;
-	struct proc_range *range;
 	const char *name;
 	uint64_t bias;
 	int err;
 
-	err = process_get(usym, pid, &process);
-	if (err)
-		return err;
-	range = proc_maps_find(&process->maps, address);
 	if (!range)
 		return -ENOENT;
 	err = range_bias(usym, process, range, &symbols, &bias);
@@ -442,6 +450,36 @@ int usym_find_address(struct usym *usym, pid_t pid, uint64_t address, bool want_
 	found->name = usym->name;
 	found->module = proc_maps_path(&process->maps, range);
 	return 0;
+}
+
+/* Code of JIT compilers is in memory without a file, or in a file that was deleted. */
+static int find_in_jit(
+	struct usym *usym, struct process *process, uint64_t address, struct usym_name *found)
+{
+	const char *name;
+	int err = jit_map_refresh(&process->jit, usym->proc, process->pid);
+
+	name = err ? NULL : jit_map_find_address(&process->jit, address, &found->offset);
+	if (!name)
+		return -ENOENT;
+	snprintf(usym->name, sizeof(usym->name), "%s", name);
+	make_printable(usym->name);
+	found->name = usym->name;
+	found->module = process->jit.path;
+	return 0;
+}
+
+int usym_find_address(struct usym *usym, pid_t pid, uint64_t address, bool want_demangled,
+	struct usym_name *found)
+{
+	struct process *process;
+	int err;
+
+	err = process_get(usym, pid, &process);
+	if (err)
+		return err;
+	err = find_in_file(usym, process, address, want_demangled, found);
+	return err && !find_in_jit(usym, process, address, found) ? 0 : err;
 }
 
 static bool is_module(const char *path, const char *module)
@@ -477,5 +515,8 @@ int usym_find_name(
 		if (err != -ENOENT)
 			result = err;
 	}
+	if (result == -ENOENT && !jit_map_refresh(&process->jit, usym->proc, pid) &&
+		is_module(process->jit.path, module))
+		return jit_map_find_name(&process->jit, name, address);
 	return result;
 }
