@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define RPC_MAJOR 1 /* versions that differ in it do not understand each other */
-#define RPC_MINOR 1 /* a higher one has more operations */
+#define RPC_MINOR 2 /* a higher one has more operations */
 
 /* What the board sends for an operation. */
 enum rpc_answer {
@@ -45,7 +45,8 @@ enum rpc_answer {
 	X(19, BTF_LIST, RPC_REPLY, "list all BTF of the kernel")            \
 	X(20, FILE_REMOVE, RPC_REPLY, "unlink(2), rmdir(2) in bpffs")       \
 	X(21, FILE_MKDIR, RPC_REPLY, "mkdir(2) in bpffs")                   \
-	X(22, FILE_RENAME, RPC_REPLY, "renameat2(2) in bpffs")
+	X(22, FILE_RENAME, RPC_REPLY, "renameat2(2) in bpffs")              \
+	X(23, FILE_HASH, RPC_REPLY, "the SHA-256 hash of a file's contents")
 
 enum rpc_op {
 #define RPC_OP(number, name, answer, help) RPC_##name = number,
@@ -93,6 +94,7 @@ struct rpc_header {
 #define RPC_RMDIR    1 /* flag of FILE_REMOVE */
 
 #define RPC_MINOR_BPFFS 1 /* the first minor version that has FILE_REMOVE and the next two */
+#define RPC_MINOR_HASH	2 /* the first minor version that has FILE_HASH */
 
 void rpc_header_put(uint8_t to[RPC_HEADER_SIZE], const struct rpc_header *header);
 void rpc_header_get(const uint8_t from[RPC_HEADER_SIZE], struct rpc_header *header);

@@ -106,7 +106,7 @@ static void test_violations(void **state)
 
 static void test_unknown(void **state)
 {
-	static const unsigned int ops[] = {0, RPC_RING_DATA, RPC_FILE_RENAME + 1, 0x7fff, 0xffff};
+	static const unsigned int ops[] = {0, RPC_RING_DATA, RPC_FILE_HASH + 1, 0x7fff, 0xffff};
 	struct rpc_session s;
 
 	session_begin(&s);
@@ -221,6 +221,7 @@ static void put_each(struct rpc_session *s, unsigned int op)
 		break;
 	case RPC_FILE_LINK:
 	case RPC_FILE_LIST:
+	case RPC_FILE_HASH:
 		rpc_put_string(out, "/etc/shadow");
 		break;
 	case RPC_FILE_READ:
@@ -247,7 +248,8 @@ static int wanted(unsigned int op)
 	if (op == RPC_HELLO)
 		return 0;
 	/* Where code may be read, other files do not exist. */
-	if (op == RPC_FILE_STAT || op == RPC_FILE_ACCESS || op == RPC_FILE_READ)
+	if (op == RPC_FILE_STAT || op == RPC_FILE_ACCESS || op == RPC_FILE_READ ||
+		op == RPC_FILE_HASH)
 		return -ENOENT;
 	return op >= RPC_FILE_STAT ? -EACCES : -EBADF;
 }
@@ -257,11 +259,11 @@ static void test_not_owned(void **state)
 	struct rpc_session s;
 
 	session_begin(&s);
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_RENAME; op++)
+	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_HASH; op++)
 		if (op != RPC_RING_DATA && op != RPC_BTF_LIST)
 			put_each(&s, op);
 	session_run(&s, 0);
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_RENAME; op++) {
+	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_HASH; op++) {
 		if (op == RPC_RING_DATA || op == RPC_BTF_LIST || is_silent(op))
 			continue;
 		assert_int_equal(next_reply(&s), wanted(op));
@@ -276,7 +278,7 @@ static void test_cut(void **state)
 	struct rpc_session s, whole;
 	unsigned int count, answered;
 
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_RENAME; op++) {
+	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_HASH; op++) {
 		if (op == RPC_RING_DATA)
 			continue;
 		session_begin(&whole);
@@ -404,7 +406,7 @@ static void test_random(void **state)
 		session_begin(&s);
 		s.config.limits.memory = 16 << 20;
 		for (int i = 0; i < 40; i++) {
-			unsigned int op = 1 + random_number(&seed) % RPC_FILE_RENAME;
+			unsigned int op = 1 + random_number(&seed) % RPC_FILE_HASH;
 			size_t start = s.input.size, size;
 
 			if (op == RPC_RING_DATA)

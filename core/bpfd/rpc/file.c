@@ -2,6 +2,7 @@
 /* The operations on the board's files, FILE_FOLLOW excepted. */
 #include "core/bpfd/files/file.h"
 #include "core/base/paths.h"
+#include "core/base/sha256.h"
 #include "core/bpfd/bpf/event_list.h"
 #include "core/bpfd/bpf/probe.h"
 #include "core/bpfd/files/tree.h"
@@ -192,6 +193,48 @@ int rpc_file_read(struct rpc *rpc, struct bytes_in *in)
 	err = read_parts(rpc, fd, max);
 	close(fd);
 	return err;
+}
+
+/* What a hash reads of a file. */
+struct hash_reader {
+	const struct rpc *rpc;
+	struct sha256 hash;
+};
+
+static int add_to_hash(void *arg, const void *data, size_t size)
+{
+	struct hash_reader *reader = arg;
+	const struct bpfd_config *config = &reader->rpc->bpfd->config;
+
+	if (config->stop && *config->stop)
+		return -EINTR;
+	sha256_add(&reader->hash, data, size);
+	return reader->hash.size > config->limits.file_bytes ? -EFBIG : 0;
+}
+
+int rpc_file_hash(struct rpc *rpc, struct bytes_in *in)
+{
+	struct hash_reader reader = {.rpc = rpc};
+	uint8_t hash[SHA256_SIZE];
+	char path[PATH_MAX];
+	int fd, err;
+
+	rpc_get_string(in, path, sizeof(path));
+	if (!bytes_get_end(in))
+		return -EBADMSG;
+	fd = tree_open_read(paths_of(rpc), path);
+	if (fd < 0)
+		return fd;
+	sha256_begin(&reader.hash);
+	err = file_copy(fd, add_to_hash, &reader);
+	close(fd);
+	if (err)
+		return err;
+	bytes_put_u32(&rpc->out, 0);
+	bytes_put_u64(&rpc->out, reader.hash.size);
+	sha256_end(&reader.hash, hash);
+	rpc_put_bytes(&rpc->out, hash, sizeof(hash));
+	return 0;
 }
 
 /* The reply with the names of a directory, in parts. */

@@ -29,6 +29,7 @@ rpc_handler rpc_bpf, rpc_info, rpc_btf_list, rpc_map_walk, rpc_map_sync, rpc_per
 rpc_handler rpc_ring_open, rpc_ring_credit, rpc_file_follow;
 rpc_handler rpc_file_stat, rpc_file_access, rpc_file_link, rpc_file_read, rpc_file_list,
 	rpc_file_write;
+rpc_handler rpc_file_hash;
 rpc_handler rpc_file_remove, rpc_file_mkdir, rpc_file_rename;
 
 /* Sends rpc->out as a part of the reply, and begins the next part. Returns 0; -ENOMEM; or the error

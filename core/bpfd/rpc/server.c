@@ -59,6 +59,7 @@ static const struct {
 	[RPC_FILE_REMOVE] = {rpc_file_remove, false},
 	[RPC_FILE_MKDIR] = {rpc_file_mkdir, false},
 	[RPC_FILE_RENAME] = {rpc_file_rename, false},
+	[RPC_FILE_HASH] = {rpc_file_hash, true},
 };
 
 static void describe_board(const struct paths *paths, struct rpc_hello *hello)
