@@ -81,6 +81,7 @@ call_handler sys_refused, sys_attributes;
 call_handler sys_execve, sys_execveat, sys_module;
 call_handler sys_kill, sys_process, sys_priority, sys_ioprio, sys_capget, sys_fcntl, sys_cpu_clock,
 	sys_on_pidfd, sys_pidfd_open;
+call_handler sys_write_other, sys_workstation;
 call_handler sys_uname, sys_setrlimit, sys_prlimit64;
 
 /* The types of requests of ioctl(2) that the filter notifies: to perf events and to sockets. */

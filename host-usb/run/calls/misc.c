@@ -52,6 +52,14 @@ int64_t sys_prlimit64(const struct call *call)
 	return call->args[3] ? memory_write(call, call->args[3], &unlimited, sizeof(unlimited)) : 0;
 }
 
+/* Calls that change or watch the whole machine. */
+int64_t sys_workstation(const struct call *call)
+{
+	log_warning("%s is not supported: it would act on this workstation, not on the board",
+		notify_name(call->number));
+	return -EPERM;
+}
+
 /* ioctl(fd, request, arg) */
 int64_t sys_ioctl(const struct call *call)
 {

@@ -33,6 +33,7 @@
 #endif
 #define WAIT_KILLABLE	 (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
 #define FILTER_INSNS_MAX 1024	    /* instructions */
+#define NUMBERS_MAX	 1023	    /* no call that Linux will add has a higher number */
 #define SYNC_WAKE_UP	 1UL	    /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
 
 #define MAP_SHARED_FILE_MASK (MAP_SHARED | MAP_ANONYMOUS)
@@ -46,6 +47,7 @@ enum filter {
 	BPF_OPTIONS,	 /* setsockopt: options whose value is a BPF program */
 	SHARED_FILES,	 /* mmap: shared mappings of a file */
 	SEEN_FDS,	 /* the first argument is a descriptor from fd_base on */
+	SEEN_FDS_3,	 /* the third argument is one */
 	REWINDS,	 /* lseek: as SEEN_FDS, and to offset 0 of any descriptor */
 	STAT_FLAGS_2,	 /* flags are args[2]: all but fstat(2) of descriptors below fd_base */
 	STAT_FLAGS_3,	 /* the same; flags are args[3] */
@@ -60,15 +62,12 @@ enum filter {
 
 #define RLIMIT_MEMLOCK_NUMBER 8 /* on x86, ARM and RISC-V */
 
-/* With io_uring a tool could open, read and poll files past the filter. Libraries that use it fall
- * back to other calls if the kernel lacks it. */
-static const int absent[] = {__NR_io_uring_setup, __NR_io_uring_enter, __NR_io_uring_register};
-
 #define ROW(name, handler, filter)                  \
 	{                                           \
 		__NR_##name, #name, handler, filter \
 	}
 #define CALL(name, filter) ROW(name, sys_##name, filter)
+#define ABSENT(name)	   ROW(name, NULL, ALL) /* fails with ENOSYS */
 
 static const struct syscall_entry {
 	int number;
@@ -105,6 +104,11 @@ static const struct syscall_entry {
 	CALL(write, SEEN_FDS),
 	CALL(pwrite64, SEEN_FDS),
 	CALL(writev, SEEN_FDS),
+	ROW(copy_file_range, sys_write_other, SEEN_FDS_3),
+	ROW(pwritev, sys_write_other, SEEN_FDS),
+	ROW(pwritev2, sys_write_other, SEEN_FDS),
+	ROW(sendfile, sys_write_other, SEEN_FDS),
+	ROW(splice, sys_write_other, SEEN_FDS_3),
 	CALL(kill, NOT_0),
 	CALL(pidfd_open, ALL),
 	CALL(capget, ALL),
@@ -144,6 +148,15 @@ static const struct syscall_entry {
 	ROW(tgkill, sys_process, NOT_0),
 	ROW(timer_create, sys_cpu_clock, CPU_CLOCKS),
 	ROW(tkill, sys_process, NOT_0),
+	ROW(acct, sys_workstation, ALL),
+	ROW(fanotify_init, sys_workstation, ALL),
+	ROW(kexec_file_load, sys_workstation, ALL),
+	ROW(kexec_load, sys_workstation, ALL),
+	ROW(reboot, sys_workstation, ALL),
+	ROW(setdomainname, sys_workstation, ALL),
+	ROW(sethostname, sys_workstation, ALL),
+	ROW(swapoff, sys_workstation, ALL),
+	ROW(swapon, sys_workstation, ALL),
 	CALL(uname, ALL),
 	CALL(chdir, ALL),
 	CALL(fchdir, ALL),
@@ -154,6 +167,14 @@ static const struct syscall_entry {
 	ROW(finit_module, sys_module, ALL),
 	ROW(delete_module, sys_module, ALL),
 	CALL(prlimit64, LIMITS),
+	/* With io_uring a tool could open, read and poll files past the filter. Libraries that use
+	 * it fall back to other calls if the kernel lacks it. */
+	ABSENT(io_uring_setup),
+	ABSENT(io_uring_enter),
+	ABSENT(io_uring_register),
+#ifdef __NR_getdents
+	ABSENT(getdents), /* of old programs: it would show directories of the board as empty */
+#endif
 #ifdef __NR_setrlimit
 	CALL(setrlimit, MEMLOCK),
 #endif
@@ -205,6 +226,15 @@ static const struct syscall_entry *entry_of(int number)
 	return entry;
 }
 
+enum notify_treatment notify_treatment(int number)
+{
+	const struct syscall_entry *entry = entry_of(number);
+
+	if (number > NOTIFY_LAST || (entry && !entry->handler))
+		return TREATMENT_ABSENT;
+	return entry ? TREATMENT_NOTIFIED : TREATMENT_LOCAL;
+}
+
 const char *notify_name(int number)
 {
 	const struct syscall_entry *entry = entry_of(number);
@@ -212,79 +242,85 @@ const char *notify_name(int number)
 	return entry ? entry->name : "system call";
 }
 
-/* Adds the rules for one call: it is notified if any of at most three comparisons holds. */
-static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, int fd_base)
+/* Stores the comparisons for a filter: a call is notified if one of them holds. Returns their
+ * number. */
+static int comparisons_of(enum filter filter, int fd_base, struct scmp_arg_cmp compare[3])
 {
-	const struct scmp_arg_cmp seen = SCMP_A0_32(SCMP_CMP_GE, (uint32_t)fd_base);
-	struct scmp_arg_cmp compare[3] = {seen};
-	int count = 1, err = 0;
-
-	switch (entry->filter) {
+	compare[0] = SCMP_A0_32(SCMP_CMP_GE, (uint32_t)fd_base);
+	switch (filter) {
 	case ALL:
-		return seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 0);
+		return 0;
 	case IOCTLS:
 		compare[0] =
 			SCMP_A1_64(SCMP_CMP_MASKED_EQ, RUN_IOCTL_TYPE_MASK, RUN_IOCTL_TYPE_PERF);
 		compare[1] =
 			SCMP_A1_64(SCMP_CMP_MASKED_EQ, RUN_IOCTL_TYPE_MASK, RUN_IOCTL_TYPE_SOCKET);
-		count = 2;
-		break;
+		return 2;
 	case SOCKETS:
 		compare[0] = SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK);
 		compare[1] = SCMP_A0_32(SCMP_CMP_EQ, AF_PACKET);
 		compare[2] = SCMP_A0_32(SCMP_CMP_EQ, AF_XDP);
-		count = 3;
-		break;
+		return 3;
 	case BPF_OPTIONS:
 		compare[0] = SCMP_A2_32(SCMP_CMP_EQ, SO_ATTACH_BPF);
 		compare[1] = SCMP_A2_32(SCMP_CMP_EQ, SO_ATTACH_REUSEPORT_EBPF);
-		count = 2;
-		break;
+		return 2;
 	case SHARED_FILES:
 		compare[0] = SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_SHARED_FILE_MASK, MAP_SHARED);
-		break;
+		return 1;
 	case SEEN_FDS:
-		break;
-	case REWINDS:
-		err = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 2,
-			SCMP_A1_64(SCMP_CMP_EQ, 0), SCMP_A2_32(SCMP_CMP_EQ, SEEK_SET));
-		break;
+	case REWINDS: /* another rule follows */
+		return 1;
+	case SEEN_FDS_3:
+		compare[0] = SCMP_A2_32(SCMP_CMP_GE, (uint32_t)fd_base);
+		return 1;
 	case STAT_FLAGS_2:
 	case STAT_FLAGS_3:
 		/* A relative name may start at such a descriptor. AT_FDCWD, unsigned, is above all
 		 * of them. */
-		compare[1] = SCMP_CMP32(entry->filter == STAT_FLAGS_2 ? 2U : 3U, SCMP_CMP_MASKED_EQ,
-			AT_EMPTY_PATH, 0);
-		count = 2;
-		break;
+		compare[1] = SCMP_CMP32(
+			filter == STAT_FLAGS_2 ? 2U : 3U, SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, 0);
+		return 2;
 	case NOT_0:
 		compare[0] = SCMP_A0_32(SCMP_CMP_NE, 0);
-		break;
+		return 1;
 	case CPU_CLOCKS: /* they are negative */
 		compare[0] = SCMP_A0_32(SCMP_CMP_GT, INT_MAX);
-		break;
+		return 1;
 	case ATTACHING:
 		compare[0] = SCMP_A0_32(SCMP_CMP_EQ, PTRACE_ATTACH);
 		compare[1] = SCMP_A0_32(SCMP_CMP_EQ, PTRACE_SEIZE);
-		count = 2;
-		break;
+		return 2;
 	case CORE_SCHEDULING:
 		compare[0] = SCMP_A0_32(SCMP_CMP_EQ, PR_SCHED_CORE);
-		break;
+		return 1;
 	case OWNERS:
 		compare[0] = SCMP_A1_32(SCMP_CMP_EQ, F_SETOWN);
 		compare[1] = SCMP_A1_32(SCMP_CMP_EQ, F_SETOWN_EX);
-		count = 2;
-		break;
+		return 2;
 	case MEMLOCK:
 		compare[0] = SCMP_A0_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);
-		break;
+		return 1;
 	case LIMITS:
 		compare[0] = SCMP_A0_32(SCMP_CMP_NE, 0);
 		compare[1] = SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_MEMLOCK_NUMBER);
-		count = 2;
-		break;
+		return 2;
 	}
+	return 0;
+}
+
+static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, int fd_base)
+{
+	struct scmp_arg_cmp compare[3];
+	int count = comparisons_of(entry->filter, fd_base, compare), err = 0;
+
+	if (!entry->handler)
+		return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), entry->number, 0);
+	if (count == 0)
+		return seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 0);
+	if (entry->filter == REWINDS)
+		err = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 2,
+			SCMP_A1_64(SCMP_CMP_EQ, 0), SCMP_A2_32(SCMP_CMP_EQ, SEEK_SET));
 	for (int i = 0; !err && i < count; i++)
 		err = seccomp_rule_add_array(
 			filter, SCMP_ACT_NOTIFY, entry->number, 1, &compare[i]);
@@ -308,21 +344,32 @@ static int load(const struct sock_fprog *program)
 	return listener < 0 ? -errno : (int)listener;
 }
 
+/* Calls that are newer than this program fail with ENOSYS, as on an older kernel: one of them could
+ * be another way to open a file. ARM has private calls with far higher numbers. */
+static const struct sock_filter newer_calls[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* the number of the call */
+	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NOTIFY_LAST, 0, 2),
+	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NUMBERS_MAX, 1, 0),
+	BPF_STMT(BPF_RET | BPF_K, SCMP_ACT_ERRNO(ENOSYS)),
+};
+
 static int export_and_load(scmp_filter_ctx filter)
 {
 	struct sock_filter code[FILTER_INSNS_MAX];
 	struct sock_fprog program = {.filter = code};
+	const size_t first = sizeof(newer_calls);
 	int fd = memfd_create("bpfd:filter", MFD_CLOEXEC), err;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
 	err = seccomp_export_bpf(filter, fd);
-	n = err ? 0 : pread(fd, code, sizeof(code), 0);
+	memcpy(code, newer_calls, first);
+	n = err ? 0 : pread(fd, (char *)code + first, sizeof(code) - first, 0);
 	close(fd);
-	if (err || n <= 0 || (size_t)n == sizeof(code))
+	if (err || n <= 0 || (size_t)n == sizeof(code) - first)
 		return err ? err : -EIO;
-	program.len = (unsigned short)((size_t)n / sizeof(code[0]));
+	program.len = (unsigned short)((first + (size_t)n) / sizeof(code[0]));
 	return load(&program);
 }
 
@@ -338,8 +385,6 @@ int notify_install(int fd_base, bool as_root)
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (size_t i = 0; !err && (entry = entry_at(i)); i++)
 		err = add_rule(filter, entry, fd_base);
-	for (size_t i = 0; !err && i < sizeof(absent) / sizeof(absent[0]); i++)
-		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), absent[i], 0);
 	/* An errno of 0 makes the call return 0. */
 	if (!err && as_root)
 		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), __NR_geteuid, 0);

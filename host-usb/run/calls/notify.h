@@ -40,6 +40,21 @@ bool notify_waiting(const struct run *run, uint64_t id);
  * Returns CALL_ANSWERED or a negative errno. */
 int64_t notify_give_fd(const struct call *call, int fd, bool cloexec, bool seen);
 
+/* What the filter does with system calls of a number. Of some numbers it notifies only those with
+ * certain arguments. */
+enum notify_treatment {
+	TREATMENT_LOCAL,    /* this workstation's kernel runs them */
+	TREATMENT_NOTIFIED, /* the supervisor answers or refuses them, or lets the kernel run them
+			     */
+	TREATMENT_ABSENT,   /* they fail with ENOSYS */
+};
+
+/* The last system call that the tables know: later ones are absent for the tool. To raise it,
+ * decide about each call up to the new number; tests/unit/test_run_calls.c lists the decisions. */
+#define NOTIFY_LAST 469 /* file_setattr, Linux 6.17 */
+
+enum notify_treatment notify_treatment(int number);
+
 /* Returns the name of a system call. */
 const char *notify_name(int number);
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -127,4 +128,14 @@ int64_t sys_writev(const struct call *call)
 		return -EINVAL;
 	err = memory_read(call, call->args[1], vector, count * sizeof(vector[0]));
 	return err ? err : write_from(call, vector, count);
+}
+
+/* Other calls that write a file, such as sendfile(2) and copy_file_range(2). Programs that use them
+ * fall back to write(2). */
+int64_t sys_write_other(const struct call *call)
+{
+	bool is_third = call->number == __NR_copy_file_range || call->number == __NR_splice;
+
+	return object_of(call, (int)call->args[is_third ? 2 : 0], OBJECT_WRITER) ? -EINVAL
+										 : CALL_CONTINUE;
 }
