@@ -12,6 +12,7 @@
 #include "host-usb/near.h"
 #include "host-usb/ping.h"
 #include "host-usb/pump.h"
+#include "host-usb/run/via.h"
 #include "host-usb/signals.h"
 #include "host-usb/status.h"
 #include "host-usb/trace.h"
@@ -19,6 +20,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +314,19 @@ static int run_lane(const struct command_line *line, const struct device *device
 	return run_bench(title, options, counts);
 }
 
+/* Writes the name of the board into the memory file of bpfd-run. Its session starts after that. */
+static void report_board(const struct device *device)
+{
+	const char *text = getenv(VIA_BOARD_VARIABLE),
+		   *name = device->serial[0] ? device->serial : device->path;
+	uint64_t fd;
+
+	if (!text || options_number(text, STDERR_FILENO + 1, INT_MAX, &fd) < 0)
+		return;
+	if (pwrite((int)fd, name, strlen(name), 0) < 0)
+		log_debug("bpfd-run: cannot report the board: %s", strerror(errno));
+}
+
 /* Returns the exit status, or minus the number of the signal to die of. */
 static int run(const struct command_line *line, int signal_fd, struct tty *tty, struct trace *trace,
 	struct identity *identity)
@@ -339,6 +354,7 @@ static int run(const struct command_line *line, int signal_fd, struct tty *tty, 
 	if (status != 0)
 		return status;
 	identity_expect(identity, device.serial);
+	report_board(&device);
 	status = run_lane(line, &device, &options, &counts);
 	lane = usb_lane_counts(options.lane);
 	usb_lane_close(options.lane);

@@ -238,8 +238,9 @@ static int say_hello(struct run *run, struct tool *tool)
 	return 0;
 }
 
-static int open_parts(struct run *run, const struct via *via, FILE *trace)
+static int open_parts(struct run *run, const struct via *via, const char *command, FILE *trace)
 {
+	char identity[VIA_IDENTITY_SIZE];
 	struct client_events events = supervisor_events(run);
 	int err;
 
@@ -252,8 +253,11 @@ static int open_parts(struct run *run, const struct via *via, FILE *trace)
 		err = remote_new(&run->remote, run->client);
 	if (!err)
 		err = cache_new(&run->cache, run->remote, &run->board);
-	if (!err)
+	if (!err) {
+		via_identity(via, command, identity);
+		cache_identify(run->cache, identity);
 		err = opener_new(&run->opener, run);
+	}
 	if (err)
 		log_error("%s", strerror(-err));
 	return err;
@@ -341,7 +345,7 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 	if (!err)
 		err = via_handshake(&via, command);
 	if (!err)
-		err = open_parts(&run, &via, trace);
+		err = open_parts(&run, &via, command, trace);
 	if (!err)
 		err = say_hello(&run, &tool);
 	if (!err)

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,7 +70,21 @@ static void exec_plain(const char *command)
 	free(copy);
 }
 
-static void run_command(const char *command, int in, int out)
+/* Lets the command inherit the memory file, and tells it where it is. */
+static void pass_board(int board)
+{
+	char number[16];
+	int fd = board < 0 ? -1 : dup(board);
+
+	if (fd < 0) {
+		unsetenv(VIA_BOARD_VARIABLE);
+		return;
+	}
+	snprintf(number, sizeof(number), "%d", fd);
+	setenv(VIA_BOARD_VARIABLE, number, 1);
+}
+
+static void run_command(const char *command, int in, int out, int board)
 {
 	char *line;
 	sigset_t none;
@@ -79,6 +94,7 @@ static void run_command(const char *command, int in, int out)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	extend_path();
+	pass_board(board);
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(STATUS_NOT_RUN);
 	exec_plain(command);
@@ -98,20 +114,23 @@ int via_start(struct via *via, const char *command)
 		err = -errno;
 		goto err_close_to;
 	}
+	via->board = memfd_create("bpfd:board", MFD_CLOEXEC);
 	via->pid = fork();
 	if (via->pid < 0) {
 		err = -errno;
-		goto err_close_from;
+		goto err_close_board;
 	}
 	if (via->pid == 0)
-		run_command(command, to[0], from[1]);
+		run_command(command, to[0], from[1], via->board);
 	close(to[0]);
 	close(from[1]);
 	via->out = to[1];
 	via->in = from[0];
 	return 0;
 
-err_close_from:
+err_close_board:
+	if (via->board >= 0)
+		close(via->board);
 	close(from[0]);
 	close(from[1]);
 err_close_to:
@@ -217,6 +236,15 @@ int via_handshake(const struct via *via, const char *command)
 	return -EPROTO;
 }
 
+void via_identity(const struct via *via, const char *command, char text[VIA_IDENTITY_SIZE])
+{
+	ssize_t n = via->board < 0 ? 0 : pread(via->board, text, VIA_IDENTITY_SIZE - 1, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	if (!*text)
+		snprintf(text, VIA_IDENTITY_SIZE, "--via %s", command);
+}
+
 /* Waits for the command to exit. Reads its remaining output, which could block it otherwise. */
 static bool wait_end(const struct via *via, uint64_t ms, int *status)
 {
@@ -249,5 +277,7 @@ int via_end(struct via *via)
 		}
 	}
 	close(via->in);
+	if (via->board >= 0)
+		close(via->board);
 	return status;
 }

@@ -2,18 +2,24 @@
 /* bpfd-run's cache: which of the board's files it keeps, and for how long. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "host-usb/run/files/open.h"
 #include "host-usb/run/files/remote.h"
+#include "tests/unit/log_capture.h"
 #include "tests/unit/run_test.h"
+#include "tests/unit/skip.h"
 
 #define SYMBOLS "ffffffff81000000 T _stext\nffffffff81000010 t helper\n"
 #define MODULES "dummy_hcd 45056 0 - Live 0xffffffffc0000000\n"
@@ -32,19 +38,35 @@ int clock_gettime(clockid_t id, struct timespec *now)
 static char home[] = "/tmp/test_run_cache.XXXXXX";
 static char cache[64]; /* the directory of the copies */
 
+static const char *identity = "board 1";
+
 static struct board *start(void)
 {
 	struct board *board = board_start(NULL);
 
 	strcpy(board->run.board.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
 	strcpy(board->run.board.release, "6.1.0-test");
+	board->run.board.minor = RPC_MINOR;
 	board_files(board);
+	cache_identify(board->run.cache, identity);
 	return board;
 }
 
 static void reply_contents(struct board *board, const char *contents)
 {
 	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), contents);
+	board_ready(board);
+}
+
+/* The board states the hash of these contents. */
+static void reply_hash(struct board *board, const char *contents)
+{
+	struct bytes_out *out = board_reply(board, RPC_FILE_HASH, 0);
+	uint8_t hash[SHA256_SIZE];
+
+	crypto_hash_sha256(hash, (const uint8_t *)contents, strlen(contents));
+	bytes_put_u64(out, strlen(contents));
+	rpc_put_bytes(out, hash, sizeof(hash));
 	board_ready(board);
 }
 
@@ -85,6 +107,19 @@ static unsigned int copies(void)
 	if (directory)
 		closedir(directory);
 	return n;
+}
+
+/* Writes the path of the file in the cache. */
+static void only_copy(char path[256])
+{
+	DIR *directory = opendir(cache);
+	const struct dirent *entry;
+
+	assert_int_equal(copies(), 1);
+	while ((entry = readdir(directory)))
+		if (entry->d_name[0] != '.')
+			snprintf(path, 256, "%s/%.180s", cache, entry->d_name);
+	closedir(directory);
 }
 
 static void remove_copies(void)
@@ -140,7 +175,7 @@ static void test_symbols_are_kept(void **state)
 	board_stop(board);
 }
 
-/* A copy of the symbols is valid only for the same modules and the same boot. */
+/* A copy of the symbols is valid only for the same modules and the same boot. A board has one. */
 static void test_modules_or_boot_changed(void **state)
 {
 	struct board *board = start();
@@ -151,50 +186,143 @@ static void test_modules_or_boot_changed(void **state)
 	reply_contents(board, "1 T other\n");
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", "1 T other\n");
+	assert_int_equal(copies(), 1);
 	strcpy(board->run.board.boot_id, "fedcba98-89ab-cdef-0123-456789abcdef");
 	reply_contents(board, MODULES);
 	reply_contents(board, "1 T third\n");
 	assert_contents(board, "/proc/kallsyms", "1 T third\n");
-	strcpy(board->run.board.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
 	reply_contents(board, MODULES);
-	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", "1 T third\n");
 	/* A kernel without support for modules has no /proc/modules. */
 	board_reply_ret(board, RPC_FILE_READ, -ENOENT);
 	reply_contents(board, "1 T fourth\n");
 	assert_contents(board, "/proc/kallsyms", "1 T fourth\n");
+	board_reply_ret(board, RPC_FILE_READ, -ENOENT);
+	assert_contents(board, "/proc/kallsyms", "1 T fourth\n");
 	board_stop(board);
-	assert_int_equal(copies(), 4);
+	assert_int_equal(copies(), 1);
 }
 
-static void reply_stat(struct board *board, uint32_t mode, uint64_t size)
+/* A board that says it is in another board's boot does not replace the other's symbols. */
+static void test_another_board(void **state)
 {
-	const struct rpc_stat st = {.mode = mode, .size = size, .ino = 5};
+	struct board *board;
 
-	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
-	board_ready(board);
+	for (int i = 0; i < 2; i++) {
+		board = start();
+		reply_contents(board, MODULES);
+		reply_contents(board, i ? "2 T theirs\n" : SYMBOLS);
+		assert_contents(board, "/proc/kallsyms", i ? "2 T theirs\n" : SYMBOLS);
+		board_stop(board);
+		identity = "board 2";
+	}
+	assert_int_equal(copies(), 2);
+	identity = "board 1";
+	board = start();
+	reply_contents(board, MODULES);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	board_stop(board);
+	/* A board without identity has no copies. */
+	identity = NULL;
+	board = board_start(NULL);
+	board_files(board);
+	strcpy(board->run.board.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
+	reply_contents(board, "3 T own\n");
+	assert_contents(board, "/proc/kallsyms", "3 T own\n");
+	board_stop(board);
+	identity = "board 1";
+	assert_int_equal(copies(), 2);
 }
 
-/* The types of a kernel depend on its build ID, not on the boot. */
-static void test_types_of_kernel_and_modules(void **state)
+/* Types and programs are kept by their contents, whichever board and boot they come from. */
+static void test_types_and_programs(void **state)
+{
+	static const char *const paths[] = {"/sys/kernel/btf/vmlinux", "/sys/kernel/btf/usbcore",
+		"/proc/400000/root/usr/lib/libboard.so"};
+
+	for (size_t i = 0; i < 2 * sizeof(paths) / sizeof(paths[0]); i++) {
+		const char *path = paths[i / 2];
+		struct board *board = start();
+
+		board->run.board.boot_id[0] = (char)('0' + i);
+		identity = i % 2 ? "board 2" : "board 1";
+		reply_hash(board, path);
+		if (i % 2 == 0)
+			reply_contents(board, path);
+		assert_contents(board, path, path);
+		board_stop(board);
+		assert_int_equal(copies(), i / 2 + 1);
+	}
+	identity = "board 1";
+}
+
+/* A board states the hash of other contents than it sends, to poison the copy of another board. */
+static void test_lying_board(void **state)
 {
 	struct board *board = start();
 
-	for (int boot = 0; boot < 2; boot++) {
-		board->run.board.boot_id[0] = (char)('0' + boot);
-		reply_stat(board, S_IFREG | 0444, 5);
-		if (boot == 0) {
-			reply_contents(board, "build id");
-			reply_contents(board, "types");
-		}
+	reply_hash(board, "types");
+	reply_contents(board, "lies!");
+	assert_contents(board, "/sys/kernel/btf/vmlinux", "lies!");
+	assert_int_equal(copies(), 0);
+	/* Its other size is a lie as well. */
+	reply_hash(board, "types");
+	reply_contents(board, "types and lies");
+	assert_contents(board, "/sys/kernel/btf/vmlinux", "types and lies");
+	board_stop(board);
+	assert_int_equal(copies(), 0);
+	board = start();
+	reply_hash(board, "types");
+	reply_contents(board, "types");
+	assert_contents(board, "/sys/kernel/btf/vmlinux", "types");
+	board_stop(board);
+	assert_int_equal(copies(), 1);
+}
+
+/* A reply without a hash is an error; an error of the board is passed on. */
+static void test_no_hash(void **state)
+{
+	struct board *board = start();
+
+	board_reply_ret(board, RPC_FILE_HASH, 0);
+	assert_int_equal(open_file(board->run.opener, "/sys/kernel/btf/vmlinux"), -EIO);
+	rpc_put_bytes(board_reply(board, RPC_FILE_HASH, 0), "too short", 9);
+	board_ready(board);
+	assert_int_equal(open_file(board->run.opener, "/sys/kernel/btf/vmlinux"), -EIO);
+	board_reply_ret(board, RPC_FILE_HASH, -EACCES);
+	assert_int_equal(open_file(board->run.opener, "/sys/kernel/btf/secret"), -EACCES);
+	/* An older bpfd does not know the message: files are fetched each time. */
+	board->run.board.minor = RPC_MINOR_HASH - 1;
+	for (int i = 0; i < 2; i++) {
+		reply_contents(board, "types");
 		assert_contents(board, "/sys/kernel/btf/vmlinux", "types");
-		/* The types of a module are read again: another module of that name may have been
-		 * loaded. */
-		reply_stat(board, S_IFREG | 0444, 3);
-		reply_contents(board, boot ? "one" : "two");
-		assert_contents(board, "/sys/kernel/btf/usbcore", boot ? "one" : "two");
 	}
 	board_stop(board);
-	assert_int_equal(copies(), 3);
+	assert_int_equal(copies(), 0);
+}
+
+/* A copy that was cut or changed is fetched again. */
+static void test_damaged_copy(void **state)
+{
+	char path[256];
+
+	for (int i = 0; i < 3; i++) {
+		struct board *board = start();
+		int fd;
+
+		reply_hash(board, "types");
+		reply_contents(board, "types");
+		assert_contents(board, "/sys/kernel/btf/vmlinux", "types");
+		board_stop(board);
+		only_copy(path);
+		if (i == 1) {
+			assert_int_equal(truncate(path, 4), 0);
+			continue;
+		}
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		assert_int_equal(write(fd, "tYpes", 5), 5);
+		close(fd);
+	}
 }
 
 /* Other files are read from the board each time. Errors are not kept. */
@@ -226,7 +354,7 @@ static void test_traceable_functions(void **state)
 	assert_contents(board, DEBUGFS "available_filter_functions", "vfs_open\n");
 	assert_contents(board, TRACEFS "available_filter_functions", "vfs_open\nanother\n");
 	board_stop(board);
-	assert_int_equal(copies(), 2);
+	assert_int_equal(copies(), 1);
 	remove_copies();
 }
 
@@ -319,14 +447,10 @@ static void test_unwritable_directory(void **state)
 	assert_int_equal(copies(), 0);
 }
 
-/* An incomplete file is not used: neither after a reply that fails, nor the temporary file of a run
- * that was killed. */
+/* An incomplete file is not kept. */
 static void test_incomplete_files(void **state)
 {
-	char name[256], temporary[300];
 	struct board *board = start();
-	const struct dirent *entry;
-	DIR *directory;
 
 	reply_contents(board, MODULES);
 	rpc_put_string(board_reply(board, RPC_FILE_READ, 0), "half of the sym");
@@ -334,21 +458,6 @@ static void test_incomplete_files(void **state)
 	board_ready(board);
 	assert_int_equal(open_file(board->run.opener, "/proc/kallsyms"), -EIO);
 	assert_int_equal(copies(), 0);
-
-	reply_contents(board, MODULES);
-	reply_contents(board, SYMBOLS);
-	assert_contents(board, "/proc/kallsyms", SYMBOLS);
-	directory = opendir(cache);
-	while ((entry = readdir(directory)))
-		if (entry->d_name[0] != '.')
-			snprintf(name, sizeof(name), "%s/%.150s", cache, entry->d_name);
-	closedir(directory);
-	snprintf(temporary, sizeof(temporary), "%s.abcdef", name);
-	assert_int_equal(rename(name, temporary), 0);
-	assert_int_equal(truncate(temporary, 10), 0);
-	reply_contents(board, MODULES);
-	reply_contents(board, SYMBOLS);
-	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	board_stop(board);
 }
 
@@ -412,15 +521,226 @@ static void test_hostile_boot_id(void **state)
 	struct board *board = start();
 
 	strcpy(board->run.board.boot_id, "../x"); /* the parent directory is writable */
-	reply_contents(board, MODULES);
 	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	strcpy(board->run.board.boot_id, ".hidden");
-	reply_contents(board, MODULES);
 	reply_contents(board, SYMBOLS);
 	assert_contents(board, "/proc/kallsyms", SYMBOLS);
 	board_stop(board);
 	assert_int_equal(copies(), 0);
+}
+
+/* Opens a program of the board with these contents, and leaves a copy of it. */
+static void keep(const char *contents, const char *name)
+{
+	struct board *board = start();
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/400000/root/usr/lib/%s", name);
+	reply_hash(board, contents);
+	reply_contents(board, contents);
+	close(open_file(board->run.opener, path));
+	board_stop(board);
+}
+
+/* Checks that nothing is kept in the directory of the cache, and that the run goes on. */
+static void assert_refused(const char *message)
+{
+	struct board *board;
+	const char *text;
+
+	log_begin();
+	board = start();
+	text = log_end();
+	if (!strstr(text, message))
+		fail_msg("logged: %s", text);
+	reply_contents(board, SYMBOLS);
+	assert_contents(board, "/proc/kallsyms", SYMBOLS);
+	board_stop(board);
+	assert_int_equal(copies(), 0);
+}
+
+static void test_directory_that_others_can_write(void **state)
+{
+	static const mode_t modes[] = {0720, 0702, 0777, 01777};
+
+	board_stop(start());
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		assert_int_equal(chmod(cache, modes[i]), 0);
+		assert_refused("other users can write it; run chmod go-w /tmp/");
+	}
+	assert_int_equal(chmod(cache, 0755), 0);
+	keep("program", "program");
+	assert_int_equal(copies(), 1);
+}
+
+static void test_directory_of_another_user(void **state)
+{
+	if (geteuid() != 0)
+		skip_because("needs root to give a directory away");
+	board_stop(start());
+	assert_int_equal(chown(cache, 12345, 12345), 0);
+	assert_refused("another user (12345) owns it; set XDG_CACHE_HOME");
+	assert_int_equal(chown(cache, 0, 0), 0);
+}
+
+/* A link in place of a copy is not followed, even to a file of this user. */
+static void test_links(void **state)
+{
+	char path[256], other[256];
+	struct board *board;
+
+	keep("program", "program");
+	only_copy(path);
+	snprintf(other, sizeof(other), "%s/other", home);
+	assert_int_equal(rename(path, other), 0);
+	assert_int_equal(symlink(other, path), 0);
+	board = start();
+	reply_hash(board, "program");
+	reply_contents(board, "program");
+	assert_contents(board, "/proc/400000/root/usr/lib/program", "program");
+	board_stop(board);
+	assert_int_equal(unlink(other), 0);
+}
+
+static time_t used_at; /* of the last copy that age() has changed */
+
+/* Lets the time of the last use of a copy lie in the past; each call a little less. */
+static void age(const char *contents)
+{
+	struct timespec times[2];
+	char path[256], hex[SHA256_HEX_SIZE];
+	uint8_t hash[SHA256_SIZE];
+
+	crypto_hash_sha256(hash, (const uint8_t *)contents, strlen(contents));
+	sha256_hex(hash, hex);
+	snprintf(path, sizeof(path), "%s/%s", cache, hex);
+	used_at += 10;
+	times[0] = times[1] = (struct timespec){.tv_sec = used_at};
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static bool is_kept(const char *contents)
+{
+	struct board *board = start();
+	struct bytes_in in;
+	unsigned int asked;
+
+	reply_hash(board, contents);
+	reply_contents(board, contents);
+	close(open_file(board->run.opener, "/proc/400000/root/usr/lib/any"));
+	in = board_asked(board, RPC_FILE_HASH);
+	assert_false(in.failed);
+	asked = board_unseen(board);
+	if (!asked)
+		remote_open(board->run.remote, "/proc/uptime"); /* uses the other reply */
+	board_stop(board);
+	return !asked;
+}
+
+/* The least recently used copies make room for new ones. */
+static void test_quota(void **state)
+{
+	char *contents[4];
+
+	setenv("BPFD_CACHE_MIB", "1", 1);
+	for (int i = 0; i < 4; i++) {
+		contents[i] = malloc(400001);
+		memset(contents[i], 'a' + i, 400000);
+		contents[i][400000] = 0;
+	}
+	used_at = time(NULL) - 1000;
+	keep(contents[0], "0");
+	age(contents[0]);
+	keep(contents[1], "1");
+	age(contents[1]);
+	assert_int_equal(copies(), 2);
+	assert_true(is_kept(contents[0])); /* used: now 1 is the oldest */
+	keep(contents[2], "2");
+	assert_int_equal(copies(), 2);
+	assert_true(is_kept(contents[0]));
+	assert_true(is_kept(contents[2]));
+	setenv("BPFD_CACHE_MIB", "0", 1);
+	keep(contents[3], "3");
+	assert_int_equal(copies(), 2); /* it does not fit at all, so nothing makes room */
+	setenv("BPFD_CACHE_MIB", "1", 1);
+	assert_false(is_kept(contents[3]));
+	unsetenv("BPFD_CACHE_MIB");
+	assert_false(is_kept(contents[1]));
+	assert_int_equal(copies(), 3);
+	for (int i = 0; i < 4; i++)
+		free(contents[i]);
+}
+
+static void test_wrong_quota(void **state)
+{
+	static const char *const wrong[] = {"-1", "1G", "x", "99999999999999999999"};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		setenv("BPFD_CACHE_MIB", wrong[i], 1);
+		log_begin();
+		keep("program", "program");
+		assert_non_null(strstr(log_end(), "not a number of MiB; the quota is 1024"));
+		assert_int_equal(copies(), 1);
+		remove_copies();
+	}
+	unsetenv("BPFD_CACHE_MIB");
+}
+
+/* The file that a killed run was writing is removed; that of a run that goes on is not. */
+static void test_temporary_files(void **state)
+{
+	char path[2][128];
+	int fds[2];
+
+	board_stop(start());
+	for (int i = 0; i < 2; i++) {
+		snprintf(path[i], sizeof(path[i]), "%s/tmp.%d", cache, i);
+		fds[i] = open(path[i], O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+		assert_true(fds[i] >= 0);
+	}
+	assert_int_equal(flock(fds[1], LOCK_EX), 0);
+	close(fds[0]);
+	board_stop(start());
+	assert_int_equal(access(path[0], F_OK), -1);
+	assert_int_equal(access(path[1], F_OK), 0);
+	close(fds[1]);
+	board_stop(start());
+	assert_int_equal(copies(), 0);
+}
+
+/* A full disk is reported once, and the run goes on. */
+static void test_full_disk(void **state)
+{
+	char *contents = malloc(200001);
+	struct board *board;
+	const char *text;
+	int fd;
+
+	board_stop(start());
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		mount("small", cache, "tmpfs", 0, "size=64k,mode=0700")) {
+		free(contents);
+		skip_because("needs root to mount a small file system");
+	}
+	memset(contents, 'a', 200000);
+	contents[200000] = 0;
+	log_begin();
+	board = start();
+	for (int i = 0; i < 2; i++) {
+		reply_hash(board, contents);
+		reply_contents(board, contents);
+		fd = open_file(board->run.opener, "/sys/kernel/btf/vmlinux");
+		assert_int_equal(lseek(fd, 0, SEEK_END), 200000);
+		close(fd);
+	}
+	board_stop(board);
+	text = log_end();
+	assert_non_null(strstr(text, "No space left on device; files of the board are fetched"));
+	assert_null(strstr(strstr(text, "No space") + 1, "No space"));
+	assert_int_equal(copies(), 0);
+	assert_int_equal(umount(cache), 0);
+	free(contents);
 }
 
 static int make_home(void **state)
@@ -438,7 +758,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_symbols_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_modules_or_boot_changed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_types_of_kernel_and_modules, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_another_board, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_types_and_programs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lying_board, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_hash, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_files_are_not_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_traceable_functions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
@@ -450,6 +774,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hidden_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_boot_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile_boot_id, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_directory_that_others_can_write, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_directory_of_another_user, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_quota, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_quota, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_temporary_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, make_home, remove_home);

@@ -178,6 +178,30 @@ static int teardown(void **state)
 	return unlink(script);
 }
 
+static void assert_identity(const char *command, const char *wanted)
+{
+	char text[VIA_IDENTITY_SIZE], rest[64];
+	struct via via;
+
+	assert_int_equal(via_start(&via, command), 0);
+	while (read(via.in, rest, sizeof(rest)) > 0)
+		;
+	via_identity(&via, command, text);
+	via_end(&via);
+	assert_string_equal(text, wanted);
+}
+
+/* bpfd-usb reports which board it has found. For another command its text identifies the board. */
+static void test_identity(void **state)
+{
+	setenv(VIA_BOARD_VARIABLE, "2", 1); /* of a bpfd-run around this one */
+	assert_identity("true", "--via true");
+	assert_identity("sh -c \"printf 'board 7' >/proc/self/fd/$" VIA_BOARD_VARIABLE "; echo\"",
+		"board 7");
+	assert_identity("exit 3", "--via exit 3");
+	unsetenv(VIA_BOARD_VARIABLE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_own_session),
+		cmocka_unit_test(test_identity),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -226,7 +226,7 @@ static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 	if (!wanted.name != !wanted.name_len)
 		return -EINVAL;
 	if (wanted.btf && wanted.btf_size) {
-		fd = cache_open_btf(info->object->run->cache, name, known->btf_size);
+		fd = cache_open_btf(info->object->run->cache, name);
 		if (fd < 0)
 			return fd;
 		err = copy_file(info->call, wanted.btf, fd,

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps large constant files of boards in $XDG_CACHE_HOME/bpfd or ~/.cache/bpfd. */
+/* Keeps large files of boards that rarely change, see store.h for where. */
 #ifndef HOST_USB_RUN_FILES_CACHE_H
 #define HOST_USB_RUN_FILES_CACHE_H
-
-#include <stdint.h>
 
 struct cache;
 struct remote;
@@ -14,13 +12,17 @@ struct rpc_hello;
 int cache_new(struct cache **cache, struct remote *remote, const struct rpc_hello *board);
 void cache_free(struct cache *cache);
 
+/* Sets the text that identifies the board among others: its serial number, or the command that
+ * connects to it. Until then files that depend on the board's boot are not kept. */
+void cache_identify(struct cache *cache, const char *board);
+
 /* Opens the kept copy of a file, and fetches it first if there is none. Returns a descriptor;
  * -ENOENT: files of this kind are not kept, or there is no place for copies; or the errno of
  * fetching it. */
 int cache_open(struct cache *cache, const char *path);
 
-/* Opens the BTF of the kernel or a module, `size` bytes: the kept copy, or the board's file if it
- * cannot be kept. Returns a descriptor or a negative errno. */
-int cache_open_btf(struct cache *cache, const char *name, uint64_t size);
+/* Opens the BTF of the kernel or a module: the kept copy, or the board's file if it cannot be kept.
+ * Returns a descriptor or a negative errno. */
+int cache_open_btf(struct cache *cache, const char *name);
 
 #endif

@@ -397,6 +397,25 @@ int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max)
 	return max == FETCH_MAX ? lines_check(path, fd) : 0;
 }
 
+int remote_hash(struct remote *remote, const char *path, uint8_t hash[SHA256_SIZE], uint64_t *size)
+{
+	struct bytes_in reply;
+	const void *bytes;
+	size_t length;
+	int64_t ret;
+
+	begin(remote, RPC_FILE_HASH, path);
+	ret = client_call(remote->client, &reply);
+	if (ret < 0)
+		return (int)ret;
+	*size = bytes_get_u64(&reply);
+	bytes = rpc_get_bytes(&reply, &length);
+	if (!bytes || length != SHA256_SIZE)
+		return -EIO;
+	memcpy(hash, bytes, SHA256_SIZE);
+	return 0;
+}
+
 int remote_open(struct remote *remote, const char *path)
 {
 	int fd = memfd_create("bpfd:file", MFD_CLOEXEC), err;

@@ -6,6 +6,7 @@
 #ifndef HOST_USB_RUN_FILES_REMOTE_H
 #define HOST_USB_RUN_FILES_REMOTE_H
 
+#include "core/base/sha256.h"
 #include "core/messages/rpc.h"
 
 #include <stdbool.h>
@@ -66,6 +67,9 @@ int remote_list(struct remote *remote, const char *path, struct listing **listin
 
 /* Writes the file into `fd`: at most `max` bytes, all of it for 0. */
 int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max);
+
+/* Lets the board hash the contents of a file of `*size` bytes with SHA-256. */
+int remote_hash(struct remote *remote, const char *path, uint8_t hash[SHA256_SIZE], uint64_t *size);
 
 /* Returns a memory file with the contents, at its start. */
 int remote_open(struct remote *remote, const char *path);
