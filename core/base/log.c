@@ -45,11 +45,11 @@ void log_limit(bool on)
 }
 
 /* Each line takes LOG_INTERVAL_MS of the burst's time, which passes by itself. */
-static bool is_allowed(void)
+static bool is_allowed(enum log_level level)
 {
 	uint64_t now_ms = clock_boottime_ms();
 
-	if (!log_state.is_limited)
+	if (!log_state.is_limited || level == LOG_DEBUG)
 		return true;
 	if (log_state.free_ms < now_ms)
 		log_state.free_ms = now_ms;
@@ -82,7 +82,7 @@ void log_write(enum log_level level, const char *format, ...)
 
 	if (level > log_state.level)
 		return;
-	if (!is_allowed()) {
+	if (!is_allowed(level)) {
 		log_state.left_out++;
 		return;
 	}

@@ -16,10 +16,10 @@ void log_open(const char *program, enum log_level level);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Between log_limit(true) and log_limit(false) lines count against a limit: a peer that was not
- * admitted must not fill the log. LOG_BURST lines are written at once, then one each
- * LOG_INTERVAL_MS. The number of lines that were left out is logged before the next line that is
- * written. */
-#define LOG_BURST	20
+ * admitted must not fill the log. Debug lines do not count: who asks for them wants all. LOG_BURST
+ * lines are written at once, then one each LOG_INTERVAL_MS. The number of lines that were left out
+ * is logged before the next line that is written. */
+#define LOG_BURST	40
 #define LOG_INTERVAL_MS 6000
 void log_limit(bool on);
 
