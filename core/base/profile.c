@@ -36,7 +36,8 @@ static const struct {
 		"objects by id (bpftool prog, map, link, btf), programs that write to users' "
 		"memory, uprobes of BPFD_RPC before Linux 6.13"},
 	{CAP_SYSLOG, "CAP_SYSLOG",
-		"addresses of kernel symbols (GET_KALLSYMS, GET_KSYM_*, kernel stacks)"},
+		"addresses of kernel symbols (GET_KALLSYMS, GET_KSYM_*, kernel stacks), "
+		"kernel log with kernel.dmesg_restrict"},
 	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
 		"symbols and files of other processes (GET_USYM_*, /proc/PID/maps, root, exe)"},
 	{CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",

@@ -21,32 +21,52 @@ static const struct file_tree_row rows[] = {
 	 * tool's own programs and libraries are the workstation's. */
 	{"", TREE_STAT, TREE_STAT | CODE, TREE_HOST},
 	{"/dev", 0, 0, TREE_HOST},
+	{"/dev/kmsg", TREE_STAT, 0, TREE_BOARD}, /* FILE_FOLLOW reads it */
 
-	{"/proc", DIRECTORY, 0, TREE_BOARD_ALONE},
+	/* Other names below /proc are refused: the workstation's would be a wrong answer. Of the
+	 * tool's own process and its mounts and networks they are the workstation's. */
+	{"/proc", DIRECTORY, 0, TREE_BOARD},
+	{"/proc/self", 0, 0, TREE_HOST},
+	{"/proc/thread-self", 0, 0, TREE_HOST},
+	{"/proc/mounts", 0, 0, TREE_HOST},
+	{"/proc/net", 0, 0, TREE_HOST},
 	{PROC("buddyinfo")},
+	{PROC("cgroups")},
 	{PROC("cmdline")},
 	{PROC("config.gz")},
+	{PROC("consoles")},
 	{PROC("cpuinfo")},
+	{PROC("crypto")},
 	{PROC("devices")},
 	{PROC("diskstats")},
-	/* The tool's mounts are the workstation's, so the list of file systems is too. */
-	{"/proc/filesystems", FILE, 0, TREE_HOST},
+	{PROC("dma")},
+	{PROC("filesystems")},
 	{PROC("interrupts")},
 	{PROC("iomem")},
+	{PROC("ioports")},
+	{"/proc/irq", DIRECTORY, FILE | DIRECTORY, TREE_BOARD},
 	{PROC("kallsyms")},
 	{PROC("loadavg")},
+	{PROC("locks")},
 	{PROC("meminfo")},
+	{PROC("misc")},
 	{PROC("modules")},
+	{PROC("pagetypeinfo")},
 	{PROC("partitions")},
+	{"/proc/pressure", DIRECTORY, FILE, TREE_BOARD},
+	{PROC("sched_debug")},
 	{PROC("schedstat")},
 	{PROC("slabinfo")},
 	{PROC("softirqs")},
 	{PROC("stat")},
 	{PROC("swaps")},
 	{"/proc/sys", FILE | DIRECTORY, FILE | DIRECTORY, TREE_BOARD},
+	{PROC("timer_list")},
+	{PROC("tty/drivers")},
 	{PROC("uptime")},
 	{PROC("version")},
 	{PROC("version_signature")},
+	{PROC("vmallocinfo")},
 	{PROC("vmstat")},
 	{PROC("zoneinfo")},
 
@@ -88,8 +108,7 @@ static const struct file_tree_row rows[] = {
 	{SUBTREE("/sys/devices/system/cpu", TREE_BOARD)},
 	{SUBTREE("/sys/devices/system/node", TREE_BOARD)},
 	{SUBTREE("/sys/fs/bpf", TREE_BOARD)},
-	/* bpfd-run carries no descriptors of control groups: the tool uses the workstation's. */
-	{SUBTREE("/sys/fs/cgroup", TREE_HOST)},
+	{SUBTREE("/sys/fs/cgroup", TREE_BOARD)},
 	{SUBTREE("/sys/kernel", TREE_BOARD)},
 	/* Of debugfs only what tracing needs. */
 	{"/sys/kernel/debug", DIRECTORY, 0, TREE_BOARD},
@@ -164,8 +183,6 @@ enum tree_side file_tree_side(const char *path)
 	bool is_own;
 	const struct file_tree_row *row = find(path, &is_own);
 
-	if (row->side == TREE_BOARD_ALONE)
-		return is_own ? TREE_BOARD : TREE_HOST;
 	return (enum tree_side)row->side;
 }
 

@@ -25,7 +25,6 @@ enum tree_right {
 enum tree_side {
 	TREE_HOST,	   /* the workstation's */
 	TREE_BOARD,	   /* the board's, as are all paths below it */
-	TREE_BOARD_ALONE,  /* the board's, but paths below it are the workstation's */
 	TREE_BOARD_PROCESS /* the board's, as TREE_BOARD, unless the process is the workstation's */
 };
 
@@ -44,8 +43,8 @@ const struct file_tree_row *file_tree_rows(size_t *count);
  * /sys/devices get theirs from the board's kernel: see tree_rights(). */
 unsigned int file_tree_rights(const char *path);
 
-/* Returns whose file a path of the tool is; never TREE_BOARD_ALONE. For TREE_BOARD_PROCESS the
- * caller looks the process up. */
+/* Returns whose file a path of the tool is. For TREE_BOARD_PROCESS the caller looks the process up.
+ */
 enum tree_side file_tree_side(const char *path);
 
 /* Returns the part of a path after a directory, with its slash: "" for the directory itself, NULL

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define RPC_MAJOR 1 /* versions that differ in it do not understand each other */
-#define RPC_MINOR 2 /* a higher one has more operations */
+#define RPC_MINOR 3 /* a higher one has more operations */
 
 /* What the board sends for an operation. */
 enum rpc_answer {
@@ -23,30 +23,31 @@ enum rpc_answer {
 };
 
 /* The operations: number, name, what the board sends, and the description in PROTOCOL.md. */
-#define RPC_OPS(X)                                                          \
-	X(1, HELLO, RPC_REPLY, "versions, description of the board")        \
-	X(2, BPF, RPC_REPLY, "bpf(2)")                                      \
-	X(3, INFO, RPC_REPLY, "BPF_OBJ_GET_INFO_BY_FD of bpf(2)")           \
-	X(4, CLOSE, RPC_SILENT, "close a handle; no reply")                 \
-	X(5, MAP_WALK, RPC_REPLY, "many entries of a map at once")          \
-	X(6, MAP_SYNC, RPC_REPLY, "mirror the memory of a mapped map")      \
-	X(7, PERF_OPEN, RPC_REPLY, "perf_event_open(2)")                    \
-	X(8, PERF_IOCTL, RPC_REPLY, "ioctl(2) of a perf event")             \
-	X(9, RING_OPEN, RPC_REPLY, "start to send the data of a ring")      \
-	X(10, RING_CREDIT, RPC_SILENT, "allow more ring data; no reply")    \
-	X(11, RING_DATA, RPC_PUSH, "ring data; sent by the board unasked")  \
-	X(12, FILE_STAT, RPC_REPLY, "stat(2), lstat(2)")                    \
-	X(13, FILE_ACCESS, RPC_REPLY, "access(2)")                          \
-	X(14, FILE_LINK, RPC_REPLY, "readlink(2)")                          \
-	X(15, FILE_READ, RPC_REPLY, "the contents of a file, in parts")     \
-	X(16, FILE_LIST, RPC_REPLY, "the entries of a directory, in parts") \
-	X(17, FILE_WRITE, RPC_REPLY, "one write(2) to a file")              \
-	X(18, FILE_FOLLOW, RPC_REPLY, "start to send what a file yields")   \
-	X(19, BTF_LIST, RPC_REPLY, "list all BTF of the kernel")            \
-	X(20, FILE_REMOVE, RPC_REPLY, "unlink(2), rmdir(2) in bpffs")       \
-	X(21, FILE_MKDIR, RPC_REPLY, "mkdir(2) in bpffs")                   \
-	X(22, FILE_RENAME, RPC_REPLY, "renameat2(2) in bpffs")              \
-	X(23, FILE_HASH, RPC_REPLY, "the SHA-256 hash of a file's contents")
+#define RPC_OPS(X)                                                           \
+	X(1, HELLO, RPC_REPLY, "versions, description of the board")         \
+	X(2, BPF, RPC_REPLY, "bpf(2)")                                       \
+	X(3, INFO, RPC_REPLY, "BPF_OBJ_GET_INFO_BY_FD of bpf(2)")            \
+	X(4, CLOSE, RPC_SILENT, "close a handle; no reply")                  \
+	X(5, MAP_WALK, RPC_REPLY, "many entries of a map at once")           \
+	X(6, MAP_SYNC, RPC_REPLY, "mirror the memory of a mapped map")       \
+	X(7, PERF_OPEN, RPC_REPLY, "perf_event_open(2)")                     \
+	X(8, PERF_IOCTL, RPC_REPLY, "ioctl(2) of a perf event")              \
+	X(9, RING_OPEN, RPC_REPLY, "start to send the data of a ring")       \
+	X(10, RING_CREDIT, RPC_SILENT, "allow more ring data; no reply")     \
+	X(11, RING_DATA, RPC_PUSH, "ring data; sent by the board unasked")   \
+	X(12, FILE_STAT, RPC_REPLY, "stat(2), lstat(2)")                     \
+	X(13, FILE_ACCESS, RPC_REPLY, "access(2)")                           \
+	X(14, FILE_LINK, RPC_REPLY, "readlink(2)")                           \
+	X(15, FILE_READ, RPC_REPLY, "the contents of a file, in parts")      \
+	X(16, FILE_LIST, RPC_REPLY, "the entries of a directory, in parts")  \
+	X(17, FILE_WRITE, RPC_REPLY, "one write(2) to a file")               \
+	X(18, FILE_FOLLOW, RPC_REPLY, "start to send what a file yields")    \
+	X(19, BTF_LIST, RPC_REPLY, "list all BTF of the kernel")             \
+	X(20, FILE_REMOVE, RPC_REPLY, "unlink(2), rmdir(2) in bpffs")        \
+	X(21, FILE_MKDIR, RPC_REPLY, "mkdir(2) in bpffs")                    \
+	X(22, FILE_RENAME, RPC_REPLY, "renameat2(2) in bpffs")               \
+	X(23, FILE_HASH, RPC_REPLY, "the SHA-256 hash of a file's contents") \
+	X(24, RING_SYNC, RPC_REPLY, "send what a ring or file holds")
 
 enum rpc_op {
 #define RPC_OP(number, name, answer, help) RPC_##name = number,
@@ -95,6 +96,12 @@ struct rpc_header {
 
 #define RPC_MINOR_BPFFS 1 /* the first minor version that has FILE_REMOVE and the next two */
 #define RPC_MINOR_HASH	2 /* the first minor version that has FILE_HASH */
+/* Where FILE_FOLLOW of the kernel's log begins. */
+enum rpc_log_start { RPC_LOG_FIRST, RPC_LOG_CLEARED, RPC_LOG_END };
+
+#define RPC_LOG_RECORD_MAX 8192 /* bytes of a record of the kernel's log, as in the kernel */
+
+#define RPC_MINOR_LOG 3 /* the first minor version that has FILE_FOLLOW of the log */
 
 void rpc_header_put(uint8_t to[RPC_HEADER_SIZE], const struct rpc_header *header);
 void rpc_header_get(const uint8_t from[RPC_HEADER_SIZE], struct rpc_header *header);

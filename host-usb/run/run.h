@@ -78,6 +78,7 @@ call_handler sys_open, sys_openat, sys_openat2, sys_stat, sys_lstat, sys_fstat, 
 call_handler sys_unlink, sys_unlinkat, sys_rmdir, sys_mkdir, sys_mkdirat, sys_rename, sys_renameat,
 	sys_renameat2;
 call_handler sys_refused, sys_attributes;
+call_handler sys_read, sys_syslog, sys_name_to_handle_at;
 call_handler sys_execve, sys_execveat, sys_module;
 call_handler sys_kill, sys_process, sys_priority, sys_ioprio, sys_capget, sys_fcntl, sys_cpu_clock,
 	sys_on_pidfd, sys_pidfd_open;

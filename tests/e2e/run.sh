@@ -160,6 +160,38 @@ check "network: names of interfaces have indexes" status 0 /usr/bin/python3 -c \
 	'import socket; print(socket.if_nametoindex("lo"), socket.if_indextoname(1))'
 check "network: the indexes are the board's" says '^1 lo$'
 
+# The kernel's log. The tool sees records of all priorities, and it waits for new ones.
+echo "<5>runtest first" >/dev/kmsg
+check "dmesg: status 0" status 0 --trace /run/trace dmesg
+dmesg >/run/dmesg
+check "dmesg: is the board's log" sh -c "head -n \$(wc -l <$out) /run/dmesg | cmp - $out"
+check "dmesg: the board was asked" grep -q 'FILE_FOLLOW /dev/kmsg = ' /run/trace
+check "dmesg -S: status 0" status 0 dmesg -S
+check "dmesg -S: has the same lines" sh -c "dmesg -S | head -n \$(wc -l <$out) | cmp - $out"
+check "busybox dmesg: status 0" status 0 busybox dmesg
+check "busybox dmesg: has the last line" says 'runtest first'
+bpfd-run --via "$via" dmesg -w >$out 2>$err &
+follower=$!
+check "dmesg -w: prints the log" until_true 60 grep -q 'runtest first' $out
+echo "<5>runtest second" >/dev/kmsg
+check "dmesg -w: prints a line that is logged meanwhile" until_true 30 grep -q 'runtest second' $out
+kill $follower
+wait $follower
+bpfd-run --trace /run/trace.new --via "$via" dmesg -W >$out 2>$err &
+follower=$!
+until_true 60 grep -q RING_SYNC /run/trace.new
+echo "<5>runtest third" >/dev/kmsg
+check "dmesg -W: prints a line that is logged meanwhile" until_true 30 grep -q 'runtest third' $out
+check "dmesg -W: prints new lines only" sh -c "! grep -q 'runtest [fs]' $out"
+kill $follower
+wait $follower
+check "dmesg -C: status 1" status 1 dmesg -C
+check "dmesg -C: has not cleared the log" sh -c "dmesg | grep -q 'runtest first'"
+check "/dev/kmsg: cannot be written" status 2 sh -c 'echo runtest written >/dev/kmsg'
+check "/dev/kmsg: was not written" sh -c "! dmesg | grep -q 'runtest written'"
+check "/proc/kcore: status 1" status 1 cat /proc/kcore
+check "/proc/kcore: is refused with a message" says '/proc/kcore: openat is not supported for files of the board'
+
 # bpftool: maps by name and by path in bpffs, and types.
 check "bpftool: creates a map" status 0 sh -c \
 	'bpftool map create /sys/fs/bpf/runtest type hash key 4 value 8 entries 64 name runtest &&

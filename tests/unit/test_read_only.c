@@ -24,7 +24,7 @@ static const char *const reading_commands[] = {"BPFD_RPC", "BPFD_VERSION",
 	"PERF_READER_LOST", "PERF_READER_POLL", "exit"};
 static const unsigned int reading_operations[] = {RPC_HELLO, RPC_BPF, RPC_INFO, RPC_CLOSE,
 	RPC_MAP_WALK, RPC_RING_CREDIT, RPC_FILE_STAT, RPC_FILE_ACCESS, RPC_FILE_LINK, RPC_FILE_READ,
-	RPC_FILE_HASH, RPC_FILE_LIST, RPC_FILE_FOLLOW, RPC_BTF_LIST};
+	RPC_FILE_HASH, RPC_FILE_LIST, RPC_FILE_FOLLOW, RPC_BTF_LIST, RPC_RING_SYNC};
 static const uint32_t reading_calls[] = {BPF_MAP_LOOKUP_ELEM, BPF_MAP_GET_NEXT_KEY,
 	BPF_MAP_LOOKUP_BATCH, BPF_OBJ_GET, BPF_TASK_FD_QUERY, BPF_PROG_GET_NEXT_ID,
 	BPF_MAP_GET_NEXT_ID, BPF_BTF_GET_NEXT_ID, BPF_LINK_GET_NEXT_ID, BPF_PROG_GET_FD_BY_ID,
@@ -124,7 +124,7 @@ static void test_operations(void **state)
 {
 	struct rpc_session s;
 
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_HASH; op++) {
+	for (unsigned int op = RPC_HELLO; op <= RPC_RING_SYNC; op++) {
 		bool reads = has(reading_operations, COUNT(reading_operations), op);
 
 		if (op == RPC_CLOSE || op == RPC_RING_CREDIT) /* they have no reply */

@@ -106,7 +106,7 @@ static void test_violations(void **state)
 
 static void test_unknown(void **state)
 {
-	static const unsigned int ops[] = {0, RPC_RING_DATA, RPC_FILE_HASH + 1, 0x7fff, 0xffff};
+	static const unsigned int ops[] = {0, RPC_RING_DATA, RPC_RING_SYNC + 1, 0x7fff, 0xffff};
 	struct rpc_session s;
 
 	session_begin(&s);
@@ -203,6 +203,9 @@ static void put_each(struct rpc_session *s, unsigned int op)
 		bytes_put_u64(out, 4096);
 		bytes_put_u64(out, 4096);
 		break;
+	case RPC_RING_SYNC:
+		bytes_put_u32(out, NO_SUCH);
+		break;
 	case RPC_RING_CREDIT:
 		bytes_put_u32(out, NO_SUCH);
 		bytes_put_u64(out, 4096);
@@ -251,7 +254,7 @@ static int wanted(unsigned int op)
 	if (op == RPC_FILE_STAT || op == RPC_FILE_ACCESS || op == RPC_FILE_READ ||
 		op == RPC_FILE_HASH)
 		return -ENOENT;
-	return op >= RPC_FILE_STAT ? -EACCES : -EBADF;
+	return op >= RPC_FILE_STAT && op != RPC_RING_SYNC ? -EACCES : -EBADF;
 }
 
 static void test_not_owned(void **state)
@@ -259,11 +262,11 @@ static void test_not_owned(void **state)
 	struct rpc_session s;
 
 	session_begin(&s);
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_HASH; op++)
+	for (unsigned int op = RPC_HELLO; op <= RPC_RING_SYNC; op++)
 		if (op != RPC_RING_DATA && op != RPC_BTF_LIST)
 			put_each(&s, op);
 	session_run(&s, 0);
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_HASH; op++) {
+	for (unsigned int op = RPC_HELLO; op <= RPC_RING_SYNC; op++) {
 		if (op == RPC_RING_DATA || op == RPC_BTF_LIST || is_silent(op))
 			continue;
 		assert_int_equal(next_reply(&s), wanted(op));
@@ -278,7 +281,7 @@ static void test_cut(void **state)
 	struct rpc_session s, whole;
 	unsigned int count, answered;
 
-	for (unsigned int op = RPC_HELLO; op <= RPC_FILE_HASH; op++) {
+	for (unsigned int op = RPC_HELLO; op <= RPC_RING_SYNC; op++) {
 		if (op == RPC_RING_DATA)
 			continue;
 		session_begin(&whole);
@@ -406,7 +409,7 @@ static void test_random(void **state)
 		session_begin(&s);
 		s.config.limits.memory = 16 << 20;
 		for (int i = 0; i < 40; i++) {
-			unsigned int op = 1 + random_number(&seed) % RPC_FILE_HASH;
+			unsigned int op = 1 + random_number(&seed) % RPC_RING_SYNC;
 			size_t start = s.input.size, size;
 
 			if (op == RPC_RING_DATA)

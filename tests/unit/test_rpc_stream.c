@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -15,6 +16,7 @@
 #include "core/bpfd/rpc/operation.h"
 #include "core/bpfd/rpc/stream.h"
 #include "tests/unit/rpc_test.h"
+#include "tests/unit/skip.h"
 
 #define HANDLE 5
 
@@ -64,18 +66,15 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Lets the streams send until they have nothing left, and adds the data to rig->all. Returns the
- * number of new bytes. */
-static uint64_t gather(struct rig *rig)
+/* Adds the data that was sent, after an offset of the output, to rig->all. Returns the number of
+ * new bytes. */
+static uint64_t collect(struct rig *rig, off_t from)
 {
 	struct rpc_session s = {.requests = 0};
 	uint64_t before = rig->sent;
 	struct rpc_header header;
 	struct stat st;
-	off_t from = lseek(rig->out, 0, SEEK_CUR);
 
-	while (stream_set_send(&rig->rpc, rig->rpc.streams))
-		;
 	assert_int_equal(reply_flush(rig->bpfd.reply), 0);
 	assert_int_equal(fstat(rig->out, &st), 0);
 	s.replies.size = (size_t)(st.st_size - from);
@@ -95,6 +94,16 @@ static uint64_t gather(struct rig *rig)
 	}
 	free(s.output);
 	return rig->sent - before;
+}
+
+/* Lets the streams send until they have nothing left. Returns like collect(). */
+static uint64_t gather(struct rig *rig)
+{
+	off_t from = lseek(rig->out, 0, SEEK_CUR);
+
+	while (stream_set_send(&rig->rpc, rig->rpc.streams))
+		;
+	return collect(rig, from);
 }
 
 static struct perf_event_mmap_page *perf_page(const struct rig *rig)
@@ -276,6 +285,109 @@ static void test_file(void **state)
 }
 
 /* A wait ends for input and for data with credit, not for data without credit. */
+static void put_log(int fd, size_t size, char first)
+{
+	char record[RPC_LOG_RECORD_MAX];
+
+	memset(record, 'x', size);
+	record[0] = first;
+	record[size - 1] = '\n';
+	assert_int_equal(send(fd, record, size, 0), size);
+}
+
+/* The kernel's log: each read(2) takes one record, and needs room for the longest one. A message
+ * has whole records only. */
+static void test_log(void **state)
+{
+	struct rig *rig = *state;
+	struct stream_set *set = rig->rpc.streams;
+	int ends[2];
+	off_t from;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(stream_open_log(set, HANDLE, ends[0], 100), 0);
+	put_log(ends[1], 100, '1');
+	assert_int_equal(gather(rig), 0); /* the next record could be longer than the credit */
+	stream_credit(set, HANDLE, RPC_LOG_RECORD_MAX);
+	put_log(ends[1], 50, '2');
+	assert_int_equal(gather(rig), 100);
+	stream_credit(set, HANDLE, RPC_LOG_RECORD_MAX + 99);
+	assert_int_equal(gather(rig), 0);
+	stream_credit(set, HANDLE, 4 * RPC_LOG_RECORD_MAX);
+	put_log(ends[1], RPC_LOG_RECORD_MAX, '3');
+	put_log(ends[1], 10, '4');
+	assert_int_equal(gather(rig), 50 + RPC_LOG_RECORD_MAX + 10);
+	assert_int_equal(rig->all.data[0], '1');
+	assert_int_equal(rig->all.data[100], '2');
+	assert_int_equal(rig->all.data[150], '3');
+	assert_int_equal(rig->all.data[150 + RPC_LOG_RECORD_MAX], '4');
+	/* Sends all at once. */
+	stream_credit(set, HANDLE, UINT64_MAX);
+	rig->messages = 0;
+	for (int i = 0; i < 10; i++)
+		put_log(ends[1], RPC_LOG_RECORD_MAX, '5');
+	from = lseek(rig->out, 0, SEEK_CUR);
+	assert_int_equal(stream_drain(&rig->rpc, HANDLE + 1), -EBADF);
+	assert_int_equal(stream_drain(&rig->rpc, HANDLE), 0);
+	assert_false(stream_set_send(&rig->rpc, set));
+	assert_int_equal(collect(rig, from), 10 * RPC_LOG_RECORD_MAX);
+	assert_int_equal(rig->messages, 2);
+	stream_close(set, HANDLE);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* The log of this kernel: from its start, from its end, and not from anywhere else. */
+static void test_kernel_log(void **state)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char record[RPC_LOG_RECORD_MAX];
+	ssize_t size = fd < 0 ? -1 : read(fd, record, sizeof(record));
+	struct rpc_header header;
+	struct rpc_session s;
+
+	if (size < 0)
+		skip_because("/dev/kmsg cannot be read");
+	session_begin(&s);
+	for (uint32_t from = 0; from < 4; from++) {
+		size_t start = request(&s, RPC_FILE_FOLLOW);
+
+		rpc_put_string(&s.input, "/dev/kmsg");
+		bytes_put_u64(&s.input, 64 << 20);
+		if (from) /* hosts of minor version 0 send no start */
+			bytes_put_u32(&s.input, from);
+		request_end(&s, start);
+		start = request(&s, RPC_RING_SYNC);
+		bytes_put_u32(&s.input, 3);
+		request_end(&s, start);
+		start = request(&s, RPC_CLOSE);
+		bytes_put_u32(&s.input, 3);
+		request_end(&s, start);
+	}
+	session_run(&s, 0);
+	assert_int_equal(next_reply(&s), 3);
+	assert_true(next_message(&s, &header)); /* the data comes before the reply of RING_SYNC */
+	assert_int_equal(header.op, RPC_RING_DATA);
+	assert_int_equal(bytes_get_u32(&s.in), 3);
+	assert_int_equal(bytes_get_u64(&s.in), 0);
+	assert_true(s.in.size >= (size_t)size);
+	assert_memory_equal(s.in.data, record, size);
+	do {
+		assert_true(next_message(&s, &header));
+	} while (header.op == RPC_RING_DATA);
+	assert_int_equal(header.op, RPC_RING_SYNC);
+	assert_int_equal(bytes_get_u32(&s.in), 0);
+	do {
+		assert_true(next_message(&s, &header)); /* from the last clear */
+	} while (header.op != RPC_RING_SYNC);
+	assert_int_equal(next_reply(&s), 3); /* from the end: no data */
+	assert_int_equal(next_reply(&s), 0);
+	assert_int_equal(next_reply(&s), -EINVAL);
+	assert_int_equal(next_reply(&s), -EBADF);
+	session_end(&s);
+	close(fd);
+}
+
 static void test_poll(void **state)
 {
 	struct rig *rig = *state;
@@ -360,6 +472,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ringbuf, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kernel_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gather, setup, teardown),
 	};

@@ -82,6 +82,8 @@ static void tool_by_path(void)
 	REFUSED(inotify_add_watch(inotify_init1(IN_CLOEXEC), PATH, IN_MODIFY));
 	REFUSED(syscall(SYS_fanotify_mark, -1, 1, 2ULL, AT_FDCWD, PATH));
 	REFUSED(name_to_handle_at(AT_FDCWD, PATH, (void *)handle, (int *)handle, 0));
+	MUST(open("/proc/kcore", O_RDONLY) == -1 && errno == EACCES);
+	MUST(open("/proc/sysrq-trigger", O_WRONLY) == -1 && errno == EACCES);
 }
 
 /* The tool's descriptor is that of an empty directory of the workstation. */
@@ -206,7 +208,9 @@ static void test_by_path(void **state)
 			fail_msg("not logged: %s", line);
 	}
 	assert_non_null(strstr(log, ": /proc/400000/root: chroot is not supported"));
-	assert_true(count_lines(log) >= 39);
+	assert_non_null(strstr(log, ": /proc/kcore: openat is not supported"));
+	assert_non_null(strstr(log, ": /proc/sysrq-trigger: openat is not supported"));
+	assert_true(count_lines(log) >= 41);
 	assert_int_equal(board->count, 0);
 	log = logged_by(board, tool_reads_attributes);
 	assert_string_equal(log, "");
@@ -350,6 +354,65 @@ static void tool_modules(void)
 	MUST(syscall(SYS_execveat, status, "", argv, none, AT_EMPTY_PATH) == -1 && errno == EACCES);
 }
 
+static void tool_old_cgroup(void)
+{
+	char handle[16] = {8};
+	int mount;
+
+	REFUSED(name_to_handle_at(AT_FDCWD, "/sys/fs/cgroup/a", (void *)handle, &mount, 0));
+}
+
+/* The id of a control group of the board, as bpftrace asks for it. */
+static void tool_cgroup(void)
+{
+	struct {
+		struct file_handle head;
+		uint64_t id;
+	} handle = {.head.handle_bytes = 0};
+	struct statfs fs;
+	int mount, fd;
+
+	MUST(name_to_handle_at(AT_FDCWD, "/sys/fs/cgroup/a", &handle.head, &mount, 0) == -1);
+	MUST(errno == EOVERFLOW && handle.head.handle_bytes == 8);
+	MUST(name_to_handle_at(AT_FDCWD, "/sys/fs/cgroup/a", &handle.head, &mount, 0) == 0);
+	MUST(handle.head.handle_bytes == 8 && handle.id == 0x100000002a);
+	MUST(name_to_handle_at(AT_FDCWD, "/sys/fs/cgroup/b", &handle.head, &mount, 0) == -1);
+	MUST(errno == ENOENT);
+	REFUSED(name_to_handle_at(AT_FDCWD, PATH, &handle.head, &mount, 0));
+	MUST(statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == 0x63677270);
+	REFUSED(mkdir("/sys/fs/cgroup/new", 0700));
+	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	MUST(name_to_handle_at(fd, "tmp", &handle.head, &mount, 0) == 0 || errno == EOVERFLOW ||
+		errno == EOPNOTSUPP);
+}
+
+static void test_cgroup(void **state)
+{
+	const struct rpc_stat st = {.mode = S_IFDIR | 0755, .ino = 0x100000002a};
+	struct board *board = live_start();
+	const char *log;
+
+	board->run.board.word_bits = 64;
+	for (int i = 0; i < 2; i++) {
+		rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
+		board_ready(board);
+	}
+	board_reply_ret(board, RPC_FILE_STAT, -ENOENT);
+	for (int i = 0; i < 2; i++) {
+		rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
+		board_ready(board);
+	}
+	board_reply_ret(board, RPC_FILE_STAT, -ENOENT);
+	log = logged_by(board, tool_cgroup);
+	assert_non_null(strstr(log, PATH ": name_to_handle_at is not supported"));
+	assert_non_null(strstr(log, ": /sys/fs/cgroup/new: mkdir"));
+	/* Before Linux 5.5 the inode number is not the id. */
+	strcpy(board->run.board.release, "5.4.99");
+	log = logged_by(board, tool_old_cgroup);
+	assert_non_null(strstr(log, ": /sys/fs/cgroup/a: name_to_handle_at is not supported"));
+	live_stop(board);
+}
+
 static void test_modules(void **state)
 {
 	struct board *board = live_start();
@@ -376,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_by_descriptor),
 		cmocka_unit_test(test_chdir),
 		cmocka_unit_test(test_fchdir),
+		cmocka_unit_test(test_cgroup),
 		cmocka_unit_test(test_modules),
 	};
 

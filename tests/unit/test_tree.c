@@ -38,7 +38,7 @@ static void test_refused_names(void **state)
 		"/proc/1/fd/3/x", "/proc/1/ns/mnt/x", "/sys/firmware/efi", "/sys/power/state",
 		"/sys/kernel/debug/sleep_time", "/sys/kernel/debug/tracingx", "/sys/fs/ext4",
 		"/sys/bus/usb", "/sys/class/tty", "/sys/devices/pci0000:00", "/dev/mem", "/dev",
-		"/dev/kmsg"};
+		"/dev/kmsgx"};
 	const struct fake *fake = *state;
 	char path[PATH_MAX];
 	int fd;

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define BPFFS "/sys/fs/bpf"
+#define LOG   "/dev/kmsg"
 
 /* Writes the redirected name of a path. */
 static int real_path(const struct paths *paths, const char *path, char real[PATH_MAX])
@@ -317,12 +318,26 @@ int tree_open_directory(const struct paths *paths, const char *path)
 	return directory;
 }
 
+bool tree_is_log(const char *path)
+{
+	return !strcmp(path, LOG);
+}
+
+static int open_endless(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int tree_open_follow(const struct paths *paths, const char *path)
 {
 	const char *rest = file_tree_tracefs(path);
 	char real[PATH_MAX];
-	int err, fd;
+	int err;
 
+	if (tree_is_log(path))
+		return open_endless(LOG);
 	if (!rest || !tree_is_valid(path))
 		return -EACCES;
 	if (!strncmp(rest, "/per_cpu/cpu", 12)) {
@@ -332,10 +347,7 @@ int tree_open_follow(const struct paths *paths, const char *path)
 	if (strcmp(rest, "/trace_pipe") != 0)
 		return -EACCES;
 	err = real_path(paths, path, real);
-	if (err)
-		return err;
-	fd = open(real, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return err ? err : open_endless(real);
 }
 
 int tree_writable(const char *path, enum probe_event_kind *kind)

@@ -29,6 +29,9 @@ int tree_open_read(const struct paths *paths, const char *path);
 /* Opens a directory for reading. Returns the descriptor or a negative errno. */
 int tree_open_directory(const struct paths *paths, const char *path);
 
+/* True for the kernel's log, /dev/kmsg. */
+bool tree_is_log(const char *path);
+
 /* Opens a file that has no end. Returns the descriptor, which never blocks; -EACCES: the path is
  * not such a file; or a negative errno. */
 int tree_open_follow(const struct paths *paths, const char *path);

@@ -26,7 +26,7 @@ typedef int rpc_handler(struct rpc *rpc, struct bytes_in *in);
 
 rpc_handler rpc_bpf, rpc_info, rpc_btf_list, rpc_map_walk, rpc_map_sync, rpc_perf_open,
 	rpc_perf_ioctl;
-rpc_handler rpc_ring_open, rpc_ring_credit, rpc_file_follow;
+rpc_handler rpc_ring_open, rpc_ring_credit, rpc_ring_sync, rpc_file_follow;
 rpc_handler rpc_file_stat, rpc_file_access, rpc_file_link, rpc_file_read, rpc_file_list,
 	rpc_file_write;
 rpc_handler rpc_file_hash;

@@ -229,6 +229,37 @@ static size_t file_piece(struct stream *stream, struct bytes_out *out)
 
 const struct stream_kind stream_file = {NULL, NULL, file_look, file_piece};
 
+/* Each read(2) of /dev/kmsg takes one record, and needs room for the longest one. */
+static enum stream_state log_look(struct stream *stream)
+{
+	if (file_look(stream) == STREAM_READY && stream->ready >= RPC_LOG_RECORD_MAX)
+		return STREAM_READY;
+	return STREAM_BLOCKED;
+}
+
+static size_t log_piece(struct stream *stream, struct bytes_out *out)
+{
+	size_t room = (size_t)stream->ready, have = 0;
+	char *to = bytes_put_room(out, room);
+	ssize_t n = 1;
+
+	if (!to)
+		return 0;
+	while (room - have >= RPC_LOG_RECORD_MAX) {
+		n = read(stream->fd, to + have, room - have);
+		if (n < 0 && errno == EPIPE) /* records were overwritten: the next ones follow */
+			continue;
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+	}
+	stream->state = n == 0 || (n < 0 && errno != EAGAIN) ? STREAM_IDLE : STREAM_EMPTY;
+	out->size -= room - have;
+	return have;
+}
+
+const struct stream_kind stream_log = {NULL, NULL, log_look, log_piece};
+
 int rpc_ring_open(struct rpc *rpc, struct bytes_in *in)
 {
 	uint32_t number = bytes_get_u32(in);
@@ -266,22 +297,57 @@ int rpc_ring_credit(struct rpc *rpc, struct bytes_in *in)
 	return 0;
 }
 
+int rpc_ring_sync(struct rpc *rpc, struct bytes_in *in)
+{
+	uint32_t number = bytes_get_u32(in);
+	struct bytes_out reply = rpc->out;
+	int err;
+
+	if (!bytes_get_end(in))
+		return -EBADMSG;
+	rpc->out = (struct bytes_out){.data = NULL};
+	err = stream_drain(rpc, number);
+	bytes_out_free(&rpc->out);
+	rpc->out = reply;
+	if (!err)
+		bytes_put_u32(&rpc->out, 0);
+	return err;
+}
+
+/* Moves the kernel's log to where a client wants to begin. Other files begin at their start. */
+static int log_start(int fd, const char *path, uint32_t start)
+{
+	static const int whence[] = {[RPC_LOG_FIRST] = SEEK_SET,
+		[RPC_LOG_CLEARED] = SEEK_DATA,
+		[RPC_LOG_END] = SEEK_END};
+
+	if (!tree_is_log(path))
+		return start ? -EINVAL : 0;
+	if (start >= sizeof(whence) / sizeof(whence[0]))
+		return -EINVAL;
+	return lseek(fd, 0, whence[start]) < 0 ? -errno : 0;
+}
+
 int rpc_file_follow(struct rpc *rpc, struct bytes_in *in)
 {
 	struct bpfd *bpfd = rpc->bpfd;
 	struct fd_object *object;
 	char path[PATH_MAX];
 	int err, fd, number;
+	uint32_t start;
 	uint64_t credit;
 
 	rpc_get_string(in, path, sizeof(path));
 	credit = bytes_get_u64(in);
+	start = in->size ? bytes_get_u32(in) : 0; /* hosts of minor version 0 do not send it */
 	if (!bytes_get_end(in))
 		return -EBADMSG;
 	fd = tree_open_follow(&bpfd->config.paths, path);
 	if (fd < 0)
 		return fd;
-	err = fd_object_reserve(&object, 0, &bpfd->memory);
+	err = log_start(fd, path, start);
+	if (!err)
+		err = fd_object_reserve(&object, 0, &bpfd->memory);
 	if (err) {
 		close(fd);
 		return err;
@@ -292,7 +358,8 @@ int rpc_file_follow(struct rpc *rpc, struct bytes_in *in)
 		fd_object_free(object);
 		return number;
 	}
-	err = stream_open_file(rpc->streams, (uint32_t)number, fd, credit);
+	err = tree_is_log(path) ? stream_open_log(rpc->streams, (uint32_t)number, fd, credit)
+				: stream_open_file(rpc->streams, (uint32_t)number, fd, credit);
 	if (err) {
 		handle_close(bpfd->handles, number, &follow_class);
 		return err;

@@ -60,6 +60,7 @@ static const struct {
 	[RPC_FILE_MKDIR] = {rpc_file_mkdir, false},
 	[RPC_FILE_RENAME] = {rpc_file_rename, false},
 	[RPC_FILE_HASH] = {rpc_file_hash, true},
+	[RPC_RING_SYNC] = {rpc_ring_sync, true},
 };
 
 static void describe_board(const struct paths *paths, struct rpc_hello *hello)

@@ -181,6 +181,14 @@ int stream_open_file(struct stream_set *set, uint32_t handle, int fd, uint64_t c
 	return stream_open(set, &stream);
 }
 
+int stream_open_log(struct stream_set *set, uint32_t handle, int fd, uint64_t credit)
+{
+	const struct stream stream = {
+		.kind = &stream_log, .handle = handle, .fd = fd, .credit = credit};
+
+	return stream_open(set, &stream);
+}
+
 void stream_credit(struct stream_set *set, uint32_t handle, uint64_t position)
 {
 	struct stream *stream = *stream_find(set, handle);
@@ -217,6 +225,18 @@ static bool stream_send(struct rpc *rpc, struct stream *stream)
 	stream->position += size;
 	rpc->streams->records += stream->records;
 	return true;
+}
+
+int stream_drain(struct rpc *rpc, uint32_t handle)
+{
+	struct stream *stream = *stream_find(rpc->streams, handle);
+
+	if (!stream)
+		return -EBADF;
+	do
+		stream->state = stream->kind->look(stream);
+	while (stream->state == STREAM_READY && stream_send(rpc, stream));
+	return 0;
 }
 
 /* True if a ring fills up and must be read again without a pause. A large ring holds more than a

@@ -29,12 +29,17 @@ int stream_open_perf(
 int stream_open_ringbuf(
 	struct stream_set *set, uint32_t handle, int fd, uint64_t bytes, uint64_t credit);
 int stream_open_file(struct stream_set *set, uint32_t handle, int fd, uint64_t credit);
+int stream_open_log(struct stream_set *set, uint32_t handle, int fd, uint64_t credit);
 
 /* Allows a stream to send bytes up to a position. Ignores unknown handles and lower positions. */
 void stream_credit(struct stream_set *set, uint32_t handle, uint64_t position);
 
 /* Ends the stream of a handle, if it has one. */
 void stream_close(struct stream_set *set, uint32_t handle);
+
+/* Sends what the stream of a handle holds, as far as credit allows. rpc->out must be empty. Returns
+ * 0, or -EBADF if the handle has no stream. */
+int stream_drain(struct rpc *rpc, uint32_t handle);
 
 /* Sends one piece of each stream that has data and credit. Returns true if it sent any. */
 bool stream_set_send(struct rpc *rpc, struct stream_set *set);

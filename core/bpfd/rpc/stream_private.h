@@ -47,6 +47,6 @@ struct stream {
 	unsigned int records; /* records in them */
 };
 
-extern const struct stream_kind stream_perf, stream_ringbuf, stream_file;
+extern const struct stream_kind stream_perf, stream_ringbuf, stream_file, stream_log;
 
 #endif

@@ -3,6 +3,7 @@
 #include "host-usb/run/calls/directory.h"
 
 #include "core/base/log.h"
+#include "host-usb/run/calls/kernel_log.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/files/path.h"
 #include "host-usb/run/files/remote.h"
@@ -172,12 +173,15 @@ int64_t sys_getdents64(const struct call *call)
 /* lseek(fd, offset, whence), for rewinddir(3) and seekdir(3) */
 int64_t sys_lseek(const struct call *call)
 {
-	struct object *object = object_of(call, (int)call->args[0], OBJECT_DIRECTORY);
+	int fd = (int)call->args[0];
+	struct object *object = object_of(call, fd, OBJECT_DIRECTORY | OBJECT_STREAM);
 	int64_t to = (int64_t)call->args[1];
 	struct directory *directory;
 
 	if (!object)
 		return CALL_CONTINUE;
+	if (object->class == OBJECT_STREAM)
+		return kernel_log_seek(call, object, fd, to, (int)call->args[2]);
 	directory = directory_of(object);
 	if (!directory)
 		return -ENOMEM;

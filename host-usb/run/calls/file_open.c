@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open(2), openat(2) and openat2(2): opens files of the board. The workstation's kernel opens all
  * others. */
+#include "core/messages/file_tree.h"
 #include "host-usb/run/calls/directory.h"
+#include "host-usb/run/calls/kernel_log.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/notify.h"
+#include "host-usb/run/calls/refused.h"
 #include "host-usb/run/calls/writer.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/open.h"
@@ -143,8 +146,15 @@ static int64_t open_at(const struct call *call, int dirfd, uint64_t path_at, int
 		return ours ? ours : CALL_CONTINUE;
 	if ((flags & O_ACCMODE) == O_RDWR && path_is_of_process(path, "/mem"))
 		return give_memory(call, path, flags);
+	/* A process's files that are not served are like files that the tool may not read. */
+	if (file_tree_side(path) == TREE_BOARD && !file_tree_rights(path)) {
+		refused(call, path);
+		return -EACCES;
+	}
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return writer_give(call, path, flags);
+	if (strcmp(path, KERNEL_LOG) == 0 && !(flags & (O_DIRECTORY | O_PATH)))
+		return kernel_log_give(call, flags);
 	if (path_is_of_process(path, "/ns/mnt"))
 		return give_namespace(call, path, flags);
 	if (is_pipe_file(path))

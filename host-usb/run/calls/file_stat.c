@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System calls that query a file by its name: stat(2), access(2), readlink(2) and variants. */
+#include "core/messages/file_tree.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/files/path.h"
 #include "host-usb/run/files/remote.h"
@@ -13,6 +14,8 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+
+#define CGROUPS "/sys/fs/cgroup"
 
 #ifndef TRACEFS_MAGIC
 #define TRACEFS_MAGIC 0x74726163
@@ -48,7 +51,7 @@ static int64_t look_at(
 
 	/* With an empty path this is fstat(2) of dirfd. */
 	if (flags & AT_EMPTY_PATH && !memory_read(call, path_at, &first, 1) && !first) {
-		object = object_of(call, dirfd, OBJECT_DIRECTORY);
+		object = object_of(call, dirfd, OBJECT_DIRECTORY | OBJECT_STREAM);
 		return object ? remote_stat(call->run->remote, object->path, true, st)
 			      : CALL_CONTINUE;
 	}
@@ -83,7 +86,8 @@ int64_t sys_lstat(const struct call *call)
 /* fstat(fd, to) */
 int64_t sys_fstat(const struct call *call)
 {
-	const struct object *object = object_of(call, (int)call->args[0], OBJECT_DIRECTORY);
+	const struct object *object =
+		object_of(call, (int)call->args[0], OBJECT_DIRECTORY | OBJECT_STREAM);
 	struct rpc_stat from;
 	struct stat st;
 	int err;
@@ -145,6 +149,16 @@ static const struct file_system {
 	{"/proc", PROC_SUPER_MAGIC},
 };
 
+/* A board with version 1 of control groups has a tmpfs, in which each hierarchy is mounted. */
+static long cgroup_type(struct remote *remote, const char *path)
+{
+	struct rpc_stat st;
+
+	if (!remote_stat(remote, CGROUPS "/cgroup.controllers", true, &st))
+		return CGROUP2_SUPER_MAGIC;
+	return strcmp(path, CGROUPS) == 0 ? TMPFS_MAGIC : CGROUP_SUPER_MAGIC;
+}
+
 static int64_t statfs_of(const struct call *call, const char *path, uint64_t to)
 {
 	struct statfs fs = {.f_bsize = 4096, .f_namelen = 255, .f_frsize = 4096};
@@ -155,9 +169,11 @@ static int64_t statfs_of(const struct call *call, const char *path, uint64_t to)
 		return err;
 	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++) {
 		fs.f_type = file_systems[i].type;
-		if (strncmp(path, file_systems[i].prefix, strlen(file_systems[i].prefix)) == 0)
+		if (file_tree_below(path, file_systems[i].prefix))
 			break;
 	}
+	if (file_tree_below(path, CGROUPS))
+		fs.f_type = cgroup_type(call->run->remote, path);
 	return memory_write(call, to, &fs, sizeof(fs));
 }
 

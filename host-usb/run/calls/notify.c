@@ -101,6 +101,7 @@ static const struct syscall_entry {
 	CALL(fstat, SEEN_FDS),
 	CALL(getdents64, ALL), /* libraries read directories through low-numbered duplicates */
 	CALL(lseek, REWINDS),
+	CALL(read, SEEN_FDS),
 	CALL(write, SEEN_FDS),
 	CALL(pwrite64, SEEN_FDS),
 	CALL(writev, SEEN_FDS),
@@ -158,6 +159,8 @@ static const struct syscall_entry {
 	ROW(swapoff, sys_workstation, ALL),
 	ROW(swapon, sys_workstation, ALL),
 	CALL(uname, ALL),
+	CALL(syslog, ALL),
+	CALL(name_to_handle_at, ALL),
 	CALL(chdir, ALL),
 	CALL(fchdir, ALL),
 	CALL(getcwd, ALL),

@@ -35,7 +35,6 @@
 	X(mount, NONE, 1, NONE, 0)                \
 	X(mount_setattr, 0, 1, NONE, NONE)        \
 	X(move_mount, 2, 3, 0, 1)                 \
-	X(name_to_handle_at, 0, 1, NONE, NONE)    \
 	X(open_tree, 0, 1, NONE, NONE)            \
 	X(open_tree_attr, 0, 1, NONE, NONE)       \
 	X(pivot_root, NONE, 0, NONE, 1)           \

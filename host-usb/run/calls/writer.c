@@ -55,12 +55,6 @@ int64_t writer_give(const struct call *call, const char *path, int flags)
 	struct object *object;
 	int err;
 
-	if (flags & O_TRUNC) {
-		/* This would remove the events of all tracers on the board. */
-		log_warning("%s: not truncated: other tools may have events in it; append instead",
-			path);
-		return -EACCES;
-	}
 	err = remote_access(call->run->remote, path, W_OK);
 	if (!err && file_tree_below(path, "/sys/fs/bpf")) /* it grants changes of names */
 		err = -EACCES;
@@ -68,6 +62,12 @@ int64_t writer_give(const struct call *call, const char *path, int flags)
 		if (err == -EACCES)
 			log_warning("%s: the board does not allow writing this file", path);
 		return err;
+	}
+	if (flags & O_TRUNC) {
+		/* This would remove the events of all tracers on the board. */
+		log_warning("%s: not truncated: other tools may have events in it; append instead",
+			path);
+		return -EACCES;
 	}
 	err = writer_new(&object, call->run, path);
 	return err ? err : object_give(object, call, flags & O_CLOEXEC);

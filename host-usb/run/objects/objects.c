@@ -291,6 +291,22 @@ err_close:
 	return err;
 }
 
+int object_stands_for(struct object *object, int fd)
+{
+	struct object **at;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	object_unlink(object);
+	object->dev = st.st_dev;
+	object->ino = st.st_ino;
+	at = bucket(object->run->objects, object->ino);
+	object->next = *at;
+	*at = object;
+	return 0;
+}
+
 void object_add_part(
 	struct object *object, struct object_part *part, void (*free)(struct object_part *part))
 {

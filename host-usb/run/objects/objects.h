@@ -28,7 +28,7 @@ struct tool_ring;
 /* Classes of objects in addition to those of bpf_abi.h. */
 #define OBJECT_DIRECTORY 256  /* `path` is a directory of the board */
 #define OBJECT_WRITER	 512  /* `path` is a file of the board, open for writing */
-#define OBJECT_STREAM	 1024 /* a pipe with the contents of a file of the board */
+#define OBJECT_STREAM	 1024 /* a pipe or socket with the contents of a file of the board */
 
 /* Data that another module keeps with an object. It is the first member of the module's struct. */
 struct object_part {
@@ -103,6 +103,10 @@ int object_set_size(int fd, uint64_t size);
  * kernel's, for one CPU. A board that contradicts itself could make us write beyond the tool's
  * buffers. */
 bool object_is_map_of(const struct object *map, const struct bpf_map_info *info);
+
+/* Makes the tool's descriptor `fd`, not the memory file, the one that stands for the object.
+ * Returns 0 or a negative errno. */
+int object_stands_for(struct object *object, int fd);
 
 /* Adds a part. The object owns it from then on, and calls `free` when it ends. */
 void object_add_part(

@@ -2,6 +2,8 @@
 /* Checks the records of rings: everything in them that says how much a tool reads. */
 #include "host-usb/run/objects/records.h"
 
+#include "core/messages/rpc.h"
+
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <string.h>
@@ -211,6 +213,35 @@ bool records_fit_map(const char *data, size_t size)
 		record = BPF_RINGBUF_HDR_SZ +
 			 ((length & ~BPF_RINGBUF_DISCARD_BIT) + WORD - 1) / WORD * WORD;
 		if (length & BPF_RINGBUF_BUSY_BIT || record > size)
+			return false;
+	}
+	return true;
+}
+
+size_t record_log_size(const char *data, size_t size)
+{
+	size_t at = 0;
+
+	if (!size || *data < '0' || *data > '9')
+		return 0;
+	while (at < size && at < RPC_LOG_RECORD_MAX) {
+		char c = data[at++];
+
+		if (c == '\n' && (at == size || data[at] != ' '))
+			return at;
+		if (c != '\n' && (c < ' ' || c > '~'))
+			return 0;
+	}
+	return 0;
+}
+
+bool records_fit_log(const char *data, size_t size)
+{
+	size_t record;
+
+	for (; size; data += record, size -= record) {
+		record = record_log_size(data, size);
+		if (!record)
 			return false;
 	}
 	return true;

@@ -25,4 +25,12 @@ void record_format_share(struct record_format *ring, const struct record_format 
 bool records_fit_event(const struct record_format *format, const char *data, size_t size);
 bool records_fit_map(const char *data, size_t size);
 
+/* Returns the size of the first record of the kernel's log, bytes; 0: malformed. A record is a
+ * line, and the lines after it that start with a space. It consists of printable ASCII, because the
+ * kernel escapes all else. */
+size_t record_log_size(const char *data, size_t size);
+
+/* Returns true if the data consists of whole records of the kernel's log. */
+bool records_fit_log(const char *data, size_t size);
+
 #endif

@@ -12,13 +12,16 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum ring_kind { RING_EVENT, RING_MAP, RING_PIPE };
+enum ring_kind { RING_EVENT, RING_MAP, RING_PIPE, RING_LOG };
 
 struct tool_ring {
 	struct object_part part;
@@ -26,12 +29,12 @@ struct tool_ring {
 	char *memory;
 	size_t bytes; /* size of the mapping */
 	char *data;
-	uint64_t size;	   /* bytes of data, a power of 2; of a pipe: the first credit */
+	uint64_t size;	   /* bytes of data, a power of 2; of pipe and log: the first credit */
 	uint64_t *head;	   /* we write it: position after the last byte */
 	uint64_t *tail;	   /* the tool writes it: position up to which it has read */
 	uint64_t received; /* position after the last byte from the board */
 	uint64_t granted;  /* position up to which the board may send */
-	int pipe;
+	int pipe;	   /* of pipe and log; -1: the log is only kept */
 	char *kept; /* bytes for which the pipe had no room yet; has room for the whole credit */
 	size_t kept_size;
 	bool failed; /* the board violated the protocol, or the pipe has no reader */
@@ -153,21 +156,46 @@ int tool_ring_open_map(struct object *object)
 	return start(object, ring);
 }
 
-int tool_ring_open_pipe(struct object *object, int fd, uint64_t credit)
+static int open_bytes(struct object *object, enum ring_kind kind, int fd, uint64_t credit)
 {
-	struct tool_ring *ring = tool_ring_new(RING_PIPE, credit);
+	struct tool_ring *ring = tool_ring_new(kind, credit);
 
 	if (ring)
 		ring->kept = malloc(credit);
 	if (!ring || !ring->kept) {
 		free(ring);
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		return -ENOMEM;
 	}
 	ring->pipe = fd;
 	object->ring = ring;
 	object_add_part(object, &ring->part, tool_ring_free);
 	return 0;
+}
+
+int tool_ring_open_pipe(struct object *object, int fd, uint64_t credit)
+{
+	return open_bytes(object, RING_PIPE, fd, credit);
+}
+
+int tool_ring_open_log(struct object *object, int fd, uint64_t credit)
+{
+	return open_bytes(object, RING_LOG, fd, credit);
+}
+
+void tool_ring_restart(struct object *object)
+{
+	struct tool_ring *ring = object->ring;
+
+	ring->received = ring->kept_size = 0;
+	ring->granted = ring->size;
+}
+
+const char *tool_ring_kept(const struct object *object, size_t *size)
+{
+	*size = object->ring->kept_size;
+	return object->ring->kept;
 }
 
 static void copy_in(struct tool_ring *ring, uint64_t position, const char *data, size_t size)
@@ -184,11 +212,35 @@ static void copy_in(struct tool_ring *ring, uint64_t position, const char *data,
 	memcpy(ring->data + ring->size, data + straight, size - straight);
 }
 
-/* Writes into a pipe and keeps the bytes for which it has no room. */
+static bool is_bytes(const struct tool_ring *ring)
+{
+	return ring->kind == RING_PIPE || ring->kind == RING_LOG;
+}
+
+/* Writes into the pipe, or the records of a log into the socket, as much as there is room for.
+ * Returns the number of bytes. */
+static size_t write_some(const struct tool_ring *ring, const char *data, size_t size)
+{
+	size_t done = 0, record;
+	ssize_t n;
+
+	if (ring->kind == RING_PIPE) {
+		n = write(ring->pipe, data, size);
+		return n > 0 ? (size_t)n : 0;
+	}
+	while (ring->pipe >= 0 && done < size) {
+		record = record_log_size(data + done, size - done);
+		if (send(ring->pipe, data + done, record, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			break;
+		done += record;
+	}
+	return done;
+}
+
+/* Keeps the bytes for which the pipe has no room. */
 static void pipe_write(struct tool_ring *ring, const char *data, size_t size)
 {
-	ssize_t n = ring->kept_size ? -1 : write(ring->pipe, data, size);
-	size_t done = n > 0 ? (size_t)n : 0;
+	size_t done = ring->kept_size ? 0 : write_some(ring, data, size);
 
 	memcpy(ring->kept + ring->kept_size, data + done, size - done);
 	ring->kept_size += size - done;
@@ -201,6 +253,8 @@ static bool fits(const struct object *object, const char *data, size_t size)
 		return records_fit_event(&object->format, data, size);
 	case RING_MAP:
 		return records_fit_map(data, size);
+	case RING_LOG:
+		return records_fit_log(data, size);
 	default:
 		return true;
 	}
@@ -220,7 +274,7 @@ void tool_ring_receive(struct object *object, uint64_t position, const void *dat
 		return;
 	}
 	ring->received = position + size;
-	if (ring->kind == RING_PIPE) {
+	if (is_bytes(ring)) {
 		pipe_write(ring, data, size);
 		return;
 	}
@@ -240,20 +294,23 @@ bool tool_ring_readable(const struct object *object)
 static uint64_t read_so_far(struct tool_ring *ring)
 {
 	struct pollfd writable = {.fd = ring->pipe, .events = POLLOUT};
-	ssize_t n;
+	size_t n;
 
-	if (ring->kind != RING_PIPE)
+	if (!is_bytes(ring))
 		return __atomic_load_n(ring->tail, __ATOMIC_ACQUIRE);
-	if (poll(&writable, 1, 0) == 1 && writable.revents & POLLERR)
+	if (poll(&writable, 1, 0) == 1 && writable.revents & (POLLERR | POLLHUP))
 		ring->failed = true;
 	if (ring->kept_size && writable.revents & POLLOUT) {
-		n = write(ring->pipe, ring->kept, ring->kept_size);
-		if (n > 0) {
-			ring->kept_size -= (size_t)n;
-			memmove(ring->kept, ring->kept + n, ring->kept_size);
-		}
+		n = write_some(ring, ring->kept, ring->kept_size);
+		ring->kept_size -= n;
+		memmove(ring->kept, ring->kept + n, ring->kept_size);
 	}
 	return ring->received - ring->kept_size;
+}
+
+static bool tail_is_behind(const struct tool_ring *ring, uint64_t tail)
+{
+	return ring->kind != RING_EVENT && tail != ring->received;
 }
 
 /* Sends credit in steps of a quarter of the ring. With less than half of the ring left the board
@@ -272,9 +329,26 @@ static bool tool_ring_credit(struct object *object)
 		bytes_put_u64(out, limit);
 		client_send(object->run->client);
 	}
-	/* Or a ring buffer's eventfd must be reset when the tool has read everything. */
-	return ring->granted - ring->received < ring->size / 2 ||
-	       (ring->kind == RING_MAP && tail != ring->received);
+	/* Or a ring buffer's eventfd must be reset when the tool has read everything, or the kept
+	 * bytes must follow when the tool has read from the pipe. */
+	return ring->granted - ring->received < ring->size / 2 || tail_is_behind(ring, tail);
+}
+
+int tool_ring_fill(struct object *object)
+{
+	struct client *client = object->run->client;
+	struct bytes_in reply;
+	int64_t ret = 0;
+	int unread = 0;
+
+	tool_ring_credit(object);
+	if (object->ring->pipe >= 0 && ioctl(object->ring->pipe, SIOCOUTQ, &unread) < 0)
+		return -errno;
+	if (!unread) {
+		bytes_put_u32(client_begin(client, RPC_RING_SYNC), object->handle);
+		ret = client_call(client, &reply);
+	}
+	return ret > 0 ? -EIO : (int)ret;
 }
 
 /* Polling a ring buffer is level-triggered in the kernel: so the eventfd is reset when the tool has
@@ -299,7 +373,7 @@ bool tool_rings_credit(struct objects *objects)
 			continue;
 		if (object->ring->kind == RING_MAP)
 			reset_wake(object);
-		if (object->ring->kind == RING_PIPE && object->ring->failed)
+		if (is_bytes(object->ring) && object->ring->failed)
 			object_end(object);
 		else if (!object->ring->failed)
 			stopped |= tool_ring_credit(object);

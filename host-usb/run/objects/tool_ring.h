@@ -23,6 +23,20 @@ int tool_ring_open_map(struct object *object);
  * write end. The board may send `credit` bytes at first. */
 int tool_ring_open_pipe(struct object *object, int fd, uint64_t credit);
 
+/* Makes a ring object that receives the kernel's log of the board. Takes over `fd`, our end of a
+ * SOCK_SEQPACKET pair; each packet is a record. With -1 the ring keeps all it receives. */
+int tool_ring_open_log(struct object *object, int fd, uint64_t credit);
+
+/* Begins again for another handle of the object: forgets what was received. */
+void tool_ring_restart(struct object *object);
+
+/* Returns the bytes that the tool's end has not taken yet. */
+const char *tool_ring_kept(const struct object *object, size_t *size);
+
+/* If the tool's end of a log is empty, fetches what the board has. Returns 0 or a negative errno.
+ */
+int tool_ring_fill(struct object *object);
+
 /* Returns the size of an event's data in bytes. */
 uint64_t tool_ring_size(const struct tool_ring *ring);
 
