@@ -43,18 +43,20 @@ static const struct group {
 	{ANSWERED, "files of the board",
 		"access chdir creat faccessat faccessat2 fchdir fstat fstatfs getcwd getdents64 "
 		"lseek "
-		"lstat mkdir mkdirat newfstatat open openat openat2 pwrite64 readlink readlinkat "
+		"lstat mkdir mkdirat name_to_handle_at newfstatat open openat openat2 pwrite64 "
+		"read "
+		"readlink readlinkat "
 		"rename renameat renameat2 rmdir stat statfs statx unlink unlinkat write writev"},
 	{ANSWERED, "files of the board have no extended attributes",
 		"fgetxattr flistxattr getxattr getxattrat lgetxattr listxattr listxattrat "
 		"llistxattr"},
-	{ANSWERED, "the board and its processes", "kill pidfd_open uname"},
+	{ANSWERED, "the board, its log and its processes", "kill pidfd_open syslog uname"},
 	{REFUSED, "changes to files of the board",
 		"chmod chown chroot fallocate fanotify_mark fchmod fchmodat fchmodat2 fchown "
 		"fchownat "
 		"file_getattr file_setattr fremovexattr fsetxattr fspick ftruncate futimesat "
 		"inotify_add_watch lchown link linkat lremovexattr lsetxattr mknod mknodat mount "
-		"mount_setattr move_mount name_to_handle_at open_tree open_tree_attr pivot_root "
+		"mount_setattr move_mount open_tree open_tree_attr pivot_root "
 		"removexattr removexattrat setxattr setxattrat symlink symlinkat truncate umount2 "
 		"utime utimensat utimes"},
 	{REFUSED, "other calls that write: programs fall back to write(2)",
@@ -95,7 +97,7 @@ static const struct group {
 		"cachestat close close_range dup dup2 dup3 epoll_create epoll_create1 epoll_pwait "
 		"epoll_pwait2 epoll_wait eventfd eventfd2 fadvise64 fdatasync flock fsync pipe "
 		"pipe2 "
-		"pread64 preadv preadv2 pselect6 read readahead readv select sync sync_file_range "
+		"pread64 preadv preadv2 pselect6 readahead readv select sync sync_file_range "
 		"syncfs tee vmsplice"},
 	{LOCAL, "asynchronous I/O on descriptors",
 		"io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit"},
@@ -126,7 +128,6 @@ static const struct group {
 		"lsm_get_self_attr lsm_list_modules lsm_set_self_attr request_key seccomp setfsgid "
 		"setfsuid setgid setgroups setregid setresgid setresuid setreuid setuid"},
 	{LOCAL, "sizes for the tool's own memory, and random numbers", "getrandom sysinfo"},
-	{LOCAL, "the log of the workstation", "syslog"},
 	{LOCAL, "calls of kernels before those that bpfd-run needs",
 		"_sysctl afs_syscall create_module epoll_ctl_old epoll_wait_old get_kernel_syms "
 		"getpmsg lookup_dcookie nfsservctl putpmsg query_module security tuxcall uselib "
