@@ -94,9 +94,9 @@ void profile_print_losses(const struct profile *profile, FILE *to)
 	if (!profile->changes_names)
 		fprintf(to, "  %-19s %s\n", NAME_CALLS, NAMES);
 	if (profile->only_observes)
-		fputs("It also refuses programs that deny operations, change return values, send "
-		      "signals,\nor call functions of the kernel (kfuncs), and pinned programs and "
-		      "links.\n",
+		fputs("It also refuses pinned programs and links, and programs that deny "
+		      "operations,\nchange return values, send signals, or call functions of the "
+		      "kernel (kfuncs).\n",
 			to);
 }
 

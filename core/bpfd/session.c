@@ -3,6 +3,7 @@
 #include "core/bpfd/session.h"
 
 #include "core/base/log.h"
+#include "core/bpfd/bpf/cpu_watch.h"
 #include "core/bpfd/bpf/event_list.h"
 #include "core/bpfd/bpf/handle.h"
 #include "core/bpfd/bpf/probe.h"
@@ -84,6 +85,9 @@ static int open_parts(struct bpfd *b, int in, int out)
 		err = reply_new(&b->reply, out, b->config.stop);
 	if (!err)
 		err = handles_new(&b->handles, (unsigned int)limits->handles);
+	b->cpus = cpu_watch_new();
+	if (!err && !b->cpus)
+		err = -ENOMEM;
 	if (!err)
 		err = ring_set_new(&b->rings, &b->memory);
 	if (!err)
@@ -131,6 +135,7 @@ void bpfd_close(struct bpfd *b)
 	event_files_close(&b->event_files);
 	probe_set_free(b->probes);
 	ring_set_free(b->rings);
+	cpu_watch_free(b->cpus);
 	usym_free(b->usym);
 	ksym_free(b->ksym);
 	reply_free(b->reply);

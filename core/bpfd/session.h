@@ -36,6 +36,7 @@ struct bpfd_config {
 	bool only_observes; /* programs that change what the kernel does are refused */
 };
 
+struct cpu_watch;
 struct event_list;
 struct handles;
 struct ksym;
@@ -53,6 +54,7 @@ struct bpfd {
 	struct budget memory; /* of maps, programs and rings */
 	struct probe_set *probes;
 	struct ring_set *rings;
+	struct cpu_watch *cpus; /* on which the session has rings and events */
 	struct ksym *ksym;
 	struct usym *usym;
 	struct event_files event_files;

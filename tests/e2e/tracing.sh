@@ -135,5 +135,24 @@ client_command 1 "GET_KSYM_NAME $(printf '%u' "$top")"
 check "stack: the top address has a symbol: ${BODY[1]:-}" test "$(result)" = 0
 client_close 1
 check "tracing: the session ends with status 0" test $? = 0
+
+# A CPU that goes offline and online again: its ring is dead, which the kernel does not report.
+switch=/sys/devices/system/cpu/cpu1/online
+if is_bpfd && [ -w $switch ]; then
+	client_open 1 "${transport[@]}" || { not_ok "offline CPU: open a session"; finish; }
+	want "offline CPU: ring" ok "BPF_OPEN_PERF_BUFFER -1 1 8"
+	dead=$(result)
+	client_command 1 "PERF_READER_POLL 0 1 $dead"
+	sleep 3
+	client_command 1 "PERF_READER_POLL 0 1 $dead"
+	check "offline CPU: no warning before" sh -c "! grep offline $CLIENT_DIR/err.1"
+	echo 0 >$switch
+	echo 1 >$switch
+	sleep 3
+	client_command 1 "PERF_READER_POLL 0 1 $dead"
+	check "offline CPU: a warning" until_true 5 grep -q 'bpfd: CPU 1: it was offline' "$CLIENT_DIR/err.1"
+	want "offline CPU: a new ring" ok "BPF_OPEN_PERF_BUFFER -1 1 8"
+	client_close 1
+fi
 check_no_leftovers
 finish

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations PERF_OPEN and PERF_IOCTL: perf_event_open(2) and ioctls of its events. */
+#include "core/bpfd/bpf/cpu_watch.h"
 #include "core/bpfd/bpf/fd_object.h"
 #include "core/bpfd/bpf/probe.h"
 #include "core/bpfd/files/file.h"
@@ -128,12 +129,16 @@ static int open_event(struct bpfd *bpfd, const struct open_request *request)
 	return number;
 }
 
-static bool is_kprobe(const struct bpfd *bpfd, const struct open_request *request)
+/* Programs of probes and tracepoints run on all CPUs, also if the event's own CPU is offline. */
+static void note_event(struct bpfd *bpfd, const struct open_request *request)
 {
+	uint32_t type = bpf_abi_get32(request->attr, request->attr_size, 0);
 	int kprobe = file_pmu_type(&bpfd->config.paths, "kprobe");
 
-	return kprobe >= 0 &&
-	       bpf_abi_get32(request->attr, request->attr_size, 0) == (uint32_t)kprobe;
+	if (kprobe >= 0 && type == (uint32_t)kprobe)
+		probe_warn_kprobes(bpfd->probes);
+	else if (type != PERF_TYPE_TRACEPOINT && !request->has_name)
+		cpu_watch_add(bpfd->cpus, request->pid, request->cpu);
 }
 
 int rpc_perf_open(struct rpc *rpc, struct bytes_in *in)
@@ -148,8 +153,8 @@ int rpc_perf_open(struct rpc *rpc, struct bytes_in *in)
 		ret = check_open(&rpc->bpfd->config.paths, request);
 	if (!ret)
 		ret = open_event(rpc->bpfd, request);
-	if (ret >= 0 && is_kprobe(rpc->bpfd, request))
-		probe_warn_kprobes(rpc->bpfd->probes);
+	if (ret >= 0)
+		note_event(rpc->bpfd, request);
 	free(request);
 	if (ret < 0)
 		return ret;

@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/paths.h"
+#include "core/bpfd/bpf/cpu_watch.h"
 #include "core/bpfd/bpf/fd_object.h"
 #include "core/bpfd/bpf/handle.h"
 #include "core/bpfd/files/file.h"
@@ -299,6 +300,7 @@ static int serve_once(struct rpc *rpc, struct input *input)
 	if (done < 0)
 		return done;
 	sent = stream_set_send(rpc, rpc->streams);
+	cpu_watch_check(rpc->bpfd->cpus, clock_monotonic_ms());
 	err = reply_error(rpc->bpfd->reply);
 	if (err)
 		return err;

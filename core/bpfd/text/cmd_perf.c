@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands about perf rings. */
+#include "core/base/clock.h"
+#include "core/bpfd/bpf/cpu_watch.h"
 #include "core/bpfd/bpf/handle.h"
 #include "core/bpfd/bpf/ring.h"
 #include "core/bpfd/line.h"
@@ -27,6 +29,7 @@ void cmd_open_perf_buffer(struct bpfd *bpfd, struct args *args)
 			ring_free(ring);
 		else
 			ring_set_tag(ring, ret);
+		cpu_watch_add(bpfd->cpus, pid, cpu);
 	}
 	reply_ret(bpfd->reply, "bpf_open_perf_buffer", ret);
 }
@@ -109,6 +112,7 @@ void cmd_perf_reader_poll(struct bpfd *bpfd, struct args *args)
 		goto out_free;
 	if (!ret)
 		ret = poll_wait(bpfd, rings, n, timeout_ms);
+	cpu_watch_check(bpfd->cpus, clock_monotonic_ms());
 	if (!ret)
 		ret = ring_set_drain(bpfd->rings, rings, n, bpfd->config.limits.poll_bytes,
 			poll_record, &prefix);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands that attach programs to events and detach them. */
+#include "core/bpfd/bpf/cpu_watch.h"
 #include "core/bpfd/bpf/handle.h"
 #include "core/bpfd/bpf/probe.h"
 #include "core/bpfd/bpf/prog.h"
@@ -8,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -181,6 +183,8 @@ void cmd_attach_perf_event(struct bpfd *bpfd, struct args *args)
 		result = -EBADF;
 	if (result >= 0)
 		result = probe_attach_perf_event(&probe, bpfd->probes, result, &at);
+	if (!result && at.type != PERF_TYPE_TRACEPOINT)
+		cpu_watch_add(bpfd->cpus, at.pid, at.cpu);
 	answer_attach(bpfd, "bpf_attach_perf_event", result, probe);
 }
 
