@@ -51,6 +51,12 @@ int reply_error(const struct reply *reply)
 	return reply->error;
 }
 
+void reply_fail(struct reply *reply, int err)
+{
+	if (!reply->error)
+		reply->error = err;
+}
+
 int reply_flush(struct reply *reply)
 {
 	struct pollfd writable = {.fd = reply->fd, .events = POLLOUT};

@@ -22,6 +22,9 @@ void reply_free(struct reply *reply);
  * output is dropped, so only loops that write much data need to check. */
 int reply_error(const struct reply *reply);
 
+/* Ends the output with an error: a reply that cannot be completed must not look complete. */
+void reply_fail(struct reply *reply, int err);
+
 /* Writes the buffer to the descriptor. Returns reply_error(). */
 int reply_flush(struct reply *reply);
 

@@ -106,8 +106,10 @@ int bpfd_open(struct bpfd **bpfd, const struct bpfd_config *config, int in, int 
 	struct bpfd *b = calloc(1, sizeof(*b));
 	int err;
 
-	if (!b)
+	if (!b) {
+		log_error("session: %s", strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	/* libbpf's messages could block on stderr, and add nothing to the errno. */
 	libbpf_set_print(NULL);
 	b->config = *config;

@@ -153,7 +153,7 @@ static int board_tracefs(const struct paths *paths, char root[PATH_MAX])
 		err = path_format(events, "%s/events", root);
 	if (!err && access(events, X_OK))
 		err = -errno;
-	if (!err || err == -EACCES)
+	if (err != -ENOENT && err != -ENOTDIR)
 		return err;
 	err = path_format(root, "%s/kernel/debug/tracing", paths->sysfs);
 	if (!err)

@@ -259,7 +259,8 @@ static void part_end(struct list_reply *list)
 	bytes_put_u32_at(&list->rpc->out, list->counter, list->count);
 }
 
-/* Adds a name, if the client may see it and it still exists. */
+/* Adds a name, if the client may see it and it still exists. Other errors end the list: without the
+ * name it would be wrong. */
 static int list_name(struct list_reply *list, const char *name)
 {
 	struct rpc *rpc = list->rpc;
@@ -273,7 +274,9 @@ static int list_name(struct list_reply *list, const char *name)
 		!(tree_rights(paths_of(rpc), path) & TREE_STAT))
 		return 0;
 	if (fstatat(list->fd, name, &st, AT_SYMLINK_NOFOLLOW))
-		return 0;
+		return errno == ENOENT || errno == ESRCH || errno == ENODEV || errno == EACCES
+			       ? 0
+			       : -errno;
 	if (rpc->out.size > RPC_PART_MAX) {
 		part_end(list);
 		err = rpc_next_part(rpc);

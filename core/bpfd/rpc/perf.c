@@ -70,8 +70,8 @@ static int read_open(struct rpc *rpc, struct bytes_in *in, struct open_request *
 	return group != RPC_NO_HANDLE && request->group_fd < 0 ? -EBADF : 0;
 }
 
-/* Returns 1 if the event is a probe PMU's, whose config1 is a pointer; 0 if not; -ENOENT if sysfs
- * cannot be read, so that any PMU could be a probe PMU. */
+/* Returns 1 if the event is a probe PMU's, whose config1 is a pointer; 0 if not; a negative errno
+ * if sysfs cannot be read, so that any PMU could be a probe PMU. */
 static int is_probe(const struct paths *paths, uint32_t type)
 {
 	int kprobe = file_pmu_type(paths, "kprobe"), uprobe = file_pmu_type(paths, "uprobe");
@@ -81,7 +81,11 @@ static int is_probe(const struct paths *paths, uint32_t type)
 		return false;
 	if ((int)type == kprobe || (int)type == uprobe)
 		return true;
-	return software < 0 ? -ENOENT : false;
+	if (kprobe < 0 && kprobe != -ENOENT)
+		return kprobe;
+	if (uprobe < 0 && uprobe != -ENOENT)
+		return uprobe;
+	return software < 0 ? software : false;
 }
 
 static int check_open(const struct paths *paths, struct open_request *request)

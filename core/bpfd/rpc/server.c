@@ -64,13 +64,23 @@ static const struct {
 	[RPC_RING_SYNC] = {rpc_ring_sync, true},
 };
 
-static void describe_board(const struct paths *paths, struct rpc_hello *hello)
+/* Returns the type of a PMU, 0 if the kernel has none of that name, or a negative errno. */
+static int pmu_type(const struct paths *paths, const char *pmu)
+{
+	int type = file_pmu_type(paths, pmu);
+
+	return type == -ENOENT || type == -ENOTDIR || type == -EACCES ? 0 : type;
+}
+
+/* Returns 0, or a negative errno: a guess would be a wrong answer, the size of values for example.
+ */
+static int describe_board(const struct paths *paths, struct rpc_hello *hello)
 {
 	const uint16_t one = 1;
 	struct utsname uts;
 	char path[PATH_MAX];
-	int cpus = libbpf_num_possible_cpus(), kprobe = file_pmu_type(paths, "kprobe"),
-	    uprobe = file_pmu_type(paths, "uprobe");
+	int cpus = libbpf_num_possible_cpus(), kprobe = pmu_type(paths, "kprobe"),
+	    uprobe = pmu_type(paths, "uprobe"), err;
 
 	*hello = (struct rpc_hello){.major = RPC_MAJOR,
 		.minor = RPC_MINOR,
@@ -78,7 +88,7 @@ static void describe_board(const struct paths *paths, struct rpc_hello *hello)
 		.big_endian = !*(const uint8_t *)&one,
 		.word_bits = 8 * sizeof(long),
 		.page_size = (uint32_t)sysconf(_SC_PAGESIZE),
-		.possible_cpus = cpus > 0 ? (uint32_t)cpus : 1,
+		.possible_cpus = cpus > 0 ? (uint32_t)cpus : 0,
 		.kprobe_type = kprobe > 0 ? (uint32_t)kprobe : 0,
 		.uprobe_type = uprobe > 0 ? (uint32_t)uprobe : 0,
 		.realtime_ns = clock_ns(CLOCK_REALTIME),
@@ -92,22 +102,32 @@ static void describe_board(const struct paths *paths, struct rpc_hello *hello)
 	memcpy(hello->version, uts.version, sizeof(hello->version));
 	memcpy(hello->machine, uts.machine, sizeof(hello->machine));
 	file_online_cpus(paths, hello->online);
-	if (path_format(path, "%s/sys/kernel/random/boot_id", paths->proc) ||
-		file_read(path, hello->boot_id, sizeof(hello->boot_id)) < 0)
-		hello->boot_id[0] = '\0';
+	err = path_format(path, "%s/sys/kernel/random/boot_id", paths->proc);
+	if (!err && file_read(path, hello->boot_id, sizeof(hello->boot_id)) < 0)
+		hello->boot_id[0] = '\0'; /* the host then keeps nothing in its cache */
 	hello->boot_id[strcspn(hello->boot_id, "\n")] = '\0';
+	if (err)
+		return err;
+	if (cpus <= 0)
+		return cpus ? cpus : -EINVAL;
+	return kprobe < 0 ? kprobe : uprobe < 0 ? uprobe : 0;
 }
 
 static int rpc_hello(struct rpc *rpc, struct bytes_in *in)
 {
 	uint16_t major = bytes_get_u16(in);
 	struct rpc_hello hello;
+	int err;
 
 	bytes_get_u16(in); /* minor versions differ only in the number of operations */
 	if (!bytes_get_end(in))
 		return -EBADMSG;
-	describe_board(&rpc->bpfd->config.paths, &hello);
-	bytes_put_u32(&rpc->out, major == RPC_MAJOR ? 0 : (uint32_t)-EPROTONOSUPPORT);
+	err = describe_board(&rpc->bpfd->config.paths, &hello);
+	if (major != RPC_MAJOR)
+		err = -EPROTONOSUPPORT;
+	else if (err)
+		return err;
+	bytes_put_u32(&rpc->out, (uint32_t)err);
 	rpc_put_hello(&rpc->out, &hello);
 	return 0;
 }

@@ -59,12 +59,20 @@ static const struct segment *segment_of(const struct elf_symbols *symbols, uint6
 	return NULL;
 }
 
+/* Returns why libelf failed: an errno of a system call, or -ENOEXEC if the file is wrong. The
+ * caller has set errno to 0 before. */
+static int elf_failure(void)
+{
+	return errno ? -errno : -ENOEXEC;
+}
+
 static int read_segments(struct elf_symbols *symbols, Elf *elf)
 {
 	size_t count;
 
+	errno = 0;
 	if (elf_getphdrnum(elf, &count))
-		return -ENOEXEC;
+		return elf_failure();
 	if (count > SEGMENTS_MAX)
 		return -E2BIG;
 	symbols->segments = calloc(count + 1, sizeof(*symbols->segments));
@@ -75,7 +83,7 @@ static int read_segments(struct elf_symbols *symbols, Elf *elf)
 		GElf_Phdr header;
 
 		if (!gelf_getphdr(elf, (int)i, &header))
-			return -ENOEXEC;
+			return elf_failure();
 		if (header.p_type != PT_LOAD)
 			continue;
 		segment->address = header.p_vaddr;
@@ -185,29 +193,39 @@ static int add_names(struct elf_symbols *symbols, const Elf_Data *strings)
 	return 0;
 }
 
-/* The section's bytes; NULL if it has none or more than limit, or if they are not in the file. */
-static Elf_Data *section_data(Elf_Scn *section, uint64_t limit)
+/* Finds the section's bytes; NULL if it has none or more than limit, or if they are not in the
+ * file. Returns 0, or a negative errno if they cannot be read now. */
+static int section_data(Elf_Scn *section, uint64_t limit, Elf_Data **data)
 {
 	GElf_Shdr header;
-	Elf_Data *data;
+	int err;
 
+	*data = NULL;
 	if (!section || !gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS ||
 		!header.sh_size || header.sh_size > limit)
-		return NULL;
-	data = elf_getdata(section, NULL);
-	return data && data->d_buf && data->d_size ? data : NULL;
+		return 0;
+	errno = 0;
+	*data = elf_getdata(section, NULL);
+	if (!*data) {
+		err = elf_failure();
+		return err == -ENOEXEC ? 0 : err;
+	}
+	if (!(*data)->d_buf || !(*data)->d_size)
+		*data = NULL;
+	return 0;
 }
 
-/* The versions of the symbols of .dynsym, a number for each; NULL if the file has none. */
-static Elf_Data *find_versions(Elf *elf)
+/* Finds the versions of the symbols of .dynsym, a number for each; NULL if the file has none. */
+static int find_versions(Elf *elf, Elf_Data **versions)
 {
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 
 	while ((section = elf_nextscn(elf, section)))
 		if (gelf_getshdr(section, &header) && header.sh_type == SHT_GNU_versym)
-			return section_data(section, (uint64_t)SYMBOLS_MAX * sizeof(GElf_Versym));
-	return NULL;
+			return section_data(
+				section, (uint64_t)SYMBOLS_MAX * sizeof(GElf_Versym), versions);
+	return 0;
 }
 
 static bool is_old_version(Elf_Data *versions, size_t i)
@@ -221,15 +239,21 @@ static bool is_old_version(Elf_Data *versions, size_t i)
 static int read_table(struct elf_symbols *symbols, Elf *elf, Elf_Scn *section,
 	const GElf_Shdr *header, unsigned int machine)
 {
-	Elf_Data *versions = header->sh_type == SHT_DYNSYM ? find_versions(elf) : NULL;
 	size_t base = symbols->names_len, count;
-	Elf_Data *data, *strings;
-	int err;
+	Elf_Data *versions = NULL, *data, *strings;
+	int err = 0;
 
 	if (header->sh_size > (uint64_t)SYMBOLS_MAX * sizeof(GElf_Sym))
 		return -E2BIG;
-	data = section_data(section, UINT64_MAX);
-	strings = section_data(elf_getscn(elf, header->sh_link), ELF_NAMES_MAX - base);
+	if (header->sh_type == SHT_DYNSYM)
+		err = find_versions(elf, &versions);
+	if (!err)
+		err = section_data(section, UINT64_MAX, &data);
+	if (!err)
+		err = section_data(
+			elf_getscn(elf, header->sh_link), ELF_NAMES_MAX - base, &strings);
+	if (err)
+		return err;
 	if (!data || !strings || data->d_type != ELF_T_SYM)
 		return 0;
 	err = add_names(symbols, strings);
@@ -285,14 +309,16 @@ static int read_tables(struct elf_symbols *symbols, Elf *elf, unsigned int type)
 	GElf_Ehdr header;
 	int err = 0;
 
+	errno = 0;
 	if (!gelf_getehdr(elf, &header))
-		return -ENOEXEC;
+		return elf_failure();
 	while (!err && (section = elf_nextscn(elf, section))) {
 		GElf_Shdr shdr;
 		bool *seen;
 
+		errno = 0;
 		if (!gelf_getshdr(section, &shdr))
-			return -ENOEXEC;
+			return elf_failure();
 		/* In a file of symbols only, the table of the other file takes no space. */
 		if ((shdr.sh_type != SHT_SYMTAB && shdr.sh_type != SHT_DYNSYM) ||
 			(type && shdr.sh_type != type))
@@ -347,7 +373,7 @@ static int finish(struct elf_symbols **symbols, Elf *elf)
 	int err;
 
 	if (!elf)
-		return -ENOEXEC;
+		return elf_failure();
 	new = calloc(1, sizeof(*new));
 	err = new ? read_elf(new, elf) : -ENOMEM;
 	elf_end(elf);
@@ -369,6 +395,7 @@ int elf_symbols_read(struct elf_symbols **symbols, int fd)
 	if (!counts_sections_in_header(start, (size_t)n))
 		return -ENOEXEC;
 	elf_version(EV_CURRENT);
+	errno = 0;
 	/* Not ELF_C_READ_MMAP: if the file's owner truncated it, we would get a SIGBUS. */
 	return finish(symbols, elf_begin(fd, ELF_C_READ, NULL));
 }
@@ -405,8 +432,11 @@ int elf_symbols_add(struct elf_symbols *symbols, int fd)
 	if (!counts_sections_in_header(start, (size_t)n))
 		return -ENOEXEC;
 	elf_version(EV_CURRENT);
+	errno = 0;
 	elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (elf && elf_kind(elf) == ELF_K_ELF)
+	if (!elf)
+		err = elf_failure();
+	else if (elf_kind(elf) == ELF_K_ELF)
 		err = add_tables(symbols, elf);
 	elf_end(elf);
 	return err;
@@ -417,6 +447,7 @@ int elf_symbols_read_image(struct elf_symbols **symbols, void *image, size_t siz
 	if (!counts_sections_in_header(image, size))
 		return -ENOEXEC;
 	elf_version(EV_CURRENT);
+	errno = 0;
 	return finish(symbols, elf_memory(image, size));
 }
 

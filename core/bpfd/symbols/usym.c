@@ -251,6 +251,12 @@ static struct mapped_file *mapped_file_oldest(struct usym *usym, const struct ma
 	return oldest;
 }
 
+/* True if a later attempt would fail in the same way, so that the error belongs to the file. */
+static bool is_of_file(int err)
+{
+	return err == -ENOEXEC || err == -E2BIG;
+}
+
 /* Adds symbols, which the cache then owns, or an error, and drops old entries to make room. */
 static struct mapped_file *mapped_file_add(struct usym *usym, const struct file_identity *identity,
 	struct elf_symbols *symbols, int error)
@@ -282,7 +288,7 @@ static int load_file(struct usym *usym, const struct process *process,
 	struct file_identity identity = {.device = 0};
 	struct elf_symbols *symbols = NULL;
 	struct stat status;
-	int err, fd;
+	int err = 0, fd;
 
 	fd = open_range(usym, process, range, &status);
 	if (fd < 0)
@@ -298,10 +304,11 @@ static int load_file(struct usym *usym, const struct process *process,
 		if (!err)
 			debug_file_add(symbols, usym->proc, process->pid,
 				proc_maps_path(&process->maps, range));
-		*found = mapped_file_add(usym, &identity, symbols, err);
+		if (!err || is_of_file(err))
+			*found = mapped_file_add(usym, &identity, symbols, err);
 	}
 	close(fd);
-	return 0;
+	return *found ? 0 : err;
 }
 
 /* Reads the vDSO, an ELF file in the memory of the process. Its content identifies it. */
@@ -337,9 +344,11 @@ static int load_vdso(struct usym *usym, const struct process *process,
 	*found = mapped_file_find(usym, &identity);
 	if (!*found) {
 		err = elf_symbols_read_image(&symbols, image, identity.size);
-		*found = mapped_file_add(usym, &identity, symbols, err);
+		if (!err || is_of_file(err))
+			*found = mapped_file_add(usym, &identity, symbols, err);
 	}
-	err = 0;
+	if (*found)
+		err = 0;
 err_close:
 	close(fd);
 err_free:

@@ -38,8 +38,10 @@ static void answer_file(struct bpfd *bpfd, int fd, const char *what)
 	}
 	err = file_copy(fd, take_bytes, &copy);
 	close(fd);
-	if (err)
-		log_warning("%s: cannot read all of it: %s", what, strerror(-err));
+	if (err) {
+		log_error("%s: cannot read all of it: %s", what, strerror(-err));
+		reply_fail(bpfd->reply, err);
+	}
 	/* The end of the reply must be a line of its own. */
 	if (copy.last != '\n')
 		reply_text(bpfd->reply, "\n");

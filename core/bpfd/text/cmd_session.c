@@ -28,32 +28,46 @@ static const struct feature {
 	{"btf", "kernel/btf/vmlinux"},
 };
 
-static bool has_feature(const struct paths *paths, const struct feature *feature)
+/* Returns 1 or 0, or a negative errno if that cannot be found out now. */
+static int has_feature(const struct paths *paths, const struct feature *feature)
 {
 	char path[PATH_MAX];
+	int err;
 
-	if (!feature->file)
-		return file_tracefs(paths, NULL, path) == 0;
-	return path_format(path, "%s/%s", paths->sysfs, feature->file) == 0 &&
-	       access(path, F_OK) == 0;
+	if (!feature->file) {
+		err = file_tracefs(paths, NULL, path);
+	} else {
+		err = path_format(path, "%s/%s", paths->sysfs, feature->file);
+		if (!err && access(path, F_OK))
+			err = -errno;
+	}
+	return err == -ENOENT || err == -ENOTDIR || err == -EACCES ? 0 : err ? err : 1;
 }
 
 void cmd_version(struct bpfd *bpfd, struct args *args)
 {
-	int possible = libbpf_num_possible_cpus();
+	int possible = libbpf_num_possible_cpus(), err = possible;
+	int has[sizeof(features) / sizeof(features[0])];
 	char cpus[FILE_CPUS_SIZE];
 	struct utsname uts;
 
+	for (size_t i = 0; i < sizeof(has) / sizeof(has[0]); i++) {
+		has[i] = has_feature(&bpfd->config.paths, &features[i]);
+		err = has[i] < 0 ? has[i] : err;
+	}
+	if (err < 0) {
+		reply_ret(bpfd->reply, "bpfd_version", err);
+		return;
+	}
 	uname(&uts);
 	file_online_cpus(&bpfd->config.paths, cpus);
 	reply_printf(bpfd->reply, "%s %d %s %s %s", BPFD_USB_VERSION, BPFD_PROTOCOL, uts.release,
 		uts.machine, cpus);
-	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
-		if (has_feature(&bpfd->config.paths, &features[i]))
+	for (size_t i = 0; i < sizeof(has) / sizeof(has[0]); i++)
+		if (has[i])
 			reply_printf(bpfd->reply, " %s", features[i].word);
-	if (possible > 0)
-		reply_printf(bpfd->reply, " possible_cpus=%d", possible);
-	reply_printf(bpfd->reply, " rpc%s\n", bpfd->config.read_only ? " read_only" : "");
+	reply_printf(bpfd->reply, " possible_cpus=%d rpc%s\n", possible,
+		bpfd->config.read_only ? " read_only" : "");
 }
 
 void cmd_rpc(struct bpfd *bpfd, struct args *args)
