@@ -35,7 +35,9 @@ static int sysfs_read(int dir, const char *device, const char *name, char *text,
 	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	n = read(fd, text, size - 1);
+	do {
+		n = read(fd, text, size - 1);
+	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		n = -errno;
 	close(fd);
@@ -64,46 +66,65 @@ static int sysfs_number(
 	return 0;
 }
 
-static bool is_lane(int dir, const char *interface)
+/* True if the error means that there is no such attribute or device (any more), or no number in it.
+ * Other errors concern this process, and a board that is left out for them would be a wrong answer.
+ */
+static bool is_absent(int err)
 {
-	unsigned int class, subclass, protocol;
-
-	return sysfs_number(dir, interface, "bInterfaceClass", 16, &class) == 0 &&
-	       class == LANE_CLASS &&
-	       sysfs_number(dir, interface, "bInterfaceSubClass", 16, &subclass) == 0 &&
-	       subclass == LANE_SUBCLASS &&
-	       sysfs_number(dir, interface, "bInterfaceProtocol", 16, &protocol) == 0 &&
-	       protocol == LANE_PROTOCOL;
+	return err == -ENOENT || err == -ENODEV || err == -ENXIO || err == -EINVAL;
 }
 
-/* usbfs is the driver of a claimed interface. With any other driver a lane is busy, too. */
-static bool is_busy(int dir, const char *interface)
+/* Returns 1 or 0, or a negative errno. */
+static int is_lane(int dir, const char *interface)
 {
-	char path[PATH_MAX], target[PATH_MAX];
+	static const struct {
+		const char *name;
+		unsigned int value;
+	} wanted[] = {{"bInterfaceClass", LANE_CLASS}, {"bInterfaceSubClass", LANE_SUBCLASS},
+		{"bInterfaceProtocol", LANE_PROTOCOL}};
 
-	if (path_format(path, "%s/driver", interface))
-		return false;
-	return readlinkat(dir, path, target, sizeof(target)) > 0;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		unsigned int value;
+		int err = sysfs_number(dir, interface, wanted[i].name, 16, &value);
+
+		if (err)
+			return is_absent(err) ? 0 : err;
+		if (value != wanted[i].value)
+			return 0;
+	}
+	return 1;
 }
 
-/* True if usbip-host exports the whole device to another machine: this host cannot use it. */
-static bool is_lent(int dir, const char *device)
+/* Finds the driver of a device or interface; "" if it has none. Returns 0 or a negative errno. */
+static int find_driver(int dir, const char *device, char driver[static PATH_MAX])
 {
 	char path[PATH_MAX], target[PATH_MAX];
 	const char *name;
 	ssize_t len;
+	int err = path_format(path, "%s/driver", device);
 
-	if (path_format(path, "%s/driver", device))
-		return false;
+	driver[0] = '\0';
+	if (err)
+		return err;
 	len = readlinkat(dir, path, target, sizeof(target) - 1);
-	if (len <= 0)
-		return false;
+	if (len < 0)
+		return is_absent(-errno) ? 0 : -errno;
 	target[len] = '\0';
 	name = strrchr(target, '/');
-	return strcmp(name ? name + 1 : target, "usb") != 0;
+	strcpy(driver, name ? name + 1 : target);
+	return 0;
 }
 
-/* Fills in *device from its path. Returns a negative errno if the device has vanished. */
+/* Reads an attribute that devices may lack. */
+static int read_optional(int dir, const char *device, const char *name, char *text, size_t size)
+{
+	int err = sysfs_read(dir, device, name, text, size);
+
+	return err < 0 && !is_absent(err) ? err : 0;
+}
+
+/* Fills in *device from its path. Returns a negative errno, for example if the device has vanished.
+ */
 static int device_read(int dir, struct device *device)
 {
 	unsigned int release = 0;
@@ -111,15 +132,21 @@ static int device_read(int dir, struct device *device)
 
 	if (err == 0)
 		err = sysfs_number(dir, device->path, "devnum", 10, &device->address);
+	if (err == 0)
+		err = read_optional(
+			dir, device->path, "serial", device->serial, sizeof(device->serial));
+	if (err == 0)
+		err = read_optional(
+			dir, device->path, "product", device->product, sizeof(device->product));
+	if (err == 0)
+		err = read_optional(
+			dir, device->path, "speed", device->speed, sizeof(device->speed));
 	if (err < 0)
 		return err;
-	/* These strings are optional. */
-	sysfs_read(dir, device->path, "serial", device->serial, sizeof(device->serial));
-	sysfs_read(dir, device->path, "product", device->product, sizeof(device->product));
-	sysfs_read(dir, device->path, "speed", device->speed, sizeof(device->speed));
-	if (sysfs_number(dir, device->path, "bcdDevice", 16, &release) == 0)
+	err = sysfs_number(dir, device->path, "bcdDevice", 16, &release);
+	if (err == 0)
 		device->release = (uint16_t)release;
-	return 0;
+	return err < 0 && !is_absent(err) ? err : 0;
 }
 
 /* Returns the list entry for the device of an interface such as "1-2.3:1.0", and adds it if it is
@@ -129,6 +156,7 @@ static struct device *list_device(
 {
 	size_t len = strcspn(interface, ":");
 	struct device device = {.bus = 0}, *items;
+	char driver[PATH_MAX];
 
 	*err = 0;
 	if (len >= sizeof(device.path) || list->count == DEVICES_MAX)
@@ -137,8 +165,17 @@ static struct device *list_device(
 	for (size_t i = 0; i < list->count; i++)
 		if (strcmp(list->items[i].path, device.path) == 0)
 			return &list->items[i];
-	if (is_lent(dir, device.path) || device_read(dir, &device) < 0)
+	*err = find_driver(dir, device.path, driver);
+	if (*err)
 		return NULL;
+	/* usbip-host exports the whole device to another machine: this host cannot use it. */
+	if (driver[0] && strcmp(driver, "usb") != 0)
+		return NULL;
+	*err = device_read(dir, &device);
+	if (*err) {
+		*err = is_absent(*err) ? 0 : *err;
+		return NULL;
+	}
 	items = realloc(list->items, (list->count + 1) * sizeof(*items));
 	if (!items) {
 		*err = -ENOMEM;
@@ -157,19 +194,26 @@ static int compare_paths(const void *a, const void *b)
 static int scan_interfaces(DIR *stream, struct device_list *list)
 {
 	int dir = dirfd(stream), err = 0;
+	char driver[PATH_MAX];
 	struct device *device;
 	struct dirent *entry;
 
-	while (err == 0 && (entry = readdir(stream))) {
-		if (!strchr(entry->d_name, ':') || !is_lane(dir, entry->d_name))
+	while (err == 0 && (errno = 0, entry = readdir(stream))) {
+		if (!strchr(entry->d_name, ':'))
+			continue;
+		err = is_lane(dir, entry->d_name);
+		if (err <= 0)
 			continue;
 		device = list_device(list, dir, entry->d_name, &err);
 		if (!device)
 			continue;
+		/* usbfs is the driver of a claimed interface. With any other driver a lane is busy,
+		 * too. */
+		err = find_driver(dir, entry->d_name, driver);
 		device->lanes++;
-		device->busy += is_busy(dir, entry->d_name);
+		device->busy += driver[0] != '\0';
 	}
-	return err;
+	return err ? err : -errno;
 }
 
 int device_scan(const char *sysfs, struct device_list *list)
