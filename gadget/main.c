@@ -383,8 +383,10 @@ int main(int argc, char **argv)
 	if (standard_files_open(0) < 0)
 		return EXIT_FAILURE;
 	err = take_all(&line, argc, argv);
+	if (err > 0)
+		return options_flush() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	if (err)
-		return err > 0 ? EXIT_SUCCESS : 2;
+		return 2;
 	log_open("bpfd-gadget", options_log_level(&line.verbosity));
 	if (line.action && optind < argc) {
 		log_error("%s: unexpected argument", argv[optind]);
@@ -393,7 +395,9 @@ int main(int argc, char **argv)
 		log_error("--join, --ffs-dir: give one of them, not both");
 		err = 2;
 	} else if (line.action == OPT_CHECK)
-		err = gadget_check(&line.daemon.gadget, stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+		err = gadget_check(&line.daemon.gadget, stdout) && options_flush() == 0
+			      ? EXIT_SUCCESS
+			      : EXIT_FAILURE;
 	else if (line.action == OPT_REMOVE)
 		err = remove_leftover(&line) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	else

@@ -181,7 +181,7 @@ static int take_command_line(struct command_line *line, int argc, char **argv)
 	int err = take_options(line, argc, argv);
 
 	if (err > 0)
-		return fflush(stdout) == 0 ? 0 : STATUS_LOST;
+		return options_flush() == 0 ? 0 : STATUS_LOST;
 	if (err < 0)
 		return STATUS_USAGE;
 	if (optind < argc) {
@@ -220,11 +220,7 @@ static int list_boards(const struct command_line *line)
 	else
 		device_list_print(&list, stdout);
 	device_list_free(&list);
-	if (fflush(stdout) != 0) {
-		log_error("stdout: %s", strerror(errno));
-		status = STATUS_LOST;
-	}
-	return status;
+	return options_flush() == 0 ? status : STATUS_LOST;
 }
 
 static int make_key(const char *path)
@@ -234,10 +230,7 @@ static int make_key(const char *path)
 	if (key_file_make(path, line) < 0)
 		return STATUS_LOST;
 	fputs(line, stdout);
-	if (fflush(stdout) == 0)
-		return 0;
-	log_error("stdout: %s", strerror(errno));
-	return STATUS_LOST;
+	return options_flush() == 0 ? 0 : STATUS_LOST;
 }
 
 static void log_stats(const struct pump_counts *counts, const struct usb_lane_counts *lane)

@@ -2,6 +2,8 @@
 /* Options of a program from a table. */
 #include "core/base/options.h"
 
+#include "core/base/log.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -74,6 +76,17 @@ int options_take_common(
 	default:
 		return -EINVAL;
 	}
+}
+
+int options_flush(void)
+{
+	int err;
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	err = errno ? -errno : -EIO;
+	log_error("stdout: %s", strerror(-err));
+	return err;
 }
 
 enum log_level options_log_level(const struct option_verbosity *verbosity)

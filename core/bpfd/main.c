@@ -169,10 +169,10 @@ static int read_options(
 				break;
 			if (id == 'h')
 				profile_print_losses(*profile, stdout);
-			return 0;
+			return options_flush() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 		case OPT_COMMANDS:
 			command_help(stdout);
-			return 0;
+			return options_flush() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 		case OPT_PROFILE:
 			*profile = profile_find(optarg);
 			if (*profile)

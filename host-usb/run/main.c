@@ -101,7 +101,7 @@ static int take_command_line(struct command_line *line, int argc, char **argv)
 		if (err < 0)
 			return STATUS_FAILED;
 		if (err > 0)
-			return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
+			return options_flush() == 0 ? 0 : STATUS_FAILED;
 	}
 	log_open("bpfd-run", options_log_level(&line->verbosity));
 	line->argv = argv + optind;
@@ -222,7 +222,8 @@ static int say_hello(struct run *run, struct tool *tool)
 		return -EPROTO;
 	}
 	if (ret < 0 || reply.failed) {
-		log_error("bpfd on the board does not answer: %s", strerror(EIO));
+		log_error("bpfd on the board does not describe the board: %s",
+			strerror(ret < 0 ? (int)-ret : EIO));
 		return -EPROTO;
 	}
 	if (run->board.big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)) {
@@ -259,7 +260,7 @@ static int open_parts(struct run *run, const struct via *via, const char *comman
 		err = opener_new(&run->opener, run);
 	}
 	if (err)
-		log_error("%s", strerror(-err));
+		log_error("session: %s", strerror(-err));
 	return err;
 }
 
@@ -305,6 +306,8 @@ static int prepare_tool(struct run *run, struct tool *tool)
 static int read_signals(struct run *run)
 {
 	run->signal_fd = supervisor_signals();
+	if (run->signal_fd < 0)
+		log_error("signals: %s", strerror(-run->signal_fd));
 	return run->signal_fd < 0 ? run->signal_fd : 0;
 }
 
