@@ -495,8 +495,16 @@ void notify_handle(struct run *run, struct seccomp_notif *request)
 		.number = request->data.nr,
 		.args = (const uint64_t *)request->data.args,
 	};
-	int64_t value = entry ? entry->handler(&call) : CALL_CONTINUE;
+	int64_t value;
 
+	run->lookup_error = 0;
+	value = entry ? entry->handler(&call) : CALL_CONTINUE;
+	/* The descriptor may be the board's: a local call would have a wrong result. */
+	if (value == CALL_CONTINUE && run->lookup_error) {
+		log_error("a descriptor of the tool cannot be looked up: %s",
+			strerror(-run->lookup_error));
+		value = run->lookup_error;
+	}
 	if (value != CALL_ANSWERED && value != CALL_HELD)
 		notify_answer(run, call.id, value);
 	seccomp_notify_free(request, NULL);

@@ -41,8 +41,11 @@ int objects_new(struct objects **objects, struct run *run)
 	o->check_ms = UINT64_MAX;
 	o->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (o->inotify < 0) {
+		int err = -errno;
+
+		log_error("inotify: %s; see fs.inotify.max_user_instances", strerror(-err));
 		free(o);
-		return -errno;
+		return err;
 	}
 	*objects = o;
 	return 0;
@@ -353,8 +356,12 @@ static struct object *find(const struct call *call, int fd)
 {
 	struct object *object;
 	struct stat st;
+	int err = memory_stat_fd(call, fd, &st);
 
-	if (memory_stat_fd(call, fd, &st))
+	/* Without access to a descriptor, as of a set-user-ID program, the call is a local one. */
+	if (err && err != -ENOENT && err != -ESRCH && err != -EACCES)
+		call->run->lookup_error = err;
+	if (err)
 		return NULL;
 	object = *bucket(call->run->objects, st.st_ino);
 	while (object && (object->ino != st.st_ino || object->dev != st.st_dev))
