@@ -253,7 +253,7 @@ help:
 #help   test-all        test in its long form, with the next three (many hours)
 #help   test-boards     boards of arm64 and armhf, each in a VM, with a workstation in another
 #help   test-kernels    the suites of test on Debian's kernels 5.10 and 6.12
-#help   test-faults     2000 random faults in random traffic (an hour; it resumes)
+#help   test-faults     every call fails once; 2000 random faults in random traffic (hours)
 #help   test-tools      stock BPF tools, locally and under bpfd-run (hours; it resumes)
 #help   bench           what the programs cost, beside the same work without them (45 minutes)
 #help   fuzz            list the fuzzers; T=NAME SECONDS=60 runs one of them for a minute

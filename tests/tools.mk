@@ -2,7 +2,7 @@
 # Programs of the end-to-end tests, built from C and from BPF C.
 
 TOOLS_DIR  := $(BUILD)/tools
-TEST_TOOLS := $(TOOLS_DIR)/load $(TOOLS_DIR)/campaign $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(filter-out %_calls.c,$(wildcard tests/tools/*.c))) \
+TEST_TOOLS := $(TOOLS_DIR)/load $(TOOLS_DIR)/campaign $(TOOLS_DIR)/fail_nth $(TOOLS_DIR)/fail_alloc.so $(TOOLS_DIR)/fail_tool $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(filter-out %_calls.c,$(wildcard tests/tools/*.c))) \
 	$(patsubst tests/bpf/%.bpf.c,$(TOOLS_DIR)/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
 
 # One program per file; rules below add libraries and files to some of them.
@@ -40,6 +40,21 @@ CAMPAIGN_OBJ := $(call obj,$(wildcard tests/campaign/*.c))
 $(TOOLS_DIR)/campaign: $(CAMPAIGN_OBJ) $(LIBSHARED)
 	@mkdir -p $(@D)
 	$(link)
+
+# Lets calls of our programs fail. Without sanitizers: they are in the programs under test.
+$(TOOLS_DIR)/fail_nth: $(addprefix tests/fail/,fail_nth.c tracee.c tracee.h calls.c calls.h alloc.h)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(filter-out $(SAN_FLAGS),$(ALL_CFLAGS)) -o $@ $(filter %.c,$^)
+$(TOOLS_DIR)/fail_alloc.so: tests/fail/alloc.c tests/fail/alloc.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(filter-out $(SAN_FLAGS),$(ALL_CFLAGS)) -fPIC -fno-builtin -shared -o $@ $<
+
+$(TOOLS_DIR)/fail_tool: tests/fail/tool.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(filter-out $(SAN_FLAGS),$(ALL_CFLAGS)) -o $@ $<
 
 -include $(wildcard $(TOOLS_DIR)/*.d)
 
