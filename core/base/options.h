@@ -50,8 +50,8 @@ struct option_verbosity {
 int options_take_common(
 	const struct option_program *program, int id, struct option_verbosity *verbosity);
 
-/* Writes out what was printed. Returns 0 or a negative errno, logged: an answer that nobody got is no
- * success. */
+/* Writes out what was printed. Returns 0 or a negative errno, logged: an answer that nobody got is
+ * no success. */
 int options_flush(void);
 
 /* Returns the level for log_open(). */
