@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <linux/aio_abi.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -42,6 +43,8 @@ static const struct kconfig_option config_table[] = {
 	{"CONFIG_SECCOMP_FILTER", "sessions may make any system call", 0},
 	{"CONFIG_DEBUG_INFO_BTF", "no kernel types for CO-RE", 0},
 };
+
+#define PARANOID_MAX 2 /* higher values are additions of distributions */
 
 #define CONFIG_COUNT (sizeof(config_table) / sizeof(config_table[0]))
 
@@ -243,8 +246,17 @@ static void check_tracing(struct report *r)
 		else
 			ok(r, "kptr_restrict: %s", value);
 	}
-	if (read_setting(proc, "sys/kernel/perf_event_paranoid", value, sizeof(value)))
-		ok(r, "perf_event_paranoid: %s: bpfd is allowed all events in any case", value);
+	if (read_setting(proc, "sys/kernel/perf_event_paranoid", value, sizeof(value))) {
+		if (atoi(value) > PARANOID_MAX)
+			note(r,
+				"perf_event_paranoid: %s: kernels of Debian, Ubuntu and Android "
+				"may "
+				"refuse perf events; set kernel.perf_event_paranoid to %d with "
+				"sysctl",
+				value, PARANOID_MAX);
+		else
+			ok(r, "perf_event_paranoid: %s", value);
+	}
 	check_pmu(r);
 }
 

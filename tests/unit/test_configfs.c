@@ -402,7 +402,7 @@ static void test_check_tracing(void **state)
 	check(b, text);
 	assert_line(text, "note    lockdown: confidentiality: ");
 	assert_line(text, "note    kptr_restrict: 2: kernel symbols have no addresses");
-	assert_line(text, "ok      perf_event_paranoid: 3: ");
+	assert_line(text, "note    perf_event_paranoid: 3: ");
 	assert_line(text, "note    PMU: none");
 	board_put(b, "sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
 	board_put(b, "proc/sys/kernel/kptr_restrict", "1\n");
