@@ -2,10 +2,12 @@
 /* Binds the gadget to a controller and unbinds it. */
 #include "configfs/attr.h"
 #include "configfs/gadget_private.h"
+#include "configfs/gadget_tree.h"
 #include "configfs/join.h"
 #include "configfs/udc.h"
 #include "core/base/kernel_errno.h"
 #include "core/base/log.h"
+#include "core/base/paths.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,10 +32,65 @@ bool gadget_bound(const struct gadget *g)
 	return driven(g, udc);
 }
 
+struct unready {
+	const struct gadget *gadget;
+	char function[NAME_MAX + 1];
+};
+
+/* Looks for a FunctionFS function of another program, such as adbd, that may have no descriptors
+ * yet. Newer kernels tell it in `ready`. */
+static int find_unready(void *arg, const char *link, const char *name)
+{
+	struct unready *unready = arg;
+	const struct gadget *g = unready->gadget;
+	char path[PATH_MAX], value[4];
+
+	if (strncmp(name, "ffs.", 4) != 0 || gadget_tree_is_lane(name, g->options.name))
+		return 0;
+	if (path_format(path, "%s/functions/%s/ready", g->join.dir, name) == 0 &&
+		attr_read(path, value, sizeof(value)) > 0 && strcmp(value, "1") == 0)
+		return 0;
+	snprintf(unready->function, sizeof(unready->function), "%s", name);
+	return 1;
+}
+
+/* Returns true if the controller takes the gadget without our lanes. */
+static bool binds_without_lanes(struct gadget *g, const char *udc)
+{
+	bool binds;
+
+	if (join_leave(&g->options, &g->join, false) < 0)
+		return true;
+	binds = attr_write(g->udc_file, udc) == 0;
+	if (binds)
+		attr_write(g->udc_file, "\n");
+	/* Without its lanes the gadget is not what the daemon serves, so the next bind adds them.
+	 */
+	g->linked = join_link(&g->options, &g->join, g->lanes) == 0;
+	return binds;
+}
+
+/* Returns true if the kernel refuses the gadget because the program of another function is not
+ * ready. Its errno does not tell: since Linux 6.0 it is EBUSY, whatever failed. */
+static bool waits_for_other(struct gadget *g, const char *udc)
+{
+	struct unready unready = {.gadget = g, .function = ""};
+
+	if (!g->options.join || gadget_tree_links(g->join.dir, find_unready, &unready) != 1 ||
+		binds_without_lanes(g, udc))
+		return false;
+	log_write(g->waits ? LOG_DEBUG : LOG_WARNING,
+		"gadget %s: cannot be bound until the program of its function %s is ready; "
+		"waiting for it",
+		gadget_name(g), unready.function);
+	g->waits = true;
+	return true;
+}
+
 /* Returns the errno of gadget_bind() for an error of the kernel. Kernel versions differ in the
  * errno for too few endpoints: EBUSY, ENODEV, ENOTSUPP or ENOSPC. EBUSY can also mean that the
  * controller was taken meanwhile. */
-static int bind_error(const struct gadget *g, const char *udc, int err)
+static int bind_error(struct gadget *g, const char *udc, int err)
 {
 	const struct gadget_options *o = &g->options;
 	const char *name = gadget_name(g);
@@ -50,6 +107,8 @@ static int bind_error(const struct gadget *g, const char *udc, int err)
 			attr_hint(err));
 		return err;
 	}
+	if (waits_for_other(g, udc))
+		return -EAGAIN;
 	log_write(g->lanes > 1 ? LOG_DEBUG : LOG_ERROR,
 		"%s: refuses gadget %s with %u lane%s: too few endpoints; for other causes see the "
 		"kernel log",
@@ -137,6 +196,6 @@ int gadget_bind(struct gadget *g, const char *udc)
 	if (err < 0)
 		return bind_error(g, name, err);
 	memcpy(g->udc, name, sizeof(g->udc));
-	g->unbound = false;
+	g->unbound = g->waits = false;
 	return 0;
 }

@@ -35,6 +35,7 @@ const char *gadget_ffs_path(const struct gadget *g, unsigned int lane);
  * its own controller; `udc` is for a joined gadget that has none. Returns 0, also if the gadget is
  * bound already, or a negative errno:
  * -ENODEV: no such controller; it may appear later (not logged);
+ * -EAGAIN: another function of a joined gadget is not ready yet; try again (logged the first time);
  * -EBUSY: another gadget has it;
  * -ENOSPC: a free controller refused the gadget, so it has too few endpoints (logged as an error
  * only with one lane, as a debug message with more). */

@@ -15,6 +15,7 @@ struct gadget {
 	struct join join; /* of a joined gadget; only `config` is set for a gadget of our own */
 	bool linked;	  /* the lanes are in the configuration */
 	bool unbound;	  /* by us, or when the previous daemon was killed; not by the owner */
+	bool waits;	  /* for the program of another function, which was logged */
 	char *ffs_paths[LANES_MAX];
 	unsigned int lanes; /* that are mounted and have a path */
 	int lock;	    /* of lock_take() */

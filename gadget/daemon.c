@@ -108,6 +108,11 @@ static int try_bind(struct daemon *d, uint64_t now_ms)
 		d->bind_ms = now_ms + UDC_RETRY_MS;
 		return 0;
 	}
+	if (err == -EAGAIN) {
+		service_manager_notify("STATUS=Waiting for another function of the gadget");
+		d->bind_ms = now_ms + UDC_RETRY_MS;
+		return 0;
+	}
 	if (err == 0) {
 		d->waiting = false;
 		log_info("gadget %s: bound to %s, %u lanes", gadget_name(d->gadget),

@@ -448,6 +448,35 @@ controller_goes()
 	check_as_before "killed without its controller, removed"
 }
 
+# The gadget has a FunctionFS function of another program, as of adbd, that starts later.
+unready()
+{
+	local other
+	echo '' >$gadget/UDC
+	mkdir $gadget/functions/ffs.other /run/other
+	mount -t functionfs other /run/other
+	ln -s $gadget/functions/ffs.other $gadget/configs/c.1
+	bpfd-gadget --join g1 --lanes 1 >$GADGET_LOG 2>&1 &
+	GADGET_PID=$!
+	check "other function not ready: the daemon names it" until_true 20 \
+		log_has 'until the program of its function ffs.other is ready'
+	sleep 2
+	check "other function not ready: the daemon keeps running" kill -0 "$GADGET_PID"
+	check "other function not ready: it says so once" test "$(grep -c ffs.other $GADGET_LOG)" = 1
+	bpfd-gadget --ffs-dir /run/other >"$work/other.log" 2>&1 &
+	other=$!
+	check "other function ready: the gadget is bound" until_true 20 bound
+	check "other function ready: the host sees both" until_true 20 device_present 2
+	check "other function ready: the daemon exits with status 0" gadget_stop
+	kill $other
+	wait $other
+	{ echo '' >$gadget/UDC; } 2>/dev/null
+	rm $gadget/configs/c.1/ffs.other
+	umount /run/other
+	rmdir $gadget/functions/ffs.other /run/other
+	echo dummy_udc.0 >$gadget/UDC
+}
+
 # A script has made a gadget with a line and a lane.
 prepared()
 {
@@ -483,6 +512,7 @@ keys
 few_endpoints
 settings
 controller_goes
+unready
 prepared
 acm_remove g1
 check_no_leftovers
