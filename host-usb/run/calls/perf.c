@@ -94,7 +94,7 @@ static int check_target(const struct call *call, const struct perf_event_attr *a
 	int pid = (int)call->args[1];
 
 	if (call->args[4] & PERF_FLAG_PID_CGROUP) {
-		run_unsupported(call, "events of a control group, which is this workstation's");
+		run_unsupported(call, "events of a control group");
 		return -EOPNOTSUPP;
 	}
 	if (pid < 0 || (pid > 0 && process_of_board(call, pid)))
