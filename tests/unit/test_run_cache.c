@@ -237,7 +237,7 @@ static void test_another_board(void **state)
 /* Types and programs are kept by their contents, whichever board and boot they come from. */
 static void test_types_and_programs(void **state)
 {
-	static const char *const paths[] = {"/sys/kernel/btf/vmlinux", "/sys/kernel/btf/usbcore",
+	static const char *const paths[] = {"/proc/400000/root/usr/bin/no-vmlinux", "/sys/kernel/btf/usbcore",
 		"/proc/400000/root/usr/lib/libboard.so"};
 
 	for (size_t i = 0; i < 2 * sizeof(paths) / sizeof(paths[0]); i++) {
@@ -263,18 +263,18 @@ static void test_lying_board(void **state)
 
 	reply_hash(board, "types");
 	reply_contents(board, "lies!");
-	assert_contents(board, "/sys/kernel/btf/vmlinux", "lies!");
+	assert_contents(board, "/proc/400000/root/usr/bin/no-vmlinux", "lies!");
 	assert_int_equal(copies(), 0);
 	/* Its other size is a lie as well. */
 	reply_hash(board, "types");
 	reply_contents(board, "types and lies");
-	assert_contents(board, "/sys/kernel/btf/vmlinux", "types and lies");
+	assert_contents(board, "/proc/400000/root/usr/bin/no-vmlinux", "types and lies");
 	board_stop(board);
 	assert_int_equal(copies(), 0);
 	board = start();
 	reply_hash(board, "types");
 	reply_contents(board, "types");
-	assert_contents(board, "/sys/kernel/btf/vmlinux", "types");
+	assert_contents(board, "/proc/400000/root/usr/bin/no-vmlinux", "types");
 	board_stop(board);
 	assert_int_equal(copies(), 1);
 }
@@ -285,17 +285,17 @@ static void test_no_hash(void **state)
 	struct board *board = start();
 
 	board_reply_ret(board, RPC_FILE_HASH, 0);
-	assert_int_equal(open_file(board->run.opener, "/sys/kernel/btf/vmlinux"), -EIO);
+	assert_int_equal(open_file(board->run.opener, "/proc/400000/root/usr/bin/no-vmlinux"), -EIO);
 	rpc_put_bytes(board_reply(board, RPC_FILE_HASH, 0), "too short", 9);
 	board_ready(board);
-	assert_int_equal(open_file(board->run.opener, "/sys/kernel/btf/vmlinux"), -EIO);
+	assert_int_equal(open_file(board->run.opener, "/proc/400000/root/usr/bin/no-vmlinux"), -EIO);
 	board_reply_ret(board, RPC_FILE_HASH, -EACCES);
-	assert_int_equal(open_file(board->run.opener, "/sys/kernel/btf/secret"), -EACCES);
+	assert_int_equal(open_file(board->run.opener, "/proc/400000/root/usr/bin/no-secret"), -EACCES);
 	/* An older bpfd does not know the message: files are fetched each time. */
 	board->run.board.minor = RPC_MINOR_HASH - 1;
 	for (int i = 0; i < 2; i++) {
 		reply_contents(board, "types");
-		assert_contents(board, "/sys/kernel/btf/vmlinux", "types");
+		assert_contents(board, "/proc/400000/root/usr/bin/no-vmlinux", "types");
 	}
 	board_stop(board);
 	assert_int_equal(copies(), 0);
@@ -312,7 +312,7 @@ static void test_damaged_copy(void **state)
 
 		reply_hash(board, "types");
 		reply_contents(board, "types");
-		assert_contents(board, "/sys/kernel/btf/vmlinux", "types");
+		assert_contents(board, "/proc/400000/root/usr/bin/no-vmlinux", "types");
 		board_stop(board);
 		only_copy(path);
 		if (i == 1) {
@@ -730,7 +730,7 @@ static void test_full_disk(void **state)
 	for (int i = 0; i < 2; i++) {
 		reply_hash(board, contents);
 		reply_contents(board, contents);
-		fd = open_file(board->run.opener, "/sys/kernel/btf/vmlinux");
+		fd = open_file(board->run.opener, "/proc/400000/root/usr/bin/no-vmlinux");
 		assert_int_equal(lseek(fd, 0, SEEK_END), 200000);
 		close(fd);
 	}

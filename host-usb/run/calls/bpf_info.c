@@ -16,6 +16,7 @@
 #include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct info_call {
@@ -217,6 +218,7 @@ static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 	uint32_t length = info->size < sizeof(*known) ? (uint32_t)info->size : sizeof(*known);
 	struct bpf_btf_info wanted = {.id = 0}, answer = *known;
 	size_t name_size = strlen(name) + 1;
+	struct stat st;
 	int err = 0, fd;
 
 	memcpy(&wanted, info->data, length);
@@ -229,8 +231,12 @@ static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 		fd = cache_open_btf(info->object->run->cache, name);
 		if (fd < 0)
 			return fd;
-		err = copy_file(info->call, wanted.btf, fd,
-			wanted.btf_size < known->btf_size ? wanted.btf_size : known->btf_size);
+		/* A part of what was checked would not be checked. */
+		err = fstat(fd, &st) < 0 || (uint64_t)st.st_size != known->btf_size ? -EIO : 0;
+		if (!err)
+			err = copy_file(info->call, wanted.btf, fd,
+				wanted.btf_size < known->btf_size ? wanted.btf_size
+								  : known->btf_size);
 		close(fd);
 	}
 	if (!err && wanted.name)

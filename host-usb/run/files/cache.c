@@ -9,6 +9,7 @@
 #include "host-usb/run/files/cache.h"
 
 #include "core/base/log.h"
+#include "host-usb/run/files/btf_file.h"
 #include "host-usb/run/files/digest.h"
 #include "host-usb/run/files/path.h"
 #include "host-usb/run/files/remote.h"
@@ -37,6 +38,15 @@ struct cache {
 	char identity[IDENTITY_SIZE]; /* of the board; for file names */
 };
 
+/* For the check of a module's BTF. */
+static int open_kernel_types(void *arg)
+{
+	struct cache *cache = arg;
+	int fd = cache_open(cache, BTF_FILE_KERNEL);
+
+	return fd == -ENOENT ? remote_open(cache->remote, BTF_FILE_KERNEL) : fd;
+}
+
 int cache_new(struct cache **cache, struct remote *remote, const struct rpc_hello *board)
 {
 	struct cache *c = calloc(1, sizeof(*c));
@@ -45,6 +55,7 @@ int cache_new(struct cache **cache, struct remote *remote, const struct rpc_hell
 		return -ENOMEM;
 	c->remote = remote;
 	c->board = board;
+	remote_set_kernel_types(remote, open_kernel_types, c);
 	c->store = store_open();
 	*cache = c;
 	return 0;
@@ -98,8 +109,14 @@ static int open_by_contents(struct cache *cache, const char *path)
 		return err == -EOPNOTSUPP ? -ENOENT : err;
 	sha256_hex(wanted.hash, name);
 	fd = open_copy(cache, name, &wanted);
-	if (fd >= 0)
-		return fd;
+	if (fd >= 0) {
+		/* The types of a module may belong to the kernel of another board. */
+		err = remote_check_types(cache->remote, path, fd);
+		if (!err)
+			return fd;
+		close(fd);
+		return err;
+	}
 	fd = remote_open(cache->remote, path);
 	/* The file may have changed since, or the board may lie. */
 	if (fd >= 0 && !digest_file(fd, &digest) && digest_equal(&digest, &wanted))

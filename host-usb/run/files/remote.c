@@ -5,6 +5,8 @@
 #include "core/base/clock.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/client.h"
+#include "host-usb/run/files/btf.h"
+#include "host-usb/run/files/btf_file.h"
 #include "host-usb/run/files/lines.h"
 #include "host-usb/run/files/path.h"
 #include "host-usb/run/run.h"
@@ -33,7 +35,13 @@ struct remote {
 	size_t next_listing;
 	bool terminal; /* stderr is a terminal, where progress is shown */
 	uint64_t writes;
+	struct btf_files btf;
 };
+
+static int open_kernel_types(void *arg)
+{
+	return remote_open(arg, BTF_FILE_KERNEL);
+}
 
 int remote_new(struct remote **remote, struct client *client)
 {
@@ -42,9 +50,21 @@ int remote_new(struct remote **remote, struct client *client)
 	if (!r)
 		return -ENOMEM;
 	r->client = client;
+	remote_set_kernel_types(r, open_kernel_types, r);
 	r->terminal = isatty(STDERR_FILENO);
 	*remote = r;
 	return 0;
+}
+
+void remote_set_kernel_types(struct remote *remote, int (*open)(void *arg), void *arg)
+{
+	remote->btf.open_kernel = open;
+	remote->btf.arg = arg;
+}
+
+int remote_check_types(struct remote *remote, const char *path, int fd)
+{
+	return btf_file_check(&remote->btf, path, fd);
 }
 
 void listing_put(struct listing *listing)
@@ -71,6 +91,7 @@ void remote_free(struct remote *remote)
 	if (!remote)
 		return;
 	remote_changed(remote);
+	btf_free(remote->btf.kernel);
 	free(remote);
 }
 
@@ -394,7 +415,10 @@ int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max)
 		fputs("\r\033[K", stderr);
 	if (ret < 0 || err)
 		return ret < 0 ? (int)ret : err;
-	return max == FETCH_MAX ? lines_check(path, fd) : 0;
+	if (max < FETCH_MAX) /* only a part, which no tool gets */
+		return 0;
+	err = btf_file_check(&remote->btf, path, fd);
+	return err ? err : lines_check(path, fd);
 }
 
 int remote_hash(struct remote *remote, const char *path, uint8_t hash[SHA256_SIZE], uint64_t *size)

@@ -39,6 +39,13 @@ void listing_put(struct listing *listing);
 int remote_new(struct remote **remote, struct client *client);
 void remote_free(struct remote *remote);
 
+/* Sets the function that opens the kernel's BTF when that of a module is checked. By default it is
+ * fetched. */
+void remote_set_kernel_types(struct remote *remote, int (*open)(void *arg), void *arg);
+
+/* Checks a copy of BTF as if it had been fetched now. Other files pass. */
+int remote_check_types(struct remote *remote, const char *path, int fd);
+
 /* stat(2), or lstat(2) without `follow`. */
 int remote_stat(struct remote *remote, const char *path, bool follow, struct rpc_stat *stat);
 

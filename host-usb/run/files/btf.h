@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks BTF, the types of a kernel, a module or a program, before a tool reads it.
+ *
+ * libbpf's parser trusts its kernel: a wrong type id, a name outside of the strings or a type that
+ * contains itself crashes the tool or makes it run forever. Pure. */
+#ifndef HOST_USB_RUN_FILES_BTF_H
+#define HOST_USB_RUN_FILES_BTF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct btf_types;
+
+/* Checks `size` bytes of BTF, and copies them. BTF of a module needs that of the kernel as `base`,
+ * which must outlive the result; otherwise base is NULL. Returns 0 and *types, which the caller
+ * frees; -EPROTO with *why if a kernel would not have it; or -ENOMEM. */
+int btf_read(struct btf_types **types, const void *data, size_t size, const struct btf_types *base,
+	const char **why);
+void btf_free(struct btf_types *types);
+
+/* Returns true if the types were read from this data. */
+bool btf_is(const struct btf_types *types, const void *data, size_t size);
+
+/* Returns the size of a type in bytes, or -1 if it has none or there is no such type. */
+int64_t btf_size(const struct btf_types *types, uint32_t id);
+
+#endif
