@@ -277,15 +277,22 @@ static void close_parts(struct run *run)
 		close(run->listener);
 }
 
-/* For each map and program of the tool we need a descriptor too. */
-static void raise_file_limit(void)
+static void raise_limit(int resource)
 {
-	struct rlimit files;
+	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+	if (getrlimit(resource, &limit) < 0)
 		return;
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(resource, &limit);
+}
+
+/* For each map and program of the tool we need a descriptor too, and rings and copies of the
+ * board's files are files of ours. */
+static void raise_file_limits(void)
+{
+	raise_limit(RLIMIT_NOFILE);
+	raise_limit(RLIMIT_FSIZE);
 }
 
 static int prepare_tool(struct run *run, struct tool *tool)
@@ -315,7 +322,7 @@ static int read_signals(struct run *run)
 static int run_tool(struct run *run, struct tool *tool)
 {
 	run->tool = tool->pid;
-	raise_file_limit();
+	raise_file_limits();
 	tool_go(tool, &run->board);
 	return supervisor_run(run);
 }
@@ -334,6 +341,8 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 		/* If our parent ignored SIGCHLD, we could not wait for processes. */
 		.on_child = signal(SIGCHLD, SIG_DFL),
 		.on_pipe = signal(SIGPIPE, SIG_IGN),
+		/* A file that is too large fails with EFBIG, which is reported. */
+		.on_size = signal(SIGXFSZ, SIG_IGN),
 		.go = -1,
 	};
 	int err, status = -STATUS_FAILED;

@@ -197,6 +197,7 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGCHLD, tool->on_child);
 	signal(SIGPIPE, tool->on_pipe);
+	signal(SIGXFSZ, tool->on_size);
 	listener = notify_install(tool->fd_base, tool->as_root);
 	result = listener < 0 ? listener : 0;
 	if (send_fds(socket, &result, sizeof(result), &listener, listener >= 0) < 0 || result)

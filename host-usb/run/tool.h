@@ -15,8 +15,9 @@ struct tool {
 	int fd_base;
 	bool as_root;			   /* answer getuid(2) and geteuid(2) with 0 */
 	bool own_group;			   /* give it a process group of its own */
-	void (*on_child)(int);		   /* dispositions of SIGCHLD and SIGPIPE that we */
-	void (*on_pipe)(int);		   /* inherited, which the tool must inherit too */
+	void (*on_child)(int);		   /* dispositions of SIGCHLD, SIGPIPE and SIGXFSZ */
+	void (*on_pipe)(int);		   /* that we inherited, which the tool must inherit */
+	void (*on_size)(int);		   /* too */
 	int64_t monotonic_ns, boottime_ns; /* how far the board's clocks are ahead of ours */
 	pid_t pid;			   /* set by tool_prepare() */
 	int go;				   /* socket on which the child waits to start */

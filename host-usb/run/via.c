@@ -22,13 +22,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_SIZE   512
-#define WORDS_MAX   64
-#define LINES_MAX   256	 /* lines before the banner, which a login may print */
-#define PATIENCE_MS 5000 /* until we report that the banner has not arrived */
-#define VIA_END_MS  5000 /* bpfd needs far less to detach everything */
-#define VIA_KILL_MS 1000 /* between SIGTERM and SIGKILL */
-#define END_STEP_MS 10
+#define LINE_SIZE     512
+#define WORDS_MAX     64
+#define LINES_MAX     256	 /* lines before the banner, which a login may print */
+#define PATIENCE_MS   5000	 /* until we report that the banner has not arrived */
+#define ANSWER_MS     30000	 /* for bpfd to answer, once the command has said something */
+#define GREETING_MAX  (1U << 20) /* bytes before the binary protocol */
+#define FIRST_COMMAND "BPFD_VERSION"
+#define VIA_END_MS    5000 /* bpfd needs far less to detach everything */
+#define VIA_KILL_MS   1000 /* between SIGTERM and SIGKILL */
+#define END_STEP_MS   10
 
 /* Adds our own directory to $PATH: bpfd-usb may be there. */
 static void extend_path(void)
@@ -93,6 +96,7 @@ static void run_command(const char *command, int in, int out, int board)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	extend_path();
 	pass_board(board);
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
@@ -139,20 +143,66 @@ err_close_to:
 	return err;
 }
 
-/* Reads one line, byte by byte, because the client reads what follows it. Cuts a line that is too
- * long. Returns its length, or -1 at the end of input. */
-static int read_line(int fd, char line[LINE_SIZE])
+/* The output of the command until the client reads it. */
+struct greeting {
+	int fd;
+	const char *command;
+	uint64_t end_ms; /* when bpfd must have answered; 0 until the command says something */
+	size_t bytes;
+};
+
+static int refuse(const struct greeting *greeting, const char *what, const char *line)
 {
-	int length = 0;
+	log_error("%s: this is not bpfd; %s%s%s%s", greeting->command, what, *line ? " \"" : "",
+		line, *line ? "\"" : "");
+	return -EPROTO;
+}
+
+/* Waits for output. A command that says nothing may wait for a board, like bpfd-usb -w; a command
+ * that has said something must soon prove to be bpfd. Returns 0 or -EPROTO after logging. */
+static int wait_output(struct greeting *greeting)
+{
+	struct pollfd readable = {.fd = greeting->fd, .events = POLLIN};
+	uint64_t now = clock_monotonic_ms();
+	bool is_first = !greeting->end_ms;
+	int timeout = is_first ? PATIENCE_MS : (int)(greeting->end_ms - now), n;
+
+	if (!is_first && now >= greeting->end_ms)
+		timeout = 0;
+	n = poll(&readable, 1, timeout);
+	if (n == 0 && !is_first)
+		return refuse(greeting, "it does not answer", "");
+	if (n == 0) {
+		log_info("%s: bpfd has not answered yet; waiting", greeting->command);
+		poll(&readable, 1, -1);
+	}
+	if (is_first)
+		greeting->end_ms = clock_monotonic_ms() + ANSWER_MS;
+	return 0;
+}
+
+/* Reads one line, byte by byte, because the client reads what follows it. Cuts a line that is too
+ * long. Returns its length, or -EPROTO after logging. */
+static int read_line(struct greeting *greeting, char line[LINE_SIZE])
+{
+	int length = 0, err;
 	char byte;
 
 	for (;;) {
-		ssize_t n = read(fd, &byte, 1);
+		ssize_t n;
 
+		err = wait_output(greeting);
+		if (err)
+			return err;
+		n = read(greeting->fd, &byte, 1);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return -1;
+		if (n <= 0) {
+			log_error("%s: ended before bpfd answered", greeting->command);
+			return -EPROTO;
+		}
+		if (++greeting->bytes > GREETING_MAX)
+			return refuse(greeting, "it does not stop sending", "");
 		if (byte == '\n')
 			break;
 		if (length < LINE_SIZE - 1)
@@ -166,16 +216,17 @@ static int read_line(int fd, char line[LINE_SIZE])
 	return length;
 }
 
-/* Reads a reply and keeps its first line. */
-static int read_reply(int fd, char first[LINE_SIZE])
+/* Reads a reply and keeps its first line. Returns 0 or -EPROTO after logging. */
+static int read_reply(struct greeting *greeting, char first[LINE_SIZE])
 {
 	char line[LINE_SIZE];
-	int lines = 0;
+	int lines = 0, n;
 
 	first[0] = 0;
 	do {
-		if (read_line(fd, line) < 0)
-			return -1;
+		n = read_line(greeting, line);
+		if (n < 0)
+			return n;
 		if (lines == 1 && strcmp(line, "END_BPFD_OUTPUT") != 0)
 			memcpy(first, line, sizeof(line));
 		lines++;
@@ -183,24 +234,22 @@ static int read_reply(int fd, char first[LINE_SIZE])
 	return 0;
 }
 
-static int wait_banner(int fd, const char *command)
+/* Skips what a login prints. Returns 0 or -EPROTO after logging. */
+static int wait_banner(struct greeting *greeting)
 {
-	struct pollfd readable = {.fd = fd, .events = POLLIN};
 	char line[LINE_SIZE];
 
-	if (poll(&readable, 1, PATIENCE_MS) == 0)
-		log_info("%s: bpfd has not answered yet; waiting", command);
-
 	for (int i = 0; i < LINES_MAX; i++) {
-		if (read_line(fd, line) < 0) {
-			log_error("%s: ended before bpfd answered", command);
-			return -EPROTO;
-		}
+		int n = read_line(greeting, line);
+
+		if (n < 0)
+			return n;
 		if (strcmp(line, "STARTED_BPFD") == 0)
 			return 0;
+		if (strcmp(line, FIRST_COMMAND) == 0)
+			return refuse(greeting, "it repeats its input:", line);
 	}
-	log_error("%s: this is not bpfd; its last line was \"%s\"", command, line);
-	return -EPROTO;
+	return refuse(greeting, "its last line was", line);
 }
 
 /* Ignores a command that has already exited: the next read reports it. */
@@ -212,19 +261,20 @@ static void write_text(int fd, const char *text)
 
 int via_handshake(const struct via *via, const char *command)
 {
+	struct greeting greeting = {.fd = via->in, .command = command};
 	char version[LINE_SIZE], answer[LINE_SIZE], ask[64];
 	int err;
 
 	/* Sent before bpfd has started: this saves round trips. */
-	snprintf(ask, sizeof(ask), "BPFD_VERSION\nBPFD_RPC %d\n", RPC_MAJOR);
+	snprintf(ask, sizeof(ask), FIRST_COMMAND "\nBPFD_RPC %d\n", RPC_MAJOR);
 	write_text(via->out, ask);
-	err = wait_banner(via->in, command);
+	err = wait_banner(&greeting);
+	if (!err)
+		err = read_reply(&greeting, version);
+	if (!err)
+		err = read_reply(&greeting, answer);
 	if (err)
 		return err;
-	if (read_reply(via->in, version) || read_reply(via->in, answer)) {
-		log_error("%s: ended before bpfd answered", command);
-		return -EPROTO;
-	}
 	if (strcmp(answer, "bpfd_rpc: ret=0") == 0)
 		return 0;
 	version[strcspn(version, " ")] = 0;

@@ -113,6 +113,9 @@ static void assert_refused(const char *text, const char *said)
 static void test_refused(void **state)
 {
 	assert_refused("", "ended before bpfd answered");
+	assert_refused("exec cat\n", "it repeats its input");
+	assert_refused("exec cat /dev/zero\n", "it does not stop sending");
+	assert_refused(BANNER "exec yes\n", "it does not stop sending");
 	assert_refused("exit 3\n", "ended before bpfd answered");
 	assert_refused("printf STARTED_BPFD\n", "ended before bpfd answered"); /* no newline */
 	assert_refused(BANNER, "ended before bpfd answered");

@@ -189,16 +189,26 @@ uint64_t objects_deadline(const struct objects *objects)
 	return objects->check_ms;
 }
 
-/* Returns an empty directory that is already unlinked. */
+/* Returns an empty directory that is already unlinked. $TMPDIR may be missing or full. */
 static int open_directory(void)
 {
-	const char *parent = getenv("TMPDIR");
-	char path[4096];
-	int fd, n;
+	const char *const parents[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
+	char path[4096] = "";
+	int fd, err = 0;
 
-	n = snprintf(path, sizeof(path), "%s/bpfd-run.XXXXXX", parent ? parent : "/tmp");
-	if (n < 0 || (size_t)n >= sizeof(path) || !mkdtemp(path))
-		return -errno;
+	for (size_t i = 0; i < sizeof(parents) / sizeof(parents[0]); i++) {
+		if (!parents[i] || snprintf(path, sizeof(path), "%s/bpfd-run.XXXXXX", parents[i]) >=
+					   (int)sizeof(path))
+			continue;
+		if (mkdtemp(path))
+			break;
+		err = err ? err : -errno;
+		path[0] = 0;
+	}
+	if (!path[0]) {
+		log_error("no place for a temporary directory: %s; set TMPDIR", strerror(-err));
+		return err;
+	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		fd = -errno;
