@@ -2,6 +2,8 @@
 /* Writes the log: whole lines to stderr, without waiting for its reader. */
 #include "core/base/log.h"
 
+#include "core/base/printable.h"
+
 #include "core/base/clock.h"
 
 #include <errno.h>
@@ -97,6 +99,8 @@ void log_write(enum log_level level, const char *format, ...)
 		len += (size_t)n;
 	if (len > sizeof(line) - 2)
 		len = sizeof(line) - 2;
+	/* Names in it may come from another machine, and stderr may be a terminal. */
+	printable_text(line, len);
 	line[len++] = '\n';
 	if (log_put(line, len) < 0)
 		log_state.dropped++;

@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/printable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,7 @@ void client_note(struct client *client, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(client->note, sizeof(client->note), format, args);
 	va_end(args);
+	printable_text(client->note, strlen(client->note)); /* the trace may go to a terminal */
 }
 
 static void trace(struct client *client, int64_t ret)

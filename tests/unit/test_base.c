@@ -42,6 +42,18 @@ static void test_printable(void **state)
 	assert_string_equal(ascii, "a?b???~ ??c");
 	printable_text(text, sizeof(text) - 1);
 	assert_string_equal(text, "a?b?\xc3\xa4~ ??c");
+	/* U+009B begins an escape sequence, U+00A0 does not. */
+	strcpy(text, "\xc2\x9b\xc2\xa0\xc2\x80\xe2\x82\xac");
+	printable_text(text, strlen(text));
+	assert_string_equal(text, "??\xc2\xa0??\xe2\x82\xac");
+}
+
+/* Names in the log may come from another machine. */
+static void test_log_is_printable(void **state)
+{
+	log_begin();
+	log_error("%s: no such file", "/sys/x\33]0;title\a\33[2J\n\xc2\x9b\x32J");
+	assert_string_equal(log_end(), "bpfd: /sys/x?]0;title??[2J???2J: no such file\n");
 }
 
 static unsigned int count_lines(const char *text)
@@ -143,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path_format),
 		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_log_is_printable),
 		cmocka_unit_test(test_log_limit),
 		cmocka_unit_test(test_standard_files),
 		cmocka_unit_test(test_timeout),

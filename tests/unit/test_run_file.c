@@ -321,9 +321,57 @@ static void test_write_by_duplicate(void **state)
 	board_stop(board);
 }
 
+/* Prepares a list of so many files with names of 255 bytes. */
+static void reply_long_list(struct board *board, uint32_t count)
+{
+	struct bytes_out *out = board_reply(board, RPC_FILE_LIST, 0);
+	char name[NAME_MAX + 1];
+
+	bytes_put_u32(out, count);
+	for (uint32_t i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "%0255u", i);
+		put_entry(out, name, S_IFREG, i);
+	}
+	board_ready(board);
+}
+
+/* The memory of one directory, and of all that the tool reads, has a limit. */
+static void test_long_lists(void **state)
+{
+	struct board *board = start();
+	struct remote *remote = board->run.remote;
+	struct listing *kept[4], *listing;
+	char path[64];
+
+	reply_long_list(board, 60000);
+	assert_int_equal(remote_list(remote, "/sys/kernel/x", &listing), -E2BIG);
+	/* Those that are only remembered give way. */
+	for (int i = 0; i < 8; i++) {
+		reply_long_list(board, 40000);
+		snprintf(path, sizeof(path), "/sys/kernel/%d", i);
+		assert_int_equal(remote_list(remote, path, &listing), 0);
+		listing_put(listing);
+	}
+	for (int i = 0; i < 4; i++) {
+		reply_long_list(board, 40000);
+		snprintf(path, sizeof(path), "/sys/module/%d", i);
+		assert_int_equal(remote_list(remote, path, &kept[i]), 0);
+	}
+	reply_long_list(board, 40000);
+	assert_int_equal(remote_list(remote, "/sys/kernel/x", &listing), -ENOMEM);
+	listing_put(kept[0]);
+	reply_long_list(board, 40000);
+	assert_int_equal(remote_list(remote, "/sys/kernel/x", &listing), 0);
+	listing_put(listing);
+	for (int i = 1; i < 4; i++)
+		listing_put(kept[i]);
+	board_stop(board);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_long_lists),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_wrong_lists),
 		cmocka_unit_test(test_endless_empty_parts),

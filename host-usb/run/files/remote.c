@@ -3,6 +3,8 @@
 #include "host-usb/run/files/remote.h"
 
 #include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/printable.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/btf.h"
@@ -23,8 +25,10 @@
 #define ENDLESS "the board does not stop sending"
 
 #define LISTINGS	 16	      /* number of listings that are remembered */
-#define LISTING_MAX	 (1U << 20)   /* entries of a directory */
+#define LISTING_MAX	 (16U << 20)  /* bytes of a directory; 100,000 processes need that */
+#define LISTINGS_MAX	 (64U << 20)  /* bytes of all directories that the tool reads */
 #define FETCH_MAX	 (1ULL << 30) /* bytes of a file: more than any kernel file or program */
+#define ALLOCATION	 16	      /* bytes that a small allocation needs on top of its size */
 #define LISTED_MIN	 100	      /* smallest entry in a reply, bytes */
 #define PROGRESS_MS	 300	      /* a transfer that takes longer shows its progress */
 #define PROGRESS_STEP_MS 100	      /* between two updates of the progress */
@@ -33,6 +37,7 @@ struct remote {
 	struct client *client;
 	struct listing *listings[LISTINGS];
 	size_t next_listing;
+	size_t listed; /* bytes of all listings that exist */
 	bool terminal; /* stderr is a terminal, where progress is shown */
 	uint64_t writes;
 	struct btf_files btf;
@@ -71,6 +76,8 @@ void listing_put(struct listing *listing)
 {
 	if (!listing || --listing->users)
 		return;
+	if (listing->total)
+		*listing->total -= listing->bytes;
 	for (size_t i = 0; i < listing->count; i++)
 		free(listing->entries[i].name);
 	free(listing->entries);
@@ -291,6 +298,9 @@ static int take_entries(struct listing *listing, struct bytes_in *reply)
 		if (!entry->name)
 			return -ENOMEM;
 		listing->count++;
+		listing->bytes += sizeof(*entry) + strlen(name) + 1 + ALLOCATION;
+		if (listing->bytes > LISTING_MAX)
+			return -E2BIG;
 	}
 	return 0;
 }
@@ -299,6 +309,17 @@ static int order(const void *a, const void *b)
 {
 	return strcmp(
 		((const struct listing_entry *)a)->name, ((const struct listing_entry *)b)->name);
+}
+
+/* Forgets listings until those that remain leave room for so many bytes. Returns false if the tool
+ * has too many open. */
+static bool make_room(struct remote *remote, size_t bytes)
+{
+	for (size_t i = 0; remote->listed + bytes > LISTINGS_MAX && i < LISTINGS; i++) {
+		listing_put(remote->listings[i]);
+		remote->listings[i] = NULL;
+	}
+	return remote->listed + bytes <= LISTINGS_MAX;
 }
 
 int remote_list(struct remote *remote, const char *path, struct listing **listing)
@@ -327,8 +348,10 @@ int remote_list(struct remote *remote, const char *path, struct listing **listin
 		err = take_entries(l, &reply);
 	while (client_more(client)) {
 		/* Without this, a board could send empty parts forever. */
-		if (l->count == had || l->count > LISTING_MAX)
+		if (l->count == had)
 			client_give_up(client, path, ENDLESS);
+		if (err == -E2BIG)
+			client_give_up(client, path, "the list is longer than any directory");
 		had = l->count;
 		ret = client_next(client, &reply);
 		if (ret >= 0 && !err)
@@ -342,6 +365,13 @@ int remote_list(struct remote *remote, const char *path, struct listing **listin
 	}
 	qsort(l->entries, l->count, sizeof(*l->entries), order);
 	l->time_ms = clock_monotonic_ms();
+	if (!make_room(remote, l->bytes)) {
+		log_error("%s: the lists of the directories that are open are too long", path);
+		listing_put(l);
+		return -ENOMEM;
+	}
+	l->total = &remote->listed;
+	remote->listed += l->bytes;
 	remember(remote, l);
 	*listing = l;
 	return 0;
@@ -352,11 +382,14 @@ static void progress(struct remote *remote, const char *path, uint64_t bytes, ui
 	uint64_t *shown_ms)
 {
 	uint64_t now = clock_monotonic_ms();
+	char name[PATH_MAX];
 
 	if (!remote->terminal || now - start_ms < PROGRESS_MS ||
 		(*shown_ms && now - *shown_ms < PROGRESS_STEP_MS))
 		return;
-	fprintf(stderr, "\rbpfd-run: fetching %s from the board: %.1f MB\033[K", path,
+	snprintf(name, sizeof(name), "%s", path); /* it may be from a list of the board */
+	printable_ascii(name, strlen(name));
+	fprintf(stderr, "\rbpfd-run: fetching %s from the board: %.1f MB\033[K", name,
 		(double)bytes / 1e6);
 	*shown_ms = now;
 }
@@ -385,7 +418,13 @@ static int take_contents(struct bytes_in *reply, int fd, uint64_t max, uint64_t 
 	*bytes += size;
 	if (err)
 		return err;
-	return data && *bytes <= max ? write_all(fd, data, size) : -EIO;
+	if (!data || *bytes > max)
+		return -EIO;
+	err = write_all(fd, data, size);
+	if (err)
+		log_error("file of the board: no copy can be stored: %s%s", strerror(-err),
+			err == -EFBIG ? "; see ulimit -f" : "");
+	return err;
 }
 
 int remote_fetch(struct remote *remote, const char *path, int fd, uint64_t max)

@@ -26,6 +26,7 @@ struct listing {
 	uint64_t time_ms;
 	char *path;
 	size_t count;
+	size_t bytes, *total; /* memory of this listing; the sum of all that contains it, or NULL */
 	struct listing_entry {
 		char *name;
 		struct rpc_stat stat;
