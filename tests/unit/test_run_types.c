@@ -149,6 +149,12 @@ static void test_wrong_words(void **state)
 	make_types(&btf);
 	btf.types[12] = 20 * 8 + 1; /* a member after the end of its structure */
 	assert_int_equal(try_types(&btf), -EPROTO);
+	/* A tool prints the padding of a structure. */
+	make_types(&btf);
+	btf.types[6] = 16 << 20;
+	assert_int_equal(try_types(&btf), 0);
+	btf.types[6]++;
+	assert_int_equal(try_types(&btf), -EPROTO);
 	make_types(&btf);
 	btf.strings[btf.strings_size - 1] = 'x';
 	assert_int_equal(try_types(&btf), -EPROTO);

@@ -11,10 +11,10 @@
 #define KIND_ENUM64 19 /* Linux 6.0 */
 #define KIND_COUNT  20
 
-#define HEIGHT_MAX  512	       /* references in a row; real kernels have less than 40 */
-#define NAME_SIZE   512	       /* bytes of a name; the kernel's limit */
-#define BYTES_MAX   (1U << 30) /* of a type; tools print padding in lines of 8 bytes */
-#define RESOLVE_MAX 64	       /* modifiers and arrays in a row */
+#define HEIGHT_MAX  512		/* references in a row; real kernels have less than 40 */
+#define NAME_SIZE   512		/* bytes of a name; the kernel's limit */
+#define BYTES_MAX   (16U << 20) /* of a structure; tools print padding in lines of 8 bytes */
+#define RESOLVE_MAX 64		/* modifiers and arrays in a row */
 
 struct btf_types {
 	const struct btf_types *base;
