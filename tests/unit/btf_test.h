@@ -4,6 +4,7 @@
 #define TESTS_UNIT_BTF_TEST_H
 
 #include <linux/btf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/btf_test.h"
 #include "tests/unit/run_test.h"
 
 #define MAP	 100 /* a handle */
@@ -346,6 +347,38 @@ static void test_lists_of_program(void **state)
 	object_end(object);
 }
 
+/* A program's types: all of them are checked, a first part is not, as no tool reads it. */
+static void test_types_of_program(void **state)
+{
+	struct btf_test good = btf_test_of("int", false);
+
+	for (int i = 0; i < 3; i++) {
+		struct object *object = board_object(board, BPF_ABI_BTF, MAP);
+		struct bpf_btf_info info = {.btf_size = i == 2 ? 8 : BTF_TEST_SIZE},
+				    reported = {.btf_size = (uint32_t)good.size, .id = 5};
+		union bpf_attr attr = {
+			.info = {.bpf_fd = (uint32_t)object->fd, .info_len = sizeof(info)}};
+		const uint64_t args[6] = {BPF_OBJ_GET_INFO_BY_FD, user(&attr), 16};
+		const struct call call = board_call(board, SYS_bpf, args);
+		static char data[BTF_TEST_SIZE];
+		struct bytes_out *out;
+
+		object->btf_info = calloc(1, sizeof(*object->btf_info)); /* not the kernel's */
+		assert_non_null(object->btf_info);
+		if (i)
+			good.data[sizeof(struct btf_header)] =
+				77; /* a name outside of the strings */
+		info.btf = user(data);
+		attr.info.info = user(&info);
+		out = board_reply(board, RPC_INFO, 0);
+		rpc_put_bytes(out, &reported, sizeof(reported));
+		rpc_put_bytes(out, good.data, info.btf_size);
+		board_ready(board);
+		assert_int_equal(sys_bpf(&call), i == 1 ? -EIO : 0);
+		object_end(object);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +388,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lru_is_rounded_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test(test_counts_of_program),
+		cmocka_unit_test_setup_teardown(test_types_of_program, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_count_grows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lists_of_program, setup, teardown),
 	};

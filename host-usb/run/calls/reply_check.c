@@ -4,6 +4,7 @@
 
 #include "core/messages/rpc.h"
 #include "host-usb/run/calls/bpf_pack.h"
+#include "host-usb/run/files/btf.h"
 #include "host-usb/run/objects/objects.h"
 
 #include <ctype.h>
@@ -245,6 +246,24 @@ static bool are_whole_insns(const struct info_reply *info)
 	return at == length;
 }
 
+/* BTF of a program. A tool parses it only if it has all of it. That of the kernel is a file. */
+static bool are_types(const struct info_reply *info)
+{
+	size_t size;
+	const char *data = list_at(info, offsetof(struct bpf_btf_info, btf), &size);
+	uint32_t whole =
+		bpf_abi_get32(info->data, info->size, offsetof(struct bpf_btf_info, btf_size));
+	struct btf_types *types = NULL;
+	const char *why;
+
+	if (!data || size < whole)
+		return true;
+	if (btf_read(&types, data, whole, NULL, &why))
+		return false;
+	btf_free(types);
+	return true;
+}
+
 static bool are_lists(const struct info_reply *info)
 {
 	bool is_prog_info = info->object->class == BPF_ABI_PROG;
@@ -263,6 +282,8 @@ static bool are_lists(const struct info_reply *info)
 			!is_string(info->list[i], info->list_size[i]))
 			return false;
 	}
+	if (info->object->class == BPF_ABI_BTF)
+		return are_types(info);
 	return !is_prog_info || (fit_lengths(info) && are_whole_insns(info));
 }
 
