@@ -266,7 +266,7 @@ rm /sys/fs/bpf/shown
 check "read-only key: no map is left" until_true 5 test "$(bpftool -j map show | wc -c)" = "$before"
 check "read-only key: the daemon ends with status 0" gadget_stop
 
-# A host without a key that tries as fast as it can: the log stays small, the other lane works.
+# A host that shows an unknown key again and again is slowed down; the other lane works.
 gadget_start || { not_ok "start the gadget"; finish; }
 interface=$(dirname "$(grep -l '^b7$' /sys/bus/usb/devices/*:1.0/bInterfaceSubClass | head -n 1)")
 device=${interface%:*}
@@ -277,10 +277,10 @@ lines=$(grep -c 'key refused' $GADGET_LOG)
 sleep 3
 check "flood of keys: the other lane opens" opens --key theirs
 wait $!
-check "flood of keys: the board receives many" test "$(cat tried)" -gt 100
+check "flood of keys: the board receives some" test "$(cat tried)" -gt 10
 check "flood of keys: the board checks some" logged 'key refused'
 lines=$(($(grep -c 'key refused' $GADGET_LOG) - lines))
-check "flood of keys: the log has few lines about them: $lines" test $lines -le 45
+check "flood of keys: the board checks few of them: $lines" test $lines -le 20
 check "flood of keys: the same lane opens afterwards" opens --key theirs
 check "flood of keys: the daemon ends with status 0" gadget_stop
 

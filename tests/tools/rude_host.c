@@ -87,7 +87,7 @@ static int show_key(struct host *h)
 
 	if (!reset_lane(h) || !send_hello(h))
 		return 0;
-	usleep(5000); /* for the board to ask for it */
+	usleep(150000); /* for the board to ask for it */
 	memset(h->data + FRAME_HEADER, 0x5a, size);
 	frame_put_header(h->data, FRAME_AUTH_RESPONSE, size, 1);
 	return send_data(h, FRAME_HEADER + size);
