@@ -45,7 +45,7 @@ static const struct group {
 		"lseek "
 		"lstat mkdir mkdirat name_to_handle_at newfstatat open openat openat2 pwrite64 "
 		"read "
-		"readlink readlinkat "
+		"readlink readlinkat readv "
 		"rename renameat renameat2 rmdir stat statfs statx unlink unlinkat write writev"},
 	{ANSWERED, "files of the board have no extended attributes",
 		"fgetxattr flistxattr getxattr getxattrat lgetxattr listxattr listxattrat "
@@ -97,7 +97,7 @@ static const struct group {
 		"cachestat close close_range dup dup2 dup3 epoll_create epoll_create1 epoll_pwait "
 		"epoll_pwait2 epoll_wait eventfd eventfd2 fadvise64 fdatasync flock fsync pipe "
 		"pipe2 "
-		"pread64 preadv preadv2 pselect6 readahead readv select sync sync_file_range "
+		"pread64 preadv preadv2 pselect6 readahead select sync sync_file_range "
 		"syncfs tee vmsplice"},
 	{LOCAL, "asynchronous I/O on descriptors",
 		"io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit"},

@@ -88,6 +88,11 @@ static void test_normal_form(void **state)
 	assert_board(*state, "/sys/../proc/modules", "/proc/modules");
 	assert_board(*state, "/proc/../../../proc/modules", "/proc/modules");
 	assert_board(*state, "/sys/kernel/..kernel", "/sys/kernel/..kernel");
+	assert_board(*state, "/proc/self/root/sys/kernel/btf", "/sys/kernel/btf");
+	assert_board(*state, "/proc/self/root/proc/thread-self/root//proc/stat", "/proc/stat");
+	assert_workstation(*state, "/proc/self/root");
+	assert_workstation(*state, "/proc/self/root/etc/passwd");
+	assert_workstation(*state, "/proc/self/rootx/sys/kernel");
 	assert_board(*state, "/sys/kernel/...", "/sys/kernel/...");
 	assert_workstation(*state, "/sys/kernel/..");
 	assert_workstation(*state, "/sys/kernel/../../etc/passwd");

@@ -102,7 +102,7 @@ int64_t kernel_log_give(const struct call *call, int flags)
 	return ret;
 }
 
-/* read(fd, to, size): the kernel then reads from the socket. */
+/* read(fd, to, size) and readv: the kernel then reads from the socket. */
 int64_t sys_read(const struct call *call)
 {
 	struct object *object = object_of(call, (int)call->args[0], OBJECT_STREAM);

@@ -102,6 +102,7 @@ static const struct syscall_entry {
 	CALL(getdents64, ALL), /* libraries read directories through low-numbered duplicates */
 	CALL(lseek, REWINDS),
 	CALL(read, SEEN_FDS),
+	{__NR_readv, "readv", sys_read, SEEN_FDS},
 	CALL(write, SEEN_FDS),
 	CALL(pwrite64, SEEN_FDS),
 	CALL(writev, SEEN_FDS),

@@ -140,6 +140,18 @@ static int resolve_relative(
 	return -ENOENT;
 }
 
+/* Removes links to the tool's own root from the start of a path: they lead to the same names. */
+static void strip_root(char *path)
+{
+	static const char *const roots[] = {"/proc/self/root", "/proc/thread-self/root"};
+	const char *rest;
+
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		while ((rest = file_tree_below(path, roots[i])) && *rest)
+			memmove(path, rest, strlen(rest) + 1);
+	}
+}
+
 int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX])
 {
 	char given[PATH_MAX];
@@ -159,6 +171,7 @@ int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolve
 		return 0;
 	strcpy(resolved, given);
 	normalize(resolved);
+	strip_root(resolved);
 	return is_board(resolved);
 }
 
