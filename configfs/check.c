@@ -42,6 +42,7 @@ static const struct kconfig_option config_table[] = {
 	{"CONFIG_KALLSYMS", "no kernel symbols", 0},
 	{"CONFIG_SECCOMP_FILTER", "sessions may make any system call", 0},
 	{"CONFIG_DEBUG_INFO_BTF", "no kernel types for CO-RE", 0},
+	{"CONFIG_IKHEADERS", "tools that compile need bpfd-run --headers", 0},
 };
 
 #define PARANOID_MAX 2 /* higher values are additions of distributions */

@@ -10,6 +10,7 @@
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/cache.h"
 #include "host-usb/run/files/cpus.h"
+#include "host-usb/run/files/headers.h"
 #include "host-usb/run/files/open.h"
 #include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/btf_list.h"
@@ -269,6 +270,7 @@ static void close_parts(struct run *run)
 	waits_free(run->waits);
 	objects_free(run->objects);
 	opener_free(run->opener);
+	headers_free(run->headers);
 	cache_free(run->cache);
 	remote_free(run->remote);
 	btf_list_free(run->btf_list);
@@ -323,7 +325,7 @@ static int run_tool(struct run *run, struct tool *tool)
 {
 	run->tool = tool->pid;
 	raise_file_limits();
-	tool_go(tool, &run->board);
+	tool_go(tool, &run->board, headers_directory(run->headers));
 	return supervisor_run(run);
 }
 
@@ -362,6 +364,8 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 		err = say_hello(&run, &tool);
 	if (!err)
 		err = read_signals(&run);
+	if (!err)
+		err = headers_new(&run.headers, &run, line->headers);
 	if (!err)
 		status = run_tool(&run, &tool);
 	tool_drop(&tool);

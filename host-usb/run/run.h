@@ -13,6 +13,7 @@
 struct btf_list;
 struct cache;
 struct client;
+struct headers;
 struct objects;
 struct opener;
 struct remote;
@@ -29,9 +30,12 @@ struct run_warning {
 struct run {
 	struct client *client;
 	struct rpc_hello board;
-	struct objects *objects;   /* what the tool's descriptors stand for */
-	struct remote *remote;	   /* requests about the board's files */
-	struct cache *cache;	   /* copies of the board's large files */
+	struct objects *objects; /* what the tool's descriptors stand for */
+	struct remote *remote;	 /* requests about the board's files */
+	struct cache *cache;	 /* copies of the board's large files */
+	struct headers *headers; /* of the board's kernel; NULL at first */
+	/* headers_use(), called before the tool uses a path; NULL at first */
+	int (*use_path)(struct headers *headers, const char *path);
 	struct opener *opener;	   /* decides what a path opens as */
 	struct btf_list *btf_list; /* NULL until a tool asks for it */
 	struct waits *waits;	   /* the tool's poll(2) calls that are still unanswered */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,23 +111,30 @@ static const char *arch_of(const char *machine)
 	return machine;
 }
 
-/* Sets `arch` for tools that must compile for another machine, or clears it. */
+/* What the tool's environment depends on, besides the command line. */
+struct settings {
+	char arch[ARCH_SIZE];	/* for tools that must compile for another machine, or "" */
+	char headers[PATH_MAX]; /* a directory, or "" */
+};
+
 static void choose_arch(const struct rpc_hello *board, char arch[ARCH_SIZE])
 {
 	struct utsname own;
 
-	memset(arch, 0, ARCH_SIZE);
 	if (uname(&own) == 0 && strcmp(own.machine, board->machine) != 0)
 		snprintf(arch, ARCH_SIZE, "%s", arch_of(board->machine));
 }
 
-static void set_environment(const struct tool *tool, const char *arch)
+static void set_environment(const struct tool *tool, const struct settings *settings)
 {
-	if (*arch)
-		setenv("ARCH", arch, 1);
-	if (tool->headers) {
-		setenv("BCC_KERNEL_SOURCE", tool->headers, 1);
-		setenv("BPFTRACE_KERNEL_SOURCE", tool->headers, 1);
+	const char *headers = tool->headers ? tool->headers : settings->headers;
+
+	if (*settings->arch)
+		setenv("ARCH", settings->arch, 1);
+	if (*headers) {
+		setenv("BCC_KERNEL_SOURCE", headers, 1);
+		setenv("BPFTRACE_KERNEL_SOURCE", headers, 1);
+		unsetenv("BPFTRACE_KERNEL_BUILD"); /* of another kernel */
 	}
 }
 
@@ -184,7 +192,7 @@ static int receive_fds(int socket, void *data, size_t size, int fds[TIMENS_FDS])
 static void run_tool(const struct tool *tool, int socket, pid_t parent)
 {
 	int listener, result, namespaces[TIMENS_FDS], count;
-	char arch[ARCH_SIZE];
+	struct settings settings;
 	sigset_t none;
 
 	/* The tool cannot go on without us. */
@@ -203,7 +211,7 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 	if (send_fds(socket, &result, sizeof(result), &listener, listener >= 0) < 0 || result)
 		_exit(STATUS_FAILED);
 	close(listener);
-	count = receive_fds(socket, arch, sizeof(arch), namespaces);
+	count = receive_fds(socket, &settings, sizeof(settings), namespaces);
 	if (count < 0)
 		_exit(STATUS_FAILED);
 	close(socket);
@@ -211,7 +219,7 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 	if (result)
 		dprintf(STDERR_FILENO, "bpfd-run: cannot enter the time namespace: %s\n",
 			strerror(-result));
-	set_environment(tool, arch);
+	set_environment(tool, &settings);
 	execvp(tool->argv[0], tool->argv);
 	dprintf(STDERR_FILENO, "bpfd-run: %s: %s\n", tool->argv[0], strerror(errno));
 	_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN);
@@ -239,12 +247,13 @@ int tool_prepare(struct tool *tool)
 	return listener;
 }
 
-void tool_go(struct tool *tool, const struct rpc_hello *board)
+void tool_go(struct tool *tool, const struct rpc_hello *board, const char *headers)
 {
 	int namespaces[TIMENS_FDS], count = 0;
-	char arch[ARCH_SIZE];
+	struct settings settings = {.arch = ""};
 
-	choose_arch(board, arch);
+	choose_arch(board, settings.arch);
+	snprintf(settings.headers, sizeof(settings.headers), "%s", headers ? headers : "");
 	if (tool->monotonic_ns || tool->boottime_ns)
 		count = timens_make(tool->monotonic_ns, tool->boottime_ns, namespaces);
 	if (count < 0) {
@@ -253,7 +262,7 @@ void tool_go(struct tool *tool, const struct rpc_hello *board)
 		count = 0;
 	}
 	/* This fails if the tool has been killed meanwhile; the supervisor then sees its status. */
-	if (send_fds(tool->go, arch, sizeof(arch), namespaces, count) < 0)
+	if (send_fds(tool->go, &settings, sizeof(settings), namespaces, count) < 0)
 		log_debug("the tool is gone: %s", strerror(errno));
 	while (count)
 		close(namespaces[--count]);

@@ -37,8 +37,9 @@ bool tool_foreground(void);
  * Returns the descriptor of the seccomp listener, or a negative errno. */
 int tool_prepare(struct tool *tool);
 
-/* Lets the process execute the tool. */
-void tool_go(struct tool *tool, const struct rpc_hello *board);
+/* Lets the process execute the tool. `headers` is the directory of the board's headers, or NULL;
+ * the user's own directory overrides it. */
+void tool_go(struct tool *tool, const struct rpc_hello *board, const char *headers);
 
 /* Ends the process instead. */
 void tool_drop(struct tool *tool);

@@ -83,6 +83,11 @@ void cache_identify(struct cache *cache, const char *board)
 	memcpy(cache->identity, text, IDENTITY_SIZE);
 }
 
+struct store *cache_store(const struct cache *cache)
+{
+	return cache->store;
+}
+
 /* Opens the copy with these contents. A damaged copy is removed. */
 static int open_copy(struct cache *cache, const char *name, const struct digest *wanted)
 {

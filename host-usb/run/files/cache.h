@@ -6,6 +6,7 @@
 struct cache;
 struct remote;
 struct rpc_hello;
+struct store;
 
 /* Makes a cache. `board` is not copied and must be filled in before the first open. Returns 0 or
  * -ENOMEM. */
@@ -15,6 +16,9 @@ void cache_free(struct cache *cache);
 /* Sets the text that identifies the board among others: its serial number, or the command that
  * connects to it. Until then files that depend on the board's boot are not kept. */
 void cache_identify(struct cache *cache, const char *board);
+
+/* Returns the directory of the cache, or NULL if there is no place for copies. */
+struct store *cache_store(const struct cache *cache);
 
 /* Opens the kept copy of a file, and fetches it first if there is none. Returns a descriptor;
  * -ENOENT: files of this kind are not kept, or there is no place for copies; or the errno of

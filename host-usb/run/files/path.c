@@ -156,9 +156,13 @@ int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolve
 {
 	char given[PATH_MAX];
 	ssize_t n = memory_read_string(call, path, given, sizeof(given));
+	int err;
 
 	if (n < 0)
 		return n == -EPERM ? (int)n : 0; /* the kernel reports other errors */
+	err = call->run->use_path ? call->run->use_path(call->run->headers, given) : 0;
+	if (err)
+		return err;
 	if (given[0] != '/')
 		return resolve_relative(call, dirfd, given, resolved);
 	/* Nearly all paths are absolute, so this case is fast. */

@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/options.h"
+#include "host-usb/run/files/dirtree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,7 +26,6 @@
 #include <unistd.h>
 
 #define KEEP_S	   (30 * 24 * 3600) /* seconds after the last use until an entry is removed */
-#define TEMPORARY  "tmp."
 #define QUOTA_NAME "BPFD_CACHE_MIB"
 #define QUOTA_MIB  1024 /* an honest board adds some ten for a kernel, and its programs */
 #define QUOTA_MAX  (1ULL << 30)
@@ -95,20 +95,25 @@ static uint64_t quota_of_user(void)
 	return mib << 20;
 }
 
-/* Removes an entry, unless a run is writing it. */
-static void remove_entry(int directory, const char *name)
+/* Removes an entry, unless a run holds a lock on it. Returns true if it is gone. */
+static bool remove_entry(const struct store *store, const char *name)
 {
-	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int fd = openat(store->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char path[PATH_MAX + NAME_MAX + 2];
+	bool in_use = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-		unlinkat(directory, name, 0);
+	if (!in_use && unlinkat(store->directory, name, 0) < 0 && errno == EISDIR) {
+		snprintf(path, sizeof(path), "%s/%s", store->path, name);
+		dirtree_remove(path);
+	}
 	if (fd >= 0)
 		close(fd);
+	return !in_use;
 }
 
 static bool is_temporary(const char *name)
 {
-	return strncmp(name, TEMPORARY, strlen(TEMPORARY)) == 0;
+	return strncmp(name, STORE_TEMPORARY, strlen(STORE_TEMPORARY)) == 0;
 }
 
 /* An entry, as it is listed. */
@@ -117,6 +122,15 @@ struct entry {
 	time_t used;
 	uint64_t bytes;
 };
+
+/* Adds the space that an entry takes. */
+static void measure(const struct store *store, struct entry *entry)
+{
+	char path[PATH_MAX + NAME_MAX + 2];
+
+	snprintf(path, sizeof(path), "%s/%s", store->path, entry->name);
+	entry->bytes = dirtree_size(path);
+}
 
 /* Lists the entries. Returns their number, or a negative errno; the caller frees *entries. */
 static ssize_t list(const struct store *store, struct entry **entries)
@@ -134,8 +148,8 @@ static ssize_t list(const struct store *store, struct entry **entries)
 		return -errno;
 	}
 	while ((found = readdir(directory))) {
-		if (fstatat(fd, found->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-			!S_ISREG(st.st_mode))
+		if (!strcmp(found->d_name, ".") || !strcmp(found->d_name, "..") ||
+			fstatat(fd, found->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		if (count == room) {
 			room = 2 * room + 16;
@@ -145,8 +159,7 @@ static ssize_t list(const struct store *store, struct entry **entries)
 			all = more;
 		}
 		snprintf(all[count].name, sizeof(all[count].name), "%s", found->d_name);
-		all[count].used = st.st_mtime;
-		all[count++].bytes = (uint64_t)st.st_size;
+		all[count++].used = st.st_mtime;
 	}
 	closedir(directory);
 	*entries = all;
@@ -163,7 +176,7 @@ static void remove_old(const struct store *store)
 		return;
 	for (ssize_t i = 0; i < n; i++)
 		if (is_temporary(entries[i].name) || now - entries[i].used > KEEP_S)
-			remove_entry(store->directory, entries[i].name);
+			remove_entry(store, entries[i].name);
 	free(entries);
 }
 
@@ -219,7 +232,7 @@ int store_get(struct store *store, const char *name)
 
 void store_remove(struct store *store, const char *name)
 {
-	remove_entry(store->directory, name);
+	remove_entry(store, name);
 }
 
 void store_remove_others(struct store *store, const char *prefix, const char *keep)
@@ -232,7 +245,7 @@ void store_remove_others(struct store *store, const char *prefix, const char *ke
 	for (ssize_t i = 0; i < n; i++)
 		if (strncmp(entries[i].name, prefix, strlen(prefix)) == 0 &&
 			strcmp(entries[i].name, keep) != 0)
-			remove_entry(store->directory, entries[i].name);
+			remove_entry(store, entries[i].name);
 	free(entries);
 }
 
@@ -255,14 +268,14 @@ static int make_room(const struct store *store, uint64_t size)
 	n = list(store, &entries);
 	if (n < 0)
 		return (int)n;
-	for (ssize_t i = 0; i < n; i++)
+	for (ssize_t i = 0; i < n; i++) {
+		measure(store, &entries[i]);
 		sum += entries[i].bytes;
+	}
 	if (n)
 		qsort(entries, (size_t)n, sizeof(*entries), older_first);
-	for (ssize_t i = 0; i < n && sum > store->quota; i++) {
-		remove_entry(store->directory, entries[i].name);
-		sum -= entries[i].bytes;
-	}
+	for (ssize_t i = 0; i < n && sum > store->quota; i++)
+		sum -= remove_entry(store, entries[i].name) ? entries[i].bytes : 0;
 	free(entries);
 	return 0;
 }
@@ -288,7 +301,7 @@ static int write_entry(const struct store *store, const char *name, int from, of
 	char temporary[64];
 	int fd, err;
 
-	snprintf(temporary, sizeof(temporary), TEMPORARY "%d.%llx", (int)getpid(),
+	snprintf(temporary, sizeof(temporary), STORE_TEMPORARY "%d.%llx", (int)getpid(),
 		(unsigned long long)clock_ns(CLOCK_REALTIME));
 	fd = openat(store->directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -318,4 +331,48 @@ void store_put(struct store *store, const char *name, int fd)
 		log_warning("%s: %s; files of the board are fetched each time", store->path,
 			strerror(-err));
 	store->warned |= err != 0;
+}
+
+const char *store_path(const struct store *store)
+{
+	return store->path;
+}
+
+bool store_has_room(const struct store *store, uint64_t size)
+{
+	return size <= store->quota;
+}
+
+int store_get_directory(struct store *store, const char *name)
+{
+	int fd = openat(store->directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat opened, named;
+
+	if (fd < 0)
+		return -ENOENT;
+	/* A run that needed room may have removed it before it was locked. */
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0 || fstat(fd, &opened) < 0 ||
+		fstatat(store->directory, name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+		opened.st_ino != named.st_ino) {
+		close(fd);
+		return -ENOENT;
+	}
+	futimens(fd, NULL);
+	return fd;
+}
+
+int store_put_directory(struct store *store, const char *name, const char *temporary)
+{
+	int err = make_room(store, 0); /* the directory is there already, and counted */
+
+	if (err)
+		return err;
+	if (syncfs(store->directory) < 0)
+		return -errno;
+	if (renameat(AT_FDCWD, temporary, store->directory, name) == 0)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return -errno;
+	dirtree_remove(temporary);
+	return 0;
 }

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fetches and unpacks the headers of the board's kernel, once for their contents.
+ *
+ * A run has a directory of its own with a link to the unpacked headers. Its name is known before
+ * the headers are, so they are fetched only when a tool wants them. */
+#include "host-usb/run/files/headers.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "host-usb/run/files/cache.h"
+#include "host-usb/run/files/digest.h"
+#include "host-usb/run/files/dirtree.h"
+#include "host-usb/run/files/remote.h"
+#include "host-usb/run/files/store.h"
+#include "host-usb/run/files/unpack.h"
+#include "host-usb/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ARCHIVE	 "/sys/kernel/kheaders.tar.xz"
+#define SUFFIX	 "/headers"
+#define UNPACKED "/kheaders-" /* how tools name their directories, below /tmp or $TMPDIR */
+#define PROOF	 "include/linux/kconfig.h" /* the file by which BCC recognizes headers */
+
+struct headers {
+	struct run *run;
+	struct store *store;	  /* NULL: the headers are unpacked for this run only */
+	char given[PATH_MAX];	  /* the directory of --headers, or "" */
+	char directory[PATH_MAX]; /* for the tool; "" if the board has no headers */
+	char own[PATH_MAX];	  /* the directory of this run, where `directory` is */
+	int own_fd, unpacked_fd;  /* hold the locks on them; -1 */
+	bool tried;
+};
+
+int headers_new(struct headers **headers, struct run *run, const char *given)
+{
+	struct headers *h = calloc(1, sizeof(*h));
+	const char *temporary = getenv("TMPDIR");
+	struct rpc_stat st;
+
+	if (!h)
+		return -ENOMEM;
+	h->run = run;
+	run->use_path = headers_use;
+	h->own_fd = h->unpacked_fd = -1;
+	*headers = h;
+	if (given) {
+		snprintf(h->given, sizeof(h->given), "%s", given);
+		return 0;
+	}
+	if (remote_stat(run->remote, ARCHIVE, true, &st))
+		return 0;
+	h->store = cache_store(run->cache);
+	if (h->store && !store_has_room(h->store, UNPACK_MAX))
+		h->store = NULL;
+	temporary = temporary && *temporary == '/' ? temporary : "/tmp";
+	if (snprintf(h->own, sizeof(h->own), "%s/%s%d.%llx",
+		    h->store ? store_path(h->store) : temporary,
+		    h->store ? STORE_TEMPORARY : "bpfd-run.", (int)getpid(),
+		    (unsigned long long)clock_ns(CLOCK_REALTIME)) < PATH_MAX - (int)sizeof(SUFFIX))
+		snprintf(h->directory, sizeof(h->directory), "%.*s" SUFFIX,
+			PATH_MAX - (int)sizeof(SUFFIX), h->own);
+	return 0;
+}
+
+void headers_free(struct headers *headers)
+{
+	if (!headers)
+		return;
+	if (headers->own_fd >= 0) {
+		dirtree_remove(headers->own);
+		close(headers->own_fd);
+	}
+	if (headers->unpacked_fd >= 0)
+		close(headers->unpacked_fd);
+	free(headers);
+}
+
+const char *headers_directory(const struct headers *headers)
+{
+	return headers->directory[0] ? headers->directory : NULL;
+}
+
+/* Makes a directory with a lock, which says that its run goes on. */
+static int make_locked(const char *path)
+{
+	int fd = mkdir(path, 0700) < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	flock(fd, LOCK_EX | LOCK_NB);
+	return fd;
+}
+
+/* Fetches the archive. Returns its descriptor, or a negative errno if it is not `wanted`. */
+static int fetch(struct run *run, const struct digest *wanted)
+{
+	struct digest digest;
+	int fd = remote_open(run->remote, ARCHIVE), err;
+
+	if (fd < 0)
+		return fd;
+	err = digest_file(fd, &digest);
+	if (!err && !digest_equal(&digest, wanted))
+		err = -ESTALE;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+/* Unpacks the archive into an empty directory. */
+static int unpack(int archive, const char *directory)
+{
+	char proof[PATH_MAX];
+	struct stat st;
+	int err;
+
+	log_info("unpacking the headers of the board's kernel");
+	err = unpack_tar_xz(archive, directory);
+
+	if (!err)
+		err = dirtree_confine(directory);
+	if (!err && (snprintf(proof, sizeof(proof), "%s/" PROOF, directory) >= PATH_MAX ||
+			    lstat(proof, &st) < 0 || !S_ISREG(st.st_mode)))
+		err = -ENOMSG;
+	return err;
+}
+
+/* Unpacks into the cache. Returns a descriptor that keeps the result there, or a negative errno. */
+static int unpack_into(struct headers *headers, const char *name, int archive)
+{
+	char temporary[PATH_MAX];
+	int fd, err;
+
+	if (snprintf(temporary, sizeof(temporary), "%s.new", headers->own) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	fd = make_locked(temporary);
+	if (fd < 0)
+		return fd;
+	err = unpack(archive, temporary);
+	if (!err)
+		err = store_put_directory(headers->store, name, temporary);
+	if (err)
+		dirtree_remove(temporary);
+	close(fd);
+	return err ? err : store_get_directory(headers->store, name);
+}
+
+/* Opens the headers in the cache, and unpacks them first if they are not there. Returns 0 or a
+ * negative errno. */
+static int open_unpacked(struct headers *headers, const char *name, int archive)
+{
+	headers->unpacked_fd = store_get_directory(headers->store, name);
+	if (headers->unpacked_fd >= 0)
+		return 0;
+	if (archive < 0)
+		return archive;
+	headers->unpacked_fd = unpack_into(headers, name, archive);
+	return headers->unpacked_fd < 0 ? headers->unpacked_fd : 0;
+}
+
+/* Makes the directory for the tool: a link to the headers, or the headers. */
+static int link_headers(struct headers *headers, const struct digest *wanted, int *archive)
+{
+	char name[sizeof("headers-") + SHA256_HEX_SIZE], target[PATH_MAX], hex[SHA256_HEX_SIZE];
+	int err = -ENOENT;
+
+	sha256_hex(wanted->hash, hex);
+	snprintf(name, sizeof(name), "headers-%s", hex);
+	if (headers->store)
+		err = open_unpacked(headers, name, *archive);
+	if (err && *archive < 0) {
+		*archive = fetch(headers->run, wanted);
+		if (*archive < 0)
+			return *archive;
+		if (headers->store)
+			err = open_unpacked(headers, name, *archive);
+	}
+	if (headers->store) {
+		snprintf(target, sizeof(target), "../%s", name);
+		return err ? err : symlink(target, headers->directory) < 0 ? -errno : 0;
+	}
+	if (mkdir(headers->directory, 0700) < 0)
+		return -errno;
+	return unpack(*archive, headers->directory);
+}
+
+static int provide(struct headers *headers)
+{
+	struct run *run = headers->run;
+	struct digest wanted;
+	int archive = -1, err = digest_of_board(run->remote, &run->board, ARCHIVE, &wanted);
+
+	if (err == -EOPNOTSUPP) {
+		archive = remote_open(run->remote, ARCHIVE);
+		err = archive < 0 ? archive : digest_file(archive, &wanted);
+	}
+	if (!err) {
+		headers->own_fd = make_locked(headers->own);
+		err = headers->own_fd < 0 ? headers->own_fd : 0;
+	}
+	if (!err)
+		err = link_headers(headers, &wanted, &archive);
+	if (archive >= 0)
+		close(archive);
+	return err;
+}
+
+static bool is_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	return length && strncmp(path, directory, length) == 0 &&
+	       (path[length] == '/' || !path[length]);
+}
+
+/* Returns true for a path that starts with a directory into which a tool unpacks headers. */
+static bool is_of_tools(const char *path)
+{
+	const char *temporary = getenv("TMPDIR");
+	size_t length = temporary ? strlen(temporary) : 0;
+
+	while (length && temporary[length - 1] == '/')
+		length--;
+	if (length && strncmp(path, temporary, length) == 0 &&
+		strncmp(path + length, UNPACKED, strlen(UNPACKED)) == 0)
+		return true;
+	return strncmp(path, "/tmp" UNPACKED, strlen("/tmp" UNPACKED)) == 0;
+}
+
+int headers_use(struct headers *headers, const char *path)
+{
+	int err;
+
+	if (!headers || is_below(path, headers->given))
+		return 0;
+	if (is_of_tools(path))
+		return -ENOENT;
+	if (headers->tried || !is_below(path, headers->directory))
+		return 0;
+	headers->tried = true;
+	err = provide(headers);
+	if (err == -ENOMSG)
+		log_error(ARCHIVE ": it contains no kernel headers; use --headers");
+	else if (err)
+		log_error(ARCHIVE ": cannot unpack the headers of the board's kernel: %s; use "
+				  "--headers",
+			strerror(-err));
+	return 0;
+}
