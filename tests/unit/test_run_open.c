@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which contents the tool gets when it opens a file of the board. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +10,10 @@
 #include <sys/stat.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "host-usb/run/files/open.h"
+#include "tests/unit/log_capture.h"
 #include "tests/unit/run_test.h"
 
 static struct board *start(void)
@@ -167,37 +170,178 @@ static void make_local(const char *contents)
 	close(fd);
 }
 
-static void reply_stat(struct board *board, uint32_t mode, uint64_t size)
+static void reply_stat(struct board *board, uint64_t ino)
 {
-	const struct rpc_stat st = {.mode = mode, .size = size};
+	const struct rpc_stat st = {.mode = S_IFREG | 0755, .ino = ino};
 
 	rpc_put_stat(board_reply(board, RPC_FILE_STAT, 0), &st);
 	board_ready(board);
 }
 
-/* If the workstation has the same program as the board, only its first page is fetched. */
+/* The board states the hash of these contents. */
+static void reply_hash(struct board *board, const void *contents, size_t size)
+{
+	struct bytes_out *out = board_reply(board, RPC_FILE_HASH, 0);
+	uint8_t hash[SHA256_SIZE];
+
+	crypto_hash_sha256(hash, contents, size);
+	bytes_put_u64(out, size);
+	rpc_put_bytes(out, hash, sizeof(hash));
+	board_ready(board);
+}
+
+/* Reads a file. The caller frees the result. */
+static char *contents_of(const char *path, size_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *data;
+	struct stat st;
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	data = malloc((size_t)st.st_size + 1);
+	n = read(fd, data, (size_t)st.st_size);
+	assert_true(n >= 0);
+	close(fd);
+	*size = (size_t)n;
+	return data;
+}
+
+/* Opens a program of the board, which states the hash of `contents` and then has to send it. */
+static void open_root(struct board *board, const char *name, const void *contents, size_t size)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "/proc/400000/root%s", name);
+	reply_hash(board, contents, size);
+	reply_contents(board, "theirs", 6);
+	assert_contents(open_file(board->run.opener, path), "theirs");
+}
+
+/* If the workstation has the same program as the board, it is not fetched. */
 static void test_same_program(void **state)
 {
-	static const struct {
-		uint32_t mode;
-		uint64_t size;
-	} others[] = {{S_IFREG, 5}, {S_IFREG, 0}, {S_IFDIR, 4}, {S_IFCHR, 4}};
 	struct board *board = start();
+	size_t size;
+	char *env = contents_of("/usr/bin/env", &size), *read;
 
-	make_local("text");
-	reply_stat(board, S_IFREG | 0755, 4);
-	reply_contents(board, "text", 4);
-	assert_contents(open_file(board->run.opener, board_path), "text");
-	reply_stat(board, S_IFREG | 0755, 4);
-	reply_contents(board, "tExt", 4); /* another build */
-	reply_contents(board, "text", 4);
-	assert_contents(open_file(board->run.opener, board_path), "text");
-	assert_int_equal(board->count, 5);
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		reply_stat(board, others[i].mode, others[i].size);
-		reply_contents(board, "theirs", 6);
-		assert_contents(open_file(board->run.opener, board_path), "theirs");
+	board->run.board.minor = RPC_MINOR;
+	reply_hash(board, env, size);
+	read = malloc(size + 1);
+	assert_int_equal(pread(open_file(board->run.opener, "/proc/400000/root/usr/bin/env"), read,
+				 size + 1, 0),
+		size);
+	assert_memory_equal(read, env, size);
+	assert_int_equal(board->count, 1);
+	/* Another build, which differs in its last byte only. */
+	env[size - 1] ^= 1;
+	open_root(board, "/usr/bin/env", env, size);
+	/* A name that is not here. */
+	open_root(board, "/usr/bin/not-here", env, size);
+	/* An older bpfd cannot hash. */
+	board->run.board.minor = RPC_MINOR_HASH - 1;
+	reply_contents(board, "theirs", 6);
+	assert_contents(open_file(board->run.opener, "/proc/400000/root/usr/bin/env"), "theirs");
+	assert_int_equal(board->count, 6);
+	free(env);
+	free(read);
+	board_stop(board);
+}
+
+/* Files other than the system's programs and libraries are not opened for a name of the board, even
+ * if it states the right hash. */
+static void test_other_files(void **state)
+{
+	static const char *const names[] = {"/etc/passwd", "/sys/kernel/uevent_seqnum",
+		"/usr/share/../../etc/passwd", "/usr/lib/os-release", "/proc/version"};
+	struct board *board = start();
+	char copy[128], command[256], *contents;
+	size_t size;
+
+	board->run.board.minor = RPC_MINOR;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (access(names[i], R_OK) < 0)
+			continue;
+		contents = contents_of(names[i], &size);
+		open_root(board, names[i], contents, size);
+		free(contents);
 	}
+	/* A program, but not where programs are installed. */
+	snprintf(copy, sizeof(copy), "%s/program", directory);
+	snprintf(command, sizeof(command), "cp /usr/bin/env %s", copy);
+	assert_int_equal(system(command), 0);
+	contents = contents_of(copy, &size);
+	open_root(board, copy, contents, size);
+	unlink(copy);
+	free(contents);
+	board_stop(board);
+}
+
+static int name_probe(struct board *board)
+{
+	const struct call call = board_call(board, 0, NULL);
+	const char *name;
+
+	return open_board_path(&call, local, &name);
+}
+
+/* The offset of a uprobe is valid only if both ends have the same file, to its last byte. */
+static void test_uprobe(void **state)
+{
+	struct board *board = start();
+	char contents[8192 + 1];
+	const char *text;
+
+	memset(contents, 'x', sizeof(contents));
+	contents[8192] = 0;
+	make_local(contents);
+	board->run.board.minor = RPC_MINOR;
+	contents[8191] = 'y';
+	for (int i = 0; i < 2; i++) {
+		reply_stat(board, 1);
+		reply_hash(board, contents, 8192);
+		log_begin();
+		assert_int_equal(name_probe(board), -EINVAL);
+		text = log_end();
+		assert_non_null(strstr(text, "the board has another build of it"));
+	}
+	contents[8191] = 'x';
+	reply_stat(board, 1);
+	reply_hash(board, contents, 8192);
+	assert_int_equal(name_probe(board), 0);
+	reply_stat(board, 1);
+	assert_int_equal(name_probe(board), 0); /* neither file has changed */
+	contents[8191] = 'z';
+	reply_stat(board, 2);
+	reply_hash(board, contents, 8192);
+	log_begin();
+	assert_int_equal(name_probe(board), -EINVAL);
+	log_end();
+	/* Without an answer nothing is known about the offset. */
+	reply_stat(board, 2);
+	board_reply_ret(board, RPC_FILE_HASH, -EFBIG);
+	log_begin();
+	assert_int_equal(name_probe(board), -EFBIG);
+	text = log_end();
+	assert_non_null(strstr(text, "cannot be compared with the board's file (File too large)"));
+	/* An older bpfd sends the whole file. */
+	board->run.board.minor = RPC_MINOR_HASH - 1;
+	reply_stat(board, 2);
+	reply_contents(board, contents, 8192);
+	log_begin();
+	assert_int_equal(name_probe(board), -EINVAL);
+	log_end();
+	contents[8191] = 'x';
+	reply_stat(board, 2);
+	reply_contents(board, contents, 8192);
+	assert_int_equal(name_probe(board), 0);
+	make_local("rebuilt");
+	reply_stat(board, 2);
+	reply_contents(board, contents, 8192);
+	log_begin();
+	assert_int_equal(name_probe(board), -EINVAL);
+	log_end();
 	unlink(local);
 	board_stop(board);
 }
@@ -252,6 +396,8 @@ int main(void)
 		cmocka_unit_test(test_possible_cpus),
 		cmocka_unit_test(test_lists_of_cpus),
 		cmocka_unit_test(test_same_program),
+		cmocka_unit_test(test_other_files),
+		cmocka_unit_test(test_uprobe),
 		cmocka_unit_test(test_no_regular_file),
 		cmocka_unit_test(test_sysroot),
 	};

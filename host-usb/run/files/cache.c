@@ -8,21 +8,20 @@
  * identity of the board, its boot and its modules. */
 #include "host-usb/run/files/cache.h"
 
-#include "core/base/log.h"
 #include "host-usb/run/files/btf_file.h"
 #include "host-usb/run/files/digest.h"
+#include "host-usb/run/files/local.h"
 #include "host-usb/run/files/path.h"
 #include "host-usb/run/files/remote.h"
 #include "host-usb/run/files/store.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_SIZE     256
@@ -103,17 +102,50 @@ static int open_copy(struct cache *cache, const char *name, const struct digest 
 	return -ENOENT;
 }
 
-/* Opens a file that is kept under the hash of its contents. */
+/* Returns the path of a program below the root of a process, as that process names it; or NULL. */
+static const char *program_name(const char *path)
+{
+	const char *root = path_is_in_proc(path) ? strstr(path + strlen("/proc/"), "/root/") : NULL;
+
+	return root ? root + strlen("/root") : NULL;
+}
+
+/* Opens the workstation's own file of that name, if it has these contents. */
+static int open_same(const char *name, const struct digest *wanted)
+{
+	int fd = local_open_program(name);
+	struct digest digest;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size == wanted->size &&
+		!digest_file(fd, &digest) && digest_equal(&digest, wanted))
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+/* Opens a file by the hash of its contents, which the board states: the workstation's own file, a
+ * copy, or the board's. The board is asked first, and the same for every name. So it learns only
+ * whether contents that it knows are here, and nothing about other files. */
 static int open_by_contents(struct cache *cache, const char *path)
 {
+	const char *program = program_name(path);
 	char name[SHA256_HEX_SIZE];
 	struct digest wanted, digest;
-	int fd, err = digest_of_board(cache->remote, cache->board, path, &wanted);
+	int fd = -ENOENT, err;
 
+	if (!cache->store && !program)
+		return -ENOENT;
+	err = digest_of_board(cache->remote, cache->board, path, &wanted);
 	if (err)
 		return err == -EOPNOTSUPP ? -ENOENT : err;
 	sha256_hex(wanted.hash, name);
-	fd = open_copy(cache, name, &wanted);
+	if (program)
+		fd = open_same(program, &wanted);
+	if (fd < 0 && cache->store)
+		fd = open_copy(cache, name, &wanted);
 	if (fd >= 0) {
 		/* The types of a module may belong to the kernel of another board. */
 		err = remote_check_types(cache->remote, path, fd);
@@ -124,7 +156,7 @@ static int open_by_contents(struct cache *cache, const char *path)
 	}
 	fd = remote_open(cache->remote, path);
 	/* The file may have changed since, or the board may lie. */
-	if (fd >= 0 && !digest_file(fd, &digest) && digest_equal(&digest, &wanted))
+	if (fd >= 0 && cache->store && !digest_file(fd, &digest) && digest_equal(&digest, &wanted))
 		store_put(cache->store, name, fd);
 	return fd;
 }
@@ -183,7 +215,7 @@ static int open_of_boot(struct cache *cache, const char *path)
 	int fd, err;
 
 	/* Without a boot id the symbols of two boots could not be distinguished. */
-	if (!cache->identity[0] || !is_name(cache->board->boot_id))
+	if (!cache->store || !cache->identity[0] || !is_name(cache->board->boot_id))
 		return -ENOENT;
 	err = hash_modules(cache, modules);
 	if (err)
@@ -203,13 +235,9 @@ static int open_of_boot(struct cache *cache, const char *path)
 
 int cache_open(struct cache *cache, const char *path)
 {
-	if (!cache->store)
-		return -ENOENT;
 	if (is_of_modules(path))
 		return open_of_boot(cache, path);
-	if (strncmp(path, BTF_DIRECTORY, strlen(BTF_DIRECTORY)) == 0 ||
-		(strncmp(path, "/proc/", 6) == 0 && isdigit((unsigned char)path[6]) &&
-			strstr(path, "/root/")))
+	if (strncmp(path, BTF_DIRECTORY, strlen(BTF_DIRECTORY)) == 0 || program_name(path))
 		return open_by_contents(cache, path);
 	return -ENOENT;
 }

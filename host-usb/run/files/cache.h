@@ -20,9 +20,9 @@ void cache_identify(struct cache *cache, const char *board);
 /* Returns the directory of the cache, or NULL if there is no place for copies. */
 struct store *cache_store(const struct cache *cache);
 
-/* Opens the kept copy of a file, and fetches it first if there is none. Returns a descriptor;
- * -ENOENT: files of this kind are not kept, or there is no place for copies; or the errno of
- * fetching it. */
+/* Opens a file of the board: the kept copy, which is made if there is none, or for a program the
+ * workstation's own file with the same contents. Returns a descriptor; -ENOENT: files of this kind
+ * are not kept, or there is no place for copies; or the errno of fetching it. */
 int cache_open(struct cache *cache, const char *path);
 
 /* Opens the BTF of the kernel or a module: the kept copy, or the board's file if it cannot be kept.

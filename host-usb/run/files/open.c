@@ -7,7 +7,9 @@
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/cache.h"
 #include "host-usb/run/files/cpus.h"
+#include "host-usb/run/files/digest.h"
 #include "host-usb/run/files/ksyms.h"
+#include "host-usb/run/files/local.h"
 #include "host-usb/run/files/path.h"
 #include "host-usb/run/files/remote.h"
 #include "host-usb/run/run.h"
@@ -26,7 +28,9 @@
 
 struct opener {
 	struct run *run;
-	char checked[PATH_MAX]; /* the last file that was compared and is the same here */
+	char checked[PATH_MAX]; /* the last file that was compared and was the same here */
+	struct stat ours;	/* the workstation's and the board's file at that time */
+	struct rpc_stat theirs;
 	int events;		/* copy of available_events; -1 if there is none */
 	uint64_t events_ms;	/* when the copy was fetched */
 	uint64_t events_writes; /* remote_writes() at that time */
@@ -83,25 +87,6 @@ static int open_events(struct opener *opener, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Opens the file behind `place`, an O_PATH descriptor, for reading. Refuses anything but a regular
- * file: the board chooses the name, and opening a device can have an effect. Takes over `place`. */
-static int open_regular(int place)
-{
-	struct stat st;
-	char own[64];
-	int fd;
-
-	if (fstat(place, &st) == 0 && S_ISREG(st.st_mode)) {
-		snprintf(own, sizeof(own), "/proc/self/fd/%d", place);
-		fd = open(own, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may have a lease */
-		fd = fd < 0 ? -errno : fd;
-	} else {
-		fd = -EACCES;
-	}
-	close(place);
-	return fd;
-}
-
 /* Opens a file below a process's root in the --sysroot, the copy of the board's files. Returns
  * -ENOENT if it is not there. */
 static int open_in_sysroot(struct opener *opener, const char *path)
@@ -121,53 +106,14 @@ static int open_in_sysroot(struct opener *opener, const char *path)
 	/* Symbolic links are the board's: absolute ones start at the copy's root. */
 	fd = (int)syscall(SYS_openat2, root, rest, &how, sizeof(how));
 	close(root);
-	fd = fd < 0 ? fd : open_regular(fd);
+	fd = fd < 0 ? fd : local_open_regular(fd);
 	return fd < 0 ? -ENOENT : fd;
-}
-
-/* Opens the workstation's file instead of a file below a process's root, if both have the same size
- * and the same first page, which contains the build id. Then the file need not be fetched. Returns
- * -ENOENT if they differ. */
-static int open_same(struct opener *opener, const char *path)
-{
-	const char *rest = path_is_in_proc(path) ? strstr(path + strlen("/proc/"), "/root/") : NULL;
-	char board[4096], local[sizeof(board)];
-	int fd, first, err;
-	struct rpc_stat theirs;
-	struct stat ours;
-	ssize_t n = -1;
-
-	if (!rest)
-		return -ENOENT;
-	fd = open(rest + 5, O_PATH | O_CLOEXEC);
-	fd = fd < 0 ? fd : open_regular(fd);
-	first = fd < 0 ? -1 : memfd_create("bpfd:file", MFD_CLOEXEC);
-	if (first < 0)
-		goto out_close;
-	err = remote_stat(opener->run->remote, path, true, &theirs);
-	/* Files of /proc have size 0; reading some of them would block. */
-	if (!err && S_ISREG(theirs.mode) && theirs.size && fstat(fd, &ours) == 0 &&
-		(uint64_t)ours.st_size == theirs.size)
-		err = remote_fetch(opener->run->remote, path, first, sizeof(board));
-	else
-		err = -ENOENT;
-	if (!err)
-		n = pread(first, board, sizeof(board), 0);
-	close(first);
-	if (n > 0 && pread(fd, local, (size_t)n, 0) == n && memcmp(board, local, (size_t)n) == 0)
-		return fd;
-out_close:
-	if (fd >= 0)
-		close(fd);
-	return -ENOENT;
 }
 
 int open_file(struct opener *opener, const char *path)
 {
 	int fd = open_in_sysroot(opener, path), all;
 
-	if (fd == -ENOENT)
-		fd = open_same(opener, path);
 	if (fd == -ENOENT && path_is_of_tracefs(path, "available_events"))
 		return open_events(opener, path);
 	if (fd == -ENOENT)
@@ -189,31 +135,69 @@ int open_program(struct opener *opener, const char *path)
 	if (path_is_in_proc(path))
 		return open_file(opener, path);
 	fd = open(path, O_PATH | O_CLOEXEC);
-	return fd < 0 ? -errno : open_regular(fd);
+	return fd < 0 ? -errno : local_open_regular(fd);
 }
 
-/* Compares the first pages of the board's and the workstation's file: they contain the build id and
- * more that differs between builds. Returns 0, -ESTALE if they differ, or another errno. */
+/* Hashes the board's file. An older bpfd cannot; then the file is fetched. */
+static int hash_of_board(struct opener *opener, const char *path, struct digest *digest)
+{
+	struct run *run = opener->run;
+	int err = digest_of_board(run->remote, &run->board, path, digest), fd;
+
+	if (err != -EOPNOTSUPP)
+		return err;
+	fd = remote_open(run->remote, path);
+	if (fd < 0)
+		return fd;
+	err = digest_file(fd, digest);
+	close(fd);
+	return err;
+}
+
+/* Compares the board's and the workstation's file. Returns 0, -ESTALE if they differ, or another
+ * errno. */
 static int compare_programs(struct opener *opener, const char *path)
 {
-	char board[4096], local[4096];
-	int theirs = memfd_create("bpfd:file", MFD_CLOEXEC), ours, err;
-	ssize_t n = 0, m = 0;
+	struct digest theirs, ours;
+	int err = hash_of_board(opener, path, &theirs), fd;
 
-	if (theirs < 0)
-		return -errno;
-	err = remote_fetch(opener->run->remote, path, theirs, sizeof(board));
-	if (!err)
-		n = pread(theirs, board, sizeof(board), 0);
-	close(theirs);
 	if (err)
 		return err;
-	ours = open_program(opener, path);
-	if (ours < 0) /* only the board has it: the tool has the offset from another source */
+	fd = open_program(opener, path);
+	if (fd < 0) /* only the board has it: the tool has the offset from another source */
 		return 0;
-	m = pread(ours, local, sizeof(local), 0);
-	close(ours);
-	return n == m && n >= 0 && memcmp(board, local, (size_t)n) == 0 ? 0 : -ESTALE;
+	err = digest_file(fd, &ours);
+	close(fd);
+	return err ? err : digest_equal(&theirs, &ours) ? 0 : -ESTALE;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Gets the status of both files. Returns true if neither has changed since it was compared. */
+static bool is_unchanged(struct opener *opener, const char *path)
+{
+	struct rpc_stat theirs = {.mode = 0};
+	struct stat ours = {.st_mode = 0};
+	bool known = !remote_stat(opener->run->remote, path, true, &theirs) &&
+		     stat(path, &ours) == 0 && strcmp(path, opener->checked) == 0;
+	bool same = known && ours.st_dev == opener->ours.st_dev &&
+		    ours.st_ino == opener->ours.st_ino && ours.st_size == opener->ours.st_size &&
+		    same_time(&ours.st_mtim, &opener->ours.st_mtim) &&
+		    same_time(&ours.st_ctim, &opener->ours.st_ctim) &&
+		    theirs.ino == opener->theirs.ino && theirs.size == opener->theirs.size &&
+		    theirs.dev_major == opener->theirs.dev_major &&
+		    theirs.dev_minor == opener->theirs.dev_minor &&
+		    theirs.mtime_s == opener->theirs.mtime_s &&
+		    theirs.mtime_ns == opener->theirs.mtime_ns &&
+		    theirs.ctime_s == opener->theirs.ctime_s &&
+		    theirs.ctime_ns == opener->theirs.ctime_ns;
+
+	opener->ours = ours;
+	opener->theirs = theirs;
+	return same;
 }
 
 int open_board_path(const struct call *call, const char *path, const char **name)
@@ -228,8 +212,9 @@ int open_board_path(const struct call *call, const char *path, const char **name
 		*name = path + length;
 		return 0;
 	}
-	if (path_is_in_proc(path) || strcmp(path, opener->checked) == 0)
+	if (path_is_in_proc(path) || is_unchanged(opener, path))
 		return 0;
+	opener->checked[0] = 0;
 	err = compare_programs(opener, path);
 	switch (err) {
 	case 0:
@@ -245,7 +230,9 @@ int open_board_path(const struct call *call, const char *path, const char **name
 			path, path);
 		return -EINVAL;
 	default:
-		log_debug("%s: cannot be compared with the board's: %s", path, strerror(-err));
-		return 0;
+		log_error("%s: cannot be compared with the board's file (%s), so offsets in it may "
+			  "differ; with --sysroot DIR name it as DIR%s",
+			path, strerror(-err), path);
+		return err;
 	}
 }
