@@ -38,8 +38,14 @@ static void add_block(uint32_t state[8], const uint8_t block[64])
 		uint32_t t2 = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) +
 			      ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
 
-		memmove(s + 1, s, 7 * sizeof(*s));
-		s[4] += t1;
+		/* One by one, so that the compiler keeps the words in registers. */
+		s[7] = s[6];
+		s[6] = s[5];
+		s[5] = s[4];
+		s[4] = s[3] + t1;
+		s[3] = s[2];
+		s[2] = s[1];
+		s[1] = s[0];
 		s[0] = t1 + t2;
 	}
 	for (size_t i = 0; i < 8; i++)
