@@ -262,8 +262,13 @@ void tool_go(struct tool *tool, const struct rpc_hello *board, const char *heade
 		count = 0;
 	}
 	/* This fails if the tool has been killed meanwhile; the supervisor then sees its status. */
-	if (send_fds(tool->go, &settings, sizeof(settings), namespaces, count) < 0)
-		log_debug("the tool is gone: %s", strerror(errno));
+	while (send_fds(tool->go, &settings, sizeof(settings), namespaces, count) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EPIPE && errno != ECONNRESET)
+			log_error("the tool cannot be started: %s", strerror(errno));
+		break;
+	}
 	while (count)
 		close(namespaces[--count]);
 	close(tool->go);

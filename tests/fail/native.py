@@ -23,8 +23,9 @@ class RunTool(Command):
         return [self.path(run_kind), "--via", "unshare --uts sh -c " + shlex.quote(board), self.tool("fail_tool")]
 
     def is_impossible(self, report):
-        # The tool has this descriptor, and it may be looked at.
-        return "/fd/" in report["what"] and report["errno"] in ("ENOENT", "EACCES")
+        # The tool exists while it waits for an answer, it has this descriptor, and it may be looked at.
+        return ("/fd/" in report["what"] and report["errno"] in ("ENOENT", "EACCES") or
+                report["call"].startswith("process_vm") and report["errno"] == "ESRCH")
 
     def may_leave(self, path, run):
         # Complete entries of the cache.

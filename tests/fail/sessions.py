@@ -43,7 +43,7 @@ def check_end(run, is_complete, wanted=0):
     if run.status == wanted:
         if not is_complete:
             raise Wrong("status %d, but the session was cut: %s" % (run.status, run.err))
-    elif not re.search(r"^[a-z-]+: .*: .", run.err, re.M):
+    elif not re.search(r"^[a-z-]+: .", run.err, re.M):
         raise Wrong("status %d without a message: %r" % (run.status, run.err))
 
 
