@@ -100,6 +100,18 @@ refused "a directory of a million entries" "list 1000000" 'longer than any direc
 refused "the name of a file with escape sequences" "list 1" 'bpfd-run: .*x[?]]0;title' \
 	sh -c 'echo 1 >"$(ls -d /sys/kernel/tracing/events/x*)"'
 
+# The cache: a board states the hash of a program of another board, and sends something else.
+program=/proc/4000000/root/usr/lib/program
+lies "program hostile" cat $program
+check "a hash of other contents: the tool gets what the board has sent" grep -qx hostile $out
+lies "program honest" cat $program
+check "a hash of other contents: another board's tool gets the right program" grep -qx honest $out
+check "a hash of other contents: only the right program is kept" sh -c \
+	"grep -qx honest $HOME/.cache/bpfd/* && ! grep -qx hostile $HOME/.cache/bpfd/*"
+lies "program elsewhere" --trace /run/trace cat $program
+check "a program that is kept: it is not fetched again" sh -c \
+	"grep -q FILE_HASH /run/trace && ! grep -q FILE_READ /run/trace"
+
 # Types: words of them are changed at random. Each is either refused, or harmless for bpftool.
 read -r offset size < <(readelf -SW "$BPFD_BUILD"/tools/probe.bpf.o 2>/dev/null |
 	sed -n 's/.* \.BTF  *PROGBITS  *[0-9a-f]* \([0-9a-f]*\) \([0-9a-f]*\) .*/\1 \2/p')

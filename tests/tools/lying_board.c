@@ -4,6 +4,7 @@
  * usage: lying_board CASE [ARGUMENT]
  *
  * Its answers are those of a small board with two CPUs, unless the case says otherwise. */
+#include "core/base/sha256.h"
 #include "core/messages/bpf_abi.h"
 #include "core/messages/rpc.h"
 
@@ -22,6 +23,8 @@
 
 #define RELEASE "6.1.0-board"
 #define EVENTS	"/sys/kernel/tracing/events"
+#define PROGRAM "/proc/4000000/root/usr/lib/program"
+#define STATED	"honest" /* whatever PROGRAM contains, its hash is that of this */
 #define ESCAPES "x\033]0;title\007\033[2J"
 
 /* What the board says about itself; a case changes one of these. */
@@ -29,6 +32,7 @@ static struct {
 	uint32_t cpus, map_ids, map_ids_later, raw_size, entries;
 	size_t path_size;
 	const char *online, *name, *types;
+	const char *program; /* contents of PROGRAM; NULL if bpfd is too old to hash files */
 	unsigned int seed;
 } lie = {.cpus = 2,
 	.map_ids = 3,
@@ -82,7 +86,7 @@ static void end(void)
 static void put_hello(void)
 {
 	struct rpc_hello hello = {.major = RPC_MAJOR,
-		.minor = 0, /* an older program, which does not hash files */
+		.minor = lie.program ? RPC_MINOR : 0,
 		.message_max = RPC_MESSAGE_MAX,
 		.program = "0.1.0",
 		.word_bits = 64,
@@ -150,6 +154,8 @@ static const char *contents(const char *path, size_t *size)
 		data = strdup("0-1\n");
 	else if (strcmp(path, "/proc/kallsyms") == 0)
 		data = strdup("ffffffff81000000 T _text\n");
+	else if (strcmp(path, PROGRAM) == 0 && lie.program)
+		data = strdup(lie.program);
 	else if (strcmp(path, "/sys/kernel/btf/vmlinux") == 0 && lie.types)
 		return data = load_types(size);
 	else if (length > 5 && strcmp(path + length - 5, "/maps") == 0) {
@@ -218,6 +224,25 @@ static void read_file(const char *path)
 	} while (done < size);
 }
 
+/* States the same hash for each file that it has. */
+static void hash_file(const char *path)
+{
+	uint8_t result[SHA256_SIZE];
+	struct sha256 hash;
+	size_t size;
+	bool exists = contents(path, &size);
+
+	begin(RPC_FILE_HASH, exists ? 0 : -ENOENT, false);
+	if (exists) {
+		sha256_begin(&hash);
+		sha256_add(&hash, STATED, strlen(STATED));
+		sha256_end(&hash, result);
+		bytes_put_u64(&out, strlen(STATED));
+		rpc_put_bytes(&out, result, sizeof(result));
+	}
+	end();
+}
+
 static void answer_file(unsigned int op, struct bytes_in *in)
 {
 	char path[4096];
@@ -230,6 +255,9 @@ static void answer_file(unsigned int op, struct bytes_in *in)
 	switch (op) {
 	case RPC_FILE_READ:
 		read_file(path);
+		return;
+	case RPC_FILE_HASH:
+		hash_file(path);
 		return;
 	case RPC_FILE_LIST:
 		if (exists) {
@@ -444,6 +472,7 @@ static void answer(unsigned int op, struct bytes_in *in)
 	case RPC_FILE_ACCESS:
 	case RPC_FILE_LINK:
 	case RPC_FILE_READ:
+	case RPC_FILE_HASH:
 	case RPC_FILE_LIST:
 	case RPC_FILE_WRITE:
 	case RPC_FILE_FOLLOW:
@@ -512,6 +541,8 @@ static bool choose(const char *name, const char *argument)
 		lie.name = ESCAPES;
 	} else if (strcmp(name, "maps") == 0) {
 		lie.path_size = number;
+	} else if (strcmp(name, "program") == 0 && argument) {
+		lie.program = argument;
 	} else if (strcmp(name, "list") == 0) {
 		lie.entries = number;
 	} else if (strcmp(name, "types") == 0 && getenv("LYING_BOARD_TYPES")) {
