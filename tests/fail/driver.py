@@ -99,7 +99,7 @@ class Session:
     program = ""
     words = []
     env = {}
-    kinds = None  # default: all
+    without = ()  # kinds that are left out
     is_plain = False  # the programs with sanitizers would be too slow
 
     def __init__(self, build, san):

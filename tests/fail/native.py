@@ -46,6 +46,10 @@ class UsbList(Command):
     def arguments(self, run_kind):
         return [self.path(run_kind), "--sysfs", boards(), "-l"]
 
+    def is_impossible(self, report):
+        # The boards stay plugged in.
+        return report["errno"] == "ENOENT"
+
 
 class UsbJson(UsbList):
     name = "bpfd-usb --json"
@@ -58,13 +62,15 @@ class UsbKeygen(Command):
     name = "bpfd-usb --keygen"
     program = "bpfd-usb"
     words = ["--keygen", "key"]
+    without = ("alloc",)  # getpwuid() of glibc 2.36 crashes
 
     def clean(self, output):
         # The comment is the name of the user, if it can be found.
         return re.sub(rb" [A-Za-z0-9+/=]{60,} \S+@", b" KEY ", output)
 
     def may_leave(self, path, run):
-        return path in ("work/key", "work/key.pub") and run.status == 0
+        # The key is complete, also if it could not be printed.
+        return path in ("work/key", "work/key.pub") and (run.status == 0 or "stdout: " in run.err)
 
 
 class GadgetHelp(Command):
