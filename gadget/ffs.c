@@ -66,8 +66,13 @@ static int aio_submit(aio_context_t context, struct iocb *iocb)
 static long aio_take(aio_context_t context, struct io_event *events, long max)
 {
 	struct timespec now = {0, 0};
+	long n;
 
-	return syscall(SYS_io_getevents, context, 0L, max, events, &now);
+	/* Completions that were announced and not taken are not announced again. */
+	do {
+		n = syscall(SYS_io_getevents, context, 0L, max, events, &now);
+	} while (n < 0 && errno == EINTR);
+	return n;
 }
 
 static int open_endpoint(struct endpoint *ep, const char *dir, const char *name)
