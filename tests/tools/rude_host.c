@@ -36,8 +36,11 @@ static int send_data(struct host *h, size_t len)
 
 static int send_hello(struct host *h)
 {
-	const struct hello hello = {
-		.major = LINK_MAJOR, .max_transfer = 16384, .nonce = h->nonce++, .lease_ms = LEASE};
+	const struct hello hello = {.major = LINK_MAJOR,
+		.minor = LINK_MINOR,
+		.max_transfer = 16384,
+		.nonce = h->nonce++,
+		.lease_ms = LEASE};
 	size_t len = hello_put(h->data + FRAME_HEADER, &hello);
 
 	frame_put_header(h->data, FRAME_HELLO, len, 0);
