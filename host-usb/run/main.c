@@ -335,7 +335,6 @@ static int run_via(const struct command_line *line, const char *command, FILE *t
 	struct run run = {.listener = -1, .signal_fd = -1, .sysroot = line->sysroot};
 	struct tool tool = {
 		.argv = line->argv,
-		.headers = line->headers,
 		.as_root = geteuid() != 0,
 		/* At a terminal, Ctrl-C must reach both the tool and us. Otherwise signals are sent
 		 * to us or our group; then the tool has its own group and gets each from us. */

@@ -125,15 +125,13 @@ static void choose_arch(const struct rpc_hello *board, char arch[ARCH_SIZE])
 		snprintf(arch, ARCH_SIZE, "%s", arch_of(board->machine));
 }
 
-static void set_environment(const struct tool *tool, const struct settings *settings)
+static void set_environment(const struct settings *settings)
 {
-	const char *headers = tool->headers ? tool->headers : settings->headers;
-
 	if (*settings->arch)
 		setenv("ARCH", settings->arch, 1);
-	if (*headers) {
-		setenv("BCC_KERNEL_SOURCE", headers, 1);
-		setenv("BPFTRACE_KERNEL_SOURCE", headers, 1);
+	if (*settings->headers) {
+		setenv("BCC_KERNEL_SOURCE", settings->headers, 1);
+		setenv("BPFTRACE_KERNEL_SOURCE", settings->headers, 1);
 		unsetenv("BPFTRACE_KERNEL_BUILD"); /* of another kernel */
 	}
 }
@@ -219,7 +217,7 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 	if (result)
 		dprintf(STDERR_FILENO, "bpfd-run: cannot enter the time namespace: %s\n",
 			strerror(-result));
-	set_environment(tool, &settings);
+	set_environment(&settings);
 	execvp(tool->argv[0], tool->argv);
 	dprintf(STDERR_FILENO, "bpfd-run: %s: %s\n", tool->argv[0], strerror(errno));
 	_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN);

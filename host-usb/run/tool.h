@@ -11,7 +11,6 @@
 /* How to start a tool (set by the caller), and the process that was started. */
 struct tool {
 	char *const *argv;
-	const char *headers; /* kernel headers of the board, or NULL */
 	int fd_base;
 	bool as_root;			   /* answer getuid(2) and geteuid(2) with 0 */
 	bool own_group;			   /* give it a process group of its own */

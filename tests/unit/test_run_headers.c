@@ -183,7 +183,7 @@ static void test_directories_of_tools(void **state)
 	static const char *const hidden[] = {"/tmp/kheaders-6.1.0-test",
 		"/tmp/kheaders-6.1.0-test/include/linux/kconfig.h",
 		"/tmp/kheaders-6.1.0-test-XXXXXX", "/var/tmp/kheaders-6.1.0-test"};
-	char resolved[PATH_MAX];
+	char resolved[PATH_MAX], given[64], header[128];
 	struct board *board = start(RPC_MINOR);
 	struct call call = board_call(board, 0, NULL);
 
@@ -194,12 +194,17 @@ static void test_directories_of_tools(void **state)
 	stop(board);
 
 	/* The user has named such a directory. */
+	snprintf(given, sizeof(given), "%s/kheaders-given", home);
+	snprintf(header, sizeof(header), "%s/include/linux/kconfig.h", given);
+	shell("mkdir -p %s/include/linux", given);
+	setenv("TMPDIR", home, 1);
 	board = board_start(NULL);
 	board_files(board);
 	call = board_call(board, 0, NULL);
-	assert_int_equal(headers_new(&board->run.headers, &board->run, hidden[0]), 0);
-	assert_null(headers_directory(board->run.headers));
-	assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[1]), resolved), 0);
+	assert_int_equal(headers_new(&board->run.headers, &board->run, given), 0);
+	assert_string_equal(headers_directory(board->run.headers), given);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user(header), resolved), 0);
+	setenv("TMPDIR", "/var/tmp", 1);
 	assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[2]), resolved), -ENOENT);
 	assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[3]), resolved), -ENOENT);
 	unsetenv("TMPDIR");
@@ -309,6 +314,89 @@ static void test_no_headers(void **state)
 	stop(board);
 }
 
+/* Starts a board for which the user has named a directory. */
+static struct board *start_given(const char *given, int wanted)
+{
+	struct board *board = board_start(NULL);
+
+	board_files(board);
+	assert_int_equal(headers_new(&board->run.headers, &board->run, given), wanted);
+	assert_int_equal(board->count, 0);
+	return board;
+}
+
+/* Makes the sources of a kernel and its build directory, as O= leaves them. */
+static void make_kernel(void)
+{
+	shell("rm -rf %s/k && mkdir -p %s/k/out && cd %s/k && "
+	      "mkdir -p include/linux arch/x86/include/asm arch/x86/kernel arch/arm/include lib && "
+	      "echo linux >include/linux/kconfig.h && echo asm >arch/x86/include/asm/io.h && "
+	      "echo arm >arch/arm/include/arm.h && echo lib >lib/lib.h && echo stub >Makefile && "
+	      "mkdir -p linked && echo source >include/linked.h && cd out && "
+	      "mkdir -p include/generated arch/x86/include/generated/uapi arch/x86/kernel lib && "
+	      "echo autoconf >include/generated/autoconf.h && echo object >lib/lib.o && "
+	      "echo uapi >arch/x86/include/generated/uapi/a.h && echo config >.config && "
+	      "echo build >include/linked.h && mkdir own && ln -s ../own include/links && "
+	      "mkdir ../include/links && echo none >../include/links/x.h && ln -s .. source",
+		home, home, home);
+}
+
+/* A kernel that was built with O=: half of its headers are in the sources. */
+static void test_built_apart(void **state)
+{
+	static const char *const headers[][2] = {{"include/linux/kconfig.h", "linux"},
+		{"include/generated/autoconf.h", "autoconf"}, {"arch/x86/include/asm/io.h", "asm"},
+		{"arch/x86/include/generated/uapi/a.h", "uapi"}, {"include/linked.h", "build"},
+		{"arch/arm/include/arm.h", "arm"}, {"lib/lib.h", "lib"}, {".config", "config"}};
+	char path[PATH_MAX], given[64];
+
+	snprintf(given, sizeof(given), "%s/k/out", home);
+	make_kernel();
+	for (int i = 0; i < 2; i++) {
+		struct board *board = start_given(given, 0);
+
+		assert_non_null(headers_directory(board->run.headers));
+		for (size_t j = 0; j < sizeof(headers) / sizeof(headers[0]); j++)
+			assert_header(board, headers[j][0], headers[j][1]);
+		name_header(board, "", path);
+		stop(board);
+		assert_int_equal(access(path, F_OK), -1);
+		setenv("BPFD_CACHE_MIB", "0", 1); /* the second time: among temporary files */
+		setenv("TMPDIR", home, 1);
+	}
+	unsetenv("BPFD_CACHE_MIB");
+	unsetenv("TMPDIR");
+	/* Nothing was made in the user's directories or removed from them, and nothing is left. */
+	shell("cd %s/k/out && ! ls own/* 2>/dev/null && ! find .. -type l -newer source | grep . "
+	      "&& "
+	      "test -f ../include/linux/kconfig.h -a -f include/generated/autoconf.h",
+		home);
+	shell("! ls -d %s/bpfd-run.* %s/bpfd/*/* 2>/dev/null", home, home);
+}
+
+/* Refused before the tool starts: it would compile with other headers, or fail with a riddle. */
+static void test_no_given_headers(void **state)
+{
+	char given[64];
+
+	snprintf(given, sizeof(given), "%s/k/out", home);
+	make_kernel();
+	for (int i = 0; i < 3; i++) {
+		const char *text, *wanted = i < 2 ? "/out/source: it does not lead to the kernel's"
+						  : "/out: it has neither include/linux nor source";
+
+		shell("cd %s && rm source && %s", given,
+			i == 0	 ? "ln -s /no/such/source source"
+			: i == 1 ? "ln -s /proc source"
+				 : "true");
+		log_begin();
+		stop(start_given(given, -ENOENT));
+		text = log_end();
+		if (!strstr(text, wanted))
+			fail_msg("logged: %s", text);
+	}
+}
+
 static int setup(void **state)
 {
 	shell("rm -rf %s/bpfd", home);
@@ -339,6 +427,8 @@ int main(void)
 		cmocka_unit_test_setup(test_failures, setup),
 		cmocka_unit_test_setup(test_old_board_and_no_cache, setup),
 		cmocka_unit_test_setup(test_no_headers, setup),
+		cmocka_unit_test_setup(test_built_apart, setup),
+		cmocka_unit_test_setup(test_no_given_headers, setup),
 	};
 
 	return cmocka_run_group_tests(tests, make_home, remove_home);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fetches and unpacks the headers of the board's kernel, once for their contents.
+/* Finds the headers of the board's kernel: fetches and unpacks them, or takes the given ones.
  *
- * A run has a directory of its own with a link to the unpacked headers. Its name is known before
- * the headers are, so they are fetched only when a tool wants them. */
+ * A run has a directory of its own with a link to the unpacked headers, which are kept once for
+ * their contents. Its name is known before the headers are, so they are fetched only when a tool
+ * wants them. */
 #include "host-usb/run/files/headers.h"
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/paths.h"
 #include "host-usb/run/files/cache.h"
 #include "host-usb/run/files/digest.h"
 #include "host-usb/run/files/dirtree.h"
+#include "host-usb/run/files/joined.h"
 #include "host-usb/run/files/remote.h"
 #include "host-usb/run/files/store.h"
 #include "host-usb/run/files/unpack.h"
@@ -35,16 +38,96 @@ struct headers {
 	struct run *run;
 	struct store *store;	  /* NULL: the headers are unpacked for this run only */
 	char given[PATH_MAX];	  /* the directory of --headers, or "" */
-	char directory[PATH_MAX]; /* for the tool; "" if the board has no headers */
+	char directory[PATH_MAX]; /* for the tool; "" if there are no headers */
 	char own[PATH_MAX];	  /* the directory of this run, where `directory` is */
 	int own_fd, unpacked_fd;  /* hold the locks on them; -1 */
 	bool tried;
 };
 
+/* Names the directory of this run, in the cache or among the temporary files. */
+static void name_directory(struct headers *headers)
+{
+	const char *temporary = getenv("TMPDIR");
+
+	temporary = temporary && *temporary == '/' ? temporary : "/tmp";
+	if (snprintf(headers->own, sizeof(headers->own), "%s/%s%d.%llx",
+		    headers->store ? store_path(headers->store) : temporary,
+		    headers->store ? STORE_TEMPORARY : "bpfd-run.", (int)getpid(),
+		    (unsigned long long)clock_ns(CLOCK_REALTIME)) < PATH_MAX - (int)sizeof(SUFFIX))
+		snprintf(headers->directory, sizeof(headers->directory), "%.*s" SUFFIX,
+			PATH_MAX - (int)sizeof(SUFFIX), headers->own);
+}
+
+/* Makes a directory with a lock, which says that its run goes on. */
+static int make_locked(const char *path)
+{
+	int fd = mkdir(path, 0700) < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	flock(fd, LOCK_EX | LOCK_NB);
+	return fd;
+}
+
+static bool has_headers(const char *directory)
+{
+	char path[PATH_MAX];
+
+	return path_format(path, "%s/include/linux", directory) == 0 && access(path, X_OK) == 0;
+}
+
+/* Joins the build directory of a kernel that was built with O= and its sources: BCC reads one
+ * directory only. */
+static int join_given(struct headers *headers, const char *sources)
+{
+	char build[PATH_MAX], source[PATH_MAX];
+
+	if (!realpath(headers->given, build) || !realpath(sources, source))
+		return -errno;
+	headers->store = cache_store(headers->run->cache);
+	name_directory(headers);
+	if (!headers->directory[0])
+		return -ENAMETOOLONG;
+	headers->own_fd = make_locked(headers->own);
+	if (headers->own_fd < 0)
+		return headers->own_fd;
+	return joined_make(headers->directory, build, source);
+}
+
+/* Uses the directory that the user has named. Returns 0 or a negative errno, which is logged. */
+static int use_given(struct headers *headers, const char *given)
+{
+	char sources[PATH_MAX];
+	struct stat st;
+	int err;
+
+	headers->tried = true; /* nothing is fetched */
+	err = path_format(headers->given, "%s", given);
+	if (!err && has_headers(given))
+		return path_format(headers->directory, "%s", given);
+	if (!err)
+		err = path_format(sources, "%s/source", given);
+	if (!err && has_headers(sources)) {
+		err = join_given(headers, sources);
+	} else if (!err && lstat(sources, &st) == 0) {
+		log_error("--headers: %s: it does not lead to the kernel's sources, which a kernel "
+			  "built with O= needs too; copy them and correct this link",
+			sources);
+		return -ENOENT;
+	} else if (!err) {
+		log_error("--headers: %s: it has neither include/linux nor source/include/linux; "
+			  "name the headers of the board's kernel or its build directory",
+			given);
+		return -ENOENT;
+	}
+	if (err)
+		log_error("--headers: %s: %s", given, strerror(-err));
+	return err;
+}
+
 int headers_new(struct headers **headers, struct run *run, const char *given)
 {
 	struct headers *h = calloc(1, sizeof(*h));
-	const char *temporary = getenv("TMPDIR");
 	struct rpc_stat st;
 
 	if (!h)
@@ -53,22 +136,14 @@ int headers_new(struct headers **headers, struct run *run, const char *given)
 	run->use_path = headers_use;
 	h->own_fd = h->unpacked_fd = -1;
 	*headers = h;
-	if (given) {
-		snprintf(h->given, sizeof(h->given), "%s", given);
-		return 0;
-	}
+	if (given)
+		return use_given(h, given);
 	if (remote_stat(run->remote, ARCHIVE, true, &st))
 		return 0;
 	h->store = cache_store(run->cache);
 	if (h->store && !store_has_room(h->store, UNPACK_MAX))
 		h->store = NULL;
-	temporary = temporary && *temporary == '/' ? temporary : "/tmp";
-	if (snprintf(h->own, sizeof(h->own), "%s/%s%d.%llx",
-		    h->store ? store_path(h->store) : temporary,
-		    h->store ? STORE_TEMPORARY : "bpfd-run.", (int)getpid(),
-		    (unsigned long long)clock_ns(CLOCK_REALTIME)) < PATH_MAX - (int)sizeof(SUFFIX))
-		snprintf(h->directory, sizeof(h->directory), "%.*s" SUFFIX,
-			PATH_MAX - (int)sizeof(SUFFIX), h->own);
+	name_directory(h);
 	return 0;
 }
 
@@ -88,17 +163,6 @@ void headers_free(struct headers *headers)
 const char *headers_directory(const struct headers *headers)
 {
 	return headers->directory[0] ? headers->directory : NULL;
-}
-
-/* Makes a directory with a lock, which says that its run goes on. */
-static int make_locked(const char *path)
-{
-	int fd = mkdir(path, 0700) < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	flock(fd, LOCK_EX | LOCK_NB);
-	return fd;
 }
 
 /* Fetches the archive. Returns its descriptor, or a negative errno if it is not `wanted`. */

@@ -10,12 +10,14 @@
 struct headers;
 struct run;
 
-/* Looks whether the board has headers, unless the user has named a directory with `given`. Returns
- * 0 or -ENOMEM. */
+/* Looks whether the board has headers, unless the user has named a directory with `given`. That is
+ * used as it is, or joined with the sources of a kernel that was built with O=. Returns 0, -ENOMEM,
+ * or a negative errno that is logged: `given` has no headers. */
 int headers_new(struct headers **headers, struct run *run, const char *given);
 void headers_free(struct headers *headers);
 
-/* Returns the directory to which tools are pointed, or NULL. It exists after the first use only. */
+/* Returns the directory to which tools are pointed, or NULL. The board's headers
+ * exist in it after the first use only. */
 const char *headers_directory(const struct headers *headers);
 
 /* run->use_path, to be called before the tool uses a path. Fetches the headers and unpacks them, if
