@@ -109,8 +109,7 @@ static void test_refused(void **state)
 	static const char *const functions[] = {"", "a b", "a/b", "../a", "a\nb", "a;b", "1a", "-a",
 		"a+1", "*", "a\t", "\xc3\xa4", "%ax", "@1", "0", "0x", "0x0", "0x1g", "0x1 ", "0X1",
 		"0x11111111111111111", "4096", "-0x1"};
-	static const char *const uprobe_paths[] = {
-		"", "bin/sh", "../bin/sh", "/bin/a b", "/a:1", "/a\nb", "/a#b", "/a\tb"};
+	static const char *const uprobe_paths[] = {"", "bin/sh", "../bin/sh"};
 	static const char *const names[] = {"", ".", "..", "../a", "a/b", "a b", "a\n"};
 	struct fake *fake = *state;
 	struct probe_set *set;
@@ -200,6 +199,65 @@ static void test_tracefs_syntax(void **state)
 		"/bin/sh:0x0\n-:%s/e8_p_a_b__\n",
 		group, group, group, group);
 	check_file(fake, "tracing/uprobe_events", wanted);
+	probe_set_free(set);
+}
+
+/* Paths that uprobe_events would cut, perhaps to the path and offset of another file. */
+static const char *const odd_names[] = {"a b", "a:1", "a\nb", "a#b", "a:0x10#b", "a\tb",
+	"\xc3\xa0" /* a with a grave accent */, " ", "#", "a%return", "a(1)"};
+
+/* The event names such a file by the link of a descriptor that is open meanwhile. */
+static void test_odd_paths(void **state)
+{
+	struct fake *fake = *state;
+	char group[PROBE_GROUP_SIZE], path[256], wanted[8192] = "", place[300];
+	struct probe_set *set;
+	size_t size = 0;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd); /* the next descriptor has this number */
+	assert_int_equal(probe_event_group(&fake->paths, group), 0);
+	assert_int_equal(probe_set_new(&set, &fake->paths), 0);
+	for (size_t i = 0; i < sizeof(odd_names) / sizeof(odd_names[0]); i++) {
+		bool plain = strpbrk(odd_names[i], "%(");
+
+		snprintf(path, sizeof(path), "%s/%s", fake->dir, odd_names[i]);
+		if (!plain) { /* the file is not there yet: nothing is written */
+			assert_int_equal(uprobe(set, path, 0x20, false), -ENOENT);
+			check_file(fake, "tracing/uprobe_events", wanted);
+		}
+		put_file(fake->dir, odd_names[i], "");
+		assert_int_equal(uprobe(set, path, 0x20, i % 2), -ENOENT);
+		snprintf(place, sizeof(place), "/proc/self/fd/%d", fd);
+		size += (size_t)snprintf(wanted + size, sizeof(wanted) - size,
+			"%c:%s/e%zu_p_a_b__ %s:0x20\n-:%s/e%zu_p_a_b__\n", i % 2 ? 'r' : 'p', group,
+			i, plain ? path : place, group, i);
+		check_file(fake, "tracing/uprobe_events", wanted);
+	}
+	probe_set_free(set);
+	assert_int_equal(open("/dev/null", O_RDONLY | O_CLOEXEC), fd); /* none is left open */
+	close(fd);
+}
+
+/* A path that is too long for a line of uprobe_events. */
+static void test_long_path(void **state)
+{
+	struct fake *fake = *state;
+	char path[PATH_MAX] = "", *at = stpcpy(path, fake->dir), text[4096] = "";
+	struct probe_set *set;
+	FILE *file;
+
+	while (at < path + PATH_MAX - 8)
+		at = stpcpy(at, "/.");
+	stpcpy(at, "/sys");
+	assert_int_equal(probe_set_new(&set, &fake->paths), 0);
+	assert_int_equal(uprobe(set, path, 0, false), -ENOENT);
+	snprintf(path, sizeof(path), "%s/tracing/uprobe_events", fake->dir);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	assert_non_null(strstr(text, " /proc/self/fd/"));
 	probe_set_free(set);
 }
 
@@ -326,7 +384,8 @@ static uint64_t file_offset(const void *function, char path[PATH_MAX])
 	return found;
 }
 
-static void check_uprobe(const struct paths *paths)
+/* Probes this program, by a link of that name if there is one. */
+static void check_uprobe(const struct paths *paths, const char *link)
 {
 	int map = new_counter(), prog = load_counter(BPF_PROG_TYPE_KPROBE, map);
 	struct probe *entry, *back;
@@ -334,6 +393,10 @@ static void check_uprobe(const struct paths *paths)
 	char path[PATH_MAX];
 	struct probe_uprobe at = {path, file_offset(probed, path), false, -1};
 
+	if (link) {
+		assert_int_equal(symlink(path, link), 0);
+		strcpy(path, link);
+	}
 	assert_int_equal(probe_set_new(&set, paths), 0);
 	assert_int_equal(probe_attach_uprobe(&entry, set, prog, "p_test", &at), 0);
 	assert_true(probe_descriptor(entry) >= 0);
@@ -365,10 +428,14 @@ static void check_uprobe(const struct paths *paths)
 	probe_set_free(set);
 	close(prog);
 	close(map);
+	if (link)
+		unlink(link);
 }
 
 static void test_real_uprobe(void **state)
 {
+	struct fake *fake = *state;
+	char link[256];
 	struct paths hidden = real;
 	bool pmu = !access("/sys/bus/event_source/devices/uprobe/type", R_OK);
 	bool tracefs = !access("/sys/kernel/tracing/uprobe_events", W_OK);
@@ -376,9 +443,13 @@ static void test_real_uprobe(void **state)
 	hidden.sysfs = "/no/such/sysfs";
 	if (geteuid() || !(pmu || tracefs))
 		skip_because("needs root and uprobes");
-	check_uprobe(&real);
+	check_uprobe(&real, NULL);
+	for (size_t i = 0; tracefs && i < sizeof(odd_names) / sizeof(odd_names[0]); i++) {
+		snprintf(link, sizeof(link), "%s/%s", fake->dir, odd_names[i]);
+		check_uprobe(&hidden, link);
+	}
 	if (tracefs)
-		check_uprobe(&hidden);
+		check_uprobe(&hidden, NULL);
 }
 
 /* Opens a file n times. Returns how often the program ran meanwhile: other processes open files
@@ -541,10 +612,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tracefs_syntax, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_odd_paths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_warning, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leftovers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
-		cmocka_unit_test(test_real_uprobe),
+		cmocka_unit_test_setup_teardown(test_real_uprobe, setup, teardown),
 		cmocka_unit_test(test_real_kprobe),
 		cmocka_unit_test(test_real_tracepoint),
 		cmocka_unit_test(test_real_perf_event),

@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/perf_event.h>
@@ -22,6 +23,9 @@
 
 /* Room for the kernel's longest symbol names, preceded by the name of a module. */
 #define FUNCTION_MAX 600
+
+/* The kernel takes lines of less than 4096 bytes. The rest is for the event's name and offset. */
+#define UPROBE_PATH_MAX 3800
 
 /* Event names in tracefs are C identifiers of at most 63 characters. */
 #define TRACEFS_EVENT_SIZE 64
@@ -378,11 +382,45 @@ int probe_attach_kprobe(struct probe **probe, struct probe_set *set, int prog_fd
 	return attach_tracefs(probe, &request, prefix, place);
 }
 
+/* True if uprobe_events takes the path as it is. Its parser ends a line at '#' and a word at each
+ * blank. 0xa0, a part of many UTF-8 characters, is a blank for it. Older kernels end the path at
+ * its first colon instead of the last. */
+static bool is_plain(const char *path)
+{
+	return strlen(path) <= UPROBE_PATH_MAX && !strpbrk(path, " \t\n\v\f\r\xa0:#");
+}
+
+static int attach_uprobe_tracefs(
+	struct probe **probe, const struct attach_request *request, const struct probe_uprobe *at)
+{
+	char link[PATH_MAX];
+	const char *path = at->path;
+	int fd = -1, err = 0;
+	char *place;
+
+	/* The kernel follows the link while it adds the event, and then keeps the file. */
+	if (!is_plain(path)) {
+		fd = open(path, O_PATH | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		err = path_format(link, "%s/self/fd/%d", request->set->paths->proc, fd);
+		path = link;
+	}
+	if (!err && asprintf(&place, "%s:0x%" PRIx64, path, at->offset) < 0)
+		err = -ENOMEM;
+	if (!err) {
+		err = attach_tracefs(probe, request, at->retprobe ? "r" : "p", place);
+		free(place);
+	}
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 int probe_attach_uprobe(struct probe **probe, struct probe_set *set, int prog_fd, const char *event,
 	const struct probe_uprobe *at)
 {
 	struct attach_request request = probe_request(set, prog_fd, PROBE_UPROBE, event, at->pid);
-	char *place;
 	int err;
 
 	if (at->path[0] != '/' || strlen(at->path) >= PATH_MAX)
@@ -391,14 +429,7 @@ int probe_attach_uprobe(struct probe **probe, struct probe_set *set, int prog_fd
 	/* Before Linux 6.13 the PMU needs CAP_SYS_ADMIN, but an event in tracefs does not. */
 	if (err != -ENODEV && err != -EACCES)
 		return err;
-	/* In uprobe_events a space ends the path, a colon begins the offset, '#' a comment. */
-	if (strpbrk(at->path, " \t\n\v\f\r:#"))
-		return -EINVAL;
-	if (asprintf(&place, "%s:0x%" PRIx64, at->path, at->offset) < 0)
-		return -ENOMEM;
-	err = attach_tracefs(probe, &request, at->retprobe ? "r" : "p", place);
-	free(place);
-	return err;
+	return attach_uprobe_tracefs(probe, &request, at);
 }
 
 int probe_attach_tracepoint(struct probe **probe, struct probe_set *set, int prog_fd,
