@@ -298,6 +298,29 @@ static bool is_of_tool(const struct bpf_request *b)
 	       !process_of_board(b->call, (int)pid);
 }
 
+/* Returns 0 if the board can be asked, else a negative errno, and reports what is not supported. */
+static int refuse(const struct bpf_request *b, uint32_t number)
+{
+	if (!b->command) {
+		/* libbpf asks for a token each time, and does without it. */
+		if (bpf_abi_name(number) && number != BPF_ABI_TOKEN_CREATE)
+			run_unsupported(b->call, bpf_abi_name(number));
+		return -EINVAL;
+	}
+	if (is_multi(b))
+		return -EOPNOTSUPP;
+	if (!bpf_abi_element_flags_known(b->command, b->attr, b->size)) {
+		run_unsupported(
+			b->call, "BPF_F_CPU, BPF_F_ALL_CPUS and other new flags of elements");
+		return -EINVAL;
+	}
+	if (is_of_tool(b)) {
+		run_unsupported(b->call, "TASK_FD_QUERY of a process on this workstation");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
 int64_t sys_bpf(const struct call *call)
 {
 	uint32_t number = (uint32_t)call->args[0];
@@ -310,22 +333,9 @@ int64_t sys_bpf(const struct call *call)
 		return err;
 	if (number == BPF_OBJ_GET_INFO_BY_FD)
 		return bpf_info(call, b.attr, b.size);
-	if (!b.command) {
-		/* libbpf asks for a token each time, and does without it. */
-		if (bpf_abi_name(number) && number != BPF_ABI_TOKEN_CREATE)
-			run_unsupported(call, bpf_abi_name(number));
-		return -EINVAL;
-	}
-	if (is_multi(&b))
-		return -EOPNOTSUPP;
-	if (!bpf_abi_element_flags_known(b.command, b.attr, b.size)) {
-		run_unsupported(call, "BPF_F_CPU, BPF_F_ALL_CPUS and other new flags of elements");
-		return -EINVAL;
-	}
-	if (is_of_tool(&b)) {
-		run_unsupported(call, "TASK_FD_QUERY of a process on this workstation");
-		return -EOPNOTSUPP;
-	}
+	err = refuse(&b, number);
+	if (err)
+		return err;
 	if (b.command->map) {
 		b.map = object_of(call,
 			(int)bpf_abi_get32(b.attr, b.size, (size_t)b.command->map - 1),
