@@ -152,6 +152,20 @@ int board_start(struct board *b, unsigned int lanes, bool full_disk)
 	return -1;
 }
 
+/* Prints the state and the kernel's stack of each process that has files of FunctionFS open. */
+static void print_holders(void)
+{
+	static const char script[] = "for p in /proc/[0-9]*; do ls -l $p/fd 2>/dev/null | grep -q "
+				     "/bpfd-gadget/ || continue\n"
+				     "tr '\\0' ' ' <$p/cmdline; echo; grep -E "
+				     "'^(Name|State|Pid|PPid|SigPnd|ShdPnd):' $p/status\n"
+				     "cat $p/stack; done | sed 's/^/#   /'";
+
+	if (system(script) != 0)
+		printf("#   cannot list the processes that hold its files\n");
+	fflush(stdout);
+}
+
 /* The host notices slightly later that the device is gone. Until then the old device looks like the
  * next one. */
 static void await_gone(void)
@@ -161,6 +175,7 @@ static void await_gone(void)
 	for (uint64_t end = now_ms() + STOP_MS; board_device(dir, sizeof(dir)); nap(10)) {
 		if (now_ms() > end) {
 			violation("daemon: ended, but its device stays on the bus");
+			print_holders();
 			return;
 		}
 	}
