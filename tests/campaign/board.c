@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define DEVICES	 "/sys/bus/usb/devices"
-#define READY_MS 30000
-#define STOP_MS	 20000
+#define READY_MS 120000 /* generous, for a busy machine */
+#define STOP_MS	 120000
 
 int put(const char *dir, const char *name, const char *text)
 {

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_MS 30000
+#define READY_MS 120000
 #define WAIT_MS	 SESSION_MS
 #define GADGET	 "/sys/kernel/config/usb_gadget/bpfd"
 #define UDC	 "dummy_udc.0"

@@ -23,7 +23,7 @@ TRIGGER=$BPFD_BUILD/tools/trigger   # a program to trace: its path on the board
 TRIGGER_FILE=$TRIGGER               # its path on this machine
 MODULE=overlay                      # a module that the board's kernel has loaded
 BOARD_SHELL=/bin/bash               # a shell on the board, started instead of bpfd
-PATIENCE=3                          # factor for all timeouts: other VMs may take most of the time
+PATIENCE=5                          # factor for all timeouts: other VMs may take most of the time
 
 # on_board COMMAND...: runs the command on the machine that is traced.
 on_board()

@@ -9,7 +9,6 @@ TRIGGER=/bin/trigger
 TRIGGER_FILE=$BPFD_BOARD_TRIGGER
 MODULE=libcomposite
 BOARD_SHELL=/bin/bash
-PATIENCE=5 # two emulated machines are slow
 
 # board_connect NAME: connects to a new shell of the board and sets the variable to the descriptor.
 board_connect()
