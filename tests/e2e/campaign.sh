@@ -12,7 +12,7 @@ work=$(mktemp -d)
 object=$BPFD_BUILD/tools/probe.bpf.o
 speed=0
 # shellcheck disable=SC2086 # words
-set -- ${BPFD_CAMPAIGN:---faults 150 --seconds 90 --seed "$(date +%s)"}
+set -- ${BPFD_CAMPAIGN:---faults 150 --seconds 60 --seed "$(date +%s)"}
 [ "$1" != --super-speed ] || { speed=1; shift; }
 
 load_udc is_super_speed=$speed || { not_ok "load dummy_hcd"; finish; }
