@@ -12,10 +12,11 @@ here=$(dirname "$0")
 # shellcheck source=tests/e2e/events.sh
 . "$here/events.sh"
 
-# Programs at random addresses, as on a real machine: see vm/run.
-echo 2 >/proc/sys/kernel/randomize_va_space
-
-[ $# -gt 0 ] || set -- "$BPFD_BUILD/bpfd"
+if [ $# -eq 0 ]; then
+	set -- "$BPFD_BUILD/bpfd"
+	# Programs at random addresses, as on a real machine: see vm/run.
+	echo 2 >/proc/sys/kernel/randomize_va_space
+fi
 transport=("$@")
 probes PMU
 on_board mkdir -p /run/empty
