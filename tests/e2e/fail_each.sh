@@ -9,7 +9,7 @@ here=$(dirname "$0")
 . "$here/lib.sh"
 load_udc is_super_speed=1 || { echo "Bail out! no dummy_hcd"; exit 1; }
 # shellcheck disable=SC2086 # options are words
-set -- --guest ${BPFD_FAIL:---seconds 20}
+set -- --guest ${BPFD_FAIL:---seed 29932250 --seconds 20}
 gadget_start || { echo "Bail out! no gadget"; exit 1; }
 "$here/../fail/run" "$@" --session bpfd-usb
 status=$?

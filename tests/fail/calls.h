@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* System calls that can fail: their kinds, and the errnos of their manual pages. */
+/* System calls that can fail: their kinds, and the errnos of their manual pages. ENOENT of a
+ * question about a file, and EACCES of access(), are answers and not failures. */
 #ifndef TESTS_FAIL_CALLS_H
 #define TESTS_FAIL_CALLS_H
 
