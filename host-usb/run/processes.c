@@ -61,7 +61,8 @@ static pid_t parent_of(pid_t pid)
 }
 
 /* Returns true for our descendants: the tool's own processes run on the workstation. If an ancestor
- * has exited meanwhile, its children have another parent, so the walk starts again. */
+ * has exited meanwhile, its children have another parent, so the walk starts again. While a process
+ * is removed, /proc shows 0 as its parent. */
 static bool is_own_process(pid_t pid)
 {
 	pid_t at = pid, parent;
@@ -70,9 +71,9 @@ static bool is_own_process(pid_t pid)
 		if (at == getpid())
 			return true;
 		parent = parent_of(at);
-		if (parent < 0 && at == pid)
+		if (parent <= 0 && at == pid)
 			return false;
-		at = parent < 0 ? pid : parent;
+		at = parent <= 0 ? pid : parent;
 	}
 	return false;
 }

@@ -396,14 +396,10 @@ static void test_own(void **state)
 	live_stop(board);
 }
 
-/* On a busy machine the supervisor still takes an orphan for a process of the board at times. */
 static void test_orphans(void **state)
 {
-	struct board *board;
+	struct board *board = live_start();
 
-	if (!getenv("BPFD_TEST_RACES"))
-		skip_because("it does not always pass; set BPFD_TEST_RACES to run it");
-	board = live_start();
 	assert_int_equal(run_tool(board, tool_orphans), 0);
 	live_stop(board);
 }
