@@ -73,7 +73,7 @@ static void exec_plain(const char *command)
 	free(copy);
 }
 
-/* Lets the command inherit the memory file, and tells it where it is. */
+/* Lets the command inherit the memory file, and names its descriptor in the environment. */
 static void pass_board(int board)
 {
 	char number[16];

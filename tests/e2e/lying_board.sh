@@ -49,7 +49,7 @@ says()
 		return 1
 	}
 }
-# refused NAME CASE PATTERN TOOL [ARGUMENT]...: the lie is told, and nothing crashes.
+# refused NAME CASE PATTERN TOOL [ARGUMENT]...: the lie is reported, and nothing crashes.
 refused()
 {
 	local name=$1 case=$2 pattern=$3

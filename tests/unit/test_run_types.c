@@ -160,7 +160,7 @@ static void test_wrong_words(void **state)
 	assert_int_equal(try_types(&btf), -EPROTO);
 }
 
-/* Types that contain themselves, without a structure with a name behind a pointer in between. */
+/* Types that contain themselves. Only a named structure that is reached by a pointer may. */
 static void test_cycles(void **state)
 {
 	static const uint32_t modifiers[] = {BTF_KIND_CONST, BTF_KIND_VOLATILE, BTF_KIND_RESTRICT,
@@ -191,7 +191,7 @@ static void test_cycles(void **state)
 	make_types(&btf); /* a prototype that has itself as a parameter */
 	btf.types[29] = 6;
 	assert_int_equal(try_types(&btf), -EPROTO);
-	make_types(&btf); /* a structure without a name, behind its own pointer */
+	make_types(&btf); /* an unnamed structure that points to itself */
 	btf.types[4] = 0;
 	assert_int_equal(try_types(&btf), -EPROTO);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Limits of Linux, or numbers far above what it reaches where it has none. */
-#define FUNCTIONS_MAX 1024	  /* of a program; Linux: 256 and one that it adds */
+#define FUNCTIONS_MAX 1024	  /* of a program; Linux allows 256 and adds one */
 #define MAPS_MAX      4096	  /* of a program; Linux: 64, and those of BPF_PROG_BIND_MAP */
 #define INSNS_MAX     (2U << 20)  /* of a program; Linux: 1,000,000, and what it inserts */
 #define RECORD_MAX    252	  /* bytes, as in the kernel */
@@ -210,7 +210,7 @@ static const char *list_at(const struct info_reply *info, size_t offset, size_t 
 	return NULL;
 }
 
-/* A tool disassembles the machine code function by function, as long as the lengths say. */
+/* A tool disassembles the machine code of one function after another and trusts their lengths. */
 static bool fit_lengths(const struct info_reply *info)
 {
 	size_t size, code_size;
@@ -297,12 +297,12 @@ void reply_info_hold_counts(const struct info_reply *info, struct object *object
 	for (size_t i = 0; i < n; i++) {
 		uint32_t now = bpf_abi_get32(info->data, info->size, nested[i].count);
 		uint32_t room = bpf_abi_get32(info->asked, info->size, nested[i].count);
-		uint32_t *told = &object->counts[i];
+		uint32_t *reported = &object->counts[i];
 
-		if (now > room && room && *told && *told <= room)
-			now = *told;
+		if (now > room && room && *reported && *reported <= room)
+			now = *reported;
 		bpf_abi_set32(info->data, info->size, nested[i].count, now);
-		*told = now;
+		*reported = now;
 	}
 }
 

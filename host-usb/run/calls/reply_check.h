@@ -34,9 +34,8 @@ struct info_reply {
 /* Returns true if a kernel could return this info. */
 bool reply_info_is_possible(const struct info_reply *info);
 
-/* If there are more entries of a list now than the tool was told of the object before, and than it
- * has room for, changes the count to that earlier one: tools use the count of the second reply for
- * the buffer that they sized by the first. */
+/* A tool sizes a buffer by the count of a first reply and then uses the count of a second. If a
+ * list has grown meanwhile beyond that buffer, changes the second count to the first. */
 void reply_info_hold_counts(const struct info_reply *info, struct object *object);
 
 #endif

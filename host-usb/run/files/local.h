@@ -3,7 +3,7 @@
 #ifndef HOST_USB_RUN_FILES_LOCAL_H
 #define HOST_USB_RUN_FILES_LOCAL_H
 
-/* Opens the file behind `place`, an O_PATH descriptor, for reading. Refuses anything but a regular
+/* Opens for reading the file of `place`, an O_PATH descriptor. Refuses anything but a regular
  * file with -EACCES: opening a device can have an effect. Takes over `place`. */
 int local_open_regular(int place);
 

@@ -104,7 +104,7 @@ int object_set_size(int fd, uint64_t size);
  * buffers. */
 bool object_is_map_of(const struct object *map, const struct bpf_map_info *info);
 
-/* Makes the tool's descriptor `fd`, not the memory file, the one that stands for the object.
+/* From now on the tool's descriptor `fd` stands for the object, instead of the memory file.
  * Returns 0 or a negative errno. */
 int object_stands_for(struct object *object, int fd);
 
