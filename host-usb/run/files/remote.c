@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/printable.h"
+#include "core/base/write_all.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/btf.h"
@@ -392,21 +393,6 @@ static void progress(struct remote *remote, const char *path, uint64_t bytes, ui
 	fprintf(stderr, "\rbpfd-run: fetching %s from the board: %.1f MB\033[K", name,
 		(double)bytes / 1e6);
 	*shown_ms = now;
-}
-
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
 }
 
 /* Writes one part of the contents into `fd`, unless an earlier part failed with `err`. */

@@ -3,6 +3,8 @@
  * archive of a hostile board may fill the disk. */
 #include "host-usb/run/files/unpack.h"
 
+#include "core/base/write_all.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -42,21 +44,6 @@ static int end(pid_t pid)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NOT_FOUND)
 		return -ENOENT;
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EBADMSG;
-}
-
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
 }
 
 static int carry(int from, int to)
