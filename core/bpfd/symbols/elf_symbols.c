@@ -385,7 +385,7 @@ static int finish(struct elf_symbols **symbols, Elf *elf)
 	return 0;
 }
 
-int elf_symbols_read(struct elf_symbols **symbols, int fd)
+static int begin(int fd, Elf **elf)
 {
 	unsigned char start[sizeof(Elf64_Ehdr)];
 	ssize_t n = pread(fd, start, sizeof(start), 0);
@@ -397,7 +397,16 @@ int elf_symbols_read(struct elf_symbols **symbols, int fd)
 	elf_version(EV_CURRENT);
 	errno = 0;
 	/* Not ELF_C_READ_MMAP: if the file's owner truncated it, we would get a SIGBUS. */
-	return finish(symbols, elf_begin(fd, ELF_C_READ, NULL));
+	*elf = elf_begin(fd, ELF_C_READ, NULL);
+	return *elf ? 0 : elf_failure();
+}
+
+int elf_symbols_read(struct elf_symbols **symbols, int fd)
+{
+	Elf *elf;
+	int err = begin(fd, &elf);
+
+	return err ? err : finish(symbols, elf);
 }
 
 const struct elf_debug *elf_symbols_debug(const struct elf_symbols *symbols)
@@ -422,22 +431,12 @@ static int add_tables(struct elf_symbols *symbols, Elf *elf)
 
 int elf_symbols_add(struct elf_symbols *symbols, int fd)
 {
-	unsigned char start[sizeof(Elf64_Ehdr)];
-	ssize_t n = pread(fd, start, sizeof(start), 0);
-	int err = -ENOEXEC;
 	Elf *elf;
+	int err = begin(fd, &elf);
 
-	if (n < 0)
-		return -errno;
-	if (!counts_sections_in_header(start, (size_t)n))
-		return -ENOEXEC;
-	elf_version(EV_CURRENT);
-	errno = 0;
-	elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (!elf)
-		err = elf_failure();
-	else if (elf_kind(elf) == ELF_K_ELF)
-		err = add_tables(symbols, elf);
+	if (err)
+		return err;
+	err = elf_kind(elf) == ELF_K_ELF ? add_tables(symbols, elf) : -ENOEXEC;
 	elf_end(elf);
 	return err;
 }
