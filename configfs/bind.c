@@ -12,17 +12,25 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *gadget_udc(const struct gadget *g)
 {
 	return g->udc;
 }
 
-/* Returns true if the gadget drives the controller that its UDC file names. `udc` gets the name. */
+/* Reads the controller that the gadget's UDC file names, "" if none, and returns whether the gadget
+ * drives it, as udc_driven() does. */
+static int read_udc(const struct gadget *g, char udc[static UDC_NAME_SIZE])
+{
+	if (attr_read(g->udc_file, udc, UDC_NAME_SIZE) <= 0)
+		return 0;
+	return udc_driven(g->options.sysfs, udc, gadget_name(g));
+}
+
 static bool driven(const struct gadget *g, char udc[static UDC_NAME_SIZE])
 {
-	return attr_read(g->udc_file, udc, UDC_NAME_SIZE) > 0 &&
-	       udc_driven(g->options.sysfs, udc, gadget_name(g)) > 0;
+	return read_udc(g, udc) > 0;
 }
 
 bool gadget_bound(const struct gadget *g)
@@ -30,6 +38,28 @@ bool gadget_bound(const struct gadget *g)
 	char udc[UDC_NAME_SIZE];
 
 	return driven(g, udc);
+}
+
+bool gadget_lost_controller(const struct gadget *g)
+{
+	char udc[UDC_NAME_SIZE];
+
+	int driven = read_udc(g, udc);
+
+	if (driven > 0)
+		return false;
+	/* When a controller vanishes, the kernel keeps its name in the UDC file; whoever unbinds
+	 * the gadget clears it. Old kernels do not tell whether the gadget drives it. */
+	return (driven == 0 && udc[0]) || g->udc_fd < 0 || udc_vanished(g->udc_fd);
+}
+
+/* Remembers the controller to which the gadget is bound. */
+static void set_udc(struct gadget *g, const char *name)
+{
+	memcpy(g->udc, name, sizeof(g->udc));
+	if (g->udc_fd >= 0)
+		close(g->udc_fd);
+	g->udc_fd = udc_open(g->options.sysfs, name);
 }
 
 struct unready {
@@ -180,7 +210,7 @@ int gadget_bind(struct gadget *g, const char *udc)
 	if (err < 0)
 		return err;
 	if (g->linked && driven(g, name) && (!udc || strcmp(udc, name) == 0)) {
-		memcpy(g->udc, name, sizeof(g->udc));
+		set_udc(g, name);
 		return 0;
 	}
 	err = udc_choose(o->configfs, o->sysfs, udc, gadget_name(g), name);
@@ -195,7 +225,7 @@ int gadget_bind(struct gadget *g, const char *udc)
 	err = attr_write(g->udc_file, name);
 	if (err < 0)
 		return bind_error(g, name, err);
-	memcpy(g->udc, name, sizeof(g->udc));
+	set_udc(g, name);
 	g->unbound = g->waits = false;
 	return 0;
 }

@@ -242,6 +242,7 @@ int gadget_create(const struct gadget_options *options, struct gadget **gadget)
 	}
 	g->options = *options;
 	g->linked = !options->join;
+	g->udc_fd = -1;
 	err = set_paths(g);
 	if (err == 0)
 		err = kernel_prepare(options);
@@ -315,6 +316,13 @@ int gadget_drop_last_lane(struct gadget *g)
 	return err;
 }
 
+static void free_gadget(struct gadget *g)
+{
+	if (g->udc_fd >= 0)
+		close(g->udc_fd);
+	free(g);
+}
+
 int gadget_destroy(struct gadget *g)
 {
 	int first = gadget_unbind(g), err = unmount_lanes(g);
@@ -323,7 +331,7 @@ int gadget_destroy(struct gadget *g)
 	err = take_down(g, first == 0);
 	first = first ? first : err;
 	lock_release(&g->options, g->lock);
-	free(g);
+	free_gadget(g);
 	return first;
 }
 
@@ -332,7 +340,7 @@ void gadget_forget(struct gadget *g)
 	for (unsigned int i = 0; i < g->lanes; i++)
 		free(g->ffs_paths[i]);
 	close(g->lock);
-	free(g);
+	free_gadget(g);
 }
 
 int gadget_remove_leftover(const struct gadget_options *options)

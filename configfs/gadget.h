@@ -47,6 +47,10 @@ int gadget_unbind(struct gadget *g);
 /* Returns true if a controller drives the gadget now. */
 bool gadget_bound(const struct gadget *g);
 
+/* Returns true if the gadget is not bound although nobody has unbound it: its controller vanished
+ * or is about to, and perhaps another one with its name is there by now. */
+bool gadget_lost_controller(const struct gadget *g);
+
 /* Returns the controller of the last successful gadget_bind(), "" if there was none. */
 const char *gadget_udc(const struct gadget *g);
 

@@ -12,6 +12,7 @@ struct gadget {
 	char dir[PATH_MAX];
 	char udc_file[PATH_MAX];
 	char udc[UDC_NAME_SIZE];
+	int udc_fd;	  /* of udc_open(), -1: none */
 	struct join join; /* of a joined gadget; only `config` is set for a gadget of our own */
 	bool linked;	  /* the lanes are in the configuration */
 	bool unbound;	  /* by us, or when the previous daemon was killed; not by the owner */

@@ -8,10 +8,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int compare_names(const void *a, const void *b)
 {
@@ -46,6 +48,22 @@ bool udc_exists(const char *sysfs, const char *name)
 
 	return name && attr_is_name(name) &&
 	       path_format(path, "%s/class/udc/%s", sysfs, name) == 0 && stat(path, &st) == 0;
+}
+
+int udc_open(const char *sysfs, const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (path_format(path, "%s/class/udc/%s", sysfs, name) < 0)
+		return -ENAMETOOLONG;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool udc_vanished(int udc)
+{
+	return faccessat(udc, "state", F_OK, 0) < 0;
 }
 
 int udc_read(const char *sysfs, const char *name, const char *attribute, char *value, size_t size)

@@ -16,6 +16,14 @@ int udc_list(const char *sysfs, char names[UDC_LIST_MAX][UDC_NAME_SIZE]);
 /* Returns true if there is a controller of that name; false also for NULL and an invalid name. */
 bool udc_exists(const char *sysfs, const char *name);
 
+/* Opens the directory of the controller `name`, to recognise this controller later: after a driver
+ * was bound again, another one has the name. Returns a file descriptor, which the caller closes, or
+ * a negative errno. */
+int udc_open(const char *sysfs, const char *name);
+
+/* Returns true if the controller of udc_open() has vanished, even if another one has its name. */
+bool udc_vanished(int udc);
+
 /* Reads an attribute, such as "state", "current_speed" or "function". Returns the length, 0 if it
  * is empty, or a negative errno with an empty value. */
 int udc_read(const char *sysfs, const char *name, const char *attribute, char *value, size_t size);

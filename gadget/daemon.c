@@ -34,6 +34,7 @@ struct daemon {
 	int signals;
 	bool waiting;	    /* for a controller, and that is logged */
 	uint64_t bind_ms;   /* when to try to bind; UINT64_MAX: never */
+	uint64_t watch_ms;  /* when to find out why the gadget was unbound; UINT64_MAX: never */
 	uint64_t worker_ms; /* when to start a worker; UINT64_MAX: never */
 	bool in_worker;	    /* this process is the worker */
 	bool ending;
@@ -124,15 +125,22 @@ static int try_bind(struct daemon *d, uint64_t now_ms)
 	return err;
 }
 
-/* Tries to bind again if the controller vanished: a driver was unbound or a role switched, so it
- * may come back. If the controller exists, the administrator has unbound the gadget, and it stays
- * so. */
-static void watch_controller(struct daemon *d, uint64_t now_ms)
+/* Binds again if the controller vanished: a driver was unbound or a role switched, so it may come
+ * back, or has done so. If an administrator has unbound the gadget, it stays so. */
+static int watch_controller(struct daemon *d, uint64_t now_ms)
 {
-	if (!d->gadget || d->bind_ms != UINT64_MAX || gadget_bound(d->gadget))
-		return;
-	if (!udc_exists(d->options->gadget.sysfs, gadget_udc(d->gadget)))
-		d->bind_ms = now_ms + UDC_RETRY_MS;
+	d->watch_ms = UINT64_MAX;
+	if (d->bind_ms == UINT64_MAX && gadget_lost_controller(d->gadget))
+		return try_bind(d, now_ms);
+	return 0;
+}
+
+/* Has the controller looked at later: the kernel reports the unbinding before it removes the
+ * controller. */
+static void watch_later(struct daemon *d, uint64_t now_ms)
+{
+	if (d->gadget)
+		d->watch_ms = now_ms + UDC_RETRY_MS;
 }
 
 /* Forks a worker. Returns 0 in the parent, also if that failed and is due again later. In the
@@ -190,7 +198,7 @@ static int replace_worker(struct daemon *d, int status, uint64_t now_ms)
 	d->worker_ms = now_ms;
 	if (now_ms - d->worker.started_ms < WORKER_LIFE_MS)
 		d->worker_ms += WORKER_RETRY_MS;
-	watch_controller(d, now_ms); /* the worker died before it could report an unbinding */
+	watch_later(d, now_ms); /* the worker died before it could report an unbinding */
 	return 0;
 }
 
@@ -206,16 +214,23 @@ static void take_signals(struct daemon *d)
 	}
 }
 
+static uint64_t next_deadline(const struct daemon *d)
+{
+	uint64_t next = d->bind_ms < d->worker_ms ? d->bind_ms : d->worker_ms;
+
+	return next < d->watch_ms ? next : d->watch_ms;
+}
+
 static int daemon_wait(struct daemon *d)
 {
 	struct pollfd fds[] = {
 		{.fd = d->signals, .events = POLLIN},
 		{.fd = d->worker.unbound, .events = POLLIN},
 	};
-	uint64_t next = d->bind_ms < d->worker_ms ? d->bind_ms : d->worker_ms, now_ms;
+	uint64_t now_ms;
 	int status;
 
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), clock_boottime_timeout(next)) < 0 &&
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), clock_boottime_timeout(next_deadline(d))) < 0 &&
 		errno != EINTR) {
 		status = -errno;
 		log_error("poll: %s", strerror(-status));
@@ -224,7 +239,7 @@ static int daemon_wait(struct daemon *d)
 	take_signals(d);
 	now_ms = clock_boottime_ms();
 	if (worker_unbound(&d->worker))
-		watch_controller(d, now_ms);
+		watch_later(d, now_ms);
 	if (worker_ended(&d->worker, &status) && !d->ending)
 		return replace_worker(d, status, now_ms);
 	return 0;
@@ -238,6 +253,8 @@ static int daemon_loop(struct daemon *d)
 	while (err == 0 && !d->ending) {
 		if (clock_boottime_ms() >= d->bind_ms)
 			err = try_bind(d, clock_boottime_ms());
+		if (err == 0 && clock_boottime_ms() >= d->watch_ms)
+			err = watch_controller(d, clock_boottime_ms());
 		if (err == 0 && clock_boottime_ms() >= d->worker_ms)
 			err = start_worker(d);
 		if (err == 0 && !d->in_worker)
@@ -285,6 +302,7 @@ int daemon_run(const struct daemon_options *options)
 		.worker = {.unbound = -1},
 		.signals = -1,
 		.bind_ms = UINT64_MAX,
+		.watch_ms = UINT64_MAX,
 		.worker_ms = UINT64_MAX};
 	int err = daemon_start(&d);
 

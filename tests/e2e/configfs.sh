@@ -336,6 +336,22 @@ controller_goes()
 	nothing_left "vanishing controller"
 }
 
+# Another controller has the name before the daemon looks. The name in UDC is cleared, because recent
+# kernels would bind the gadget by themselves.
+controller_replaced()
+{
+	check "replaced controller: the daemon starts" daemon_bound
+	until_true 20 device_present 2
+	kill -STOP "$GADGET_PID"
+	rmmod dummy_hcd
+	echo >$OURS/UDC
+	load_udc
+	kill -CONT "$GADGET_PID"
+	check "replaced controller: the host sees two lanes again" until_true 20 device_present 2
+	check "replaced controller: the daemon exits with status 0" gadget_stop
+	nothing_left "replaced controller"
+}
+
 # A daemon is killed while its controller is away. The kernel keeps the controller's name in UDC.
 killed_without_controller()
 {
@@ -367,6 +383,7 @@ interface
 few_endpoints
 fewer_endpoints
 controller_goes
+controller_replaced
 killed_without_controller
 check_no_leftovers
 finish

@@ -88,6 +88,17 @@ static inline const char *board_module_file(const char *name)
 	return path;
 }
 
+static inline int board_remove_entry(
+	const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static inline void board_remove(const struct board *b, const char *name)
+{
+	nftw(board_path(b, name), board_remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static inline int board_setup(void **state)
 {
 	struct board *b = calloc(1, sizeof(*b));
@@ -113,12 +124,6 @@ static inline int board_setup(void **state)
 	board_put(b, "proc/self/mounts", "");
 	*state = b;
 	return 0;
-}
-
-static inline int board_remove_entry(
-	const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
 }
 
 static inline int board_teardown(void **state)

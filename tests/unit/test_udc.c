@@ -126,6 +126,28 @@ static void test_driven(void **state)
 	assert_true(udc_driven(b->sysfs, "u1", "bpfd") < 0);
 }
 
+/* A controller is not the one that has its name later. */
+static void test_vanished(void **state)
+{
+	struct board *b = *state;
+	int first, second;
+
+	board_mkdir(b, "sys/class/udc");
+	assert_int_equal(udc_open(b->sysfs, "u0"), -ENOENT);
+	add_udc(b, "u0", "");
+	first = udc_open(b->sysfs, "u0");
+	assert_true(first >= 0);
+	assert_false(udc_vanished(first));
+	board_remove(b, "sys/class/udc/u0");
+	assert_true(udc_vanished(first));
+	add_udc(b, "u0", "");
+	assert_true(udc_vanished(first));
+	second = udc_open(b->sysfs, "u0");
+	assert_false(udc_vanished(second));
+	close(first);
+	close(second);
+}
+
 static void test_choose(void **state)
 {
 	char name[UDC_NAME_SIZE];
@@ -161,6 +183,7 @@ int main(void)
 		board_test(test_read),
 		board_test(test_holder),
 		board_test(test_driven),
+		board_test(test_vanished),
 		board_test(test_choose),
 	};
 
