@@ -189,6 +189,17 @@ static int lane_transfer(struct lane *lane, const struct ffs_transfer *t, uint64
 	return 0;
 }
 
+/* Ends the session because a pipe to its process failed: the session's bytes have a gap. */
+static void lane_pipe_failed(struct lane *lane, const char *pipe, int err)
+{
+	char text[LINK_TEXT_MAX + 1];
+
+	snprintf(text, sizeof(text), "%s: %s: %s", children_program(lane->children), pipe,
+		strerror(err));
+	board_session_end(lane->session, RESET_START, text);
+	lane_stop(lane, text);
+}
+
 /* Writes the host's input to the process. */
 static void lane_feed(struct lane *lane)
 {
@@ -203,6 +214,10 @@ static void lane_feed(struct lane *lane)
 		lane->in_full = n < 0 && errno == EAGAIN;
 		if (lane->in_full || (n < 0 && errno == EINTR))
 			return;
+		if (n < 0 && errno != EPIPE) {
+			lane_pipe_failed(lane, "cannot write to its input", errno);
+			return;
+		}
 		if (n < 0) {
 			/* The process no longer reads, but the host may go on writing. */
 			board_session_discard_input(lane->session);
@@ -239,39 +254,50 @@ static int lane_receive(struct lane *lane, uint64_t now_ms)
 	return 0;
 }
 
-/* Moves output from a pipe of the process into the transfer. Returns false at the pipe's end. */
-static bool lane_take(
+/* Moves output from a pipe of the process into the transfer. Returns 1, 0 at the pipe's end, or a
+ * negative errno. `fd` is -1 after the end. */
+static int lane_take(
 	struct lane *lane, struct transfer *t, int fd, enum frame_type type, bool ended)
 {
 	bool *ready = type == FRAME_DATA ? &lane->out_ready : &lane->err_ready;
 	size_t room = board_session_room(lane->session, t);
 	ssize_t n;
 
+	if (fd < 0)
+		return 0;
 	if (room == 0 || (!*ready && !ended))
-		return true;
+		return 1;
 	n = read(fd, link_payload(t), room);
 	*ready = n == (ssize_t)room || (n < 0 && errno == EINTR);
 	if (n > 0)
 		board_session_put(lane->session, t, type, (size_t)n);
+	if (n >= 0 || (errno != EINTR && errno != EAGAIN))
+		return n > 0 ? 1 : n < 0 ? -errno : 0;
 	/* Once the process has ended, an empty pipe is at its end, even if a descendant of the
 	 * process holds it open. */
-	return n > 0 || (n < 0 && errno == EINTR) || (n < 0 && errno == EAGAIN && !ended);
+	return errno == EINTR || !ended;
 }
 
 static void lane_output(struct lane *lane, struct transfer *t)
 {
 	struct child *child = lane->child;
-	int code, signal;
+	int code, signal, out, err;
 	bool ended;
 
 	if (!child)
 		return;
 	ended = child_ended(child, &code, &signal);
-	if (child_stdout(child) >= 0 && !lane_take(lane, t, child_stdout(child), FRAME_DATA, ended))
+	out = lane_take(lane, t, child_stdout(child), FRAME_DATA, ended);
+	err = lane_take(lane, t, child_stderr(child), FRAME_NOTE, ended);
+	if (out < 0 || err < 0) {
+		lane_pipe_failed(lane, "cannot read its output", out < 0 ? -out : -err);
+		return;
+	}
+	if (out == 0)
 		child_close_stdout(child);
-	if (child_stderr(child) >= 0 && !lane_take(lane, t, child_stderr(child), FRAME_NOTE, ended))
+	if (err == 0)
 		child_close_stderr(child);
-	if (ended && child_stdout(child) < 0 && child_stderr(child) < 0) {
+	if (ended && out == 0 && err == 0) {
 		board_session_exit(lane->session, code, signal);
 		lane_stop(lane, "its process ended");
 	}

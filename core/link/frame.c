@@ -25,7 +25,7 @@ const char *reset_reason_text(unsigned int reason)
 		[RESET_LEASE] = "the board heard nothing from the host for the lease",
 		[RESET_SUSPEND] = "the host suspended the bus",
 		[RESET_SHUTDOWN] = "the board's daemon exits",
-		[RESET_START] = "the board cannot start bpfd",
+		[RESET_START] = "the board cannot run bpfd",
 		[RESET_NO_SESSION] = "no session is open on the board",
 		[RESET_HOST] = "the host closed the session",
 		[RESET_AUTH] = "the board requires a key that it knows",

@@ -65,7 +65,7 @@ enum reset_reason {
 	RESET_LEASE,	    /* the board received nothing from the host for the lease */
 	RESET_SUSPEND,	    /* the host suspended the bus */
 	RESET_SHUTDOWN,	    /* the board's daemon exits */
-	RESET_START,	    /* the board cannot start bpfd */
+	RESET_START,	    /* the board cannot start bpfd, or a pipe to it failed */
 	RESET_NO_SESSION,   /* a frame arrived, but no session is open */
 	RESET_HOST,	    /* the host closes the session */
 	RESET_AUTH,	    /* the host has shown no key that the board knows */

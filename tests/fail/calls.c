@@ -38,7 +38,7 @@ static const struct fail_call calls[] = {
 	CALL("dir", rename, EACCES, ENOSPC, EXDEV),
 	CALL("dir", chmod, EPERM, EIO, EROFS),
 	CALL("dir", chown, EPERM, EIO, EROFS),
-	CALL("dir", getdents, ENOENT),
+	CALL("dir", getdents, EIO),
 #endif
 	CALL("open", openat, ENOENT, EACCES, EMFILE, ENFILE, ENOMEM, EINTR),
 	CALL("open", openat2, ENOSYS, EAGAIN, EMFILE, ENOMEM),
@@ -119,7 +119,7 @@ static const struct fail_call calls[] = {
 	CALL("dir", fchmodat, EPERM, EIO, EROFS),
 	CALL("dir", fchownat, EPERM, EIO, EROFS),
 	CALL("dir", utimensat, EACCES, EPERM),
-	CALL("dir", getdents64, ENOENT),
+	CALL("dir", getdents64, EIO),
 	CALL("dir", chdir, ENOENT, EACCES, ENOMEM),
 	CALL("dir", fchdir, EACCES),
 	CALL("rights", prctl, EPERM, EINVAL),

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests that a session ends with a message if a pipe to its process fails. */
+#include "core/base/log.h"
+#include "gadget/ffs.h"
+#include "gadget/lane.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "tests/unit/link_test.h"
+#include "tests/unit/log_capture.h"
+
+#define NONCE	0x1122334455667788
+#define WAIT_MS 10000
+
+/* The linker replaces read() and write() by these; see the Makefile. */
+ssize_t __real_read(int fd, void *data, size_t size);
+ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __wrap_read(int fd, void *data, size_t size);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+
+static int read_error, write_error; /* of the lane's pipes; 0: none */
+
+ssize_t __wrap_read(int fd, void *data, size_t size)
+{
+	if (!read_error)
+		return __real_read(fd, data, size);
+	errno = read_error;
+	return -1;
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+	if (!write_error || fd == STDERR_FILENO)
+		return __real_write(fd, data, size);
+	errno = write_error;
+	return -1;
+}
+
+/* A FunctionFS instance of which the test is the host. */
+static struct {
+	struct wire from_host;
+	bool has_transfer;
+	uint8_t to_host[64 * 1024];
+	size_t len;
+	bool is_sent;
+} usb;
+
+int ffs_open(int ep0, const char *dir, size_t receive_size, size_t send_size, struct ffs **result)
+{
+	*result = (struct ffs *)&usb;
+	return 0;
+}
+
+void ffs_close(struct ffs *f)
+{
+}
+
+int ffs_ep0_fd(const struct ffs *f)
+{
+	return -1;
+}
+
+int ffs_completion_fd(const struct ffs *f)
+{
+	return -1;
+}
+
+int ffs_next_event(struct ffs *f)
+{
+	return FFS_NONE;
+}
+
+bool ffs_enabled(const struct ffs *f)
+{
+	return true;
+}
+
+unsigned int ffs_generation(const struct ffs *f)
+{
+	return 1;
+}
+
+void ffs_complete(struct ffs *f)
+{
+}
+
+int ffs_receive(struct ffs *f, struct ffs_transfer *t)
+{
+	*t = (struct ffs_transfer){usb.from_host.bytes, usb.from_host.len, 1};
+	return usb.has_transfer;
+}
+
+void ffs_release(struct ffs *f)
+{
+	usb.has_transfer = false;
+}
+
+uint8_t *ffs_send_buffer(struct ffs *f)
+{
+	return usb.is_sent ? NULL : usb.to_host;
+}
+
+int ffs_send(struct ffs *f, size_t len)
+{
+	usb.len = len;
+	usb.is_sent = true;
+	return 0;
+}
+
+bool ffs_sending(const struct ffs *f)
+{
+	return false;
+}
+
+int ffs_send_error(struct ffs *f)
+{
+	return 0;
+}
+
+int ffs_addresses(const struct ffs *f, uint8_t *out, uint8_t *in)
+{
+	return -EINVAL;
+}
+
+static char *command[] = {(char *)"/bin/cat", NULL};
+static struct admission admission = {
+	.path = "/nonexistent", .serial = "s", .command = command, .read_only_command = command};
+static struct children *children;
+static struct lane *lane;
+
+/* Lets the lane do what is due, after a transfer from the host if there is one. */
+static void turn(void)
+{
+	struct pollfd fds[LANE_POLLFDS];
+
+	lane_poll(lane, fds);
+	poll(fds, LANE_POLLFDS, 10);
+	children_tick(children, 0);
+	fds[1].revents = POLLIN; /* the completion of a transfer */
+	assert_int_equal(lane_process(lane, fds, 0), 0);
+}
+
+/* Receives the next transfer of the board. Its first frame must be of this type, besides WINDOW. */
+static struct frame receive(enum frame_type type)
+{
+	struct frame frame = {.type = FRAME_WINDOW};
+	size_t offset = 0;
+
+	for (int waited = 0; !usb.is_sent && waited < WAIT_MS; waited += 10)
+		turn();
+	assert_true(usb.is_sent);
+	usb.is_sent = false;
+	while (frame.type == FRAME_WINDOW)
+		assert_int_equal(frame_next(usb.to_host, usb.len, &offset, &frame), 1);
+	assert_string_equal(frame_name(frame.type), frame_name(type));
+	return frame;
+}
+
+static void send_data(void)
+{
+	wire_only(&usb.from_host, FRAME_DATA, "x\n", 2);
+	usb.has_transfer = true;
+}
+
+static int setup(void **state)
+{
+	static bool seen;
+	struct hello hello = wire_hello_default(NONCE);
+	struct lane_source source = {.dir = "none", .ep0 = -1};
+
+	admission.seen = &seen;
+	children = children_new(command);
+	assert_non_null(children);
+	memset(&usb, 0, sizeof(usb));
+	assert_int_equal(lane_open(&source, 0, children, &admission, &lane), 0);
+	wire_hello(&usb.from_host, &hello);
+	usb.has_transfer = true;
+	receive(FRAME_HELLO_REPLY);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	read_error = write_error = 0;
+	lane_close(lane);
+	children_free(children);
+	return 0;
+}
+
+/* The session ends with this text in its RESET and in the log. */
+static void expect_end(const char *text)
+{
+	struct reset_info info;
+	struct frame frame;
+	char line[160];
+
+	log_begin();
+	frame = receive(FRAME_RESET);
+	read_error = 0;
+	snprintf(line, sizeof(line), "test: lane 0: session closed: %s\n", text);
+	assert_string_equal(log_end(), line);
+	assert_int_equal(reset_get(&frame, &info), 0);
+	assert_int_equal(info.reason, RESET_START);
+	assert_string_equal(info.text, text);
+}
+
+/* The process lives, and what the host sent is lost. */
+static void test_write_fails(void **state)
+{
+	write_error = ENOMEM;
+	send_data();
+	expect_end("/bin/cat: cannot write to its input: Cannot allocate memory");
+}
+
+static void test_read_fails(void **state)
+{
+	read_error = EIO;
+	send_data();
+	expect_end("/bin/cat: cannot read its output: Input/output error");
+}
+
+/* A process that no longer reads may go on: the input is dropped. */
+static void test_input_closed(void **state)
+{
+	write_error = EPIPE;
+	send_data();
+	turn();
+	receive(FRAME_EXIT);
+}
+
+static void test_interrupted(void **state)
+{
+	struct frame frame;
+
+	write_error = read_error = EINTR;
+	send_data();
+	turn();
+	write_error = read_error = 0;
+	frame = receive(FRAME_DATA);
+	assert_int_equal(frame.len, 2);
+	assert_memory_equal(frame.payload, "x\n", 2);
+}
+
+#define lane_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		lane_test(test_write_fails),
+		lane_test(test_read_fails),
+		lane_test(test_input_closed),
+		lane_test(test_interrupted),
+	};
+
+	log_open("test", LOG_INFO);
+	return cmocka_run_group_tests_name("lane_pipes", tests, NULL, NULL);
+}
