@@ -232,6 +232,8 @@ deb:
 	@board/deb
 demo:
 	+@MAKE="$(MAKE)" tests/demo/run
+coverage:
+	+@MAKE="$(MAKE)" tests/cover/run
 check lint test test-all test-boards test-kernels test-faults:
 	+@MAKE="$(MAKE)" tests/test $(@:test-%=%)
 
@@ -258,7 +260,7 @@ help:
 #help   test-tools      stock BPF tools, locally and under bpfd-run (hours; it resumes)
 #help   bench           what the programs cost, beside the same work without them (45 minutes)
 #help   fuzz            list the fuzzers; T=NAME SECONDS=60 runs one of them for a minute
-#help   coverage        how much of each source file the tests reach
+#help   coverage        how much of each source file the tests reach (an hour)
 #help   lint            formatting, shell scripts, manual pages
 #help   clean           remove $(BUILD)
 #help Variables
@@ -272,7 +274,7 @@ help:
 #help   DESTDIR= PREFIX= BINDIR= SBINDIR= MANDIR= DOCDIR= UDEVDIR= BASHDIR= ZSHDIR= SYSTEMDUNITDIR=
 
 .PHONY: all board-programs boards unit-programs install install-board install-host uninstall deb deps \
-	check test test-all test-boards test-kernels test-faults demo lint clean help
+	check test test-all test-boards test-kernels test-faults demo coverage lint clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 include tests/tools.mk

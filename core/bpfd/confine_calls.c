@@ -44,8 +44,8 @@ int confine_calls(bool names)
 }
 #else
 
-/* Sanitizers and gcov make calls of their own, mostly when the process ends. */
-#if defined(__SANITIZE_ADDRESS__) || defined(BPFD_COVERAGE)
+/* Sanitizers make calls of their own, mostly when the process ends. */
+#if defined(__SANITIZE_ADDRESS__)
 #define OTHERWISE	 SECCOMP_RET_ALLOW
 #define REFUSED_OF_FILES 0
 #else

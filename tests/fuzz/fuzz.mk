@@ -68,7 +68,5 @@ fuzz-build: $(patsubst %,$(FUZZ)/%,$(FUZZERS)) $(FUZZ)/text.dict
 # "+": the scripts call make to build what they need.
 fuzz:
 	+@MAKE="$(MAKE)" FUZZERS="$(FUZZERS)" tests/fuzz/run $(T) $(SECONDS)
-coverage:
-	+@MAKE="$(MAKE)" tests/coverage commands rpc
-.PHONY: fuzz fuzz-build fuzz-replay coverage
+.PHONY: fuzz fuzz-build fuzz-replay
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)

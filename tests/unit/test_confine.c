@@ -35,8 +35,8 @@
 #define NO_FILTER 250
 #define FINE	  251
 
-/* Builds with sanitizers or gcov allow all calls, because those tools make their own. */
-#if defined(__SANITIZE_ADDRESS__) || defined(BPFD_COVERAGE)
+/* Builds with sanitizers allow all calls, because sanitizers make their own. */
+#if defined(__SANITIZE_ADDRESS__)
 #define REFUSES 0
 #else
 #define REFUSES 1
