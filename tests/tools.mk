@@ -2,7 +2,7 @@
 # Programs of the end-to-end tests, built from C and from BPF C.
 
 TOOLS_DIR  := $(BUILD)/tools
-TEST_TOOLS := $(TOOLS_DIR)/load $(TOOLS_DIR)/campaign $(TOOLS_DIR)/fail_nth $(TOOLS_DIR)/fail_alloc.so $(TOOLS_DIR)/fail_tool $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(filter-out %_calls.c,$(wildcard tests/tools/*.c))) \
+TEST_TOOLS := $(TOOLS_DIR)/load $(TOOLS_DIR)/campaign $(TOOLS_DIR)/fail_nth $(TOOLS_DIR)/fail_alloc.so $(TOOLS_DIR)/fail_tool $(patsubst tests/tools/%.c,$(TOOLS_DIR)/%,$(filter-out %_calls.c %_files.c,$(wildcard tests/tools/*.c))) \
 	$(patsubst tests/bpf/%.bpf.c,$(TOOLS_DIR)/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
 
 # One program per file; rules below add libraries and files to some of them.
@@ -11,7 +11,9 @@ $(TOOLS_DIR)/%: tests/tools/%.c
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TOOL_LIBS)
 $(TOOLS_DIR)/bpf_line: TOOL_LIBS = $(call pkg,--libs,libelf)
-$(TOOLS_DIR)/rude_host $(TOOLS_DIR)/lying_board: TOOL_LIBS = $(LIBSHARED)
+$(TOOLS_DIR)/rude_host: TOOL_LIBS = $(LIBSHARED)
+$(TOOLS_DIR)/lying_board: tests/tools/lying_board_files.c
+$(TOOLS_DIR)/lying_board: TOOL_LIBS = tests/tools/lying_board_files.c $(LIBSHARED)
 $(TOOLS_DIR)/rude_host $(TOOLS_DIR)/lying_board: $(LIBSHARED)
 $(TOOLS_DIR)/rpc_client $(TOOLS_DIR)/rpc_rings: TOOL_LIBS = $(LIBSHARED)
 $(TOOLS_DIR)/rpc_client $(TOOLS_DIR)/rpc_rings: $(LIBSHARED)

@@ -112,6 +112,75 @@ lies "program elsewhere" --trace /run/trace cat $program
 check "a program that is kept: it is not fetched again" sh -c \
 	"grep -q FILE_HASH /run/trace && ! grep -q FILE_READ /run/trace"
 
+# Descriptions of events. bpftrace puts them into source code, perf parses how to print them.
+export LYING_BOARD_FILES=/run/files
+event=/sys/kernel/tracing/events/sched/sched_process_exec
+mkdir -p $LYING_BOARD_FILES$event
+# describes FIELD [PRINT]: the fields of the event, and how it is printed.
+describes()
+{
+	cat >$LYING_BOARD_FILES$event/format <<-END
+		name: sched_process_exec
+		ID: 278
+		format:
+		$(field 'unsigned short common_type' 0 2)
+		$(field 'int common_pid' 4 4)
+
+		$(field 'int pid' 8 4)
+		$1
+
+		print fmt: "pid=%d", ${2:-REC->pid}
+	END
+}
+field()
+{
+	printf '\tfield:%s;\toffset:%s;\tsize:%s;\tsigned:1;\n' "$@"
+}
+echo sched:sched_process_exec >$LYING_BOARD_FILES/sys/kernel/tracing/available_events
+echo 278 >$LYING_BOARD_FILES$event/id
+many()
+{
+	head -c "$2" /dev/zero | tr '\0' "$1"
+}
+traced='tracepoint:sched:sched_process_exec { printf("%d\n", args->pid); }'
+if command -v bpftrace >/dev/null; then
+	describes "$(field 'int last' 12 4)"
+	lies printf bpftrace -e "$traced"
+	check "an honest board: bpftrace prints a record" grep -qx 77 $out
+	describes "$(field 'int far' 99999999999 4)
+$(field 'int away' 2000000000 4)
+$(field '#include "/etc/passwd"' 12 4)
+$(field 'int last' 16 4)"
+	refused "fields of an event that no kernel has, bpftrace" printf 'malformed were .* dropped: 3$' \
+		bpftrace -d -e "$traced"
+	check "fields of an event that no kernel has, bpftrace: the others are kept" \
+		grep -q 'tracepoint:sched:sched_process_exec' $out
+	describes "$(many x 300000)"
+	refused "an event of 300,000 bytes, bpftrace" printf 'longer than the kernel makes it' \
+		bpftrace -d -e "$traced"
+	describes ""
+	refused "a record of 300,000 bytes, bpftrace" "raw 300000" 'malformed records' \
+		bpftrace -e "$traced"
+	{
+		echo vfs_read
+		many n 20000
+	} >$LYING_BOARD_FILES/sys/kernel/tracing/available_filter_functions
+	refused "a function with a name of 20,000 bytes, bpftrace" honest 'malformed were .* dropped: 1$' \
+		bpftrace -l 'kprobe:*'
+	check "a function with a name of 20,000 bytes, bpftrace: the others are kept" \
+		grep -qx kprobe:vfs_read $out
+else
+	skip "bpftrace" "it is not installed"
+fi
+if perf --version >$out 2>&1; then
+	describes "" "$(many '(' 100000)"
+	refused "a text of 100,000 parentheses, perf" honest 'malformed were .* dropped: 1$' \
+		perf stat -e sched:sched_process_exec true
+else
+	skip "a text of 100,000 parentheses, perf" "perf is not installed"
+fi
+unset LYING_BOARD_FILES
+
 # Types: words of them are changed at random. Each is either refused, or harmless for bpftool.
 read -r offset size < <(readelf -SW "$BPFD_BUILD"/tools/probe.bpf.o 2>/dev/null |
 	sed -n 's/.* \.BTF  *PROGBITS  *[0-9a-f]* \([0-9a-f]*\) \([0-9a-f]*\) .*/\1 \2/p')
@@ -137,6 +206,10 @@ if [ -n "${size:-}" ]; then
 	check "types without a lie: bpftool prints them" sh -c "[ $status = 0 ] && grep -q 'typedef' $out"
 	check "types with random changes: nothing crashes" all_harmless
 	check "types with random changes: most are refused" test "$dropped" -gt 20
+	if command -v bpftrace >/dev/null; then
+		refused "types with random changes, bpftrace" "types 1" 'the tool gets none of these types' \
+			bpftrace -d -e 'kfunc:vfs_read { exit(); }'
+	fi
 else
 	skip "types with random changes" "the test program has no types"
 fi

@@ -3,13 +3,15 @@
  *
  * usage: lying_board CASE [ARGUMENT]
  *
- * Its answers are those of a small board with two CPUs, unless the case says otherwise. */
+ * Its answers are those of a small board with two CPUs, unless the case says otherwise. Files below
+ * the directory LYING_BOARD_FILES replace those of the board. */
+#include "tests/tools/lying_board.h"
 #include "core/base/sha256.h"
 #include "core/messages/bpf_abi.h"
 #include "core/messages/rpc.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <stdbool.h>
@@ -23,32 +25,32 @@
 
 #define RELEASE "6.1.0-board"
 #define EVENTS	"/sys/kernel/tracing/events"
-#define PROGRAM "/proc/4000000/root/usr/lib/program"
 #define STATED	"honest" /* whatever PROGRAM contains, its hash is that of this */
 #define ESCAPES "x\033]0;title\007\033[2J"
 
 /* What the board says about itself; a case changes one of these. */
 static struct {
 	uint32_t cpus, map_ids, map_ids_later, raw_size, entries;
-	size_t path_size;
-	const char *online, *name, *types;
-	const char *program; /* contents of PROGRAM; NULL if bpfd is too old to hash files */
-	unsigned int seed;
+	bool endless; /* each key of a map has a next one; rings stay empty */
+	const char *name;
+	const char *data, *next_data; /* 12 bytes of the first record and of the others */
+	struct files files; /* without `program` the board's bpfd is too old to hash files */
 } lie = {.cpus = 2,
 	.map_ids = 3,
 	.map_ids_later = 3,
 	.raw_size = 12,
 	.entries = 2,
-	.path_size = 20,
-	.online = "0-1\n",
-	.name = "honest"};
+	.name = "honest",
+	.data = "sample\0\0\0\0\0",
+	.files = {.online = "0-1\n", .path_size = 20}};
 
 static struct bytes_out out;
 static size_t message; /* where the present message begins in `out` */
 static uint32_t tag, last_handle = 3;
 static unsigned int infos;
+static bool walked; /* a key of a map was handed out */
 
-static void die(const char *what)
+void die(const char *what)
 {
 	fprintf(stderr, "lying_board: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -86,7 +88,7 @@ static void end(void)
 static void put_hello(void)
 {
 	struct rpc_hello hello = {.major = RPC_MAJOR,
-		.minor = lie.program ? RPC_MINOR : 0,
+		.minor = lie.files.program ? RPC_MINOR : 0,
 		.message_max = RPC_MESSAGE_MAX,
 		.program = "0.1.0",
 		.word_bits = 64,
@@ -112,70 +114,19 @@ static void put_hello(void)
 	rpc_put_hello(&out, &hello);
 }
 
-/* Reads the types of this machine or of a file, and changes some words of them. */
-static char *load_types(size_t *size)
-{
-	size_t room = 64 << 20;
-	char *data = malloc(room);
-	int fd = open(lie.types, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 1;
-
-	*size = 0;
-	if (fd < 0 || !data)
-		die(lie.types);
-	while (n > 0 && *size < room) {
-		n = read(fd, data + *size, room - *size);
-		*size += n > 0 ? (size_t)n : 0;
-	}
-	close(fd);
-	srandom(lie.seed);
-	for (unsigned int i = 0; lie.seed && i < 1 + lie.seed % 5; i++) {
-		static const uint32_t words[] = {0, 1, 2, 5, 0xffff, 0x7fffffff, 0xffffffff,
-			0x04000001, 0x0d000002, 0x84000003};
-		size_t at = 24 + (size_t)random() % (*size - 28) / 4 * 4;
-		uint32_t word = random() % 4 ? words[(size_t)random() % 10] : (uint32_t)random();
-
-		memcpy(data + at, &word, sizeof(word));
-	}
-	return data;
-}
-
 /* Returns the contents of a file, valid until the next call, or NULL. */
 static const char *contents(const char *path, size_t *size)
 {
 	static char *data;
-	size_t length = strlen(path), begin_size;
 
 	free(data);
-	data = NULL;
-	if (strcmp(path, "/sys/devices/system/cpu/online") == 0)
-		data = strdup(lie.online);
-	else if (strcmp(path, "/sys/devices/system/cpu/possible") == 0)
-		data = strdup("0-1\n");
-	else if (strcmp(path, "/proc/kallsyms") == 0)
-		data = strdup("ffffffff81000000 T _text\n");
-	else if (strcmp(path, PROGRAM) == 0 && lie.program)
-		data = strdup(lie.program);
-	else if (strcmp(path, "/sys/kernel/btf/vmlinux") == 0 && lie.types)
-		return data = load_types(size);
-	else if (length > 5 && strcmp(path + length - 5, "/maps") == 0) {
-		static const char line[] = "55e0c0000000-55e0c0100000 r-xp 00000000 fd:00 123 /";
-
-		begin_size = sizeof(line) - 1;
-		data = malloc(begin_size + lie.path_size + 2);
-		if (!data)
-			die("maps");
-		memcpy(data, line, begin_size);
-		memset(data + begin_size, 'A', lie.path_size);
-		strcpy(data + begin_size + lie.path_size, "\n");
-	}
-	*size = data ? strlen(data) : 0;
+	data = files_read(&lie.files, path, size);
 	return data;
 }
 
 static bool is_directory(const char *path)
 {
-	return strcmp(path, EVENTS) == 0 ||
+	return strcmp(path, EVENTS) == 0 || files_is_directory(&lie.files, path) ||
 	       (strncmp(path, "/proc/", 6) == 0 && !strchr(path + 6, '/'));
 }
 
@@ -185,6 +136,23 @@ static void put_stat(uint32_t mode, uint64_t size)
 		.mode = mode, .nlink = 1, .size = size, .block_size = 4096, .ino = 1 + size};
 
 	rpc_put_stat(&out, &stat);
+}
+
+/* Lists a directory of LYING_BOARD_FILES. */
+static void list_files(const char *path)
+{
+	struct dirent **entries;
+	int n = files_list(&lie.files, path, &entries);
+
+	begin(RPC_FILE_LIST, 0, false);
+	bytes_put_u32(&out, (uint32_t)n);
+	for (int i = 0; i < n; i++) {
+		rpc_put_string(&out, entries[i]->d_name);
+		put_stat(entries[i]->d_type == DT_DIR ? S_IFDIR | 0555 : S_IFREG | 0444, 0);
+		free(entries[i]);
+	}
+	end();
+	free(entries);
 }
 
 static void list(void)
@@ -261,7 +229,10 @@ static void answer_file(unsigned int op, struct bytes_in *in)
 		return;
 	case RPC_FILE_LIST:
 		if (exists) {
-			list();
+			if (files_is_directory(&lie.files, path))
+				list_files(path);
+			else
+				list();
 			return;
 		}
 		begin(op, -ENOENT, false);
@@ -289,9 +260,12 @@ static void push_sample(uint32_t handle, bool has_time)
 		uint64_t time;
 		uint32_t raw;
 		char data[12];
-	} sample = {{.type = PERF_RECORD_SAMPLE, .size = 32}, 1, lie.raw_size, "sample"};
+	} sample = {{.type = PERF_RECORD_SAMPLE, .size = 32}, 1, lie.raw_size, {0}};
 	size_t start = rpc_begin(&out, RPC_RING_DATA, 0, 0);
 
+	memcpy(sample.data, lie.data, sizeof(sample.data));
+	if (lie.next_data)
+		lie.data = lie.next_data;
 	bytes_put_u32(&out, handle);
 	bytes_put_u64(&out, 0);
 	if (has_time) {
@@ -398,6 +372,12 @@ static int32_t result_of(uint32_t number, union bpf_attr *attr)
 	case BPF_MAP_DELETE_ELEM:
 	case BPF_MAP_FREEZE:
 		return 0;
+	case BPF_MAP_GET_NEXT_KEY:
+		walked = lie.endless;
+		return walked ? 0 : -ENOENT;
+	case BPF_MAP_LOOKUP_ELEM: /* before the first key tools look for a key that does not exist
+				   */
+		return walked ? 0 : -ENOENT;
 	default:
 		return -ENOENT;
 	}
@@ -421,13 +401,27 @@ static void answer_bpf(struct bytes_in *in)
 	begin(RPC_BPF, ret, false);
 	put_result(command, &attr, size, in);
 	if (ret >= 0 && number == BPF_MAP_CREATE)
-		put_map(attr.map_type, attr.key_size, attr.value_size, attr.max_entries,
-			attr.map_flags);
+		put_map(attr.map_type, attr.key_size,
+			(uint32_t)bpf_abi_value_size(attr.map_type, attr.value_size, lie.cpus),
+			attr.max_entries, attr.map_flags);
 	else if (ret >= 0 && number == BPF_MAP_GET_FD_BY_ID)
 		put_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 2, 0);
 	else if (ret >= 0 && command->returns != BPF_ABI_NUMBER)
 		bytes_put_u32(&out, command->returns);
 	end();
+}
+
+/* Lists the types of the kernel, if it has any. */
+static void put_types(void)
+{
+	size_t size;
+
+	if (!lie.files.types || !contents("/sys/kernel/btf/vmlinux", &size))
+		return;
+	bytes_put_u32(&out, 1);
+	bytes_put_u32(&out, (uint32_t)size);
+	bytes_put_u8(&out, 1);
+	rpc_put_string(&out, "vmlinux");
 }
 
 static void answer(unsigned int op, struct bytes_in *in)
@@ -463,10 +457,12 @@ static void answer(unsigned int op, struct bytes_in *in)
 		handle = bytes_get_u32(in);
 		begin(op, 0, false);
 		end();
-		push_sample(handle, has_time);
+		if (!lie.endless)
+			push_sample(handle, has_time);
 		return;
 	case RPC_BTF_LIST:
 		begin(op, 0, false);
+		put_types();
 		break;
 	case RPC_FILE_STAT:
 	case RPC_FILE_ACCESS:
@@ -527,12 +523,17 @@ static bool choose(const char *name, const char *argument)
 	if (strcmp(name, "honest") == 0)
 		return true;
 	if (strcmp(name, "online") == 0 && argument) {
-		if (asprintf((char **)&lie.online, "%s\n", argument) < 0)
+		if (asprintf((char **)&lie.files.online, "%s\n", argument) < 0)
 			die("online");
 	} else if (strcmp(name, "cpus") == 0) {
 		lie.cpus = number;
 	} else if (strcmp(name, "raw") == 0) {
 		lie.raw_size = number;
+	} else if (strcmp(name, "printf") == 0) {
+		lie.data = "\0\0\0\0\0\0\0\0M\0\0"; /* 77 for the first printf of bpftrace */
+		lie.next_data = "\x30\x75\0\0\0\0\0\0\0\0\0"; /* its exit() */
+	} else if (strcmp(name, "endless") == 0) {
+		lie.endless = true;
 	} else if (strcmp(name, "counts") == 0) {
 		lie.map_ids = lie.map_ids_later = number;
 	} else if (strcmp(name, "grows") == 0) {
@@ -540,14 +541,14 @@ static bool choose(const char *name, const char *argument)
 	} else if (strcmp(name, "name") == 0) {
 		lie.name = ESCAPES;
 	} else if (strcmp(name, "maps") == 0) {
-		lie.path_size = number;
+		lie.files.path_size = number;
 	} else if (strcmp(name, "program") == 0 && argument) {
-		lie.program = argument;
+		lie.files.program = argument;
 	} else if (strcmp(name, "list") == 0) {
 		lie.entries = number;
 	} else if (strcmp(name, "types") == 0 && getenv("LYING_BOARD_TYPES")) {
-		lie.types = getenv("LYING_BOARD_TYPES");
-		lie.seed = number;
+		lie.files.types = getenv("LYING_BOARD_TYPES");
+		lie.files.seed = number;
 	} else {
 		return false;
 	}
@@ -564,6 +565,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: lying_board CASE [ARGUMENT]\n");
 		return 2;
 	}
+	lie.files.root = getenv("LYING_BOARD_FILES");
 	greet();
 	for (;;) {
 		struct bytes_in in;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "host-usb/run/files/btf.h"
 #include "tests/unit/btf_test.h"
 #include "tests/unit/run_test.h"
 
@@ -379,6 +380,55 @@ static void test_types_of_program(void **state)
 	}
 }
 
+/* Asks for the kernel's types, of which the board has sent others than its list says, or malformed
+ * ones. Returns the types as the tool gets them. */
+static const char *ask_kernel_types(const void *sent, size_t size, uint32_t listed, uint32_t room)
+{
+	static char data[BTF_TEST_SIZE];
+	struct object *object = board_object(board, BPF_ABI_BTF, MAP);
+	struct bpf_btf_info info = {.btf = user(data), .btf_size = room};
+	union bpf_attr attr = {.info = {.bpf_fd = (uint32_t)object->fd,
+				       .info_len = sizeof(info),
+				       .info = user(&info)}};
+	const uint64_t args[6] = {BPF_OBJ_GET_INFO_BY_FD, user(&attr), 16};
+	const struct call call = board_call(board, SYS_bpf, args);
+
+	memset(data, 'x', sizeof(data));
+	object->path = strdup("vmlinux");
+	object->btf_info = calloc(1, sizeof(*object->btf_info));
+	assert_true(object->path && object->btf_info);
+	object->btf_info->kernel_btf = 1;
+	object->btf_info->btf_size = listed;
+	rpc_put_bytes(board_reply(board, RPC_FILE_READ, 0), sent, size);
+	board_ready(board);
+	assert_int_equal(sys_bpf(&call), 0);
+	assert_int_equal(info.btf_size, listed);
+	assert_int_equal(data[room < listed ? room : listed], 'x');
+	object_end(object);
+	return data;
+}
+
+/* bpftrace crashes if it gets no types of the kernel: it gets types without one. */
+static void test_malformed_kernel_types(void **state)
+{
+	struct btf_test good = btf_test_of("int", false), bad = good;
+	const uint32_t size = (uint32_t)good.size;
+	struct btf_types *types;
+	const char *why, *got;
+
+	board_files(board);
+	bad.data[sizeof(struct btf_header)] = 77; /* a name outside of the strings */
+	for (int i = 0; i < 2; i++) {
+		got = ask_kernel_types(i ? good.data : bad.data, size, size + (uint32_t)i, 4096);
+		assert_int_equal(btf_read(&types, got, size + (uint32_t)i, NULL, &why), 0);
+		assert_int_equal(btf_size(types, 1), -1); /* there is no type */
+		btf_free(types);
+	}
+	got = ask_kernel_types(bad.data, size, size, 10); /* a part */
+	assert_memory_equal(got, good.data, 10);
+	assert_memory_equal(ask_kernel_types(good.data, size, size, 4096), good.data, size);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test(test_counts_of_program),
 		cmocka_unit_test_setup_teardown(test_types_of_program, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_malformed_kernel_types, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_count_grows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lists_of_program, setup, teardown),
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of lines: what kernels write stays as it is; the rest is cut or dropped. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,6 +164,112 @@ static void test_kallsyms(void **state)
 	}
 }
 
+#define FORMAT "/sys/kernel/tracing/events/sched/sched_switch/format"
+#define FIELD  "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n"
+#define PRINT  "print fmt: \"%s ==> %d\", REC->a, (REC->b & (1 << 2)) ? 1 : 0\n"
+
+/* The description of an event, as kernels write it. */
+static void test_format(void **state)
+{
+	static const char good[] =
+		"name: sched_switch\nID: 316\nformat:\n"
+		"\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n" FIELD
+		"\n\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
+		"\tfield:__data_loc char[] name;\toffset:24;\tsize:4;\tsigned:0;\n"
+		"\tfield:u8 bits[(((64) + (8) - 1) / (8))];\toffset:28;\tsize:8;\tsigned:0;\n"
+		"\tfield:const struct x * p;\toffset:40;\tsize:8;\tsigned:0;\n"
+		"\tfield:char buf[];\toffset:8192;\tsize:0;\tsigned:0;\n\n" PRINT;
+
+	assert_kept(FORMAT, good);
+	assert_kept("/sys/kernel/debug/tracing/instances/a/events/b/c/format", good);
+	assert_kept("/sys/kernel/tracing/events/a/b/id", "\33\n");
+	assert_kept("/sys/bus/event_source/devices/events/format", "\33\n");
+}
+
+/* Lines that would overflow a tool, make it run forever or reach its compiler as something else
+ * than a field. */
+static void test_wrong_format(void **state)
+{
+	static const char *const wrong[] = {
+		"\tfield:int a;\toffset:4294967296;\tsize:4;\tsigned:1;",
+		"\tfield:int a;\toffset:8189;\tsize:4;\tsigned:1;",
+		"\tfield:int a;\toffset:8;\tsize:8189;\tsigned:1;",
+		"\tfield:int a;\toffset:7;\tsize:4;\tsigned:1;" /* within the one before */,
+		"\tfield:int a;\toffset:-8;\tsize:4;\tsigned:1;",
+		"\tfield:int a;\toffset:x;\tsize:4;\tsigned:1;",
+		"\tfield:int a;\toffset:;\tsize:4;\tsigned:1;",
+		"\tfield:int a;\toffset:8;\tsize:4;\tsigned:1;;",
+		"\tfield:int a;\toffset:8;\tsize:4;", "\tfield:int a", "\tfield:;",
+		"\tfield:#include \"/etc/passwd\" //;\toffset:8;\tsize:4;\tsigned:1;",
+		"\tfield:%:include </etc/passwd>;\toffset:8;\tsize:4;\tsigned:1;",
+		"\tfield:struct { int a;\toffset:8;\tsize:4;\tsigned:1;",
+		"\tfield:int a // b;\toffset:8;\tsize:4;\tsigned:1;",
+		"\tfield:int a /* b;\toffset:8;\tsize:4;\tsigned:1;",
+		"\tfield:int a\33;\toffset:8;\tsize:4;\tsigned:1;",
+		" field:int a;\toffset:8;\tsize:4;\tsigned:1;",
+		"print fmt: field:int a;\toffset:99999999999;\tsize:4;\tsigned:1;",
+		"\33]0;title\7"};
+	char text[2048];
+	char *longer = malloc(SIZE);
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text), "%s%s\n%s", FIELD, wrong[i], PRINT);
+		assert_lines(FORMAT, text, FIELD PRINT);
+	}
+	assert_non_null(longer);
+	for (size_t length = 16; length < SIZE; length *= 2) {
+		memset(longer, '(', SIZE);
+		memcpy(longer, PRINT, strlen("print fmt: "));
+		strcpy(longer + length, "\n" FIELD);
+		assert_lines(FORMAT, longer, length <= 16384 ? longer : FIELD);
+		memcpy(longer, "name: other", strlen("name: other"));
+		assert_lines(FORMAT, longer, length <= 128 ? longer : FIELD);
+		snprintf(longer, SIZE, "\tfield:int %0*d;\toffset:8;\tsize:4;\tsigned:1;\n",
+			(int)length, 1);
+		assert_lines(FORMAT, longer, length < 256 ? longer : "");
+	}
+	free(longer);
+}
+
+static void test_format_of_any_size(void **state)
+{
+	int fd = memfd_create("lines", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 262145), 0);
+	assert_int_equal(lines_check(FORMAT, fd), -EIO);
+	assert_int_equal(ftruncate(fd, 262144), 0);
+	assert_int_equal(lines_check(FORMAT, fd), 0);
+	close(fd);
+}
+
+static void test_functions(void **state)
+{
+	static const char path[] = "/sys/kernel/tracing/available_filter_functions";
+	static const char *const wrong[] = {"", "x y", "a [module", "a[module]", " [module]",
+		"[module]", "x  [module]", "a [module] ", "\33[2J", "a\tb", "ffffffff81000000 a b",
+		"ffffffff81000000 ", "fffffffff81000000 a"};
+	static const char good[] = "vfs_read\n__ftrace_invalid_address___64\nx.isra.0 [dummy_hcd]\n"
+				   "ffffffff81000000 do_one_initcall\n"
+				   "ffffffff81000000 a [b]\n";
+	char text[2048], name[512];
+
+	assert_kept(path, good);
+	assert_kept("/sys/kernel/debug/tracing/available_filter_functions_addrs", good);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text), "%s%s\nlast\n", good, wrong[i]);
+		snprintf(name, sizeof(name), "%slast\n", good);
+		assert_lines(path, text, name);
+	}
+	/* A shorter name would be that of another function. */
+	for (size_t length = 254; length < 500; length++) {
+		memset(name, 'n', sizeof(name));
+		name[length] = 0;
+		snprintf(text, sizeof(text), "%s [m]\n", name);
+		assert_lines(path, text, length > 255 ? "" : text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +278,10 @@ int main(void)
 		cmocka_unit_test(test_smaps),
 		cmocka_unit_test(test_comm),
 		cmocka_unit_test(test_kallsyms),
+		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_wrong_format),
+		cmocka_unit_test(test_format_of_any_size),
+		cmocka_unit_test(test_functions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

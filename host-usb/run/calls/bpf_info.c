@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/btf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -210,6 +211,53 @@ static int copy_file(const struct call *call, uint64_t to, int fd, uint64_t size
 	return 0;
 }
 
+/* Writes the first `size` of `whole` bytes of BTF that has no types. */
+static int write_no_types(const struct call *call, uint64_t to, uint32_t size, uint32_t whole)
+{
+	const struct btf_header header = {.magic = BTF_MAGIC,
+		.version = BTF_VERSION,
+		.hdr_len = sizeof(header),
+		.str_len = whole - (uint32_t)sizeof(header)};
+	static const char zeros[16384];
+	uint32_t done = size < sizeof(header) ? size : sizeof(header);
+	int err;
+
+	if (whole <= sizeof(header))
+		return -EIO;
+	err = memory_write(call, to, &header, done);
+	while (!err && done < size) {
+		uint32_t piece = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
+
+		err = memory_write(call, to + done, zeros, piece);
+		done += piece;
+	}
+	return err;
+}
+
+/* Writes the first `size` bytes of the types of the kernel or a module. If they cannot be fetched
+ * or are malformed, the tool gets no types instead of an error, which no kernel returns here:
+ * bpftrace crashes then. */
+static int write_types(
+	const struct object *object, const struct call *call, uint64_t to, uint32_t size)
+{
+	uint32_t whole = object->btf_info->btf_size;
+	int fd = cache_open_btf(object->run->cache, object->path), err;
+	struct stat st;
+
+	size = size < whole ? size : whole;
+	/* A part of what was checked would not be checked. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == whole) {
+		err = copy_file(call, to, fd, size);
+	} else {
+		log_warning("BTF of %s: %s; the tool gets none of these types", object->path,
+			fd < 0 ? strerror(-fd) : "its size is wrong");
+		err = write_no_types(call, to, size, whole);
+	}
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 /* Answers like the kernel: copies as much as fits, and reports the full lengths. */
 static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 {
@@ -218,8 +266,7 @@ static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 	uint32_t length = info->size < sizeof(*known) ? (uint32_t)info->size : sizeof(*known);
 	struct bpf_btf_info wanted = {.id = 0}, answer = *known;
 	size_t name_size = strlen(name) + 1;
-	struct stat st;
-	int err = 0, fd;
+	int err = 0;
 
 	memcpy(&wanted, info->data, length);
 	answer.btf = wanted.btf;
@@ -227,18 +274,8 @@ static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 	answer.name_len = (uint32_t)name_size - 1;
 	if (!wanted.name != !wanted.name_len)
 		return -EINVAL;
-	if (wanted.btf && wanted.btf_size) {
-		fd = cache_open_btf(info->object->run->cache, name);
-		if (fd < 0)
-			return fd;
-		/* A part of what was checked would not be checked. */
-		err = fstat(fd, &st) < 0 || (uint64_t)st.st_size != known->btf_size ? -EIO : 0;
-		if (!err)
-			err = copy_file(info->call, wanted.btf, fd,
-				wanted.btf_size < known->btf_size ? wanted.btf_size
-								  : known->btf_size);
-		close(fd);
-	}
+	if (wanted.btf && wanted.btf_size)
+		err = write_types(info->object, info->call, wanted.btf, wanted.btf_size);
 	if (!err && wanted.name)
 		err = wanted.name_len < name_size
 			      ? -ENOSPC

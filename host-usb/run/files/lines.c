@@ -7,6 +7,7 @@
 #include "host-usb/run/files/lines.h"
 
 #include "core/base/log.h"
+#include "core/messages/file_tree.h"
 #include "host-usb/run/files/path.h"
 
 #include <ctype.h>
@@ -23,6 +24,11 @@
 #define COMM_MAX      63   /* bytes; the kernel's limit for the names of its workers */
 #define SYMBOL_MAX    255  /* bytes; libbpf-tools have buffers of 256, the kernel allows 511 */
 #define MODULE_MAX    64   /* bytes of a module's name in brackets */
+#define FORMAT_MAX    (256U << 10) /* bytes of the description of an event */
+#define RECORD_MAX    8192	   /* bytes of a record, PERF_MAX_TRACE_SIZE of the kernel */
+#define FIELD_TEXT    256	   /* bytes of a field's type and name */
+#define HEAD_MAX      128	   /* bytes of the lines with name and number of an event */
+#define PRINT_MAX     (16U << 10)  /* bytes; longer ones overflow the stack of libtraceevent */
 
 #define DROP SIZE_MAX /* instead of the number of bytes of a line to keep */
 
@@ -36,6 +42,16 @@ static bool take(struct text *text, char c)
 	if (text->at == text->end || *text->at != c)
 		return false;
 	text->at++;
+	return true;
+}
+
+static bool take_text(struct text *text, const char *expected)
+{
+	size_t length = strlen(expected);
+
+	if ((size_t)(text->end - text->at) < length || memcmp(text->at, expected, length) != 0)
+		return false;
+	text->at += length;
 	return true;
 }
 
@@ -71,7 +87,7 @@ static bool take_permissions(struct text *text)
 
 /* Returns how many bytes of a line of /proc/PID/maps to keep. A mapping whose path is too
  * long loses the path: part of it would name another file. */
-static size_t keep_mapping(const char *line, size_t size)
+static size_t keep_mapping(const char *line, size_t size, uint64_t *state)
 {
 	struct text text = {line, line + size};
 	uint64_t from, to, other;
@@ -100,17 +116,17 @@ static bool is_printable(const char *text, size_t size)
 }
 
 /* A line of smaps is a mapping, or a field such as "Rss:  4 kB". */
-static size_t keep_field(const char *line, size_t size)
+static size_t keep_field(const char *line, size_t size, uint64_t *state)
 {
 	if (size && isupper((unsigned char)line[0]))
 		return size <= FIELD_MAX && memchr(line, ':', size) && is_printable(line, size)
 			       ? size
 			       : DROP;
-	return keep_mapping(line, size);
+	return keep_mapping(line, size, state);
 }
 
 /* A name of a process can contain any byte; tools print it. */
-static size_t keep_comm(const char *line, size_t size)
+static size_t keep_comm(const char *line, size_t size, uint64_t *state)
 {
 	const char *nul = memchr(line, 0, size);
 
@@ -119,7 +135,7 @@ static size_t keep_comm(const char *line, size_t size)
 }
 
 /* A line of kallsyms: address, type, name, and for symbols of modules a tab and "[module]". */
-static size_t keep_symbol(const char *line, size_t size)
+static size_t keep_symbol(const char *line, size_t size, uint64_t *state)
 {
 	struct text text = {line, line + size};
 	const char *name, *tab;
@@ -142,33 +158,132 @@ static size_t keep_symbol(const char *line, size_t size)
 	return length <= SYMBOL_MAX ? size : (size_t)(name + SYMBOL_MAX - line);
 }
 
-typedef size_t keep_function(const char *line, size_t size);
-
-static keep_function *function_of(const char *path)
+/* A function that can be traced: its name, and for functions of modules a blank and "[module]". In
+ * one of the lists an address precedes the name. */
+static size_t keep_function_name(const char *line, size_t size, uint64_t *state)
 {
+	const char *bracket = memchr(line, '[', size), *end = bracket ? bracket - 1 : line + size;
+	const char *blank = memchr(line, ' ', size);
+	struct text text = {line, line + size};
+	uint64_t address;
+
+	if (!is_printable(line, size) ||
+		(bracket && (bracket == line || *end != ' ' || line[size - 1] != ']' ||
+				    size - (size_t)(bracket - line) > MODULE_MAX + 2)))
+		return DROP;
+	if (blank && blank < end) {
+		if (!take_digits(&text, 16, true, &address) || !take(&text, ' '))
+			return DROP;
+		line = text.at;
+	}
+	return end > line && end - line <= SYMBOL_MAX && !memchr(line, ' ', (size_t)(end - line))
+		       ? size
+		       : DROP;
+}
+
+/* BCC and bpftrace put type and name of a field into source code. No directive, comment, string or
+ * second declaration must begin there. */
+static bool is_declaration(const char *text, size_t size)
+{
+	static const char also[] = " _*[]()+-/<>,.";
+
+	if (!size || size > FIELD_TEXT)
+		return false;
+	for (size_t i = 0; i < size; i++)
+		if (!text[i] || !(isalnum((unsigned char)text[i]) || strchr(also, text[i])) ||
+			(i && text[i - 1] == '/' && (text[i] == '/' || text[i] == '*')))
+			return false;
+	return true;
+}
+
+/* A field of an event. It begins at `*end`, where the one before ends, or later: bpftrace declares
+ * each byte between them. */
+static bool is_event_field(struct text text, uint64_t *end)
+{
+	uint64_t offset, size, is_signed;
+	const char *semicolon;
+
+	semicolon = memchr(text.at, ';', (size_t)(text.end - text.at));
+	if (!semicolon || !is_declaration(text.at, (size_t)(semicolon - text.at)))
+		return false;
+	text.at = semicolon;
+	if (!take_text(&text, ";\toffset:") || !take_digits(&text, 5, false, &offset) ||
+		!take_text(&text, ";\tsize:") || !take_digits(&text, 5, false, &size) ||
+		!take_text(&text, ";\tsigned:") || !take_digits(&text, 1, false, &is_signed) ||
+		!take_text(&text, ";") || text.at != text.end || offset < *end ||
+		offset + size > RECORD_MAX)
+		return false;
+	*end = offset + size;
+	return true;
+}
+
+/* A line of the description of an event: a field, how to print it, or the name or number. Tools
+ * look for fields anywhere in a line. */
+static size_t keep_format(const char *line, size_t size, uint64_t *end)
+{
+	struct text text = {line, line + size};
+
+	if (take_text(&text, "\tfield:"))
+		return is_event_field(text, end) ? size : DROP;
+	if (!is_printable(line, size) || memmem(line, size, "field:", strlen("field:")))
+		return DROP;
+	return size <= (take_text(&text, "print fmt: ") ? PRINT_MAX : HEAD_MAX) ? size : DROP;
+}
+
+/* Returns how many bytes of a line to keep. *state is 0 for the first line of a file, and is kept
+ * from line to line. */
+typedef size_t keep_function(const char *line, size_t size, uint64_t *state);
+
+struct kind {
+	keep_function *keep;
+	size_t max; /* bytes of a file; 0: not limited here */
+};
+
+static const struct kind mapping = {keep_mapping, 0}, field = {keep_field, 0},
+			 comm = {keep_comm, 0}, symbol = {keep_symbol, 0},
+			 function = {keep_function_name, 0}, format = {keep_format, FORMAT_MAX};
+
+static const struct kind *kind_of_tracefs(const char *path)
+{
+	size_t length = strlen(path), end = strlen("/format");
+
+	if (path_is_of_tracefs(path, "available_filter_functions") ||
+		path_is_of_tracefs(path, "available_filter_functions_addrs"))
+		return &function;
+	return length > end && strcmp(path + length - end, "/format") == 0 &&
+			       strstr(path, "/events/")
+		       ? &format
+		       : NULL;
+}
+
+static const struct kind *kind_of(const char *path)
+{
+	if (file_tree_tracefs(path))
+		return kind_of_tracefs(path);
 	if (!path_is_in_proc(path))
 		return NULL;
 	if (strcmp(path, "/proc/kallsyms") == 0)
-		return keep_symbol;
+		return &symbol;
 	if (strstr(path, "/root/")) /* a file of the process's root, not of /proc */
 		return NULL;
 	if (path_is_of_process(path, "/maps"))
-		return keep_mapping;
+		return &mapping;
 	if (path_is_of_process(path, "/smaps") || path_is_of_process(path, "/smaps_rollup"))
-		return keep_field;
-	return path_is_of_process(path, "/comm") ? keep_comm : NULL;
+		return &field;
+	return path_is_of_process(path, "/comm") ? &comm : NULL;
 }
 
 /* Moves what is kept to the front and returns its size. *changed: how many lines are not whole. */
-static size_t filter(char *data, size_t size, keep_function *keep, size_t *changed)
+static size_t filter(char *data, size_t size, const struct kind *kind, size_t *changed)
 {
 	char *to = data, *line = data, *end = data + size;
+	uint64_t state = 0;
 
 	*changed = 0;
 	while (line < end) {
 		char *newline = memchr(line, '\n', (size_t)(end - line));
 		size_t length = (size_t)((newline ? newline : end) - line);
-		size_t kept = keep(line, length);
+		size_t kept = kind->keep(line, length, &state);
 
 		*changed += kept != length;
 		if (kept != DROP) {
@@ -195,24 +310,28 @@ static int write_back(int fd, const char *data, size_t size)
 
 int lines_check(const char *path, int fd)
 {
-	keep_function *keep = function_of(path);
+	const struct kind *kind = kind_of(path);
 	size_t size, kept, changed;
 	struct stat st;
 	char *data;
 	int err = 0;
 
-	if (!keep)
+	if (!kind)
 		return 0;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	size = (size_t)st.st_size;
 	if (!size)
 		return 0;
+	if (kind->max && size > kind->max) {
+		log_error("%s: refused: longer than the kernel makes it: %zu bytes", path, size);
+		return -EIO;
+	}
 	/* A private copy: few files change, and not all file systems share writable memory. */
 	data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return -errno;
-	kept = filter(data, size, keep, &changed);
+	kept = filter(data, size, kind, &changed);
 	if (changed) {
 		log_warning("%s: lines that are too long or malformed were cut or dropped: %zu",
 			path, changed);
