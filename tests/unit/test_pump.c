@@ -264,6 +264,8 @@ static void bridge_child(
 		close(out[i]);
 		close(err[i]);
 	}
+	signal(SIGINT, SIG_DFL); /* a shell without job control ignores it in background jobs */
+	signal(SIGQUIT, SIG_DFL);
 	alarm(60);
 	log_open("bpfd-usb", LOG_DEBUG);
 	tty_init(&tty, STDIN_FILENO);
