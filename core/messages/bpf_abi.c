@@ -55,8 +55,20 @@
 /* Offsets of fields that linux/bpf.h lacked until the kernel version named. */
 #define PROG_LOAD_LOG_TRUE_SIZE 140 /* 6.4 */
 #define BTF_LOAD_LOG_TRUE_SIZE	28  /* 6.4 */
+#define LINK_EVENT_TYPE		16  /* 6.6: enum bpf_perf_event_type */
+#define LINK_EVENT_PLAIN	6   /* 6.6: BPF_PERF_EVENT_EVENT */
 #define LINK_EVENT_NAME		24  /* 6.6: the file or the function of a perf event's link */
 #define LINK_EVENT_NAME_LEN	32  /* 6.6 */
+/* Of a link to many functions of the kernel, and of a program. */
+#define LINK_FUNCTIONS		   16 /* 6.6 */
+#define LINK_FUNCTIONS_COUNT	   24 /* 6.6 */
+#define LINK_FUNCTIONS_COOKIES	   40 /* 6.9 */
+#define LINK_UFUNCTIONS_PATH	   16 /* 6.8 */
+#define LINK_UFUNCTIONS_OFFSETS	   24 /* 6.8 */
+#define LINK_UFUNCTIONS_SEMAPHORES 32 /* 6.8 */
+#define LINK_UFUNCTIONS_COOKIES	   40 /* 6.8 */
+#define LINK_UFUNCTIONS_PATH_SIZE  48 /* 6.8 */
+#define LINK_UFUNCTIONS_COUNT	   52 /* 6.8 */
 
 /* Flags of elements that leave the size of a value as it is. */
 #define ELEMENT_FLAGS (BPF_NOEXIST | BPF_EXIST | BPF_F_LOCK)
@@ -211,6 +223,19 @@ static const struct bpf_abi_nested link_event_nested[] = {
 	{LINK_EVENT_NAME, LINK_EVENT_NAME_LEN, 1, 0},
 };
 
+/* 6.6; cookies: 6.9. The addresses of a link to many functions of the kernel or of a program. */
+static const struct bpf_abi_nested link_functions_nested[] = {
+	{LINK_FUNCTIONS, LINK_FUNCTIONS_COUNT, 8, 0},
+	{LINK_FUNCTIONS_COOKIES, LINK_FUNCTIONS_COUNT, 8, 0},
+};
+
+static const struct bpf_abi_nested link_ufunctions_nested[] = {
+	{LINK_UFUNCTIONS_PATH, LINK_UFUNCTIONS_PATH_SIZE, 1, 0},
+	{LINK_UFUNCTIONS_OFFSETS, LINK_UFUNCTIONS_COUNT, 8, 0},
+	{LINK_UFUNCTIONS_SEMAPHORES, LINK_UFUNCTIONS_COUNT, 8, 0},
+	{LINK_UFUNCTIONS_COOKIES, LINK_UFUNCTIONS_COUNT, 8, 0},
+};
+
 #define LIST(list) (*count = sizeof(list) / sizeof((list)[0]), (list))
 
 const struct bpf_abi_nested *bpf_abi_nested(unsigned int class, uint32_t link_type, size_t *count)
@@ -224,8 +249,18 @@ const struct bpf_abi_nested *bpf_abi_nested(unsigned int class, uint32_t link_ty
 		return LIST(link_name_nested);
 	if (class == BPF_ABI_LINK && link_type == BPF_LINK_TYPE_PERF_EVENT)
 		return LIST(link_event_nested);
+	if (class == BPF_ABI_LINK && link_type == BPF_LINK_TYPE_KPROBE_MULTI)
+		return LIST(link_functions_nested);
+	if (class == BPF_ABI_LINK && link_type == BPF_ABI_LINK_UPROBE_MULTI)
+		return LIST(link_ufunctions_nested);
 	*count = 0;
 	return NULL;
+}
+
+bool bpf_abi_link_is_plain_event(uint32_t link_type, const void *info, size_t size)
+{
+	return link_type == BPF_LINK_TYPE_PERF_EVENT &&
+	       bpf_abi_get32(info, size, LINK_EVENT_TYPE) == LINK_EVENT_PLAIN;
 }
 
 uint32_t bpf_abi_get32(const void *attr, size_t size, size_t offset)

@@ -115,6 +115,10 @@ struct bpf_abi_nested {
  * pointers of a link depend on link_type (enum bpf_link_type), which other classes ignore. */
 const struct bpf_abi_nested *bpf_abi_nested(unsigned int class, uint32_t link_type, size_t *count);
 
+/* True if this info of a link has a number where that of other perf events has a pointer to a name.
+ */
+bool bpf_abi_link_is_plain_event(uint32_t link_type, const void *info, size_t size);
+
 /* Returns the room of a list in bytes, by the fields of an info of `size` bytes. */
 uint64_t bpf_abi_nested_room(const struct bpf_abi_nested *nested, const void *info, size_t size);
 

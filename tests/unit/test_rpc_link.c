@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A read-only session holds no link of another session, which would keep its program attached. */
+/* Infos of links. A read-only session holds no link of another session, which would keep its
+ * program attached. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -23,7 +24,27 @@ static struct {
 	unsigned int opened;
 	bool was_held; /* when it was opened again */
 	bool is_gone;
+	uint32_t type;
 } kernel;
+
+/* Fills in the info of a link to two functions, or of a perf event that is a number. */
+static void fill(void *info, size_t size)
+{
+	uint64_t *addresses;
+
+	bpf_abi_set32(info, size, 0, kernel.type);
+	bpf_abi_set32(info, size, offsetof(struct bpf_link_info, id), ID);
+	if (kernel.type == BPF_LINK_TYPE_PERF_EVENT) {
+		bpf_abi_set32(info, size, 16, 6);
+		bpf_abi_set64(info, size, 24, 5);
+		return;
+	}
+	addresses = (uint64_t *)(uintptr_t)bpf_abi_get64(info, size, 16);
+	if (kernel.type != BPF_LINK_TYPE_KPROBE_MULTI || !addresses)
+		return;
+	for (uint64_t i = 0; i < bpf_abi_get32(info, size, 24); i++)
+		addresses[i] = 0x1000 + i;
+}
 
 static long open_link(const union bpf_attr *attr)
 {
@@ -37,7 +58,6 @@ static long open_link(const union bpf_attr *attr)
 
 long syscall(long number, ...)
 {
-	struct bpf_link_info info = {.type = BPF_LINK_TYPE_TRACING, .id = ID};
 	union bpf_attr *attr;
 	uint32_t command;
 	va_list ap;
@@ -54,9 +74,7 @@ long syscall(long number, ...)
 	errno = EBADF;
 	if (fcntl((int)attr->info.bpf_fd, F_GETFD) < 0)
 		return -1;
-	if (attr->info.info_len > sizeof(info))
-		attr->info.info_len = sizeof(info);
-	memcpy((void *)(uintptr_t)attr->info.info, &info, attr->info.info_len);
+	fill((void *)(uintptr_t)attr->info.info, attr->info.info_len);
 	return 0;
 }
 
@@ -70,49 +88,58 @@ static void put_open(struct rpc_session *s)
 	request_end(s, start);
 }
 
-static void put_info(struct rpc_session *s)
+/* Asks for the info, with the addresses of a number of functions, or without any. */
+static void put_info(struct rpc_session *s, uint32_t functions)
 {
-	static const char empty[16];
+	char info[48] = "";
 	size_t start = request(s, RPC_INFO);
 
+	bpf_abi_set32(info, sizeof(info), 24, functions);
 	bytes_put_u32(&s->input, HANDLE);
-	rpc_put_bytes(&s->input, empty, sizeof(empty));
-	bytes_put_u8(&s->input, 0);
+	rpc_put_bytes(&s->input, info, sizeof(info));
+	bytes_put_u8(&s->input, functions > 0);
+	if (functions) {
+		bytes_put_u16(&s->input, 16);
+		bytes_put_u32(&s->input, functions * 8);
+	}
 	request_end(s, start);
 }
 
-static void expect_info(struct rpc_session *s)
+/* Returns the info, which has `size` bytes. */
+static const char *expect_info(struct rpc_session *s, size_t *size)
 {
 	const void *info;
-	size_t size;
 
 	assert_int_equal(next_reply(s), 0);
-	info = rpc_get_bytes(&s->in, &size);
-	assert_int_equal(bpf_abi_get32(info, size, offsetof(struct bpf_link_info, id)), ID);
+	info = rpc_get_bytes(&s->in, size);
+	assert_int_equal(bpf_abi_get32(info, *size, offsetof(struct bpf_link_info, id)), ID);
+	return info;
 }
 
 static void begin(struct rpc_session *s, bool read_only)
 {
 	memset(&kernel, 0, sizeof(kernel));
+	kernel.type = BPF_LINK_TYPE_TRACING;
 	session_begin(s);
 	s->config.read_only = read_only;
 	put_open(s);
-	put_info(s);
+	put_info(s, 0);
 	put_open(s);
-	put_info(s);
+	put_info(s, 0);
 }
 
 static void test_sessions(void **state)
 {
 	for (int read_only = 0; read_only < 2; read_only++) {
 		struct rpc_session s;
+		size_t size;
 
 		begin(&s, read_only);
 		session_run(&s, 0);
 		assert_int_equal(next_reply(&s), HANDLE);
-		expect_info(&s);
+		expect_info(&s, &size);
 		assert_int_equal(next_reply(&s), HANDLE + 1);
-		expect_info(&s);
+		expect_info(&s, &size);
 		assert_int_equal(kernel.was_held, !read_only);
 		assert_int_equal(kernel.opened, read_only ? 4 : 2);
 		assert_int_equal(fcntl(FD, F_GETFD), -1); /* nothing is left open */
@@ -133,11 +160,55 @@ static void test_gone(void **state)
 	session_end(&s);
 }
 
+/* The addresses of functions are a list; the pointer to it does not leave the board. */
+static void test_functions(void **state)
+{
+	const uint64_t wanted[] = {0x1000, 0x1001};
+	struct rpc_session s;
+	const char *info;
+	size_t size;
+
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.type = BPF_LINK_TYPE_KPROBE_MULTI;
+	session_begin(&s);
+	put_open(&s);
+	put_info(&s, 2);
+	session_run(&s, 0);
+	assert_int_equal(next_reply(&s), HANDLE);
+	info = expect_info(&s, &size);
+	assert_int_equal(bpf_abi_get64(info, size, 16), 0);
+	info = rpc_get_bytes(&s.in, &size);
+	assert_int_equal(size, sizeof(wanted));
+	assert_memory_equal(info, wanted, size);
+	session_end(&s);
+}
+
+/* What is a pointer in the info of other perf events is a number here. */
+static void test_plain_event(void **state)
+{
+	struct rpc_session s;
+	const char *info;
+	size_t size;
+
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.type = BPF_LINK_TYPE_PERF_EVENT;
+	session_begin(&s);
+	put_open(&s);
+	put_info(&s, 0);
+	session_run(&s, 0);
+	assert_int_equal(next_reply(&s), HANDLE);
+	info = expect_info(&s, &size);
+	assert_int_equal(bpf_abi_get64(info, size, 24), 5);
+	session_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_plain_event),
 	};
 
 	return cmocka_run_group_tests_name("links", tests, NULL, NULL);

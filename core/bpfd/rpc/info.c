@@ -124,11 +124,10 @@ static int make_lists(struct info_reply *info, const struct bpf_abi_nested *nest
 	return err;
 }
 
-static void put_info(struct bytes_out *out, struct info_reply *info,
-	const struct bpf_abi_nested *nested, size_t count, size_t size)
+static void put_info(struct bytes_out *out, struct info_reply *info, size_t size)
 {
-	for (size_t i = 0; i < count; i++)
-		bpf_abi_set64(info->data, info->size, nested[i].offset, 0);
+	for (unsigned int i = 0; i < info->count; i++)
+		bpf_abi_set64(info->data, info->size, info->lists[i].offset, 0);
 	bytes_put_u32(out, 0);
 	rpc_put_bytes(out, info->data, size);
 	for (unsigned int i = 0; i < info->count; i++)
@@ -165,7 +164,7 @@ static int get_info(struct rpc *rpc, struct info_reply *info, const struct handl
 	if (fd != handle->fd)
 		close(fd);
 	if (!err)
-		put_info(&rpc->out, info, nested, count, size);
+		put_info(&rpc->out, info, size);
 	return err;
 }
 

@@ -26,25 +26,32 @@ struct info_call {
 	uint64_t user;		 /* address of the info in the tool */
 	size_t size;
 	char data[BPF_ABI_INFO_MAX], asked[BPF_ABI_INFO_MAX]; /* asked: as the tool passed it */
-	const struct bpf_abi_nested *nested[BPF_ABI_NESTED];  /* pointers that are set */
+	const struct bpf_abi_nested *table; /* all pointers of this kind of info */
+	size_t table_count;
+	uint64_t own[BPF_ABI_NESTED];			     /* their values in the tool's info */
+	const struct bpf_abi_nested *nested[BPF_ABI_NESTED]; /* pointers to buffers with room */
 	uint64_t pointer[BPF_ABI_NESTED], room[BPF_ABI_NESTED];
 	uint8_t count;
 };
 
-/* Takes a pointer and the room of its buffer out of the info. */
-static void take_nested(struct info_call *info, const struct bpf_abi_nested *nested)
+/* Takes the pointers and the room of their buffers out of the info. */
+static void take_nested(struct info_call *info)
 {
-	uint64_t pointer = bpf_abi_get64(info->data, info->size, nested->offset);
-	uint64_t room = bpf_abi_nested_room(nested, info->data, info->size);
+	info->table =
+		bpf_abi_nested(info->object->class, info->object->link_type, &info->table_count);
+	for (size_t i = 0; i < info->table_count; i++) {
+		const struct bpf_abi_nested *nested = &info->table[i];
+		uint64_t pointer = bpf_abi_get64(info->data, info->size, nested->offset);
+		uint64_t room = bpf_abi_nested_room(nested, info->data, info->size);
 
-	if (nested->offset + sizeof(pointer) > info->size)
-		return;
-	bpf_abi_set64(info->data, info->size, nested->offset, 0);
-	if (!pointer || !room || room > RPC_INFO_MAX)
-		return;
-	info->nested[info->count] = nested;
-	info->pointer[info->count] = pointer;
-	info->room[info->count++] = room;
+		info->own[i] = pointer;
+		bpf_abi_set64(info->data, info->size, nested->offset, 0);
+		if (!pointer || !room || room > RPC_INFO_MAX)
+			continue;
+		info->nested[info->count] = nested;
+		info->pointer[info->count] = pointer;
+		info->room[info->count++] = room;
+	}
 }
 
 /* Asks the board. The counts and sizes of records in the info must be set. */
@@ -131,7 +138,8 @@ static int take_reply(struct info_call *info, struct bytes_in *reply, struct inf
 	return -EIO;
 }
 
-/* Copies the reply into the tool's memory, with the tool's own pointers put back into the info. */
+/* Copies the reply into the tool's memory. All pointers in the info are the tool's own: it would
+ * follow those of the board. */
 static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_attr)
 {
 	struct info_reply taken;
@@ -141,8 +149,9 @@ static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_
 	if (err)
 		return err;
 	reply_info_hold_counts(&taken, info->object);
-	for (size_t i = 0; i < info->count; i++)
-		bpf_abi_set64(info->data, taken.size, info->nested[i]->offset, info->pointer[i]);
+	if (!bpf_abi_link_is_plain_event(info->object->link_type, info->data, taken.size))
+		for (size_t i = 0; i < info->table_count; i++)
+			bpf_abi_set64(info->data, taken.size, info->table[i].offset, info->own[i]);
 	err = memory_write(info->call, info->user, info->data, taken.size);
 	if (!err)
 		err = memory_write(info->call, user_attr + offsetof(union bpf_attr, info.info_len),
@@ -152,15 +161,16 @@ static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_
 	return err;
 }
 
-/* Asks for info with all the pointers that the info of this class has. Returns like ask(). */
-static int64_t ask_with_nested(struct info_call *info, unsigned int class, struct bytes_in *reply)
+/* Asks for info with the pointers that are set, and checks the reply. Returns like ask(), or -EIO.
+ */
+static int64_t ask_checked(struct info_call *info, struct info_reply *taken)
 {
-	size_t count;
-	const struct bpf_abi_nested *nested = bpf_abi_nested(class, 0, &count);
+	struct bytes_in reply;
+	int64_t ret;
 
-	for (size_t i = 0; i < count; i++)
-		take_nested(info, &nested[i]);
-	return ask(info, reply);
+	take_nested(info);
+	ret = ask(info, &reply);
+	return ret < 0 ? ret : take_reply(info, &reply, taken);
 }
 
 /* The name and size of BTF never change, so they are fetched once. */
@@ -168,24 +178,18 @@ static int64_t learn_btf(struct object *object)
 {
 	struct info_call info = {.object = object, .size = sizeof(struct bpf_btf_info)};
 	struct bpf_btf_info btf = {.name = 1, .name_len = BTF_LIST_NAME_SIZE}; /* any, not NULL */
-	struct bytes_in reply;
-	const char *data;
-	size_t size;
+	struct info_reply taken;
 	int64_t ret;
 
 	if (object->btf_info)
 		return 0;
 	memcpy(info.data, &btf, sizeof(btf));
-	ret = ask_with_nested(&info, BPF_ABI_BTF, &reply);
+	ret = ask_checked(&info, &taken);
 	if (ret < 0)
 		return ret;
-	data = rpc_get_bytes(&reply, &size);
-	if (!data || size > sizeof(btf))
-		return -EIO;
 	memset(&btf, 0, sizeof(btf));
-	memcpy(&btf, data, size);
-	data = rpc_get_bytes(&reply, &size);
-	object->path = data ? strndup(data, size) : NULL;
+	memcpy(&btf, taken.data, taken.size);
+	object->path = strdup(taken.list[0]); /* checked to have a NUL */
 	object->btf_info = object->path ? malloc(sizeof(btf)) : NULL;
 	if (!object->btf_info)
 		return -ENOMEM;
@@ -295,9 +299,7 @@ static int64_t answer_btf(struct info_call *info, uint64_t user_attr)
 int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 {
 	struct info_call info = {.call = call};
-	const struct bpf_abi_nested *nested;
 	struct bytes_in reply;
-	size_t count;
 	int64_t ret;
 
 	info.object = object_of(call,
@@ -318,9 +320,7 @@ int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 		return ret;
 	if (info.object->btf_info && info.object->btf_info->kernel_btf)
 		return answer_btf(&info, call->args[1]);
-	nested = bpf_abi_nested(info.object->class, info.object->link_type, &count);
-	for (size_t i = 0; i < count; i++)
-		take_nested(&info, &nested[i]);
+	take_nested(&info);
 	ret = ask(&info, &reply);
 	return ret < 0 ? ret : unpack(&info, &reply, call->args[1]);
 }
@@ -330,7 +330,6 @@ int64_t bpf_info_program(
 {
 	struct info_call info = {.object = object, .size = sizeof(*program)};
 	struct info_reply taken;
-	struct bytes_in reply;
 	size_t count;
 	int64_t ret;
 
@@ -338,9 +337,7 @@ int64_t bpf_info_program(
 	program->nr_jited_ksyms = (uint32_t)max;
 	program->jited_ksyms = 1; /* any pointer that is not NULL; it is not sent */
 	memcpy(info.data, program, sizeof(*program));
-	ret = ask_with_nested(&info, BPF_ABI_PROG, &reply);
-	if (ret >= 0)
-		ret = take_reply(&info, &reply, &taken);
+	ret = ask_checked(&info, &taken);
 	if (ret < 0)
 		return ret;
 	memcpy(program, info.data, taken.size);

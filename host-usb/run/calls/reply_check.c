@@ -2,6 +2,7 @@
 /* Checks replies to bpf(2) for numbers that no kernel returns. */
 #include "host-usb/run/calls/reply_check.h"
 
+#include "core/base/printable.h"
 #include "core/messages/rpc.h"
 #include "host-usb/run/calls/bpf_pack.h"
 #include "host-usb/run/files/btf.h"
@@ -12,25 +13,28 @@
 #include <string.h>
 
 /* Limits of Linux, or numbers far above what it reaches where it has none. */
-#define FUNCTIONS_MAX 1024	  /* of a program; Linux allows 256 and adds one */
-#define MAPS_MAX      4096	  /* of a program; Linux: 64, and those of BPF_PROG_BIND_MAP */
-#define INSNS_MAX     (2U << 20)  /* of a program; Linux: 1,000,000, and what it inserts */
-#define RECORD_MAX    252	  /* bytes, as in the kernel */
-#define SYMBOLS_MAX   (1U << 20)  /* of a link to many functions, as in the kernel */
-#define BTF_MAX	      (64U << 20) /* bytes; Linux: 16 MiB for a program's, the kernel's is less */
-#define NAME_MAX_SIZE 4096	  /* bytes of a name that a link has, with its NUL */
+#define FUNCTIONS_MAX 1024	 /* of a program; Linux allows 256 and adds one */
+#define MAPS_MAX      4096	 /* of a program; Linux: 64, and those of BPF_PROG_BIND_MAP */
+#define INSNS_MAX     (2U << 20) /* of a program; Linux: 1,000,000, and what it inserts */
+#define RECORD_MAX    252	 /* bytes, as in the kernel */
+#define SYMBOLS_MAX   (1U << 20) /* of a link to many functions, as in the kernel */
+#define NAME_MAX_SIZE 4096	 /* bytes of a name that a link has, with its NUL */
 
 #define FUNC_INFO_MIN  8 /* bytes of the records in Linux 5.0, which has them first */
 #define LINE_INFO_MIN  16
 #define JITED_LINE_MIN 8
 
-#define PROG_AT(member)	 offsetof(struct bpf_prog_info, member)
-#define LINK_SYMBOLS_AT	 24 /* of a link to many kernel functions: their number */
-#define LINK_USYMBOLS_AT 52 /* of a link to many user functions */
+#define PROG_AT(member) offsetof(struct bpf_prog_info, member)
 
 static bool is_string(const void *data, size_t size)
 {
 	return memchr(data, 0, size) != NULL;
+}
+
+/* A name for a terminal: tools print names as they are. */
+static bool is_name(const char *data, size_t size)
+{
+	return is_string(data, size) && printable_is_text(data, strlen(data));
 }
 
 static bool is_out(const struct bpf_abi_command *command, size_t offset)
@@ -90,8 +94,10 @@ bool reply_data_is_possible(
 		return ret < 0 || size == b->room[i];
 	case BPF_ABI_COUNT:
 		/* Text: tools print it up to its NUL. */
-		if (bpf_abi_is_log(b->command, ptr) || b->command->number == BPF_TASK_FD_QUERY)
+		if (bpf_abi_is_log(b->command, ptr))
 			return !size || is_string(data, size);
+		if (b->command->number == BPF_TASK_FD_QUERY)
+			return !size || is_name(data, size);
 		return true;
 	default:
 		return true;
@@ -161,24 +167,20 @@ static bool is_map(const struct info_reply *info)
 static bool is_link(const struct info_reply *info)
 {
 	uint32_t type = bpf_abi_get32(info->data, info->size, 0);
+	const struct bpf_abi_nested *nested;
+	size_t n;
 
-	switch (type) {
-	case BPF_LINK_TYPE_RAW_TRACEPOINT:
-	case BPF_LINK_TYPE_ITER:
-	case BPF_LINK_TYPE_PERF_EVENT:
-		/* The type decides which of the fields is a length. */
-		for (size_t i = 0; i < info->count; i++)
-			if (bpf_abi_get32(info->data, info->size, info->nested[i]->count) >
-				NAME_MAX_SIZE)
-				return false;
-		return true;
-	case BPF_LINK_TYPE_KPROBE_MULTI:
-		return bpf_abi_get32(info->data, info->size, LINK_SYMBOLS_AT) <= SYMBOLS_MAX;
-	case BPF_ABI_LINK_UPROBE_MULTI:
-		return bpf_abi_get32(info->data, info->size, LINK_USYMBOLS_AT) <= SYMBOLS_MAX;
-	default:
-		return true;
+	/* The type decides which fields are pointers, and their counts. */
+	if (info->size >= sizeof(type) && type != info->object->link_type)
+		return false;
+	nested = bpf_abi_nested(BPF_ABI_LINK, type, &n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t max = nested[i].unit == 1 ? NAME_MAX_SIZE : SYMBOLS_MAX;
+
+		if (bpf_abi_get32(info->data, info->size, nested[i].count) > max)
+			return false;
 	}
+	return true;
 }
 
 static bool is_info(const struct info_reply *info)
@@ -190,7 +192,7 @@ static bool is_info(const struct info_reply *info)
 		return is_map(info);
 	case BPF_ABI_BTF:
 		return bpf_abi_get32(info->data, info->size,
-			       offsetof(struct bpf_btf_info, btf_size)) <= BTF_MAX;
+			       offsetof(struct bpf_btf_info, btf_size)) <= BTF_SIZE_MAX;
 	default:
 		return is_link(info);
 	}
@@ -279,7 +281,7 @@ static bool are_lists(const struct info_reply *info)
 		if (nested->unit == 1 && !is_prog_info &&
 			!(info->object->class == BPF_ABI_BTF &&
 				nested->offset == offsetof(struct bpf_btf_info, btf)) &&
-			!is_string(info->list[i], info->list_size[i]))
+			!is_name(info->list[i], info->list_size[i]))
 			return false;
 	}
 	if (info->object->class == BPF_ABI_BTF)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BTF_SIZE_MAX (64U << 20) /* bytes; Linux: 16 MiB for a program's, the kernel's is less */
+
 struct btf_types;
 
 /* Checks `size` bytes of BTF, and copies them. BTF of a module needs that of the kernel as `base`,

@@ -3,8 +3,10 @@
 #include "host-usb/run/objects/btf_list.h"
 
 #include "core/base/clock.h"
+#include "core/base/printable.h"
 #include "core/messages/bpf_abi.h"
 #include "host-usb/run/client.h"
+#include "host-usb/run/files/btf.h"
 #include "host-usb/run/objects/objects.h"
 
 #include <errno.h>
@@ -43,6 +45,8 @@ static struct btf_list *unpack(struct bytes_in *reply)
 		entry->size = bytes_get_u32(reply);
 		entry->kernel = bytes_get_u8(reply);
 		if (!rpc_get_string(reply, entry->name, sizeof(entry->name)) ||
+			!printable_is_text(entry->name, strlen(entry->name)) ||
+			entry->size > BTF_SIZE_MAX ||
 			(list->count > 1 && entry->id <= entry[-1].id))
 			reply->failed = true;
 	}
