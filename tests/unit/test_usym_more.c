@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -302,6 +304,36 @@ static void test_debuglink(void **state)
 	}
 }
 
+/* With too few descriptors the answer is an error, never that there is no such symbol. */
+static void test_debuglink_limit(void **state)
+{
+	struct fake *fake = *state;
+	struct rlimit before, limit;
+	uint64_t address = 0;
+	int refused = 0, err, lowest;
+
+	put_elf(fake, "root/bin/prog.dbg", true, 0, 0);
+	put_elf(fake, "root/bin/prog", false, 0, crc_of(fake, "root/bin/prog.dbg"));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	lowest = open("/", O_PATH | O_CLOEXEC);
+	assert_true(lowest >= 0);
+	close(lowest);
+	limit = before;
+	limit.rlim_cur = (rlim_t)lowest;
+	do {
+		forget(fake);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		err = usym_find_name(fake->usym, 7, "hidden", "prog", &address);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		if (err)
+			assert_int_equal(err, -EMFILE);
+		refused += err != 0;
+		limit.rlim_cur++;
+	} while (err);
+	assert_int_equal(address, 0x501010);
+	assert_true(refused >= 2); /* at the file and at its debug file */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_jit_grows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_build_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_debuglink, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_debuglink_limit, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("usym, other files", tests, NULL, NULL);

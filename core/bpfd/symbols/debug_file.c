@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define DEBUG_ROOT "/usr/lib/debug"
 
@@ -81,27 +82,21 @@ void elf_debug_read(struct elf_debug *debug, Elf *elf)
 	}
 }
 
-/* CRC-32 as in zlib, of a whole file. Returns 0 or a negative errno. */
+/* CRC-32 of a whole file. Returns 0 or a negative errno. */
 static int file_crc(int fd, uint32_t *crc)
 {
 	unsigned char buffer[4096];
-	uint32_t table[256], sum = UINT32_MAX;
+	uLong sum = crc32(0, NULL, 0);
 	uint64_t total = 0;
 	ssize_t n;
 
-	for (uint32_t i = 0; i < 256; i++) {
-		table[i] = i;
-		for (int bit = 0; bit < 8; bit++)
-			table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xedb88320 : 0);
-	}
 	while ((n = pread(fd, buffer, sizeof(buffer), (off_t)total)) > 0) {
-		for (ssize_t i = 0; i < n; i++)
-			sum = table[(sum ^ buffer[i]) & 0xff] ^ sum >> 8;
+		sum = crc32(sum, buffer, (uInt)n);
 		total += (uint64_t)n;
 		if (total > CRC_BYTES_MAX)
 			return -EFBIG;
 	}
-	*crc = ~sum;
+	*crc = (uint32_t)sum;
 	return n < 0 ? -errno : 0;
 }
 
@@ -115,8 +110,15 @@ static int open_file(const char *proc, pid_t pid, const char *path)
 	return err ? err : tree_open_read(&paths, whole);
 }
 
-/* Returns whether the symbols of that file were added. */
-static bool add_file(
+/* Returns true for errors that say nothing about the file. */
+static bool is_temporary(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EINTR || err == -EIO;
+}
+
+/* Returns 1 if the symbols of that file were added, 0 if it does not fit, or a negative errno if it
+ * cannot be read now. */
+static int add_file(
 	struct elf_symbols *symbols, const char *proc, pid_t pid, const char *path, bool by_link)
 {
 	const struct elf_debug *debug = elf_symbols_debug(symbols);
@@ -124,7 +126,7 @@ static bool add_file(
 	uint32_t crc;
 
 	if (fd < 0)
-		return false;
+		return is_temporary(fd) ? fd : 0;
 	if (by_link) {
 		err = file_crc(fd, &crc);
 		if (!err && crc != debug->crc)
@@ -135,17 +137,17 @@ static bool add_file(
 	close(fd);
 	if (err)
 		log_debug("%s: not used for symbols: %s", path, strerror(-err));
-	return !err;
+	return !err ? 1 : is_temporary(err) ? err : 0;
 }
 
-static bool add_by_build_id(struct elf_symbols *symbols, const char *proc, pid_t pid)
+static int add_by_build_id(struct elf_symbols *symbols, const char *proc, pid_t pid)
 {
 	const struct elf_debug *debug = elf_symbols_debug(symbols);
 	char path[sizeof(DEBUG_ROOT "/.build-id//.debug") + 2 * ELF_BUILD_ID_MAX];
 	size_t len;
 
 	if (debug->build_id_size < 2)
-		return false;
+		return 0;
 	len = (size_t)sprintf(path, DEBUG_ROOT "/.build-id/%02x/", debug->build_id[0]);
 	for (size_t i = 1; i < debug->build_id_size; i++)
 		len += (size_t)sprintf(path + len, "%02x", debug->build_id[i]);
@@ -153,20 +155,24 @@ static bool add_by_build_id(struct elf_symbols *symbols, const char *proc, pid_t
 	return add_file(symbols, proc, pid, path, false);
 }
 
-void debug_file_add(struct elf_symbols *symbols, const char *proc, pid_t pid, const char *path)
+int debug_file_add(struct elf_symbols *symbols, const char *proc, pid_t pid, const char *path)
 {
 	/* The directory of the mapped file, between these. */
 	static const char *const places[][2] = {{"", "/"}, {"", "/.debug/"}, {DEBUG_ROOT, "/"}};
 	const struct elf_debug *debug = elf_symbols_debug(symbols);
 	const char *slash = strrchr(path, '/');
 	char candidate[PATH_MAX], link[sizeof(debug->link)];
+	int added;
 
-	if (!debug || add_by_build_id(symbols, proc, pid) || !debug->link[0] || !slash)
-		return;
+	if (!debug)
+		return 0;
+	added = add_by_build_id(symbols, proc, pid);
+	if (added || !debug->link[0] || !slash)
+		return added < 0 ? added : 0;
 	strcpy(link, debug->link);
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !added; i++)
 		if (!path_format(candidate, "%s%.*s%s%s", places[i][0], (int)(slash - path), path,
-			    places[i][1], link) &&
-			add_file(symbols, proc, pid, candidate, true))
-			return;
+			    places[i][1], link))
+			added = add_file(symbols, proc, pid, candidate, true);
+	return added < 0 ? added : 0;
 }

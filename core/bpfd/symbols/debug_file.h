@@ -13,7 +13,8 @@ void elf_debug_read(struct elf_debug *debug, Elf *elf);
 
 /* Adds the symbols of a stripped file that process pid has mapped from `path`, as it sees it. They
  * are in the root of the process below /usr/lib/debug, by the build id or the name of the file, or
- * beside the file. Does nothing if the file is not stripped or there is no such file. */
-void debug_file_add(struct elf_symbols *symbols, const char *proc, pid_t pid, const char *path);
+ * beside the file. Does nothing if the file is not stripped or there is no such file. Returns 0
+ * or, if a file cannot be read now, a negative errno: the symbols may be incomplete. */
+int debug_file_add(struct elf_symbols *symbols, const char *proc, pid_t pid, const char *path);
 
 #endif

@@ -302,8 +302,12 @@ static int load_file(struct usym *usym, const struct process *process,
 	if (!*found) {
 		err = elf_symbols_read(&symbols, fd);
 		if (!err)
-			debug_file_add(symbols, usym->proc, process->pid,
+			err = debug_file_add(symbols, usym->proc, process->pid,
 				proc_maps_path(&process->maps, range));
+		if (err) {
+			elf_symbols_free(symbols);
+			symbols = NULL;
+		}
 		if (!err || is_of_file(err))
 			*found = mapped_file_add(usym, &identity, symbols, err);
 	}
