@@ -98,6 +98,9 @@ call_handler sys_uname, sys_setrlimit, sys_prlimit64;
 /* Returns true the first time that it is called with a string constant for calls of this number. */
 bool run_is_first(const struct call *call, const char *what);
 
+/* Logs that the board's bpfd is too old for a call on a path. Returns the call's result. */
+int64_t run_too_old(const struct run *run, const char *path, const char *call);
+
 /* Logs that `what`, a string constant, is not supported, and which call needed it. Logs each
  * constant only once for each number of a call. */
 void run_unsupported(const struct call *call, const char *what);

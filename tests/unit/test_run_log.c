@@ -239,7 +239,8 @@ static void test_old_board(void **state)
 	log_begin();
 	assert_int_equal(run_tool(board, tool_old), 0);
 	log = log_end();
-	assert_non_null(strstr(log, "/dev/kmsg: the board's bpfd (version 0.0.9) cannot do this"));
+	assert_non_null(
+		strstr(log, "/dev/kmsg: reading: the board's bpfd (version 0.0.9) cannot do this"));
 	live_stop(board);
 }
 

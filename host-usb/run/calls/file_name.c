@@ -61,10 +61,7 @@ static int64_t check(const struct call *call, const struct name *name)
 		return refused(call, name->path);
 	if (call->run->board.minor >= RPC_MINOR_BPFFS)
 		return 0;
-	log_warning("%s: %s: the board's bpfd (version %s) cannot do this; install the bpfd of "
-		    "this release on the board",
-		name->path, notify_name(call->number), call->run->board.program);
-	return -EPERM;
+	return run_too_old(call->run, name->path, notify_name(call->number));
 }
 
 static int64_t remove_at(const struct call *call, int dirfd, uint64_t path_at, bool directory)

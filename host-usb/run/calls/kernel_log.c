@@ -39,12 +39,8 @@ static int64_t follow(const struct run *run, uint64_t credit, enum rpc_log_start
 	struct bytes_out *out;
 	struct bytes_in reply;
 
-	if (run->board.minor < RPC_MINOR_LOG) {
-		log_warning("%s: the board's bpfd (version %s) cannot do this; install the bpfd of "
-			    "this release on the board",
-			KERNEL_LOG, run->board.program);
-		return -EPERM;
-	}
+	if (run->board.minor < RPC_MINOR_LOG)
+		return run_too_old(run, KERNEL_LOG, "reading");
 	out = client_begin(run->client, RPC_FILE_FOLLOW);
 	rpc_put_string(out, KERNEL_LOG);
 	bytes_put_u64(out, credit);

@@ -83,6 +83,14 @@ bool run_is_first(const struct call *call, const char *what)
 	return true;
 }
 
+int64_t run_too_old(const struct run *run, const char *path, const char *call)
+{
+	log_warning("%s: %s: the board's bpfd (version %s) cannot do this; install the bpfd of "
+		    "this release on the board",
+		path, call, run->board.program);
+	return -EPERM;
+}
+
 void run_unsupported(const struct call *call, const char *what)
 {
 	if (run_is_first(call, what))

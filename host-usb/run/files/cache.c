@@ -37,13 +37,17 @@ struct cache {
 	char identity[IDENTITY_SIZE]; /* of the board; for file names */
 };
 
+static int open_or_fetch(struct cache *cache, const char *path)
+{
+	int fd = cache_open(cache, path);
+
+	return fd == -ENOENT ? remote_open(cache->remote, path) : fd;
+}
+
 /* For the check of a module's BTF. */
 static int open_kernel_types(void *arg)
 {
-	struct cache *cache = arg;
-	int fd = cache_open(cache, BTF_FILE_KERNEL);
-
-	return fd == -ENOENT ? remote_open(cache->remote, BTF_FILE_KERNEL) : fd;
+	return open_or_fetch(arg, BTF_FILE_KERNEL);
 }
 
 int cache_new(struct cache **cache, struct remote *remote, const struct rpc_hello *board)
@@ -90,12 +94,11 @@ struct store *cache_store(const struct cache *cache)
 /* Opens the copy with these contents. A damaged copy is removed. */
 static int open_copy(struct cache *cache, const char *name, const struct digest *wanted)
 {
-	struct digest digest;
 	int fd = store_get(cache->store, name);
 
 	if (fd < 0)
 		return fd;
-	if (!digest_file(fd, &digest) && digest_equal(&digest, wanted))
+	if (!digest_check(fd, wanted))
 		return fd;
 	close(fd);
 	store_remove(cache->store, name);
@@ -114,13 +117,12 @@ static const char *program_name(const char *path)
 static int open_same(const char *name, const struct digest *wanted)
 {
 	int fd = local_open_program(name);
-	struct digest digest;
 	struct stat st;
 
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size == wanted->size &&
-		!digest_file(fd, &digest) && digest_equal(&digest, wanted))
+		!digest_check(fd, wanted))
 		return fd;
 	close(fd);
 	return -ENOENT;
@@ -133,7 +135,7 @@ static int open_by_contents(struct cache *cache, const char *path)
 {
 	const char *program = program_name(path);
 	char name[SHA256_HEX_SIZE];
-	struct digest wanted, digest;
+	struct digest wanted;
 	int fd = -ENOENT, err;
 
 	if (!cache->store && !program)
@@ -156,7 +158,7 @@ static int open_by_contents(struct cache *cache, const char *path)
 	}
 	fd = remote_open(cache->remote, path);
 	/* The file may have changed since, or the board may lie. */
-	if (fd >= 0 && cache->store && !digest_file(fd, &digest) && digest_equal(&digest, &wanted))
+	if (fd >= 0 && cache->store && !digest_check(fd, &wanted))
 		store_put(cache->store, name, fd);
 	return fd;
 }
@@ -245,11 +247,9 @@ int cache_open(struct cache *cache, const char *path)
 int cache_open_btf(struct cache *cache, const char *name)
 {
 	char path[PATH_MAX];
-	int fd;
 
 	if (strchr(name, '/') || !*name)
 		return -EINVAL;
 	snprintf(path, sizeof(path), BTF_DIRECTORY "%s", name);
-	fd = cache_open(cache, path);
-	return fd == -ENOENT ? remote_open(cache->remote, path) : fd;
+	return open_or_fetch(cache, path);
 }

@@ -38,7 +38,15 @@ int digest_of_board(struct remote *remote, const struct rpc_hello *board, const 
 	return remote_hash(remote, path, digest->hash, &digest->size);
 }
 
-bool digest_equal(const struct digest *a, const struct digest *b)
+int digest_check(int fd, const struct digest *wanted)
 {
-	return a->size == b->size && memcmp(a->hash, b->hash, sizeof(a->hash)) == 0;
+	struct digest digest;
+	int err = digest_file(fd, &digest);
+
+	if (err)
+		return err;
+	if (digest.size != wanted->size ||
+		memcmp(digest.hash, wanted->hash, sizeof(digest.hash)) != 0)
+		return -ESTALE;
+	return 0;
 }

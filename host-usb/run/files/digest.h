@@ -5,7 +5,6 @@
 
 #include "core/base/sha256.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct remote;
@@ -24,6 +23,8 @@ int digest_file(int fd, struct digest *digest);
 int digest_of_board(struct remote *remote, const struct rpc_hello *board, const char *path,
 	struct digest *digest);
 
-bool digest_equal(const struct digest *a, const struct digest *b);
+/* Hashes an open file and compares. Returns 0, -ESTALE if it has other contents, or another
+ * negative errno. */
+int digest_check(int fd, const struct digest *wanted);
 
 #endif

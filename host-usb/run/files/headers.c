@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/paths.h"
+#include "core/messages/file_tree.h"
 #include "host-usb/run/files/cache.h"
 #include "host-usb/run/files/digest.h"
 #include "host-usb/run/files/dirtree.h"
@@ -168,14 +169,11 @@ const char *headers_directory(const struct headers *headers)
 /* Fetches the archive. Returns its descriptor, or a negative errno if it is not `wanted`. */
 static int fetch(struct run *run, const struct digest *wanted)
 {
-	struct digest digest;
 	int fd = remote_open(run->remote, ARCHIVE), err;
 
 	if (fd < 0)
 		return fd;
-	err = digest_file(fd, &digest);
-	if (!err && !digest_equal(&digest, wanted))
-		err = -ESTALE;
+	err = digest_check(fd, wanted);
 	if (!err)
 		return fd;
 	close(fd);
@@ -280,12 +278,10 @@ static int provide(struct headers *headers)
 	return err;
 }
 
+/* Returns false also for no directory, "". */
 static bool is_below(const char *path, const char *directory)
 {
-	size_t length = strlen(directory);
-
-	return length && strncmp(path, directory, length) == 0 &&
-	       (path[length] == '/' || !path[length]);
+	return *directory && file_tree_below(path, directory);
 }
 
 /* Returns true for a path that starts with a directory into which a tool unpacks headers. */
