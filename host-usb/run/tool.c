@@ -157,7 +157,8 @@ static int send_fds(int socket, void *data, size_t size, const int *fds, int cou
 	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Receives a message of send_fds(). Returns the number of descriptors, or -EIO. */
+/* Receives a message of send_fds(). Returns the number of descriptors; -EPIPE: the other end is
+ * closed; or another negative errno. */
 static int receive_fds(int socket, void *data, size_t size, int fds[TIMENS_FDS])
 {
 	union {
@@ -176,7 +177,7 @@ static int receive_fds(int socket, void *data, size_t size, int fds[TIMENS_FDS])
 		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)size)
-		return -EIO;
+		return n < 0 ? -errno : n == 0 ? -EPIPE : -EIO;
 	header = CMSG_FIRSTHDR(&message);
 	if (!header || header->cmsg_type != SCM_RIGHTS)
 		return 0;
@@ -210,6 +211,10 @@ static void run_tool(const struct tool *tool, int socket, pid_t parent)
 		_exit(STATUS_FAILED);
 	close(listener);
 	count = receive_fds(socket, &settings, sizeof(settings), namespaces);
+	/* bpfd-run closes the socket after a failure of its own. */
+	if (count < 0 && count != -EPIPE)
+		dprintf(STDERR_FILENO, "bpfd-run: the tool cannot be started: %s\n",
+			strerror(-count));
 	if (count < 0)
 		_exit(STATUS_FAILED);
 	close(socket);

@@ -23,8 +23,10 @@ class RunTool(Command):
         return [self.path(run_kind), "--via", "unshare --uts sh -c " + shlex.quote(board), self.tool("fail_tool")]
 
     def is_impossible(self, report):
-        # The tool exists while it waits for an answer, it has this descriptor, and it may be looked at.
+        # The tool exists while it waits for an answer, it has this descriptor, and it may be looked at. Before it
+        # starts it reads its end of the socket.
         return ("/fd/" in report["what"] and report["errno"] in ("ENOENT", "EACCES") or
+                (report["call"], report["errno"]) == ("sendmsg", "EPIPE") or
                 report["call"].startswith("process_vm") and report["errno"] == "ESRCH")
 
     def may_leave(self, path, run):

@@ -3,6 +3,8 @@
 #include "core/base/paths.h"
 #include "core/bpfd/bpf/event_list.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,10 +13,35 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/unit/fake_tree.h"
+#include "tests/unit/log_capture.h"
+
+/* The linker replaces calloc() and write() by these; see the Makefile. */
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+
+static bool is_memory_short;
+static int failing_writes; /* of the next ones */
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return is_memory_short ? NULL : __real_calloc(count, size);
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+	if (failing_writes == 0 || fd == STDERR_FILENO)
+		return __real_write(fd, data, size);
+	failing_writes--;
+	errno = ENOMEM;
+	return -1;
+}
 
 static char directory[] = "/tmp/test_events.XXXXXX";
 static struct paths paths = {"/nonexistent", "/nonexistent", directory, NULL};
@@ -38,9 +65,9 @@ static void client_writes(
 	struct event_list *list, const char *text, const char *before, const char *after)
 {
 	put_file(directory, "kprobe_events", before);
-	event_list_before(list, PROBE_EVENT_KPROBE);
+	assert_int_equal(event_list_before(list, PROBE_EVENT_KPROBE), 0);
 	put_file(directory, "kprobe_events", after);
-	event_list_after(list, PROBE_EVENT_KPROBE, text, strlen(text));
+	assert_int_equal(event_list_after(list, PROBE_EVENT_KPROBE, text, strlen(text)), 0);
 }
 
 /* Ends the session and compares the commands that it wrote to remove events. */
@@ -140,10 +167,95 @@ static void test_no_tracefs(void **state)
 	struct event_list *list;
 
 	assert_int_equal(event_list_new(&list, &none), 0);
-	event_list_before(list, PROBE_EVENT_UPROBE);
-	event_list_after(list, PROBE_EVENT_UPROBE, "p:a/b c", 7);
+	assert_int_equal(event_list_before(list, PROBE_EVENT_UPROBE), -ENOENT);
+	assert_int_equal(event_list_after(list, PROBE_EVENT_UPROBE, "p:a/b c", 7), -ENOENT);
 	event_list_free(list);
 	event_list_free(NULL);
+}
+
+/* Puts a directory in the place of the kernel's list: it opens, but read(2) fails. */
+static void hide_list(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/kprobe_events", directory);
+	unlink(path);
+	put_directory(directory, "kprobe_events");
+}
+
+static void show_list(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/kprobe_events", directory);
+	assert_int_equal(rmdir(path), 0);
+}
+
+/* What was there before the write is unknown, so an event of another program would be removed. */
+static void test_unreadable_before(void **state)
+{
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	hide_list();
+	assert_int_equal(event_list_before(list, PROBE_EVENT_KPROBE), -EISDIR);
+	show_list();
+	expect_removed(list, "");
+}
+
+/* The events that are known are not forgotten. */
+static void test_unreadable_after(void **state)
+{
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	client_writes(list, "p:mine/a x\n", "", "p:mine/a x\n");
+	assert_int_equal(event_list_before(list, PROBE_EVENT_KPROBE), 0);
+	hide_list();
+	log_begin();
+	assert_int_equal(event_list_after(list, PROBE_EVENT_KPROBE, "p:mine/b x", 10), -EISDIR);
+	assert_string_equal(log_end(),
+		"bpfd: kprobe_events: cannot read: Is a directory; events that the client "
+		"defines stay in it\n");
+	show_list();
+	expect_removed(list, "-:mine/a\n");
+}
+
+/* An event that nobody would remove later is removed at once. */
+static void test_no_memory(void **state)
+{
+	const char *text = "p:mine/a x\n";
+	struct event_list *list;
+	char path[64], now[100];
+	ssize_t n;
+	int fd;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	put_file(directory, "kprobe_events", "");
+	assert_int_equal(event_list_before(list, PROBE_EVENT_KPROBE), 0);
+	put_file(directory, "kprobe_events", text);
+	is_memory_short = true;
+	assert_int_equal(event_list_after(list, PROBE_EVENT_KPROBE, text, strlen(text)), -ENOMEM);
+	is_memory_short = false;
+	snprintf(path, sizeof(path), "%s/kprobe_events", directory);
+	fd = open(path, O_RDONLY);
+	n = read(fd, now, sizeof(now) - 1);
+	close(fd);
+	now[n < 0 ? 0 : n] = '\0';
+	assert_string_equal(now, "p:mine/a x\n-:mine/a\n");
+	expect_removed(list, "");
+}
+
+static void test_remove_fails_once(void **state)
+{
+	struct event_list *list;
+
+	assert_int_equal(event_list_new(&list, &paths), 0);
+	client_writes(list, "p:mine/a x\n", "", "p:mine/a x\n");
+	put_file(directory, "kprobe_events", "");
+	failing_writes = 1;
+	expect_removed(list, "-:mine/a\n");
+	assert_int_equal(failing_writes, 0);
 }
 
 int main(void)
@@ -155,6 +267,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_group_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreadable_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreadable_after, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remove_fails_once, setup, teardown),
 		cmocka_unit_test(test_no_tracefs),
 	};
 

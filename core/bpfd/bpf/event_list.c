@@ -4,16 +4,15 @@
 
 #include "core/base/log.h"
 #include "core/base/paths.h"
-#include "core/bpfd/files/file.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define AFTER_TRIES	3   /* to read the list after a write */
 #define EVENT_NAME_SIZE 144 /* group/event; each has at most 63 characters on all kernels */
 
 struct event {
@@ -37,26 +36,6 @@ int event_list_new(struct event_list **list, const struct paths *paths)
 	l->paths = paths;
 	*list = l;
 	return 0;
-}
-
-static char *read_events(const struct event_list *list, enum probe_event_kind kind)
-{
-	char root[PATH_MAX], path[PATH_MAX], *text = NULL;
-	size_t size = 0;
-	FILE *file;
-
-	if (file_tracefs(list->paths, NULL, root) ||
-		path_format(path, "%s/%s", root, probe_event_file(kind)))
-		return NULL;
-	file = fopen(path, "re");
-	if (!file)
-		return NULL;
-	if (getdelim(&text, &size, '\0', file) < 0) {
-		free(text);
-		text = NULL;
-	}
-	fclose(file);
-	return text;
 }
 
 /* Like the kernel's isspace(), at which it splits lines into words. */
@@ -147,23 +126,37 @@ static bool list_has(const char *list, const char *listed)
 	return false;
 }
 
-static void note(struct event_list *list, enum probe_event_kind kind, const char *name)
+static void remove_event(
+	const struct event_list *list, enum probe_event_kind kind, const char name[EVENT_NAME_SIZE])
+{
+	const char *slash = strchr(name, '/');
+	char group[EVENT_NAME_SIZE];
+	int err;
+
+	snprintf(group, sizeof(group), "%.*s", (int)(slash - name), name);
+	err = probe_event_remove(list->paths, kind, group, slash + 1);
+	if (err && err != -ENOENT)
+		log_warning("event %s: cannot remove: %s", name, strerror(-err));
+}
+
+/* Adds an event. If memory is short, it is removed from tracefs: later nobody would remove it. */
+static int note(struct event_list *list, enum probe_event_kind kind, const char *name)
 {
 	struct event *event;
 
 	for (event = list->first; event; event = event->next)
 		if (event->kind == kind && !strcmp(event->name, name))
-			return;
+			return 0;
 	event = calloc(1, sizeof(*event));
 	if (!event) {
-		log_warning("event %s: cannot note it: %s; it will stay in tracefs", name,
-			strerror(ENOMEM));
-		return;
+		remove_event(list, kind, name);
+		return -ENOMEM;
 	}
 	event->kind = kind;
 	strcpy(event->name, name);
 	event->next = list->first;
 	list->first = event;
+	return 0;
 }
 
 /* Forgets the events that are gone: another program may define one of the same name later. */
@@ -181,45 +174,58 @@ static void forget_gone(struct event_list *list, enum probe_event_kind kind, con
 	}
 }
 
-void event_list_before(struct event_list *list, enum probe_event_kind kind)
+int event_list_before(struct event_list *list, enum probe_event_kind kind)
 {
 	free(list->before);
-	list->before = read_events(list, kind);
+	list->before = NULL;
+	return event_file_read(list->paths, kind, &list->before);
 }
 
-void event_list_after(
+/* The write cannot be undone without this list, so a failure is not the last word. */
+static int read_after(const struct event_list *list, enum probe_event_kind kind, char **now)
+{
+	int err = -EAGAIN;
+
+	for (int i = 0; err && i < AFTER_TRIES; i++)
+		err = event_file_read(list->paths, kind, now);
+	if (err)
+		log_warning("%s: cannot read: %s; events that the client defines stay in it",
+			probe_event_file(kind), strerror(-err));
+	return err;
+}
+
+int event_list_after(
 	struct event_list *list, enum probe_event_kind kind, const char *text, size_t size)
 {
-	char *now = read_events(list, kind), name[EVENT_NAME_SIZE];
+	char *now, name[EVENT_NAME_SIZE];
+	int err = read_after(list, kind, &now), result = err;
 
+	if (err)
+		goto out;
 	for (const char *line = now; line && *line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (line_name(line, strcspn(line, "\n"), name) && strchr(name, '/') &&
 			!list_has(list->before, name) && text_defines(text, size, name))
-			note(list, kind, name);
+			err = note(list, kind, name);
+		result = err ? err : result;
 	}
 	forget_gone(list, kind, now);
 	free(now);
+out:
 	free(list->before);
 	list->before = NULL;
+	return result;
 }
 
 void event_list_free(struct event_list *list)
 {
 	struct event *event;
-	char *slash;
-	int err;
 
 	if (!list)
 		return;
 	while ((event = list->first)) {
 		list->first = event->next;
-		slash = strchr(event->name, '/');
-		*slash = '\0';
-		err = probe_event_remove(list->paths, event->kind, event->name, slash + 1);
-		if (err && err != -ENOENT)
-			log_warning("event %s/%s: cannot remove: %s", event->name, slash + 1,
-				strerror(-err));
+		remove_event(list, event->kind, event->name);
 		free(event);
 	}
 	free(list->before);

@@ -17,9 +17,11 @@ int event_list_new(struct event_list **list, const struct paths *paths);
 void event_list_free(struct event_list *list);
 
 /* Call these before and after a write of `size` bytes of commands to the file of that kind. They
- * add to the list the new events that the text defines. */
-void event_list_before(struct event_list *list, enum probe_event_kind kind);
-void event_list_after(
+ * add to the list the new events that the text defines. Return 0 or a negative errno. If the first
+ * one fails, do not write: the events of other programs would be unknown. If the second one fails,
+ * it has removed new events which it could not add, or logged that they stay. */
+int event_list_before(struct event_list *list, enum probe_event_kind kind);
+int event_list_after(
 	struct event_list *list, enum probe_event_kind kind, const char *text, size_t size);
 
 #endif

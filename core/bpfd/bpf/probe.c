@@ -83,31 +83,28 @@ struct probe *probe_find(const struct probe_set *set, enum probe_kind kind, cons
 	return probe;
 }
 
-static int remove_tracefs_event(const struct probe *probe)
+static int remove_tracefs_event(
+	const struct probe_set *set, enum probe_event_kind kind, const char *name)
 {
-	const struct probe_set *set = probe->set;
-	int err;
+	int err = probe_event_remove(set->paths, kind, set->group, name);
 
-	if (!probe->tracefs_event[0])
-		return 0;
-	err = probe_event_remove(
-		set->paths, tracefs_kinds[probe->kind], set->group, probe->tracefs_event);
 	if (err)
-		log_warning("probe: %s/%s: cannot remove: %s", set->group, probe->tracefs_event,
-			strerror(-err));
+		log_warning("probe: %s/%s: cannot remove: %s", set->group, name, strerror(-err));
 	return err;
 }
 
 int probe_detach(struct probe *probe)
 {
 	struct probe **at = &probe->set->first;
-	int err;
+	int err = 0;
 
 	while (*at != probe)
 		at = &(*at)->next;
 	*at = probe->next;
 	close(probe->fd);
-	err = remove_tracefs_event(probe);
+	if (probe->tracefs_event[0])
+		err = remove_tracefs_event(
+			probe->set, tracefs_kinds[probe->kind], probe->tracefs_event);
 	free(probe->event);
 	free(probe);
 	return err;
@@ -301,7 +298,7 @@ static int attach_tracefs(struct probe **probe, const struct attach_request *req
 		return err;
 	err = attach_event(probe, request, set->group, name);
 	if (err) {
-		probe_event_remove(set->paths, kind, set->group, name);
+		remove_tracefs_event(set, kind, name);
 		return err;
 	}
 	memcpy((*probe)->tracefs_event, name, sizeof(name));
@@ -369,7 +366,10 @@ int probe_attach_kprobe(struct probe **probe, struct probe_set *set, int prog_fd
 		if (err != -ENODEV)
 			return err;
 	}
-	if (at->maxactive && probe_event_has_maxactive(set->paths))
+	err = at->maxactive ? probe_event_has_maxactive(set->paths) : 0;
+	if (err < 0)
+		return err;
+	if (err)
 		snprintf(prefix, sizeof(prefix), "r%u", at->maxactive);
 	else
 		strcpy(prefix, at->retprobe ? "r" : "p");

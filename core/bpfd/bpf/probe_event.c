@@ -20,8 +20,10 @@
 
 #define GROUP_PREFIX "bpfd_"
 
-/* The kernel releases an event some time after its last descriptor was closed. */
-#define REMOVE_TRIES   50
+/* The kernel releases an event some time after its last descriptor was closed. After another error,
+ * for example for want of memory, a few tries are enough: there may be many events. */
+#define BUSY_TRIES     50
+#define OTHER_TRIES    3
 #define REMOVE_WAIT_MS 10
 
 static const char *const files[] = {
@@ -50,19 +52,32 @@ int probe_event_group(const struct paths *paths, char group[PROBE_GROUP_SIZE])
 	return 0;
 }
 
+static int format_path(const struct paths *paths, enum probe_event_kind kind, char path[PATH_MAX])
+{
+	char root[PATH_MAX];
+	int err = file_tracefs(paths, NULL, root);
+
+	return err ? err : path_format(path, "%s/%s", root, files[kind]);
+}
+
 static int open_file(const struct paths *paths, enum probe_event_kind kind)
 {
-	char root[PATH_MAX], path[PATH_MAX];
-	int err, fd;
+	char path[PATH_MAX];
+	int fd, err = format_path(paths, kind, path);
 
-	err = file_tracefs(paths, NULL, root);
-	if (!err)
-		err = path_format(path, "%s/%s", root, files[kind]);
 	if (err)
 		return err;
 	/* Not O_TRUNC: it would remove the events of all programs. */
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+int event_file_read(const struct paths *paths, enum probe_event_kind kind, char **text)
+{
+	char path[PATH_MAX];
+	int err = format_path(paths, kind, path);
+
+	return err ? err : file_read_all(path, text);
 }
 
 void event_files_open(struct event_files *event_files, const struct paths *paths)
@@ -140,7 +155,9 @@ int probe_event_remove(
 	const struct timespec wait = {.tv_nsec = REMOVE_WAIT_MS * 1000000L};
 	int err = remove_once(paths, kind, group, name);
 
-	for (int i = 0; err == -EBUSY && i < REMOVE_TRIES; i++) {
+	for (int i = 1; err && err != -ENOENT; i++) {
+		if (i >= (err == -EBUSY ? BUSY_TRIES : OTHER_TRIES))
+			break;
 		nanosleep(&wait, NULL);
 		err = remove_once(paths, kind, group, name);
 	}
@@ -167,22 +184,19 @@ int probe_event_id(const struct paths *paths, const char *category, const char *
 	return id > 0 ? id : -EINVAL;
 }
 
-bool probe_event_has_maxactive(const struct paths *paths)
+int probe_event_has_maxactive(const struct paths *paths)
 {
-	char root[PATH_MAX], path[PATH_MAX], *line = NULL;
-	bool has = false;
-	size_t size = 0;
-	FILE *file;
+	char root[PATH_MAX], path[PATH_MAX], *text;
+	int has, err = file_tracefs(paths, NULL, root);
 
-	if (file_tracefs(paths, NULL, root) || path_format(path, "%s/README", root))
-		return false;
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	while (!has && getline(&line, &size, file) > 0)
-		has = strstr(line, "r[maxactive]") != NULL;
-	free(line);
-	fclose(file);
+	if (!err)
+		err = path_format(path, "%s/README", root);
+	if (!err)
+		err = file_read_all(path, &text);
+	if (err)
+		return err == -ENOENT ? 0 : err; /* old kernels have no such file */
+	has = strstr(text, "r[maxactive]") != NULL;
+	free(text);
 	return has;
 }
 
@@ -238,24 +252,15 @@ static void clean_line(const struct paths *paths, enum probe_event_kind kind, ch
 
 static void clean_kind(const struct paths *paths, enum probe_event_kind kind)
 {
-	char root[PATH_MAX], path[PATH_MAX];
-	char *text = NULL, *rest, *line;
-	size_t size = 0;
-	FILE *file;
+	char *text, *rest, *line;
 
-	if (file_tracefs(paths, NULL, root) || path_format(path, "%s/%s", root, files[kind]))
-		return;
-	file = fopen(path, "re");
-	if (!file)
-		return;
 	/* Read completely first: removing an event while reading would skip lines. */
-	if (getdelim(&text, &size, '\0', file) > 0) {
-		rest = text;
-		while ((line = strsep(&rest, "\n")))
-			clean_line(paths, kind, line);
-	}
+	if (event_file_read(paths, kind, &text))
+		return;
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		clean_line(paths, kind, line);
 	free(text);
-	fclose(file);
 }
 
 void probe_event_clean(const struct paths *paths)

@@ -27,6 +27,10 @@ void event_files_close(struct event_files *event_files);
 ssize_t event_file_write(
 	const struct paths *paths, enum probe_event_kind kind, const void *data, size_t size);
 
+/* Reads the kernel's list of the events of that kind. Returns 0 and *text, which the caller frees,
+ * or a negative errno. */
+int event_file_read(const struct paths *paths, enum probe_event_kind kind, char **text);
+
 /* The name of the file in tracefs. */
 const char *probe_event_file(enum probe_event_kind kind);
 
@@ -48,9 +52,10 @@ int probe_event_remove(
  * is not exactly one path component. */
 int probe_event_id(const struct paths *paths, const char *category, const char *name);
 
-/* Whether kprobe_events accepts the number of pending returns, as in "r16:group/event"
- * (Linux 4.12). An older kernel creates an event of another name instead. */
-bool probe_event_has_maxactive(const struct paths *paths);
+/* Returns 1 if kprobe_events accepts the number of pending returns, as in "r16:group/event"
+ * (Linux 4.12), 0 if it does not, or a negative errno. An older kernel creates an event of another
+ * name instead. */
+int probe_event_has_maxactive(const struct paths *paths);
 
 /* Removes the events of dead bpfd processes. Events of other programs stay. */
 void probe_event_clean(const struct paths *paths);

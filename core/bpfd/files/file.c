@@ -69,6 +69,43 @@ ssize_t file_read(const char *path, char *text, size_t size)
 	return (ssize_t)have;
 }
 
+struct growing {
+	char *text;
+	size_t size;
+};
+
+static int grow(void *arg, const void *data, size_t size)
+{
+	struct growing *g = arg;
+	char *text = realloc(g->text, g->size + size + 1);
+
+	if (!text)
+		return -ENOMEM;
+	g->text = text;
+	memcpy(text + g->size, data, size);
+	g->size += size;
+	text[g->size] = '\0';
+	return 0;
+}
+
+int file_read_all(const char *path, char **text)
+{
+	struct growing all = {NULL, 0};
+	int err, fd = open_read(path);
+
+	if (fd < 0)
+		return fd;
+	err = grow(&all, "", 0);
+	if (!err)
+		err = file_copy(fd, grow, &all);
+	close(fd);
+	if (err)
+		free(all.text);
+	else
+		*text = all.text;
+	return err;
+}
+
 int file_copy(int fd, file_sink sink, void *arg)
 {
 	char *buffer = malloc(COPY_SIZE);

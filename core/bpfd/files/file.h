@@ -27,6 +27,10 @@ bool file_is_name(const char *name);
  * bytes; or the errno of open(2) or read(2). */
 ssize_t file_read(const char *path, char *text, size_t size);
 
+/* Reads a file of any size whole and adds a NUL. Returns 0 and *text, which the caller frees; or
+ * -ENOMEM, or the errno of open(2) or read(2). */
+int file_read_all(const char *path, char **text);
+
 /* Hands the rest of fd to the sink, piece by piece. Returns 0, the sink's or read(2)'s error. */
 int file_copy(int fd, file_sink sink, void *arg);
 

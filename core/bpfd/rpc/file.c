@@ -347,11 +347,15 @@ int rpc_file_write(struct rpc *rpc, struct bytes_in *in)
 		err = -E2BIG;
 	if (err)
 		return err;
-	event_list_before(rpc->bpfd->events, kind);
+	err = event_list_before(rpc->bpfd->events, kind);
+	if (err)
+		return err;
 	n = event_file_write(paths_of(rpc), kind, data, size);
-	event_list_after(rpc->bpfd->events, kind, data, size);
+	err = event_list_after(rpc->bpfd->events, kind, data, size);
 	if (n < 0)
 		return (int)n;
+	if (err)
+		return err;
 	if (kind == PROBE_EVENT_KPROBE)
 		probe_warn_kprobes(rpc->bpfd->probes);
 	bytes_put_u32(&rpc->out, (uint32_t)n);
