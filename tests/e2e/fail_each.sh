@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Every call fails once: bpfd-usb and bpfd-gadget with a board. $BPFD_FAIL has options for tests/fail/run
-# (default: a short part by seed, of bpfd-usb only: the daemon starts again for each call).
+# Every call fails once: bpfd with probes, bpfd-usb and bpfd-gadget with a board. $BPFD_FAIL has options
+# for tests/fail/run (default: a short part by seed, without bpfd-gadget: it starts again for each call).
 # vm: --cpus 1 --mem 1536
 set -u
 here=$(dirname "$0")
@@ -15,5 +15,7 @@ gadget_start || { echo "Bail out! no gadget"; exit 1; }
 status=$?
 gadget_stop
 GADGET_PID=''
+[ -n "${BPFD_FAIL:-}" ] || set -- "$@" --seconds 5
+"$here/../fail/run" "$@" --session probes || status=1
 [ -z "${BPFD_FAIL:-}" ] || "$here/../fail/run" "$@" --session bpfd-gadget || status=1
 exit $status

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import probes
 from driver import Session, Wrong
 from sessions import Command, check_end
 
@@ -138,4 +139,4 @@ def remove_gadget(top):
                 pass
 
 
-SESSIONS = [Usb, Gadget]
+SESSIONS = [Usb, Gadget] + probes.SESSIONS

@@ -336,11 +336,59 @@ static void test_writes(void **state)
 	live_stop(board);
 }
 
+/* The linker replaces ioctl() by this; see the Makefile. */
+int __real_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_ioctl(int fd, unsigned long request, void *arg);
+
+static int answer_error, answers; /* of SECCOMP_IOCTL_NOTIF_SEND; 0: none fails */
+static bool fails_once;
+
+int __wrap_ioctl(int fd, unsigned long request, void *arg)
+{
+	if (request != SECCOMP_IOCTL_NOTIF_SEND || !answer_error)
+		return __real_ioctl(fd, request, arg);
+	answers++;
+	if (fails_once && answers > 1)
+		return 0;
+	errno = answer_error;
+	return -1;
+}
+
+/* Returns what notify_answer() logs while the kernel refuses one or all answers. */
+static const char *answer(bool once, int err)
+{
+	const struct run run = {.listener = -1};
+	const char *log;
+
+	answers = 0;
+	fails_once = once;
+	answer_error = err;
+	log_begin();
+	notify_answer(&run, 1, 0);
+	log = log_end();
+	answer_error = 0;
+	return log;
+}
+
+/* A tool without an answer would wait forever. */
+static void test_answer_fails(void **state)
+{
+	assert_string_equal(answer(true, EINTR), "");
+	assert_int_equal(answers, 2);
+	assert_string_equal(answer(true, EIO), "");
+	assert_int_equal(answers, 2);
+	assert_string_equal(answer(false, ENOENT), "");
+	assert_int_equal(answers, 1);
+	assert_non_null(strstr(answer(false, EIO), "cannot be answered: Input/output error\n"));
+	assert_in_range(answers, 2, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest decisions[] = {
 		cmocka_unit_test(test_each_call),
 		cmocka_unit_test(test_no_gap),
+		cmocka_unit_test(test_answer_fails),
 	};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_workstation), cmocka_unit_test(test_writes),

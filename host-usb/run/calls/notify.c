@@ -36,6 +36,8 @@
 #define NUMBERS_MAX	 1023	    /* no call that Linux will add has a higher number */
 #define SYNC_WAKE_UP	 1UL	    /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
 
+#define IOCTL_TRIES 4
+
 #define MAP_SHARED_FILE_MASK (MAP_SHARED | MAP_ANONYMOUS)
 
 /* Which calls of a number are notified. The others do not concern the board, and a notification
@@ -417,12 +419,17 @@ int notify_check(void)
 
 bool notify_waiting(const struct run *run, uint64_t id)
 {
-	return seccomp_notify_id_valid(run->listener, id) == 0;
+	/* The result is the same whether the thread has gone or the question failed. */
+	for (int i = 0; i < IOCTL_TRIES; i++)
+		if (seccomp_notify_id_valid(run->listener, id) == 0)
+			return true;
+	return false;
 }
 
 void notify_answer(const struct run *run, uint64_t id, int64_t value)
 {
 	struct seccomp_notif_resp response = {.id = id};
+	int err = -EINTR;
 
 	if (value == CALL_CONTINUE)
 		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
@@ -430,8 +437,12 @@ void notify_answer(const struct run *run, uint64_t id, int64_t value)
 		response.error = (int)value;
 	else
 		response.val = value;
-	/* Fails if the thread was interrupted or killed; then no answer is needed. */
-	seccomp_notify_respond(run->listener, &response);
+	/* After ENOENT and EINPROGRESS the thread was interrupted or killed and needs no answer.
+	 * Otherwise it would wait for one forever. */
+	for (int i = 0; err && err != -ENOENT && err != -EINPROGRESS && i < IOCTL_TRIES; i++)
+		err = ioctl(run->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+	if (err && err != -ENOENT && err != -EINPROGRESS)
+		log_error("seccomp: a call of the tool cannot be answered: %s", strerror(-err));
 }
 
 /* Returns the tool's highest free descriptor from fd_base on, or -EMFILE. Tools that use
