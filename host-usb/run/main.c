@@ -13,6 +13,7 @@
 #include "host-usb/run/files/headers.h"
 #include "host-usb/run/files/open.h"
 #include "host-usb/run/files/remote.h"
+#include "host-usb/run/objects/btf_known.h"
 #include "host-usb/run/objects/btf_list.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
@@ -274,6 +275,7 @@ static void close_parts(struct run *run)
 	cache_free(run->cache);
 	remote_free(run->remote);
 	btf_list_free(run->btf_list);
+	btf_known_free(run->btf_known);
 	client_free(run->client);
 	if (run->listener >= 0)
 		close(run->listener);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct btf_known;
 struct btf_list;
 struct cache;
 struct client;
@@ -36,12 +37,13 @@ struct run {
 	struct headers *headers; /* of the board's kernel; NULL at first */
 	/* headers_use(), called before the tool uses a path; NULL at first */
 	int (*use_path)(struct headers *headers, const char *path);
-	struct opener *opener;	   /* decides what a path opens as */
-	struct btf_list *btf_list; /* NULL until a tool asks for it */
-	struct waits *waits;	   /* the tool's poll(2) calls that are still unanswered */
-	const char *sysroot;	   /* a copy of the board's files; NULL if there is none */
-	int listener;		   /* descriptor of the seccomp notifications */
-	int signal_fd;		   /* signals to bpfd-run; -1 if none are read */
+	struct opener *opener;	     /* decides what a path opens as */
+	struct btf_list *btf_list;   /* NULL until a tool asks for it */
+	struct btf_known *btf_known; /* NULL until a map or program has types */
+	struct waits *waits;	     /* the tool's poll(2) calls that are still unanswered */
+	const char *sysroot;	     /* a copy of the board's files; NULL if there is none */
+	int listener;		     /* descriptor of the seccomp notifications */
+	int signal_fd;		     /* signals to bpfd-run; -1 if none are read */
 	int fd_base; /* the filter notifies us of reads and writes from this descriptor on */
 	pid_t tool;
 	int lookup_error;  /* an object of the current call could not be looked up; 0: all could */

@@ -132,6 +132,10 @@ static void test_no_list(void **state)
 	board_ready(board);
 	assert_int_equal(next_id(board, 0), CALL_CONTINUE);
 
+	put_entry(board_reply(board, RPC_BTF_LIST, 0), 1, 1, "vm\33[2Jlinux"); /* tools print it */
+	board_ready(board);
+	assert_int_equal(next_id(board, 0), CALL_CONTINUE);
+
 	bytes_put_u32(board_reply(board, RPC_BTF_LIST, 0), 1); /* ends early */
 	board_ready(board);
 	assert_int_equal(next_id(board, 0), CALL_CONTINUE);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "host-usb/run/files/btf.h"
+#include "host-usb/run/objects/btf_known.h"
 #include "tests/unit/btf_test.h"
 #include "tests/unit/run_test.h"
 
@@ -28,6 +29,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	btf_known_free(board->run.btf_known);
 	board_stop(board);
 	return 0;
 }
@@ -260,7 +262,7 @@ static void test_counts_of_program(void **state)
 		COUNT(xlated_prog_len, 16 << 20), COUNT(func_info_rec_size, 252),
 		COUNT(line_info_rec_size, 252), COUNT(jited_line_info_rec_size, 252)};
 	const struct bpf_prog_info good = {.type = 1,
-		.nr_func_info = 1,
+		.nr_func_info = 1024,
 		.func_info_rec_size = 8,
 		.nr_line_info = 1,
 		.line_info_rec_size = 16,
@@ -304,6 +306,52 @@ static void test_count_grows(void **state)
 	object_end(object);
 }
 
+/* Prepares what the board answers when the types with this id are fetched. */
+static void reply_types(const struct btf_test *btf, uint32_t id)
+{
+	const struct bpf_btf_info reported = {.btf_size = (uint32_t)btf->size, .id = id};
+
+	for (int i = 0; i < 2; i++) {
+		struct bytes_out *out = board_reply(board, RPC_INFO, 0);
+
+		rpc_put_bytes(out, &reported, sizeof(reported));
+		rpc_put_bytes(out, i ? btf->data : "", i ? btf->size : 1);
+		board_ready(board);
+	}
+}
+
+static const struct btf_types *know_types(const struct btf_test *btf, uint32_t id)
+{
+	board_reply_ret(board, RPC_BPF, 1000);
+	reply_types(btf, id);
+	return btf_known_get(&board->run, id, NULL);
+}
+
+/* Types of which not all have the right size: 1 int, 2 struct { int a; int b; }, 3 a struct with a
+ * part behind its end, 4 function, 5 its prototype. */
+static struct btf_test make_types(bool is_good)
+{
+	struct btf_test btf;
+
+	btf_test_begin(&btf, false);
+	btf_test_int(&btf, "int");
+	btf_test_type(&btf, btf_test_string(&btf, "pair"), BTF_KIND_STRUCT, 2, 8);
+	btf_test_word(&btf, btf_test_string(&btf, "a"));
+	btf_test_word(&btf, 1);
+	btf_test_word(&btf, 0);
+	btf_test_word(&btf, btf_test_string(&btf, "b"));
+	btf_test_word(&btf, 1);
+	btf_test_word(&btf, 32);
+	btf_test_type(&btf, btf_test_string(&btf, "short"), BTF_KIND_STRUCT, 1, 8);
+	btf_test_word(&btf, btf_test_string(&btf, "c"));
+	btf_test_word(&btf, 2);
+	btf_test_word(&btf, is_good ? 0 : 8);
+	btf_test_type(&btf, btf_test_string(&btf, "main"), BTF_KIND_FUNC, 0, 5);
+	btf_test_type(&btf, 0, BTF_KIND_FUNC_PROTO, 0, 1);
+	btf_test_end(&btf);
+	return btf;
+}
+
 /* Lists whose contents say how much of another one a tool reads. */
 static void test_lists_of_program(void **state)
 {
@@ -312,13 +360,17 @@ static void test_lists_of_program(void **state)
 					     .jited_prog_len = 32,
 					     .xlated_prog_len = 32,
 					     .nr_jited_func_lens = 2,
+					     .btf_id = 5,
 					     .nr_func_info = 4,
 					     .func_info_rec_size = 8},
+		.functions = {{0, 0, 0, 0, 4}, {0, 0, 0, 0, 4}, {0, 0, 0, 0, 4}, {0, 0, 0, 0, 4}},
 		.lengths = {12, 20},
 		.insns = {{.code = 0xb7}, {.code = 0x18}, {.code = 0}, {.code = 0x95}}};
+	const struct btf_test btf = make_types(true);
 	struct program tool, reported;
 
-	for (int i = 0; i < 6; i++) {
+	assert_non_null(know_types(&btf, 5));
+	for (int i = 0; i < 9; i++) {
 		tool = reported = good;
 		tool.info.jited_prog_insns = user(tool.code);
 		tool.info.xlated_prog_insns = user(tool.insns);
@@ -340,6 +392,15 @@ static void test_lists_of_program(void **state)
 		case 5: /* the tool has room for records of another size */
 			reported.info.func_info_rec_size = 16;
 			break;
+		case 6: /* not a function, no type */
+			reported.functions[3][4] = 1;
+			break;
+		case 7:
+			reported.functions[1][7] = 1;
+			break;
+		case 8: /* a function without a type */
+			reported.info.nr_func_info = 1;
+			break;
 		default:
 			break;
 		}
@@ -348,35 +409,87 @@ static void test_lists_of_program(void **state)
 	object_end(object);
 }
 
-/* A program's types: all of them are checked, a first part is not, as no tool reads it. */
-static void test_types_of_program(void **state)
+/* Asks for types as libbpf does: a first part, then all. Returns what the tool gets. */
+static const char *ask_types(struct object *object, uint32_t size)
 {
-	struct btf_test good = btf_test_of("int", false);
+	static char data[BTF_TEST_SIZE];
 
-	for (int i = 0; i < 3; i++) {
-		struct object *object = board_object(board, BPF_ABI_BTF, MAP);
-		struct bpf_btf_info info = {.btf_size = i == 2 ? 8 : BTF_TEST_SIZE},
-				    reported = {.btf_size = (uint32_t)good.size, .id = 5};
-		union bpf_attr attr = {
-			.info = {.bpf_fd = (uint32_t)object->fd, .info_len = sizeof(info)}};
+	for (int i = 0; i < 2; i++) {
+		struct bpf_btf_info info = {.btf = user(data), .btf_size = i ? size : 10};
+		union bpf_attr attr = {.info = {.bpf_fd = (uint32_t)object->fd,
+					       .info_len = sizeof(info),
+					       .info = user(&info)}};
 		const uint64_t args[6] = {BPF_OBJ_GET_INFO_BY_FD, user(&attr), 16};
 		const struct call call = board_call(board, SYS_bpf, args);
-		static char data[BTF_TEST_SIZE];
-		struct bytes_out *out;
 
-		object->btf_info = calloc(1, sizeof(*object->btf_info)); /* not the kernel's */
-		assert_non_null(object->btf_info);
-		if (i)
-			good.data[sizeof(struct btf_header)] =
-				77; /* a name outside of the strings */
-		info.btf = user(data);
-		attr.info.info = user(&info);
-		out = board_reply(board, RPC_INFO, 0);
-		rpc_put_bytes(out, &reported, sizeof(reported));
-		rpc_put_bytes(out, good.data, info.btf_size);
-		board_ready(board);
-		assert_int_equal(sys_bpf(&call), i == 1 ? -EIO : 0);
+		memset(data, 'x', sizeof(data));
+		assert_int_equal(sys_bpf(&call), 0);
+		assert_int_equal(info.btf_size, size);
+		assert_int_equal(data[i ? size : 10], 'x');
+	}
+	return data;
+}
+
+/* A program's types are fetched once, so a tool cannot get others than those that were checked. */
+static void test_types_of_program(void **state)
+{
+	struct btf_test good = btf_test_of("int", false), bad = good;
+	struct btf_types *types;
+	const char *why;
+
+	bad.data[sizeof(struct btf_header)] = 77; /* a name outside of the strings */
+	for (uint32_t id = 5; id < 7; id++) {
+		struct object *object = board_object(board, BPF_ABI_BTF, MAP);
+
+		reply_types(id == 5 ? &good : &bad, id);
+		for (int i = 0; i < 2; i++) {
+			const char *got = ask_types(object, (uint32_t)good.size);
+
+			if (id == 5)
+				assert_memory_equal(got, good.data, good.size);
+			assert_int_equal(btf_read(&types, got, good.size, NULL, &why), 0);
+			assert_int_equal(btf_is_value(types, 1, 4, 8), id == 5);
+			btf_free(types);
+		}
 		object_end(object);
+	}
+	assert_non_null(btf_known_get(&board->run, 5, NULL));
+	assert_null(btf_known_get(&board->run, 6, NULL));
+}
+
+/* bpftool prints a map by its types, and reads as many bytes as they have. */
+static void test_types_of_map(void **state)
+{
+	struct object *map = new_map(BPF_MAP_TYPE_HASH, 4, 8, 50);
+	const struct btf_test good = make_types(true), bad = make_types(false);
+	const struct bpf_map_info reported = {.type = BPF_MAP_TYPE_HASH,
+		.key_size = 4,
+		.value_size = 8,
+		.max_entries = 50,
+		.btf_id = 5,
+		.btf_key_type_id = 1,
+		.btf_value_type_id = 2};
+	struct bpf_map_info info;
+
+	board->run.board.word_bits = 64;
+	assert_non_null(know_types(&good, 5));
+	assert_non_null(know_types(&bad, 6));
+	assert_accepted(map, &reported);
+	for (size_t i = 0; i < 25; i++) {
+		static const uint32_t keys[] = {0, 1, 2, 9}, values[] = {0, 1, 2, 3, 4, 9};
+		uint32_t id = i < 24 ? 5 : 6, key = keys[i % 4], value = values[i / 4 % 6];
+		bool fits = id == 5 && key < 2 && (!value || value == 2 || value == 3);
+		struct bpf_map_info other = reported;
+
+		other.btf_id = id;
+		other.btf_key_type_id = i < 24 ? key : 1;
+		other.btf_value_type_id = i < 24 ? value : 2;
+		assert_int_equal(ask(map, &other, REPORTED, &info, REPORTED), 0);
+		if (key || value || id == 6)
+			assert_int_equal(info.btf_id, fits ? id : 0);
+		assert_int_equal(info.btf_key_type_id, fits ? key : 0);
+		assert_int_equal(info.btf_value_type_id, fits ? value : 0);
+		assert_int_equal(info.max_entries, 50);
 	}
 }
 
@@ -421,7 +534,7 @@ static void test_malformed_kernel_types(void **state)
 	for (int i = 0; i < 2; i++) {
 		got = ask_kernel_types(i ? good.data : bad.data, size, size + (uint32_t)i, 4096);
 		assert_int_equal(btf_read(&types, got, size + (uint32_t)i, NULL, &why), 0);
-		assert_int_equal(btf_size(types, 1), -1); /* there is no type */
+		assert_false(btf_is_value(types, 1, 4, 8)); /* there is no type */
 		btf_free(types);
 	}
 	got = ask_kernel_types(bad.data, size, size, 10); /* a part */
@@ -439,6 +552,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test(test_counts_of_program),
 		cmocka_unit_test_setup_teardown(test_types_of_program, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_types_of_map, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed_kernel_types, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_count_grows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lists_of_program, setup, teardown),

@@ -81,6 +81,7 @@ static void make_types(struct btf_test *btf)
 
 static void test_good(void **state)
 {
+	static const int64_t sizes[] = {-1, 4, 20, 8, 12, 20, -1, -1, 4, -1, -1};
 	struct btf_types *types = NULL;
 	struct btf_test btf;
 
@@ -89,18 +90,52 @@ static void test_good(void **state)
 	assert_int_equal(read_data(btf.data, btf.size, NULL, &types), 0);
 	assert_true(btf_is(types, btf.data, btf.size));
 	assert_false(btf_is(types, btf.data, btf.size - 1));
-	assert_int_equal(btf_size(types, 1), 4);
-	assert_int_equal(btf_size(types, 2), 20);
-	assert_int_equal(btf_size(types, 3), 8);
-	assert_int_equal(btf_size(types, 4), 12);
-	assert_int_equal(btf_size(types, 5), 20);
-	assert_int_equal(btf_size(types, 6), -1);
-	assert_int_equal(btf_size(types, 0), -1);
-	assert_int_equal(btf_size(types, 9), -1);
+	for (uint32_t id = 0; id < sizeof(sizes) / sizeof(sizes[0]); id++)
+		for (int64_t size = 0; size < 30; size++)
+			assert_int_equal(
+				btf_is_value(types, id, (uint64_t)size, 8), size == sizes[id]);
+	assert_true(btf_is_value(types, 3, 4, 4)); /* a pointer on a board of 32 bits */
+	for (uint32_t id = 0; id < 12; id++)
+		assert_int_equal(btf_is_function(types, id), id == 7);
 	btf_free(types);
 	/* Cut anywhere it is refused. */
 	for (size_t size = 0; size < btf.size; size++)
 		assert_int_equal(try_data(btf.data, size), -EPROTO);
+}
+
+/* A section, as maps of global variables have it: each variable must be within it. */
+static void test_section(void **state)
+{
+	for (uint32_t offset = 0; offset < 12; offset++) {
+		struct btf_types *types = NULL;
+		struct btf_test btf;
+
+		btf_test_begin(&btf, false);
+		btf_test_int(&btf, "int");
+		btf_test_type(&btf, btf_test_string(&btf, "count"), BTF_KIND_VAR, 0, 1);
+		btf_test_word(&btf, 0);
+		btf_test_type(&btf, btf_test_string(&btf, ".bss"), BTF_KIND_DATASEC, 1, 8);
+		btf_test_word(&btf, 2);
+		btf_test_word(&btf, offset);
+		btf_test_word(&btf, 4);
+		btf_test_end(&btf);
+		assert_int_equal(read_data(btf.data, btf.size, NULL, &types), 0);
+		assert_int_equal(btf_is_value(types, 3, 8, 8), offset <= 4);
+		btf_free(types);
+	}
+}
+
+/* Lines of source code are strings too, which tools print. */
+static void test_strings(void **state)
+{
+	for (int c = 1; c < 256; c++) {
+		struct btf_test btf;
+
+		make_types(&btf);
+		btf_test_string(&btf, (const char[]){'a', (char)c, 'b', 0});
+		assert_int_equal(try_types(&btf),
+			(c < ' ' && c != '\t' && c != '\f') || c == 0x7f ? -EPROTO : 0);
+	}
 }
 
 /* Every reference that leads outside is refused, and every name that is not one. */
@@ -310,6 +345,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_section),
+		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_wrong_words),
 		cmocka_unit_test(test_cycles),
 		cmocka_unit_test(test_long_rows),

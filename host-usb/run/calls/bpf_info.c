@@ -7,7 +7,9 @@
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/calls/reply_check.h"
 #include "host-usb/run/client.h"
+#include "host-usb/run/files/btf.h"
 #include "host-usb/run/files/cache.h"
+#include "host-usb/run/objects/btf_known.h"
 #include "host-usb/run/objects/btf_list.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
@@ -138,26 +140,65 @@ static int take_reply(struct info_call *info, struct bytes_in *reply, struct inf
 	return -EIO;
 }
 
-/* Copies the reply into the tool's memory. All pointers in the info are the tool's own: it would
- * follow those of the board. */
-static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_attr)
+/* Moves the lists out of the reply, which the next request overwrites. The caller frees the result.
+ * NULL: no memory. */
+static char *copy_lists(struct info_reply *taken)
 {
-	struct info_reply taken;
-	int err = take_reply(info, reply, &taken);
-	uint32_t length = (uint32_t)taken.size;
+	size_t size = 0;
+	char *copy, *at;
 
-	if (err)
-		return err;
-	reply_info_hold_counts(&taken, info->object);
-	if (!bpf_abi_link_is_plain_event(info->object->link_type, info->data, taken.size))
+	for (size_t i = 0; i < taken->count; i++)
+		size += taken->list_size[i];
+	at = copy = malloc(size + 1);
+	for (size_t i = 0; copy && i < taken->count; i++) {
+		memcpy(at, taken->list[i], taken->list_size[i]);
+		taken->list[i] = at;
+		at += taken->list_size[i];
+	}
+	return copy;
+}
+
+/* Copies the checked reply into the tool's memory. All pointers in the info are the tool's own: it
+ * would follow those of the board. */
+static int write_reply(struct info_call *info, const struct info_reply *taken, uint64_t user_attr)
+{
+	uint32_t length = (uint32_t)taken->size;
+	int err;
+
+	if (!bpf_abi_link_is_plain_event(info->object->link_type, info->data, taken->size))
 		for (size_t i = 0; i < info->table_count; i++)
-			bpf_abi_set64(info->data, taken.size, info->table[i].offset, info->own[i]);
-	err = memory_write(info->call, info->user, info->data, taken.size);
+			bpf_abi_set64(info->data, taken->size, info->table[i].offset, info->own[i]);
+	err = memory_write(info->call, info->user, info->data, taken->size);
 	if (!err)
 		err = memory_write(info->call, user_attr + offsetof(union bpf_attr, info.info_len),
 			&length, sizeof(length));
 	for (size_t i = 0; !err && i < info->count; i++)
-		err = memory_write(info->call, info->pointer[i], taken.list[i], taken.list_size[i]);
+		err = memory_write(
+			info->call, info->pointer[i], taken->list[i], taken->list_size[i]);
+	return err;
+}
+
+/* Checks the reply and copies it into the tool's memory. */
+static int unpack(struct info_call *info, struct bytes_in *reply, uint64_t user_attr)
+{
+	struct info_reply taken;
+	int err = take_reply(info, reply, &taken);
+	char *lists;
+
+	if (err)
+		return err;
+	lists = copy_lists(&taken);
+	if (!lists)
+		return -ENOMEM;
+	if (reply_info_check_types(&taken)) {
+		reply_info_hold_counts(&taken, info->object);
+		err = write_reply(info, &taken, user_attr);
+	} else {
+		log_error(
+			"program %u: its functions are not among its types", info->object->handle);
+		err = -EIO;
+	}
+	free(lists);
 	return err;
 }
 
@@ -238,28 +279,60 @@ static int write_no_types(const struct call *call, uint64_t to, uint32_t size, u
 	return err;
 }
 
-/* Writes the first `size` bytes of the types of the kernel or a module. If they cannot be fetched
- * or are malformed, the tool gets no types instead of an error, which no kernel returns here:
- * bpftrace crashes then. */
-static int write_types(
-	const struct object *object, const struct call *call, uint64_t to, uint32_t size)
+/* Writes the first `size` bytes of the types of the kernel or a module. Returns 0 or a negative
+ * errno, *why if there are no such types. */
+static int write_kernel_types(const struct object *object, const struct call *call, uint64_t to,
+	uint32_t size, const char **why)
 {
-	uint32_t whole = object->btf_info->btf_size;
-	int fd = cache_open_btf(object->run->cache, object->path), err;
+	int fd = cache_open_btf(object->run->cache, object->path), err = -EIO;
 	struct stat st;
 
-	size = size < whole ? size : whole;
-	/* A part of what was checked would not be checked. */
-	if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == whole) {
+	*why = NULL;
+	if (fd < 0)
+		*why = strerror(-fd);
+	else if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != object->btf_info->btf_size)
+		*why = "its size is wrong"; /* a part of what was checked would not be checked */
+	else
 		err = copy_file(call, to, fd, size);
-	} else {
-		log_warning("BTF of %s: %s; the tool gets none of these types", object->path,
-			fd < 0 ? strerror(-fd) : "its size is wrong");
-		err = write_no_types(call, to, size, whole);
-	}
 	if (fd >= 0)
 		close(fd);
 	return err;
+}
+
+/* The same for types of programs and maps. */
+static int write_known_types(struct object *object, const struct call *call, uint64_t to,
+	uint32_t size, const char **why)
+{
+	const struct btf_types *types = btf_known_get(object->run, object->btf_info->id, object);
+	const void *data;
+	size_t whole = 0;
+
+	data = types ? btf_data(types, &whole) : NULL;
+	*why = NULL;
+	if (data && whole == object->btf_info->btf_size)
+		return memory_write(call, to, data, size);
+	*why = data ? "its size is wrong" : "refused";
+	return -EIO;
+}
+
+/* Writes the first `size` bytes of types. If they cannot be fetched or are malformed, the tool gets
+ * no types instead of an error, which no kernel returns here: bpftrace crashes then. */
+static int write_types(struct object *object, const struct call *call, uint64_t to, uint32_t size)
+{
+	uint32_t whole = object->btf_info->btf_size;
+	const char *why;
+	int err;
+
+	size = size < whole ? size : whole;
+	if (object->btf_info->kernel_btf)
+		err = write_kernel_types(object, call, to, size, &why);
+	else
+		err = write_known_types(object, call, to, size, &why);
+	if (!why)
+		return err;
+	log_warning("BTF %u%s%s: %s; the tool gets none of these types", object->btf_info->id,
+		*object->path ? " of " : "", object->path, why);
+	return write_no_types(call, to, size, whole);
 }
 
 /* Answers like the kernel: copies as much as fits, and reports the full lengths. */
@@ -318,11 +391,35 @@ int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size)
 		ret = learn_btf(info.object);
 	if (ret)
 		return ret;
-	if (info.object->btf_info && info.object->btf_info->kernel_btf)
+	if (info.object->class == BPF_ABI_BTF)
 		return answer_btf(&info, call->args[1]);
 	take_nested(&info);
 	ret = ask(&info, &reply);
 	return ret < 0 ? ret : unpack(&info, &reply, call->args[1]);
+}
+
+int bpf_info_types(struct object *object, struct btf_types **types)
+{
+	struct info_call info = {.object = object, .size = sizeof(struct bpf_btf_info)};
+	struct bpf_btf_info btf = {.btf = 1}; /* any, not NULL */
+	struct info_reply taken;
+	const char *why;
+	int64_t ret = learn_btf(object);
+	int err;
+
+	if (ret < 0)
+		return (int)ret;
+	btf.btf_size = object->btf_info->btf_size;
+	memcpy(info.data, &btf, sizeof(btf));
+	ret = ask_checked(&info, &taken);
+	if (ret < 0)
+		return (int)ret;
+	if (!taken.count || taken.list_size[0] != btf.btf_size)
+		return -EIO;
+	err = btf_read(types, taken.list[0], btf.btf_size, NULL, &why);
+	if (err == -EPROTO)
+		log_error("BTF %u: the board's types are malformed: %s", object->btf_info->id, why);
+	return err == -EPROTO ? -EIO : err;
 }
 
 int64_t bpf_info_program(

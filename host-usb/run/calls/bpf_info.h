@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct bpf_prog_info;
+struct btf_types;
 struct call;
 struct object;
 
@@ -14,6 +15,10 @@ struct object;
  * the board, or -EBADF: not an object of the board; -E2BIG: the info is too long; -EIO: the reply
  * is malformed. */
 int64_t bpf_info(const struct call *call, const void *attr, size_t attr_size);
+
+/* Fetches and checks BTF that is not the kernel's, a module's or based on these. Returns 0 and
+ * *types, which the caller frees; or a negative errno, -EIO after logging if it is malformed. */
+int bpf_info_types(struct object *object, struct btf_types **types);
 
 /* Gets the info of a program of the tool, and the kernel addresses of its functions, at most `max`.
  * Returns the number of addresses written, or a negative errno. */

@@ -136,6 +136,17 @@ static const struct {
 	{PROG_AT(nr_prog_tags), FUNCTIONS_MAX, 0, 0},
 };
 
+/* A tool walks over the machine code of functions, and expects as many addresses and, if there are
+ * any, as many types. */
+static bool fit_counts(const struct info_reply *info)
+{
+	uint32_t n = bpf_abi_get32(info->data, info->size, PROG_AT(nr_jited_func_lens));
+	uint32_t addresses = bpf_abi_get32(info->data, info->size, PROG_AT(nr_jited_ksyms));
+	uint32_t types = bpf_abi_get32(info->data, info->size, PROG_AT(nr_func_info));
+
+	return (!addresses || n <= addresses) && (!types || n <= types);
+}
+
 static bool is_prog(const struct info_reply *info)
 {
 	for (size_t i = 0; i < sizeof(prog_limits) / sizeof(prog_limits[0]); i++) {
@@ -148,7 +159,7 @@ static bool is_prog(const struct info_reply *info)
 			(record < prog_limits[i].record_min || record > RECORD_MAX || record % 4))
 			return false;
 	}
-	return is_object_name(info, PROG_AT(name));
+	return fit_counts(info) && is_object_name(info, PROG_AT(name));
 }
 
 /* From the info of a map a tool computes how much memory its lookups and mappings need, so the info
@@ -198,9 +209,7 @@ static bool is_info(const struct info_reply *info)
 	}
 }
 
-/* Returns the list of the info whose pointer is at the offset, and its size; NULL: not asked for.
- */
-static const char *list_at(const struct info_reply *info, size_t offset, size_t *size)
+const char *reply_info_list(const struct info_reply *info, size_t offset, size_t *size)
 {
 	for (size_t i = 0; i < info->count; i++) {
 		if (info->nested[i]->offset != offset)
@@ -216,11 +225,11 @@ static const char *list_at(const struct info_reply *info, size_t offset, size_t 
 static bool fit_lengths(const struct info_reply *info)
 {
 	size_t size, code_size;
-	const char *lengths = list_at(info, PROG_AT(jited_func_lens), &size);
+	const char *lengths = reply_info_list(info, PROG_AT(jited_func_lens), &size);
 	uint32_t n = bpf_abi_get32(info->data, info->size, PROG_AT(nr_jited_func_lens)), length;
 	uint64_t sum = 0;
 
-	list_at(info, PROG_AT(jited_prog_insns), &code_size);
+	reply_info_list(info, PROG_AT(jited_prog_insns), &code_size);
 	for (size_t i = 0; lengths && code_size && i < n && i < size / sizeof(length); i++) {
 		memcpy(&length, lengths + i * sizeof(length), sizeof(length));
 		sum += length;
@@ -232,7 +241,7 @@ static bool fit_lengths(const struct info_reply *info)
 static bool are_whole_insns(const struct info_reply *info)
 {
 	size_t size;
-	const char *insns = list_at(info, PROG_AT(xlated_prog_insns), &size);
+	const char *insns = reply_info_list(info, PROG_AT(xlated_prog_insns), &size);
 	uint32_t length = bpf_abi_get32(info->data, info->size, PROG_AT(xlated_prog_len));
 	struct bpf_insn insn;
 	size_t at = 0;
@@ -246,24 +255,6 @@ static bool are_whole_insns(const struct info_reply *info)
 		at += insn.code == (BPF_LD | BPF_IMM | BPF_DW) ? 2 * sizeof(insn) : sizeof(insn);
 	}
 	return at == length;
-}
-
-/* BTF of a program. A tool parses it only if it has all of it. That of the kernel is a file. */
-static bool are_types(const struct info_reply *info)
-{
-	size_t size;
-	const char *data = list_at(info, offsetof(struct bpf_btf_info, btf), &size);
-	uint32_t whole =
-		bpf_abi_get32(info->data, info->size, offsetof(struct bpf_btf_info, btf_size));
-	struct btf_types *types = NULL;
-	const char *why;
-
-	if (!data || size < whole)
-		return true;
-	if (btf_read(&types, data, whole, NULL, &why))
-		return false;
-	btf_free(types);
-	return true;
 }
 
 static bool are_lists(const struct info_reply *info)
@@ -284,8 +275,6 @@ static bool are_lists(const struct info_reply *info)
 			!is_name(info->list[i], info->list_size[i]))
 			return false;
 	}
-	if (info->object->class == BPF_ABI_BTF)
-		return are_types(info);
 	return !is_prog_info || (fit_lengths(info) && are_whole_insns(info));
 }
 

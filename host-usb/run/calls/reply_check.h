@@ -34,6 +34,15 @@ struct info_reply {
 /* Returns true if a kernel could return this info. */
 bool reply_info_is_possible(const struct info_reply *info);
 
+/* Returns the list of the info whose pointer is at the offset, and its size in bytes; NULL: the
+ * tool has not asked for it. */
+const char *reply_info_list(const struct info_reply *info, size_t offset, size_t *size);
+
+/* Compares the type ids in a possible info with the types themselves, for which it may ask the
+ * board: the lists must be copies. Removes the type ids of a map that do not fit.
+ * Returns false if the functions of a program do not. */
+bool reply_info_check_types(const struct info_reply *info);
+
 /* A tool sizes a buffer by the count of a first reply and then uses the count of a second. If a
  * list has grown meanwhile beyond that buffer, changes the second count to the first. */
 void reply_info_hold_counts(const struct info_reply *info, struct object *object);

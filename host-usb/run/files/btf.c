@@ -2,31 +2,18 @@
 /* Checks BTF: sections, names, references, and cycles. */
 #include "host-usb/run/files/btf.h"
 
+#include "host-usb/run/files/btf_private.h"
+
 #include <ctype.h>
 #include <errno.h>
-#include <linux/btf.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KIND_ENUM64 19 /* Linux 6.0 */
-#define KIND_COUNT  20
+#define KIND_COUNT 20
 
-#define HEIGHT_MAX  512		/* references in a row; real kernels have less than 40 */
-#define NAME_SIZE   512		/* bytes of a name; the kernel's limit */
-#define BYTES_MAX   (16U << 20) /* of a structure; tools print padding in lines of 8 bytes */
-#define RESOLVE_MAX 64		/* modifiers and arrays in a row */
-
-struct btf_types {
-	const struct btf_types *base;
-	char *data;
-	size_t size;
-	const char *strings;
-	uint32_t strings_size;
-	uint32_t first, count; /* ids: from `first` on */
-	uint32_t *offsets;     /* of each type in data, bytes */
-	uint16_t *heights[2];  /* see visit(): 0 is not known, 1 is being visited */
-	const char *why;
-};
+#define HEIGHT_MAX 512	       /* references in a row; real kernels have less than 40 */
+#define NAME_SIZE  512	       /* bytes of a name; the kernel's limit */
+#define BYTES_MAX  (16U << 20) /* of a structure; tools print padding in lines of 8 bytes */
 
 /* What names of a kind may contain. */
 enum name_rule { NAME_NONE, NAME_OPTIONAL, NAME_IDENTIFIER, NAME_WORDS, NAME_TEXT };
@@ -60,29 +47,6 @@ static bool bad(struct btf_types *types, const char *why)
 {
 	types->why = why;
 	return false;
-}
-
-static uint32_t end_of(const struct btf_types *types)
-{
-	return types->first + types->count;
-}
-
-/* Returns the type of an id that exists and is not 0. */
-static const struct btf_type *type_of(const struct btf_types *types, uint32_t id)
-{
-	while (id < types->first)
-		types = types->base;
-	return (const struct btf_type *)(types->data + types->offsets[id - types->first]);
-}
-
-static uint32_t kind_of(const struct btf_types *types, uint32_t id)
-{
-	return id ? BTF_INFO_KIND(type_of(types, id)->info) : BTF_KIND_UNKN;
-}
-
-static const void *after(const struct btf_type *type)
-{
-	return type + 1;
 }
 
 /* Strings of a module continue those of the kernel. */
@@ -122,6 +86,18 @@ static bool is_name(const struct btf_types *types, uint32_t offset, enum name_ru
 	return true;
 }
 
+/* Not all strings are names: tools also print lines of source code from there. */
+static bool check_strings(struct btf_types *types)
+{
+	for (uint32_t i = 0; i < types->strings_size; i++) {
+		unsigned char c = (unsigned char)types->strings[i];
+
+		if (c && (c < ' ' || c == 0x7f) && c != '\t' && c != '\f')
+			return bad(types, "its strings have control characters");
+	}
+	return true;
+}
+
 /* Finds the sections. As in the kernel, the types end where the strings begin, or before. */
 static bool read_header(struct btf_types *types)
 {
@@ -146,7 +122,7 @@ static bool read_header(struct btf_types *types)
 	if (!header.str_len || types->strings[header.str_len - 1] ||
 		(!types->base && types->strings[0]))
 		return bad(types, "its strings do not end");
-	return true;
+	return check_strings(types);
 }
 
 /* Returns the size of a type with all that follows it, or 0 if it is not within `room` bytes. */
@@ -475,44 +451,13 @@ int btf_read(struct btf_types **result, const void *data, size_t size, const str
 	return *why ? -EPROTO : -ENOMEM;
 }
 
+const void *btf_data(const struct btf_types *types, size_t *size)
+{
+	*size = types->size;
+	return types->data;
+}
+
 bool btf_is(const struct btf_types *types, const void *data, size_t size)
 {
 	return size == types->size && memcmp(types->data, data, size) == 0;
-}
-
-int64_t btf_size(const struct btf_types *types, uint32_t id)
-{
-	int64_t count = 1;
-
-	for (int i = 0; i < RESOLVE_MAX && id && id < end_of(types); i++) {
-		const struct btf_type *type = type_of(types, id);
-		const struct btf_array *array = after(type);
-
-		switch (BTF_INFO_KIND(type->info)) {
-		case BTF_KIND_INT:
-		case BTF_KIND_STRUCT:
-		case BTF_KIND_UNION:
-		case BTF_KIND_ENUM:
-		case BTF_KIND_FLOAT:
-		case KIND_ENUM64:
-			return __builtin_mul_overflow(count, type->size, &count) ? -1 : count;
-		case BTF_KIND_PTR:
-			return __builtin_mul_overflow(count, sizeof(uint64_t), &count) ? -1 : count;
-		case BTF_KIND_ARRAY:
-			if (__builtin_mul_overflow(count, array->nelems, &count))
-				return -1;
-			id = array->type;
-			break;
-		case BTF_KIND_TYPEDEF:
-		case BTF_KIND_VOLATILE:
-		case BTF_KIND_CONST:
-		case BTF_KIND_RESTRICT:
-		case BTF_KIND_TYPE_TAG:
-			id = type->type;
-			break;
-		default:
-			return -1;
-		}
-	}
-	return -1;
 }

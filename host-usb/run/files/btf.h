@@ -24,7 +24,15 @@ void btf_free(struct btf_types *types);
 /* Returns true if the types were read from this data. */
 bool btf_is(const struct btf_types *types, const void *data, size_t size);
 
-/* Returns the size of a type in bytes, or -1 if it has none or there is no such type. */
-int64_t btf_size(const struct btf_types *types, uint32_t id);
+/* Returns the data, valid as long as the types. */
+const void *btf_data(const struct btf_types *types, size_t *size);
+
+/* Returns true if a value of this type has `size` bytes, and no structure has parts outside of it.
+ * A tool that prints the value then reads nothing else. `word`: bytes of a pointer on the board.
+ * Types without a base only. */
+bool btf_is_value(const struct btf_types *types, uint32_t id, uint64_t size, unsigned int word);
+
+/* Returns true for the id of a function. */
+bool btf_is_function(const struct btf_types *types, uint32_t id);
 
 #endif

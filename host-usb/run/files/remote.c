@@ -68,6 +68,15 @@ void remote_set_kernel_types(struct remote *remote, int (*open)(void *arg), void
 	remote->btf.arg = arg;
 }
 
+const struct btf_types *remote_kernel_types(struct remote *remote)
+{
+	int fd = remote->btf.kernel ? -1 : remote->btf.open_kernel(remote->btf.arg);
+
+	if (fd >= 0)
+		close(fd);
+	return remote->btf.kernel;
+}
+
 int remote_check_types(struct remote *remote, const char *path, int fd)
 {
 	return btf_file_check(&remote->btf, path, fd);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct btf_types;
 struct call;
 struct client;
 struct remote;
@@ -46,6 +47,10 @@ void remote_set_kernel_types(struct remote *remote, int (*open)(void *arg), void
 
 /* Checks a copy of BTF as if it had been fetched now. Other files pass. */
 int remote_check_types(struct remote *remote, const char *path, int fd);
+
+/* Returns the kernel's types, valid as long as `remote`. NULL: there are none, or malformed ones.
+ */
+const struct btf_types *remote_kernel_types(struct remote *remote);
 
 /* stat(2), or lstat(2) without `follow`. */
 int remote_stat(struct remote *remote, const char *path, bool follow, struct rpc_stat *stat);

@@ -118,23 +118,27 @@ int64_t btf_list_object(struct run *run, uint32_t id, struct object **object)
 	return 0;
 }
 
-int btf_list_need_handle(struct object *object)
+int64_t btf_list_handle(struct run *run, uint32_t id)
 {
-	struct client *client = object->run->client;
+	struct bytes_out *out = client_begin(run->client, RPC_BPF);
 	union bpf_attr attr;
 	struct bytes_in reply;
-	struct bytes_out *out;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.btf_id = id;
+	bytes_put_u32(out, BPF_BTF_GET_FD_BY_ID);
+	rpc_put_bytes(out, &attr, offsetof(union bpf_attr, open_flags) + sizeof(attr.open_flags));
+	client_note(run->client, "BTF_GET_FD_BY_ID %u", id);
+	return client_call(run->client, &reply);
+}
+
+int btf_list_need_handle(struct object *object)
+{
 	int64_t ret;
 
 	if (object->handle != RPC_NO_HANDLE)
 		return 0;
-	memset(&attr, 0, sizeof(attr));
-	attr.btf_id = object->btf_info->id;
-	out = client_begin(client, RPC_BPF);
-	bytes_put_u32(out, BPF_BTF_GET_FD_BY_ID);
-	rpc_put_bytes(out, &attr, offsetof(union bpf_attr, open_flags) + sizeof(attr.open_flags));
-	client_note(client, "BTF_GET_FD_BY_ID %u", attr.btf_id);
-	ret = client_call(client, &reply);
+	ret = btf_list_handle(object->run, object->btf_info->id);
 	if (ret < 0)
 		return (int)ret;
 	object->handle = (uint32_t)ret;

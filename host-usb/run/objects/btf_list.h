@@ -25,6 +25,9 @@ int64_t btf_list_next(struct run *run, uint32_t id, uint32_t *next);
  * errno. */
 int64_t btf_list_object(struct run *run, uint32_t id, struct object **object);
 
+/* Asks the board for a handle of BTF. Returns it, or a negative errno. */
+int64_t btf_list_handle(struct run *run, uint32_t id);
+
 /* Makes the handle of an object of btf_list_object(), unless it has one. Returns 0 or a negative
  * errno. */
 int btf_list_need_handle(struct object *object);
