@@ -46,7 +46,7 @@ struct run {
 	int signal_fd;		     /* signals to bpfd-run; -1 if none are read */
 	int fd_base; /* the filter notifies us of reads and writes from this descriptor on */
 	pid_t tool;
-	int lookup_error;  /* an object of the current call could not be looked up; 0: all could */
+	int lookup_error;  /* whose call the current one is cannot be found out; 0: it can */
 	bool child_news;   /* SIGCHLD arrived: the tool may have exited */
 	bool ended;	   /* the tool has exited; its pid may belong to another process */
 	bool semaphores;   /* the tool has used the semaphore of a USDT probe */

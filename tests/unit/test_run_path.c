@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -222,6 +223,56 @@ static void test_refused_by_kernel(void **state)
 	munmap(pages, page);
 }
 
+/* The linker replaces these functions; see the Makefile. */
+ssize_t __real_process_vm_readv(pid_t pid, const struct iovec *to, unsigned long to_count,
+	const struct iovec *from, unsigned long from_count, unsigned long flags);
+ssize_t __wrap_process_vm_readv(pid_t pid, const struct iovec *to, unsigned long to_count,
+	const struct iovec *from, unsigned long from_count, unsigned long flags);
+ssize_t __real_readlink(const char *path, char *to, size_t size);
+ssize_t __wrap_readlink(const char *path, char *to, size_t size);
+
+static int read_error, link_error; /* 0: none */
+
+ssize_t __wrap_process_vm_readv(pid_t pid, const struct iovec *to, unsigned long to_count,
+	const struct iovec *from, unsigned long from_count, unsigned long flags)
+{
+	if (!read_error)
+		return __real_process_vm_readv(pid, to, to_count, from, from_count, flags);
+	errno = read_error;
+	return -1;
+}
+
+ssize_t __wrap_readlink(const char *path, char *to, size_t size)
+{
+	if (!link_error)
+		return __real_readlink(path, to, size);
+	errno = link_error;
+	return -1;
+}
+
+/* Whether the path is the board's is unknown: a local call could have a wrong result. */
+static void test_unreadable(void **state)
+{
+	struct board *board = *state;
+
+	read_error = ENOMEM;
+	assert_int_equal(resolve(board, "/proc/kallsyms"), -ENOMEM);
+	assert_int_equal(board->run.lookup_error, -ENOMEM);
+	board->run.lookup_error = 0;
+	read_error = EFAULT;
+	assert_int_equal(resolve(board, "/proc/kallsyms"), 0);
+	assert_int_equal(board->run.lookup_error, 0);
+	read_error = 0;
+	link_error = ENOMEM;
+	assert_int_equal(resolve(board, "kallsyms"), 0);
+	assert_int_equal(board->run.lookup_error, -ENOMEM);
+	board->run.lookup_error = 0;
+	link_error = ENOENT; /* no such descriptor */
+	assert_int_equal(resolve_at(board, 900, "kallsyms"), 0);
+	assert_int_equal(board->run.lookup_error, 0);
+	link_error = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +282,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_relative, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relative_to_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_by_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@
 
 #define PIDFD_THREAD O_EXCL /* Linux 6.9 */
 
+/* Returns 0, -EFAULT if the tool has no such memory, or another negative errno. */
 static int check(ssize_t n, size_t size)
 {
 	static bool is_logged;
@@ -35,13 +36,22 @@ static int check(ssize_t n, size_t size)
 	if (n == (ssize_t)size)
 		return 0;
 	if (n >= 0 || errno != EPERM)
-		return -EFAULT;
+		return n < 0 ? -errno : -EFAULT;
 	if (!is_logged)
 		log_error("the tool's memory cannot be read: %s; make the tool's file readable and "
 			  "set kernel.yama.ptrace_scope to 1 or 0",
 			strerror(errno));
 	is_logged = true;
 	return -EPERM;
+}
+
+/* Notes an error of ours, unlike EFAULT of a wrong argument, which the kernel reports. Without this
+ * memory nobody knows whose call it is, so a local call could have a wrong result. */
+static int note(const struct call *call, int err)
+{
+	if (err && err != -EFAULT && err != -ESRCH)
+		call->run->lookup_error = err;
+	return err;
 }
 
 /* Erases what was read if it may be of another process. Returns true if it is the tool's. */
@@ -61,7 +71,7 @@ int memory_read(const struct call *call, uint64_t from, void *to, size_t size)
 	if (!size)
 		return 0;
 	err = check(process_vm_readv(call->tid, &local, 1, &remote, 1, 0), size);
-	return is_of_tool(call, to, size) ? err : -ESRCH;
+	return is_of_tool(call, to, size) ? note(call, err) : -ESRCH;
 }
 
 int memory_write(const struct call *call, uint64_t to, const void *from, size_t size)
@@ -156,5 +166,10 @@ ssize_t memory_read_link(const struct call *call, const char *name, char *to, si
 	n = readlink(path, to, size - 1);
 	n = n < 0 ? -errno : n;
 	to[n < 0 ? 0 : n] = 0;
-	return is_of_tool(call, to, size) ? n : -ESRCH;
+	if (!is_of_tool(call, to, size))
+		return -ESRCH;
+	/* As with descriptors: without access, the call is a local one. */
+	if (n < 0 && n != -ENOENT && n != -EACCES)
+		note(call, (int)n);
+	return n;
 }

@@ -513,10 +513,10 @@ void notify_handle(struct run *run, struct seccomp_notif *request)
 
 	run->lookup_error = 0;
 	value = entry ? entry->handler(&call) : CALL_CONTINUE;
-	/* The descriptor may be the board's: a local call would have a wrong result. */
+	/* The call may be the board's: a local one would have a wrong result. */
 	if (value == CALL_CONTINUE && run->lookup_error) {
-		log_error("a descriptor of the tool cannot be looked up: %s",
-			strerror(-run->lookup_error));
+		log_error("%s: the tool's memory or descriptors cannot be read: %s",
+			notify_name(request->data.nr), strerror(-run->lookup_error));
 		value = run->lookup_error;
 	}
 	if (value != CALL_ANSWERED && value != CALL_HELD)

@@ -158,8 +158,10 @@ int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolve
 	ssize_t n = memory_read_string(call, path, given, sizeof(given));
 	int err;
 
+	if (n == -EFAULT || n == -ENAMETOOLONG)
+		return 0; /* the kernel reports it */
 	if (n < 0)
-		return n == -EPERM ? (int)n : 0; /* the kernel reports other errors */
+		return (int)n;
 	err = call->run->use_path ? call->run->use_path(call->run->headers, given) : 0;
 	if (err)
 		return err;
