@@ -38,6 +38,7 @@ struct lane {
 	 * drained it. */
 	bool out_ready, err_ready;
 	bool in_full; /* the process's stdin is full: do not write until poll reports it writable */
+	bool failed; /* ep0 failed; the other lanes still inform their hosts that the daemon ends */
 };
 
 int lane_open(const struct lane_source *source, unsigned int index, struct children *children,
@@ -377,9 +378,12 @@ int lane_process(struct lane *lane, const struct pollfd *fds, uint64_t now_ms)
 {
 	int err;
 
+	if (lane->failed)
+		return 0;
 	limit_log(lane);
 	err = process(lane, fds, now_ms);
 	log_limit(false);
+	lane->failed = err < 0;
 	return err;
 }
 
@@ -396,7 +400,7 @@ void lane_shutdown(struct lane *lane)
 
 bool lane_busy(const struct lane *lane)
 {
-	return ffs_enabled(lane->ffs) &&
+	return !lane->failed && ffs_enabled(lane->ffs) &&
 	       (board_session_pending(lane->session) || ffs_sending(lane->ffs));
 }
 

@@ -88,6 +88,27 @@ expect 2 'conf:1: bad value' settings 'lanes = 20'
 expect 2 'not in a configuration file' settings 'config = other'
 expect 1 'authorized-keys' bpfd-gadget --require-key --authorized-keys "$work/authorized-keys" \
 	--configfs "$work" --udc none
+# Without a kernel behind it, ep0 fails. That ends the daemon with one message.
+mkdir "$work/lane"
+touch "$work/lane/ep0" "$work/lane/ep1" "$work/lane/ep2"
+serve=(bpfd-gadget --ffs-dir "$work/lane")
+expect 1 'lane/ep0: No such file' bpfd-gadget --ffs-dir "$work/none/lane"
+# failures: the number of messages about it
+failures()
+{
+	"${serve[@]}" 2>&1 | grep -c 'ep0: Input/output error'
+}
+if "${serve[@]}" 2>&1 | grep 'AIO'; then
+	TESTS=$((TESTS + 1))
+	echo "ok $TESTS # SKIP the kernel has no AIO, or none is left"
+else
+	expect 1 'ending because of the failure above' "${serve[@]}"
+	expect 0 1 failures
+	expect 1 'NOTIFY_SOCKET: relative: not a usable address' env NOTIFY_SOCKET=relative "${serve[@]}"
+	expect 1 "NOTIFY_SOCKET: $work/none: No such file" env "NOTIFY_SOCKET=$work/none" "${serve[@]}"
+	expect 1 'NOTIFY_SOCKET: @bpfd_usage_test: Connection refused' \
+		env NOTIFY_SOCKET=@bpfd_usage_test "${serve[@]}"
+fi
 
 # bpfd-usb. An empty sysfs has no board; two boards have to be told apart.
 board() { # board PATH SERIAL: the board is on bus 250, which has no device files
