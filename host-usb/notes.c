@@ -3,19 +3,25 @@
 #include "host-usb/notes.h"
 
 #include "core/base/log.h"
+#include "core/base/printable.h"
 #include "host-usb/fd_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#define PIECE	      4096 /* bytes of one write to a terminal */
 #define NOTES_WAIT_MS 1000 /* a slow terminal catches up, a pipe without a reader does not */
 
 struct notes {
 	struct fd_stream *stream;
 	uint64_t deadline; /* UINT64_MAX: nothing is waiting */
 	uint64_t dropped;
+	bool is_terminal;
+	char last;     /* the byte before the next one */
 	bool is_stuck; /* a wait timed out: drop at once until something can be written */
 };
 
@@ -26,6 +32,7 @@ struct notes *notes_new(int fd)
 	if (!notes)
 		return NULL;
 	notes->deadline = UINT64_MAX;
+	notes->is_terminal = isatty(fd);
 	notes->stream = fd_stream_new(fd, O_WRONLY);
 	if (!notes->stream) {
 		free(notes);
@@ -52,9 +59,30 @@ static size_t notes_drop(struct notes *notes, size_t len)
 	return len;
 }
 
+/* Escape sequences change a terminal, and can make it type. Of the control characters only those
+ * of lines and tables remain. */
+static ssize_t notes_write_terminal(struct notes *notes, const char *data, size_t len)
+{
+	char text[1 + PIECE];
+	ssize_t n;
+
+	len = len < PIECE ? len : PIECE;
+	text[0] = notes->last;
+	memcpy(text + 1, data, len);
+	for (size_t i = 1; i <= len; i++)
+		if (!strchr("\n\t\r", text[i]) || !text[i])
+			if (printable_control_ends(text, i))
+				text[i] = '?';
+	n = fd_stream_write(notes->stream, text + 1, len);
+	if (n > 0)
+		notes->last = data[n - 1];
+	return n;
+}
+
 size_t notes_write(struct notes *notes, const void *data, size_t len, uint64_t now_ms)
 {
-	ssize_t n = fd_stream_write(notes->stream, data, len);
+	ssize_t n = notes->is_terminal ? notes_write_terminal(notes, data, len)
+				       : fd_stream_write(notes->stream, data, len);
 
 	if (n >= 0) {
 		notes->deadline = UINT64_MAX;

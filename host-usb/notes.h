@@ -2,7 +2,7 @@
 /* Copies the stderr of the board's process to ours.
  *
  * A reader that does not empty it can delay the session briefly. After that, text is dropped and
- * counted. */
+ * counted. If it is a terminal, control characters are shown as '?'. */
 #ifndef HOST_USB_NOTES_H
 #define HOST_USB_NOTES_H
 

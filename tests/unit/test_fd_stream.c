@@ -306,6 +306,33 @@ static void test_tty_background(void **state)
 }
 
 /* If stderr is full, notes wait for a second, then are dropped until it takes some again. */
+/* Messages of the board must not control a terminal, wherever they are cut. */
+static void test_notes_terminal(void **state)
+{
+	static const char text[] = "a\tb\33[2J\r\n\303\244\302\233m\177\0z",
+			  shown[] = "a\tb?[2J\r\r\n\303\244\302?m??z";
+	char got[sizeof(shown)];
+	int slave, master = open_pty(&slave);
+
+	for (size_t cut = 1; cut < sizeof(text) - 1; cut++) {
+		struct notes *notes = notes_new(slave);
+
+		assert_int_equal(notes_write(notes, text, cut, 1000), cut);
+		assert_int_equal(notes_write(notes, text + cut, sizeof(text) - 1 - cut, 1000),
+			sizeof(text) - 1 - cut);
+		for (size_t done = 0; done < sizeof(shown) - 1;) {
+			ssize_t n = read(master, got + done, sizeof(got) - done);
+
+			assert_true(n > 0 || (n < 0 && errno == EAGAIN)); /* it arrives later */
+			done += n > 0 ? (size_t)n : 0;
+		}
+		assert_memory_equal(got, shown, sizeof(shown) - 1);
+		notes_free(notes);
+	}
+	close(slave);
+	close(master);
+}
+
 static void test_notes_full_stderr(void **state)
 {
 	struct notes *notes;
@@ -347,6 +374,7 @@ int main(void)
 		cmocka_unit_test_setup(test_tty, start_clock),
 		cmocka_unit_test_setup(test_tty_not_a_terminal, start_clock),
 		cmocka_unit_test_setup(test_tty_background, start_clock),
+		cmocka_unit_test_setup(test_notes_terminal, start_clock),
 		cmocka_unit_test_setup(test_notes_full_stderr, start_clock),
 	};
 
