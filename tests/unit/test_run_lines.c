@@ -181,6 +181,7 @@ static void test_format(void **state)
 		"\tfield:char buf[];\toffset:8192;\tsize:0;\tsigned:0;\n\n" PRINT;
 
 	assert_kept(FORMAT, good);
+	assert_kept(FORMAT, FIELD PRINT "and more:\tof it\n\nto the end");
 	assert_kept("/sys/kernel/debug/tracing/instances/a/events/b/c/format", good);
 	assert_kept("/sys/kernel/tracing/events/a/b/id", "\33\n");
 	assert_kept("/sys/bus/event_source/devices/events/format", "\33\n");
@@ -216,14 +217,23 @@ static void test_wrong_format(void **state)
 		snprintf(text, sizeof(text), "%s%s\n%s", FIELD, wrong[i], PRINT);
 		assert_lines(FORMAT, text, FIELD PRINT);
 	}
+	assert_lines(FORMAT, PRINT FIELD "end\33[2J\nend\n", PRINT "end\n");
 	assert_non_null(longer);
-	for (size_t length = 16; length < SIZE; length *= 2) {
-		memset(longer, '(', SIZE);
-		memcpy(longer, PRINT, strlen("print fmt: "));
-		strcpy(longer + length, "\n" FIELD);
-		assert_lines(FORMAT, longer, length <= 16384 ? longer : FIELD);
-		memcpy(longer, "name: other", strlen("name: other"));
+	for (size_t length = 16; length < SIZE / 2; length *= 2) {
+		char *at = longer + strlen(FIELD);
+
+		strcpy(longer, FIELD);
+		memset(at, '(', length);
+		strcpy(at + length, "\n");
+		memcpy(at, PRINT, strlen("print fmt: "));
+		assert_lines(FORMAT, longer, length < 16384 ? longer : FIELD);
+		memcpy(at, "name: other", strlen("name: other"));
 		assert_lines(FORMAT, longer, length <= 128 ? longer : FIELD);
+		memcpy(at, PRINT, strlen("print fmt: "));
+		for (size_t i = 15; i < length; i += 16)
+			at[i] = '\n';
+		check(FORMAT, longer, strlen(longer));
+		assert_true(strlen(contents) <= strlen(FIELD) + 16384);
 		snprintf(longer, SIZE, "\tfield:int %0*d;\toffset:8;\tsize:4;\tsigned:1;\n",
 			(int)length, 1);
 		assert_lines(FORMAT, longer, length < 256 ? longer : "");

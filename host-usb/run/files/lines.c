@@ -217,17 +217,32 @@ static bool is_event_field(struct text text, uint64_t *end)
 	return true;
 }
 
-/* A line of the description of an event: a field, how to print it, or the name or number. Tools
- * look for fields anywhere in a line. */
-static size_t keep_format(const char *line, size_t size, uint64_t *end)
+/* The text of an event can have line feeds and tabs. *state: its bytes so far, in the upper half.
+ */
+static size_t keep_print(const char *line, size_t size, uint64_t *state)
+{
+	*state += (uint64_t)(size + 1) << 32;
+	for (size_t i = 0; i < size; i++)
+		if (line[i] != '\t' && !is_printable(line + i, 1))
+			return DROP;
+	return *state >> 32 <= PRINT_MAX ? size : DROP;
+}
+
+/* A line of the description of an event: its name or number, a field, or how to print it, which
+ * comes last. Tools look for fields anywhere in a line. *state: the end of the last field, and see
+ * keep_print(). */
+static size_t keep_format(const char *line, size_t size, uint64_t *state)
 {
 	struct text text = {line, line + size};
+	bool is_text = *state >> 32 || take_text(&text, "print fmt: ");
 
-	if (take_text(&text, "\tfield:"))
-		return is_event_field(text, end) ? size : DROP;
-	if (!is_printable(line, size) || memmem(line, size, "field:", strlen("field:")))
+	if (!is_text && take_text(&text, "\tfield:"))
+		return is_event_field(text, state) ? size : DROP;
+	if (memmem(line, size, "field:", strlen("field:")))
 		return DROP;
-	return size <= (take_text(&text, "print fmt: ") ? PRINT_MAX : HEAD_MAX) ? size : DROP;
+	if (is_text)
+		return keep_print(line, size, state);
+	return size <= HEAD_MAX && is_printable(line, size) ? size : DROP;
 }
 
 /* Returns how many bytes of a line to keep. *state is 0 for the first line of a file, and is kept
