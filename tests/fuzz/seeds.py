@@ -140,6 +140,14 @@ RPC = {
     "write": message(17, counted("/sys/kernel/tracing/kprobe_events") + u32(1) + counted("p:a/b f\n")),
     "follow": message(18, counted("/sys/kernel/tracing/trace_pipe") + u64(4096)),
     "btf": message(19, b""),
+    "remove": message(20, counted("/sys/fs/bpf/map") + u32(0)) + message(20, counted("/sys/fs/bpf/dir") + u32(1))
+              + message(20, counted("/proc/42/comm") + u32(0)),
+    "mkdir": message(21, counted("/sys/fs/bpf/dir") + u32(0o700)),
+    "rename": message(22, counted("/sys/fs/bpf/a") + counted("/sys/fs/bpf/b") + u32(1))
+              + message(22, counted("/sys/fs/bpf/a") + counted("/proc/42/comm") + u32(0)),
+    "hash": b"".join(message(23, counted(path)) for path in PATHS),
+    "ring-sync": message(9, u32(5) + u64(4096, 4096)) + message(24, u32(5)) + message(24, u32(3)) + message(24, u32(99)),
+    "log": b"".join(message(18, counted("/dev/kmsg") + u64(8192) + u32(start)) for start in (0, 1, 2, 9)) + message(24, u32(8)),
 }
 for name, messages in RPC.items():
     put("rpc", name, u8(2 if name == "old" else 0) + messages)
@@ -227,6 +235,17 @@ def made(handle, attr, rest=b"", **what):
     return reply(handle, counted(bytes(attr)) + rest + u32(what["kind"], *what.get("map", ())))
 
 
+def btf(types, strings):
+    return struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(strings)) + types + strings
+
+
+# 1 int, 2 struct pair { int a; int b; }, 3 a prototype, 4 the function f.
+STRINGS = b"\0int\0pair\0a\0b\0f\0"
+TYPES = btf(u32(1, 1 << 24, 4, 32) + u32(5, 4 << 24 | 2, 8, 10, 1, 0, 12, 1, 32) + u32(0, 13 << 24, 1) + u32(14, 12 << 24, 3), STRINGS)
+BTF_INFO = u64(0) + u32(len(TYPES), 5) + u64(0) + u32(0, 0)
+# The board's answers when these types are fetched by their id.
+KNOWN = reply(5) + reply(0, counted(BTF_INFO) + counted(b"\0")) + reply(0, counted(BTF_INFO) + counted(TYPES))
+PROG = u32(1, 9) + bytes(8) + u32(0, 16) + bytes(104) + u32(5, 8) + u64(0) + u32(2, 0) + bytes(80)
 STAT = bytes(100)
 ENTRY = counted("mm") + STAT
 MAP = {"kind": 1}
@@ -250,13 +269,31 @@ REPLIES = {
             + reply(1, u8(1) + counted(u32(2) + u64(6))) + reply(-2) * 3 + reply(0, counted(bytes(32)) + counted(u64(9))) * 12
             + reply(0, counted(bytes(24) + bytes(8) + u32(2, 3) + u64(0, 0)) + counted(u32(7)) + counted(bytes(8)) + counted(bytes(16)))
             + reply(0, counted(bytes(80))),
-    "load": u8(2) + u8(0xFF) + made(3, 128, counted("log"), kind=2) + made(4, 24, kind=8) + reply(0, counted(bytes(80)))
+    "load": u8(2) + u8(0xFF) + made(3, 128, counted("log\0"), kind=2) + made(4, 24, kind=8) + reply(0, counted(bytes(80)))
             + reply(0, counted(bytes(232)) + counted(bytes(64)) + counted(bytes(16))) * 2,
     "btf": u8(3) + u8(0xFF) + reply(0, u32(1, 100) + u8(1) + counted("vmlinux") + u32(2, 50) + u8(0) + counted(""))
            + reply(0, counted(bytes(100))) * 2,
     "perf": u8(4) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE)
             + reply(0, counted(u64(9))) + reply(0, counted(u32(2, 1, 7, 0))),
     "events-more": u8(4) + u8(0) + u8(0xFF) + reply(5) + reply(0) + data(5, 0, SAMPLE * 200) + reply(0, STAT) + data(5, 3200, SAMPLE),
+    "change": u8(25) + u8(0xFF) + reply(0) * 4,
+    "hash": u8(30) + u8(0xFF) + reply(0, u64(4) + counted(bytes(32))),
+    "log": u8(35) + u8(0xFF) + reply(6) + data(6, 0, u32(20) + b"6,1,5,-;first line\n" + u32(18) + b"4,2,9,-;second\\n\n")
+           + reply(0) + reply(0, counted("Y\n")),
+    "format": u8(40) + u8(0xFF) + reply(0, counted("name: b\nID: 1\nformat:\n"
+              "\tfield:int pid;\toffset:0;\tsize:4;\tsigned:1;\n\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n\n"
+              "print fmt: \"%d\", REC->pid\n")),
+    "functions": u8(45) + u8(0xFF) + reply(0, counted("vfs_read\nprobe [module]\nffffffff81000000 vfs_write\n")),
+    "module": u8(50) + u8(0xFF) + reply(0, counted(TYPES)) + reply(0, counted(btf(b"", b"more\0"))),
+    "cpus": u8(55) + u8(0xFF) + reply(0, counted("0-3\n")) * 2,
+    "maps": u8(60) + u8(0xFF) + reply(0, counted("400000-401000 r-xp 00000000 08:01 7 /bin/program\n")),
+    "map-types": u8(1) + u8(0xFF) + made(3, 72, map=(1, 4, 8, 16, 0), **MAP) + reply(0, u8(1) + counted(b"")) + reply(-2) * 13
+                 + reply(0, counted(u32(1, 7, 4, 8, 16, 0) + bytes(40) + u32(5, 1, 2, 0))) + KNOWN,
+    "functions-types": u8(2) + u8(0xFF) + made(3, 128, counted("log\0"), kind=2) + made(4, 24, kind=8)
+                       + reply(0, counted(PROG) + counted(bytes(16)) + counted(bytes(16)) + counted(u32(0, 4, 1, 4))) + KNOWN
+                       + reply(0, counted(bytes(80))) * 2,
+    "btf-types": u8(3) + u8(0xFF) + reply(0, u32(5, len(TYPES)) + u8(0) + counted("")) + reply(6)
+                 + KNOWN[len(reply(5)):] + reply(0, counted(bytes(100))) * 2,
     "raw": u8(0) + u8(0xFF) + u8(8) + u32(4, 1) + u16(1) + u16(1) + u32(0),
 }
 for name, text in REPLIES.items():

@@ -12,6 +12,7 @@
 #include "host-usb/run/files/cache.h"
 #include "host-usb/run/files/open.h"
 #include "host-usb/run/files/remote.h"
+#include "host-usb/run/objects/btf_known.h"
 #include "host-usb/run/objects/btf_list.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/run.h"
@@ -103,6 +104,8 @@ static inline void tool_start(struct tool *tool, const uint8_t *data, size_t siz
 	tool->run.signal_fd = -1;
 	tool->run.fd_base = 960;
 	tool->run.board.possible_cpus = 4;
+	tool->run.board.word_bits = 64;
+	tool->run.board.minor = RPC_MINOR;
 	tool->run.semaphores = true;
 	tool->in = memory_file(out.data, out.size);
 	tool->out = memory_file("", 0);
@@ -119,6 +122,7 @@ static inline void tool_stop(struct tool *tool)
 {
 	objects_free(tool->run.objects);
 	btf_list_free(tool->run.btf_list);
+	btf_known_free(tool->run.btf_known);
 	opener_free(tool->run.opener);
 	cache_free(tool->run.cache);
 	remote_free(tool->run.remote);
@@ -214,15 +218,18 @@ static inline void tool_batch(struct tool *tool, struct object *map)
 /* Gets the info of an object, with a list and a name if its class has them. */
 static inline void tool_info(struct tool *tool, struct object *object)
 {
-	struct bpf_prog_info prog = {.xlated_prog_len = 64, .nr_map_ids = 4};
+	struct bpf_prog_info prog = {
+		.xlated_prog_len = 64, .nr_map_ids = 4, .nr_func_info = 2, .func_info_rec_size = 8};
 	struct bpf_btf_info btf = {.btf_size = 64, .name_len = 16};
 	union bpf_attr attr = {.map_fd = 0};
-	struct buffer info, list, name;
+	struct buffer info, list, name, functions;
 	size_t size = 80;
 
 	buffer_init(&info);
 	buffer_init(&list);
 	buffer_init(&name);
+	buffer_init(&functions);
+	prog.func_info = user(&functions);
 	prog.xlated_prog_insns = btf.btf = user(&list);
 	prog.map_ids = btf.name = user(&name);
 	if (object->class == BPF_ABI_PROG)
@@ -238,6 +245,7 @@ static inline void tool_info(struct tool *tool, struct object *object)
 	buffer_check(&info, size);
 	buffer_check(&list, 64);
 	buffer_check(&name, 16);
+	buffer_check(&functions, 16);
 }
 
 static inline void tool_ioctl(
@@ -319,6 +327,27 @@ static inline void tool_event(struct tool *tool)
 	tool_ioctl(tool, object, PERF_EVENT_IOC_QUERY_BPF, 4 * sizeof(uint32_t));
 }
 
+/* Reads the kernel's log. */
+static inline void tool_log(struct tool *tool)
+{
+	struct buffer text;
+	const uint64_t args[6] = {3, user(&text), 64};
+	struct call call = tool_call(tool, SYS_syslog, args);
+
+	buffer_init(&text);
+	sys_syslog(&call);
+	buffer_check(&text, 64);
+}
+
+/* Changes files of the board. */
+static inline void tool_change(struct remote *remote)
+{
+	remote_remove(remote, "/sys/fs/bpf/map", false);
+	remote_mkdir(remote, "/sys/fs/bpf/new", 0700);
+	remote_rename(remote, "/sys/fs/bpf/a", "/sys/fs/bpf/b", 0);
+	remote_write(remote, "/sys/kernel/tracing/kprobe_events", "p f", 3);
+}
+
 /* Does one of the operations of tools on files of the board. */
 static inline void tool_files(struct tool *tool, unsigned int what)
 {
@@ -327,9 +356,14 @@ static inline void tool_files(struct tool *tool, unsigned int what)
 	struct listing *listing;
 	struct rpc_stat stat;
 	char target[PATH_MAX];
+	uint8_t hash[SHA256_SIZE];
+	uint64_t size;
+	static const char *const files[] = {"/sys/kernel/tracing/events/a/b/format",
+		"/sys/kernel/tracing/available_filter_functions", "/sys/kernel/btf/module",
+		"/sys/devices/system/cpu/online", "/proc/42/maps"};
 	int fd = -1;
 
-	switch (what % 6) {
+	switch (what % 13) {
 	case 0:
 		remote_stat(remote, "/sys/kernel/btf/vmlinux", what & 8, &stat);
 		remote_access(remote, "/proc/1", 0);
@@ -350,7 +384,16 @@ static inline void tool_files(struct tool *tool, unsigned int what)
 		fd = open_file(tool->run.opener, "/sys/kernel/tracing/available_events");
 		break;
 	case 5:
-		remote_write(remote, "/sys/kernel/tracing/kprobe_events", "p f", 3);
+		tool_change(remote);
+		break;
+	case 6:
+		remote_hash(remote, "/bin/sh", hash, &size);
+		break;
+	case 7:
+		tool_log(tool);
+		break;
+	default:
+		fd = open_file(tool->run.opener, files[what % 13 - 8]);
 	}
 	if (fd >= 0)
 		close(fd);
