@@ -62,6 +62,16 @@ for option in max-line=255 max-handles=0 max-memory=-1 max-poll-bytes=0 max-log-
 	max-file-bytes=x max-ring-pages=1048577 max-heap=1; do
 	expect 2 "--${option/=/ }: not a number from" bpfd "--$option"
 done
+expect 0 'Without, in profile minimal:' bpfd --profile minimal --help
+expect 0 '' bpfd --read-only --proc "$work" --sysfs "$work" --tracefs "$work"
+# stopped SIGNAL: a session that waits for commands ends by this signal.
+stopped()
+{
+	timeout --preserve-status --signal "$1" 0.2 bpfd --profile minimal <>"$work/commands"
+}
+mkfifo "$work/commands"
+expect 143 '' stopped TERM
+expect 129 '' stopped HUP
 
 # bpfd-gadget
 for option in lanes=0 lanes=9 lanes=one vendor-id=0 vendor-id=0x10000 product-id=x; do

@@ -300,6 +300,12 @@ static void test_many_failures(void **state)
 	assert_null(ffs_send_buffer(lane));
 	expect_event(FUNCTIONFS_ENABLE, FFS_ENABLE);
 	assert_int_equal(flying(false), FFS_DEPTH);
+	for (size_t i = 1; i < FFS_DEPTH; i++)
+		complete(false, 0, -ESHUTDOWN); /* of the link before */
+	complete(false, 0, -EPROTO);
+	ffs_complete(lane);
+	assert_int_equal(ffs_receive(lane, &t), -EPROTO);
+	assert_true(ffs_enabled(lane));
 }
 
 static void test_send(void **state)
