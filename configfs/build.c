@@ -201,8 +201,10 @@ static int build(const struct gadget_options *options, usbg_state *state)
 	usbg_config *config;
 	int err;
 
-	if (!g) /* another process has removed it meanwhile */
+	if (!g) {
+		log_error("gadget %s: removed by another process", options->name);
 		return -ENOENT;
+	}
 	err = set_identity(options, g);
 	if (err == 0)
 		err = make_config(options, g, &config);
