@@ -168,6 +168,7 @@ $(BUILD)/unit/test_lane_pipes: ALL_LDFLAGS += -Wl,--wrap=read -Wl,--wrap=write
 $(BUILD)/unit/test_event_list: ALL_LDFLAGS += -Wl,--wrap=calloc -Wl,--wrap=write
 $(BUILD)/unit/test_run_calls: ALL_LDFLAGS += -Wl,--wrap=ioctl
 $(BUILD)/unit/test_run_path: ALL_LDFLAGS += -Wl,--wrap=process_vm_readv -Wl,--wrap=readlink
+$(BUILD)/unit/test_bind: ALL_LDFLAGS += -Wl,--wrap=attr_write
 unit-programs: $(UNIT_PROGRAMS)
 
 # Section 8 has the manual pages of the board, section 1 those of the workstation.
