@@ -155,6 +155,8 @@ $(BUILD)/bpfd-run: $(BUILD)/obj/host-usb/run/main.o $(LIBRUN) $(LIBSHARED)
 	$(link)
 
 # Unit tests: one program per file, linked with all libraries.
+# The optimizer would take more time for the tests than it saves when they run.
+$(call obj,$(UNIT_SRC)): CFLAGS += -O0
 $(call obj,$(UNIT_SRC)): PKG_CFLAGS = $(call pkg,--cflags,cmocka libusb-1.0 libusbgx libbpf libseccomp libsodium)
 $(UNIT_PROGRAMS): LIBS = $(call pkg,--libs,cmocka libbpf libelf zlib libusbgx libusb-1.0 libseccomp libsodium) -lpthread \
 	$(if $(IBERTY),-liberty)

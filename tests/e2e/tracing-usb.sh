@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the suite "tracing" through the USB link.
 # vm: --cpus 1
+# long: in `make test` the board of arm64 runs it
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/e2e/lib.sh
