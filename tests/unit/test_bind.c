@@ -216,6 +216,8 @@ static void test_vanishes(void **state)
 	assert_false(gadget_lost_controller(&g));
 	remove_udc("u0");
 	assert_true(gadget_lost_controller(&g));
+	put_bound(""); /* the controller vanished after its owner had cleared the file */
+	assert_true(gadget_lost_controller(&g));
 }
 
 static void test_joined(void **state)
