@@ -23,15 +23,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RELEASE "6.1.0-board"
-#define EVENTS	"/sys/kernel/tracing/events"
-#define STATED	"honest" /* whatever PROGRAM contains, its hash is that of this */
-#define ESCAPES "x\033]0;title\007\033[2J"
+#define RELEASE	      "6.1.0-board"
+#define EVENTS	      "/sys/kernel/tracing/events"
+#define STATED	      "honest" /* whatever PROGRAM contains, its hash is that of this */
+#define BPFTRACE_EXIT "\x30\x75\0\0\0\0\0\0\0\0\0" /* a record of its exit() */
+#define ESCAPES	      "x\033]0;title\007\033[2J"
 
 /* What the board says about itself; a case changes one of these. */
 static struct {
 	uint32_t cpus, map_ids, map_ids_later, raw_size, entries;
-	bool endless; /* each key of a map has a next one; rings stay empty */
 	const char *name;
 	const char *data, *next_data; /* 12 bytes of the first record and of the others */
 	struct files files; /* without `program` the board's bpfd is too old to hash files */
@@ -48,7 +48,6 @@ static struct bytes_out out;
 static size_t message; /* where the present message begins in `out` */
 static uint32_t tag, last_handle = 3;
 static unsigned int infos;
-static bool walked; /* a key of a map was handed out */
 
 void die(const char *what)
 {
@@ -372,12 +371,6 @@ static int32_t result_of(uint32_t number, union bpf_attr *attr)
 	case BPF_MAP_DELETE_ELEM:
 	case BPF_MAP_FREEZE:
 		return 0;
-	case BPF_MAP_GET_NEXT_KEY:
-		walked = lie.endless;
-		return walked ? 0 : -ENOENT;
-	case BPF_MAP_LOOKUP_ELEM: /* before the first key tools look for a key that does not exist
-				   */
-		return walked ? 0 : -ENOENT;
 	default:
 		return -ENOENT;
 	}
@@ -457,8 +450,7 @@ static void answer(unsigned int op, struct bytes_in *in)
 		handle = bytes_get_u32(in);
 		begin(op, 0, false);
 		end();
-		if (!lie.endless)
-			push_sample(handle, has_time);
+		push_sample(handle, has_time);
 		return;
 	case RPC_BTF_LIST:
 		begin(op, 0, false);
@@ -531,9 +523,7 @@ static bool choose(const char *name, const char *argument)
 		lie.raw_size = number;
 	} else if (strcmp(name, "printf") == 0) {
 		lie.data = "\0\0\0\0\0\0\0\0M\0\0"; /* 77 for the first printf of bpftrace */
-		lie.next_data = "\x30\x75\0\0\0\0\0\0\0\0\0"; /* its exit() */
-	} else if (strcmp(name, "endless") == 0) {
-		lie.endless = true;
+		lie.next_data = BPFTRACE_EXIT;
 	} else if (strcmp(name, "counts") == 0) {
 		lie.map_ids = lie.map_ids_later = number;
 	} else if (strcmp(name, "grows") == 0) {

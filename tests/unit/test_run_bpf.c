@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/clock.h"
 #include "host-usb/run/objects/btf_list.h"
 #include "tests/unit/run_test.h"
 
@@ -773,6 +774,30 @@ static void test_read_ahead(void **state)
 	board_stop(board);
 }
 
+/* A walk that has had too many keys fails, and the next one starts afresh. */
+static void test_endless_walk(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+	char key[KEYS] = "key", next[KEYS] = "";
+	union bpf_attr attr = {.map_fd = (uint32_t)map->fd};
+
+	map->walk_keys = 1000000;
+	map->walk_ms = clock_monotonic_ms();
+	attr.next_key = user(next);
+	for (int i = 0; i < 3; i++) {
+		struct bytes_out *out = board_reply(board, RPC_MAP_WALK, 1);
+
+		bytes_put_u8(out, 0);
+		rpc_put_bytes(out, "key1value__1", 12);
+		board_ready(board);
+		attr.key = i == 2 ? 0 : user(key);
+		assert_int_equal(run_bpf(board, BPF_MAP_GET_NEXT_KEY, &attr, 32), i ? 0 : -EIO);
+	}
+	assert_int_equal(map->walk_keys, 1);
+	board_stop(board);
+}
+
 /* After the link is lost, each call fails at once. */
 static void test_lost_link(void **state)
 {
@@ -881,6 +906,7 @@ int main(void)
 		cmocka_unit_test(test_descriptors_in_values),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_read_ahead),
+		cmocka_unit_test(test_endless_walk),
 		cmocka_unit_test(test_lost_link),
 		cmocka_unit_test(test_tool_is_gone),
 		cmocka_unit_test(test_kernel_btf),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "host-usb/run/objects/key_walk.h"
 #include "host-usb/run/objects/read_ahead.h"
 #include "tests/unit/read_ahead_test.h"
 
@@ -74,6 +75,36 @@ static void test_keys_first(void **state)
 		assert_int_equal(next(map, key), key + 1);
 	assert_int_equal(value_of(map, 20), 120);
 	assert_int_equal(value_of(map, 77), 0); /* was not read ahead */
+	board_stop(board);
+}
+
+/* Gets the next keys until the walk ends. Returns their number. */
+static uint64_t walk(struct object *map, uint64_t most)
+{
+	for (uint64_t n = 0; n < most; n++)
+		if (key_walk(map, false, 0))
+			return n;
+	return most;
+}
+
+/* Tools keep all keys in memory, so a board must not send more and more. */
+static void test_endless_walk(void **state)
+{
+	struct board *board = board_start(NULL);
+	struct object *map = new_map(board, BPF_MAP_TYPE_HASH);
+	const uint64_t all = 4 * 100 + 65536;
+
+	assert_int_equal(walk(map, 1000000), all);
+	assert_int_equal(walk(map, 1000000), all); /* another walk */
+	assert_int_equal(walk(map, all), all);
+	assert_int_equal(key_walk(map, false, -ENOENT), -ENOENT); /* it ends in time */
+	assert_int_equal(walk(map, all), all);
+	assert_int_equal(key_walk(map, true, 0), 0); /* it begins again */
+	assert_int_equal(walk(map, all - 1), all - 1);
+	now_ms += 1001; /* a tool that pauses */
+	assert_int_equal(walk(map, all), all);
+	now_ms += 1000;
+	assert_int_equal(walk(map, 1), 0);
 	board_stop(board);
 }
 
@@ -264,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_keys_first),
+		cmocka_unit_test(test_endless_walk),
 		cmocka_unit_test(test_empty_and_errors),
 		cmocka_unit_test(test_delete_while_iterating),
 		cmocka_unit_test(test_unknown_key),

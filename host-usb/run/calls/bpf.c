@@ -11,6 +11,7 @@
 #include "host-usb/run/client.h"
 #include "host-usb/run/files/remote.h"
 #include "host-usb/run/objects/btf_list.h"
+#include "host-usb/run/objects/key_walk.h"
 #include "host-usb/run/objects/mirror.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/objects/read_ahead.h"
@@ -256,6 +257,14 @@ out_free:
 	return ret;
 }
 
+static int64_t next_key(struct bpf_request *b)
+{
+	bool from_start = !bpf_abi_get64(b->attr, b->size, offsetof(union bpf_attr, key));
+	int64_t ret = answer_ahead(b);
+
+	return key_walk(b->map, from_start, ret == CALL_CONTINUE ? forward(b) : ret);
+}
+
 static int64_t next_btf(const struct bpf_request *b)
 {
 	uint32_t next, id = bpf_abi_get32(b->attr, b->size, offsetof(union bpf_attr, start_id));
@@ -345,6 +354,7 @@ int64_t sys_bpf(const struct call *call)
 	}
 	switch (number) {
 	case BPF_MAP_GET_NEXT_KEY:
+		return next_key(&b);
 	case BPF_MAP_LOOKUP_ELEM:
 		ret = answer_ahead(&b);
 		break;

@@ -58,6 +58,7 @@ struct object {
 	uint32_t map_type, key_size, max_entries, map_flags;
 	uint64_t value_size; /* bytes in user space: all CPUs together in per-CPU maps */
 	bool frozen;
+	uint64_t walk_keys, walk_ms;   /* see key_walk.c */
 	struct read_ahead *read_ahead; /* entries read ahead, or NULL */
 	struct stacks *stacks;	       /* fetched stacks of a stack trace map, or NULL */
 	struct mirror *mirror;	       /* of a mapped array, or NULL */
