@@ -80,6 +80,15 @@ refused "a name with escape sequences" name 'description is malformed' bpftool p
 check "a name with escape sequences: no escape sequence is printed" sh -c \
 	"! grep -q \"\$(printf '\\033')\" $out $err"
 
+# Types of a map: bpftool reads as many bytes of a value as its type has.
+lies "map_types 2" bpftool map dump id 5
+check "a map with types: bpftool uses them" grep -q '"value": .2,3' $out
+refused "a map whose type is longer than its values" "map_types 3" 'do not have the sizes of their types' \
+	bpftool map dump id 5
+check "a map whose type is longer than its values: bpftool prints bytes" grep -q '02 00 00 00 03' $out
+refused "a map whose type does not exist" "map_types 77" 'do not have the sizes of their types' \
+	bpftool map dump id 5
+
 # Lines of /proc/PID/maps, as BCC reads them.
 resolve='from bcc import SymbolCache
 print(SymbolCache(4000000).resolve(0x55e0c0000010, False))'

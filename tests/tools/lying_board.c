@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/btf.h>
 #include <linux/perf_event.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@
 
 /* What the board says about itself; a case changes one of these. */
 static struct {
-	uint32_t cpus, map_ids, map_ids_later, raw_size, entries;
+	uint32_t cpus, map_ids, map_ids_later, raw_size, entries, value_type;
 	const char *name;
 	const char *data, *next_data; /* 12 bytes of the first record and of the others */
 	struct files files; /* without `program` the board's bpfd is too old to hash files */
@@ -48,6 +49,7 @@ static struct bytes_out out;
 static size_t message; /* where the present message begins in `out` */
 static uint32_t tag, last_handle = 3;
 static unsigned int infos;
+static uint32_t types_handle; /* of the map's types; 0: none */
 
 void die(const char *what)
 {
@@ -278,22 +280,60 @@ static void push_sample(uint32_t handle, bool has_time)
 	send_all();
 }
 
-/* The info of the program with id 1, or of a perf event array. */
-static void answer_info(struct bytes_in *in)
+/* The types of the map's keys and values: 1 int, 2 int[2], 3 int[250000]. */
+static const struct {
+	struct btf_header header;
+	uint32_t types[16];
+	char strings[8];
+} map_types = {{BTF_MAGIC, BTF_VERSION, 0, sizeof(struct btf_header), 0, 64, 64, 8},
+	{1, 1 << 24, 4, 32, 0, 3 << 24, 0, 1, 1, 2, 0, 3 << 24, 0, 1, 1, 250000}, "\0int"};
+
+/* The only map that has an id: a perf event array, or a hash map whose keys and values have types.
+ */
+static struct bpf_map_info map_info(void)
 {
-	uint32_t handle = bytes_get_u32(in), sizes[BPF_ABI_NESTED];
-	size_t size;
-	const char *sent = rpc_get_bytes(in, &size);
-	unsigned int n = bytes_get_u8(in);
-	struct bpf_prog_info prog = {.type = BPF_PROG_TYPE_KPROBE,
-		.id = 1,
-		.nr_map_ids = infos++ ? lie.map_ids_later : lie.map_ids,
-		.gpl_compatible = 1};
 	struct bpf_map_info map = {.type = BPF_MAP_TYPE_PERF_EVENT_ARRAY,
 		.id = 5,
 		.key_size = 4,
 		.value_size = 4,
 		.max_entries = 2};
+
+	if (lie.value_type) {
+		map.type = BPF_MAP_TYPE_HASH;
+		map.value_size = 8;
+		map.btf_id = 9;
+		map.btf_key_type_id = 1;
+		map.btf_value_type_id = lie.value_type;
+	}
+	return map;
+}
+
+/* The info of the program with id 1, of the map, or of its types. */
+static size_t make_info(uint32_t handle, char info[BPF_ABI_INFO_MAX])
+{
+	const struct bpf_btf_info types = {.btf_size = sizeof(map_types), .id = 9};
+	const struct bpf_map_info map = map_info();
+	struct bpf_prog_info prog = {.type = BPF_PROG_TYPE_KPROBE,
+		.id = 1,
+		.nr_map_ids = infos++ ? lie.map_ids_later : lie.map_ids,
+		.gpl_compatible = 1};
+
+	if (handle == types_handle)
+		memcpy(info, &types, sizeof(types));
+	else if (handle % 2)
+		memcpy(info, &map, sizeof(map));
+	memcpy(prog.name, lie.name, strlen(lie.name) < 16 ? strlen(lie.name) : 16);
+	if (handle != types_handle && handle % 2 == 0)
+		memcpy(info, &prog, sizeof(prog));
+	return handle == types_handle ? sizeof(map_types) : 0;
+}
+
+static void answer_info(struct bytes_in *in)
+{
+	uint32_t handle = bytes_get_u32(in), sizes[BPF_ABI_NESTED];
+	size_t size, list;
+	const char *sent = rpc_get_bytes(in, &size);
+	unsigned int n = bytes_get_u8(in);
 	char info[BPF_ABI_INFO_MAX] = {0};
 
 	if (!sent || n > BPF_ABI_NESTED || size > sizeof(info))
@@ -302,15 +342,11 @@ static void answer_info(struct bytes_in *in)
 		bytes_get_u16(in);
 		sizes[i] = bytes_get_u32(in);
 	}
-	memcpy(prog.name, lie.name, strlen(lie.name) < 16 ? strlen(lie.name) : 16);
-	if (handle % 2)
-		memcpy(info, &map, sizeof(map));
-	else
-		memcpy(info, &prog, sizeof(prog));
+	list = make_info(handle, info);
 	begin(RPC_INFO, 0, false);
 	rpc_put_bytes(&out, info, size);
 	for (unsigned int i = 0; i < n; i++)
-		rpc_put_bytes(&out, NULL, sizes[i]);
+		rpc_put_bytes(&out, list == sizes[i] ? &map_types : NULL, sizes[i]);
 	end();
 }
 
@@ -361,6 +397,8 @@ static int32_t result_of(uint32_t number, union bpf_attr *attr)
 	case BPF_MAP_CREATE:
 	case BPF_MAP_GET_FD_BY_ID:
 		return (int32_t)new_handle(true);
+	case BPF_BTF_GET_FD_BY_ID:
+		return (int32_t)(types_handle = new_handle(false));
 	case BPF_PROG_LOAD:
 	case BPF_PROG_GET_FD_BY_ID:
 	case BPF_BTF_LOAD:
@@ -398,7 +436,7 @@ static void answer_bpf(struct bytes_in *in)
 			(uint32_t)bpf_abi_value_size(attr.map_type, attr.value_size, lie.cpus),
 			attr.max_entries, attr.map_flags);
 	else if (ret >= 0 && number == BPF_MAP_GET_FD_BY_ID)
-		put_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 2, 0);
+		put_map(map_info().type, 4, map_info().value_size, 2, 0);
 	else if (ret >= 0 && command->returns != BPF_ABI_NUMBER)
 		bytes_put_u32(&out, command->returns);
 	end();
@@ -452,6 +490,11 @@ static void answer(unsigned int op, struct bytes_in *in)
 		end();
 		push_sample(handle, has_time);
 		return;
+	case RPC_MAP_WALK: /* one entry */
+		begin(op, 1, false);
+		bytes_put_u8(&out, 1);
+		rpc_put_bytes(&out, "\1\0\0\0\2\0\0\0\3\0\0", 12);
+		break;
 	case RPC_BTF_LIST:
 		begin(op, 0, false);
 		put_types();
@@ -524,6 +567,8 @@ static bool choose(const char *name, const char *argument)
 	} else if (strcmp(name, "printf") == 0) {
 		lie.data = "\0\0\0\0\0\0\0\0M\0\0"; /* 77 for the first printf of bpftrace */
 		lie.next_data = BPFTRACE_EXIT;
+	} else if (strcmp(name, "map_types") == 0) {
+		lie.value_type = number;
 	} else if (strcmp(name, "counts") == 0) {
 		lie.map_ids = lie.map_ids_later = number;
 	} else if (strcmp(name, "grows") == 0) {
