@@ -3,6 +3,7 @@
 #include "host-usb/run/calls/notify.h"
 
 #include "core/base/log.h"
+#include "host-usb/run/calls/filter.h"
 #include "host-usb/run/calls/numbers.h"
 #include "host-usb/run/calls/refused_calls.h"
 #include "host-usb/run/run.h"
@@ -31,10 +32,8 @@
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS _IOW('!', 4, uint64_t)
 #endif
-#define WAIT_KILLABLE	 (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
-#define FILTER_INSNS_MAX 1024	    /* instructions */
-#define NUMBERS_MAX	 1023	    /* no call that Linux will add has a higher number */
-#define SYNC_WAKE_UP	 1UL	    /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
+#define WAIT_KILLABLE (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
+#define SYNC_WAKE_UP  1UL	 /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6 */
 
 #define IOCTL_TRIES 4
 
@@ -250,7 +249,7 @@ const char *notify_name(int number)
 
 /* Stores the comparisons for a filter: a call is notified if one of them holds. Returns their
  * number. */
-static int comparisons_of(enum filter filter, int fd_base, struct scmp_arg_cmp compare[3])
+static unsigned int comparisons_of(enum filter filter, int fd_base, struct scmp_arg_cmp compare[3])
 {
 	compare[0] = SCMP_A0_32(SCMP_CMP_GE, (uint32_t)fd_base);
 	switch (filter) {
@@ -315,27 +314,22 @@ static int comparisons_of(enum filter filter, int fd_base, struct scmp_arg_cmp c
 	return 0;
 }
 
-static int add_rule(scmp_filter_ctx filter, const struct syscall_entry *entry, int fd_base)
+static void make_rule(struct filter_rule *rule, const struct syscall_entry *entry, int fd_base)
 {
-	struct scmp_arg_cmp compare[3];
-	int count = comparisons_of(entry->filter, fd_base, compare), err = 0;
-
+	*rule = (struct filter_rule){.number = entry->number, .action = SCMP_ACT_NOTIFY};
 	if (!entry->handler)
-		return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), entry->number, 0);
-	if (count == 0)
-		return seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 0);
-	if (entry->filter == REWINDS)
-		err = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, entry->number, 2,
-			SCMP_A1_64(SCMP_CMP_EQ, 0), SCMP_A2_32(SCMP_CMP_EQ, SEEK_SET));
-	for (int i = 0; !err && i < count; i++)
-		err = seccomp_rule_add_array(
-			filter, SCMP_ACT_NOTIFY, entry->number, 1, &compare[i]);
-	return err;
+		rule->action = SCMP_ACT_ERRNO(ENOSYS);
+	else
+		rule->count = comparisons_of(entry->filter, fd_base, rule->compare);
+	if (entry->filter == REWINDS) {
+		rule->all_count = 2;
+		rule->all[0] = SCMP_A1_64(SCMP_CMP_EQ, 0);
+		rule->all[1] = SCMP_A2_32(SCMP_CMP_EQ, SEEK_SET);
+	}
 }
 
-/* libseccomp builds the filter but does not know the flag WAIT_KILLABLE, so this calls seccomp(2).
- * With the flag, only fatal signals interrupt a call that the supervisor has received. bpf(2) and
- * similar calls are never interrupted without bpfd-run either. */
+/* With the flag WAIT_KILLABLE, only fatal signals interrupt a call that the supervisor has
+ * received. bpf(2) and similar calls are never interrupted without bpfd-run either. */
 static int load(const struct sock_fprog *program)
 {
 	long listener;
@@ -350,58 +344,28 @@ static int load(const struct sock_fprog *program)
 	return listener < 0 ? -errno : (int)listener;
 }
 
-/* Calls that are newer than this program fail with ENOSYS, as on an older kernel: one of them could
- * be another way to open a file. ARM has private calls with far higher numbers. */
-static const struct sock_filter newer_calls[] = {
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* the number of the call */
-	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NOTIFY_LAST, 0, 2),
-	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NUMBERS_MAX, 1, 0),
-	BPF_STMT(BPF_RET | BPF_K, SCMP_ACT_ERRNO(ENOSYS)),
-};
-
-static int export_and_load(scmp_filter_ctx filter)
-{
-	struct sock_filter code[FILTER_INSNS_MAX];
-	struct sock_fprog program = {.filter = code};
-	const size_t first = sizeof(newer_calls);
-	int ends[2], err;
-	ssize_t n;
-
-	/* A pipe has room for it, and no limit of file sizes. */
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	err = seccomp_export_bpf(filter, ends[1]);
-	memcpy(code, newer_calls, first);
-	n = err ? 0 : read(ends[0], (char *)code + first, sizeof(code) - first);
-	close(ends[0]);
-	close(ends[1]);
-	if (err || n <= 0 || (size_t)n == sizeof(code) - first)
-		return err ? err : -EIO;
-	program.len = (unsigned short)((first + (size_t)n) / sizeof(code[0]));
-	return load(&program);
-}
-
 int notify_install(int fd_base, bool as_root)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	static struct filter_program program;
+	static struct filter_rule rules[FILTER_RULES_MAX];
+	struct sock_fprog loaded = {.filter = program.code};
 	const struct syscall_entry *entry;
-	int err = 0;
+	size_t count = 0;
+	int err;
 
-	if (!filter)
-		return -ENOMEM;
-	/* A binary tree is the fastest for calls that are not in the table, which are most. */
-	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	for (size_t i = 0; !err && (entry = entry_at(i)); i++)
-		err = add_rule(filter, entry, fd_base);
+	_Static_assert(TABLE_SIZE + FILE_TABLE_SIZE + 2 <= FILTER_RULES_MAX, "all rules fit");
+	while ((entry = entry_at(count)))
+		make_rule(&rules[count++], entry, fd_base);
 	/* An errno of 0 makes the call return 0. */
-	if (!err && as_root)
-		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), __NR_geteuid, 0);
-	if (!err && as_root)
-		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), __NR_getuid, 0);
-	if (!err)
-		err = export_and_load(filter);
-	seccomp_release(filter);
-	return err;
+	if (as_root) {
+		rules[count++] =
+			(struct filter_rule){.number = __NR_geteuid, .action = SCMP_ACT_ERRNO(0)};
+		rules[count++] =
+			(struct filter_rule){.number = __NR_getuid, .action = SCMP_ACT_ERRNO(0)};
+	}
+	err = filter_make(&program, rules, count, NOTIFY_LAST);
+	loaded.len = (unsigned short)program.count;
+	return err ? err : load(&loaded);
 }
 
 void notify_tune(const struct run *run)
