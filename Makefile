@@ -169,6 +169,7 @@ $(BUILD)/unit/test_run_ring: ALL_LDFLAGS += -Wl,--wrap=realloc
 $(BUILD)/unit/test_lane_pipes: ALL_LDFLAGS += -Wl,--wrap=read -Wl,--wrap=write
 $(BUILD)/unit/test_event_list: ALL_LDFLAGS += -Wl,--wrap=calloc -Wl,--wrap=write
 $(BUILD)/unit/test_run_calls: ALL_LDFLAGS += -Wl,--wrap=ioctl
+$(BUILD)/unit/test_run_headers: ALL_LDFLAGS += -Wl,--wrap=calloc
 $(BUILD)/unit/test_run_filter: ALL_LDFLAGS += -Wl,--wrap=syscall
 $(BUILD)/unit/test_run_path: ALL_LDFLAGS += -Wl,--wrap=process_vm_readv -Wl,--wrap=readlink
 $(BUILD)/unit/test_bind: ALL_LDFLAGS += -Wl,--wrap=attr_write

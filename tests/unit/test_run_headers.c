@@ -417,6 +417,32 @@ static int remove_home(void **state)
 	return 0;
 }
 
+/* The linker replaces calloc() by this; see the Makefile. */
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+static bool is_memory_short;
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return is_memory_short ? NULL : __real_calloc(count, size);
+}
+
+static void test_no_memory(void **state)
+{
+	struct headers *headers = NULL;
+	struct run run = {.headers = NULL};
+	int err;
+
+	log_begin();
+	is_memory_short = true;
+	err = headers_new(&headers, &run, NULL);
+	is_memory_short = false;
+	assert_string_equal(log_end(), "bpfd: headers: Cannot allocate memory\n");
+	assert_int_equal(err, -ENOMEM);
+	assert_null(headers);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup(test_no_headers, setup),
 		cmocka_unit_test_setup(test_built_apart, setup),
 		cmocka_unit_test_setup(test_no_given_headers, setup),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, make_home, remove_home);

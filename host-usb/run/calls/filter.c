@@ -9,9 +9,9 @@
 #include <linux/seccomp.h>
 #include <stdlib.h>
 
-#define NUMBERS_MAX 1023 /* no call that Linux will add has a higher number; ARM has private ones \
-			  */
-#define X32_BIT 0x40000000 /* of calls of the x32 ABI, which has x86-64's architecture */
+/* No call that Linux will add has a higher number; ARM has private ones. */
+#define NUMBERS_MAX 1023
+#define X32_BIT	    0x40000000 /* of calls of the x32 ABI, which has x86-64's architecture */
 
 #define LOAD  (BPF_LD | BPF_W | BPF_ABS)
 #define JUMP  (BPF_JMP | BPF_JA)

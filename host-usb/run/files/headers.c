@@ -131,8 +131,10 @@ int headers_new(struct headers **headers, struct run *run, const char *given)
 	struct headers *h = calloc(1, sizeof(*h));
 	struct rpc_stat st;
 
-	if (!h)
+	if (!h) {
+		log_error("headers: %s", strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	h->run = run;
 	run->use_path = headers_use;
 	h->own_fd = h->unpacked_fd = -1;

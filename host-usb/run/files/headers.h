@@ -11,8 +11,8 @@ struct headers;
 struct run;
 
 /* Looks whether the board has headers, unless the user has named a directory with `given`. That is
- * used as it is, or joined with the sources of a kernel that was built with O=. Returns 0, -ENOMEM,
- * or a negative errno that is logged: `given` has no headers. */
+ * used as it is, or joined with the sources of a kernel that was built with O=. Returns 0, or a
+ * negative errno, logged: -ENOMEM, or `given` has no headers. */
 int headers_new(struct headers **headers, struct run *run, const char *given);
 void headers_free(struct headers *headers);
 
