@@ -166,7 +166,7 @@ $(UNIT_PROGRAMS): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRUN) $(LIBHO
 # Fails each allocation of the code under test, one after another.
 $(BUILD)/unit/test_lane_open: ALL_LDFLAGS += -Wl,--wrap=malloc -Wl,--wrap=calloc
 $(BUILD)/unit/test_run_ring: ALL_LDFLAGS += -Wl,--wrap=realloc
-$(BUILD)/unit/test_lane_pipes: ALL_LDFLAGS += -Wl,--wrap=read -Wl,--wrap=write
+$(BUILD)/unit/test_lane: ALL_LDFLAGS += -Wl,--wrap=read -Wl,--wrap=write
 $(BUILD)/unit/test_event_list: ALL_LDFLAGS += -Wl,--wrap=calloc -Wl,--wrap=write
 $(BUILD)/unit/test_run_calls: ALL_LDFLAGS += -Wl,--wrap=ioctl
 $(BUILD)/unit/test_run_headers: ALL_LDFLAGS += -Wl,--wrap=calloc
