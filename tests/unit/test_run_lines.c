@@ -280,6 +280,14 @@ static void test_functions(void **state)
 	}
 }
 
+static void test_events(void **state)
+{
+	static const char path[] = "/sys/kernel/tracing/available_events";
+
+	assert_kept(path, "sched:sched_switch\nbpfd_1_2:e0_x\n");
+	assert_lines(path, "a:b\n\33]0;title\7:c\nd\n\ne f:g\nh:i\n", "a:b\nh:i\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_format),
 		cmocka_unit_test(test_format_of_any_size),
 		cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@
 #define COMM_MAX      63   /* bytes; the kernel's limit for the names of its workers */
 #define SYMBOL_MAX    255  /* bytes; libbpf-tools have buffers of 256, the kernel allows 511 */
 #define MODULE_MAX    64   /* bytes of a module's name in brackets */
+#define EVENT_MAX     255  /* bytes of the group and name of an event; of probes: 127 */
 #define FORMAT_MAX    (256U << 10) /* bytes of the description of an event */
 #define RECORD_MAX    8192	   /* bytes of a record, PERF_MAX_TRACE_SIZE of the kernel */
 #define FIELD_TEXT    256	   /* bytes of a field's type and name */
@@ -181,6 +182,16 @@ static size_t keep_function_name(const char *line, size_t size, uint64_t *state)
 		       : DROP;
 }
 
+/* An event: "group:name". Tools print it. */
+static size_t keep_event(const char *line, size_t size, uint64_t *state)
+{
+	const char *colon = memchr(line, ':', size);
+
+	return colon && is_printable(line, size) && !memchr(line, ' ', size) && size <= EVENT_MAX
+		       ? size
+		       : DROP;
+}
+
 /* BCC and bpftrace put type and name of a field into source code. No directive, comment, string or
  * second declaration must begin there. */
 static bool is_declaration(const char *text, size_t size)
@@ -256,7 +267,8 @@ struct kind {
 
 static const struct kind mapping = {keep_mapping, 0}, field = {keep_field, 0},
 			 comm = {keep_comm, 0}, symbol = {keep_symbol, 0},
-			 function = {keep_function_name, 0}, format = {keep_format, FORMAT_MAX};
+			 function = {keep_function_name, 0}, event = {keep_event, 0},
+			 format = {keep_format, FORMAT_MAX};
 
 static const struct kind *kind_of_tracefs(const char *path)
 {
@@ -265,6 +277,8 @@ static const struct kind *kind_of_tracefs(const char *path)
 	if (path_is_of_tracefs(path, "available_filter_functions") ||
 		path_is_of_tracefs(path, "available_filter_functions_addrs"))
 		return &function;
+	if (path_is_of_tracefs(path, "available_events"))
+		return &event;
 	return length > end && strcmp(path + length - end, "/format") == 0 &&
 			       strstr(path, "/events/")
 		       ? &format
