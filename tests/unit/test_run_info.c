@@ -542,6 +542,43 @@ static void test_malformed_kernel_types(void **state)
 	assert_memory_equal(ask_kernel_types(good.data, size, size, 4096), good.data, size);
 }
 
+/* bpftool draws a program by its jumps and calls. */
+static void test_jumps_of_program(void **state)
+{
+	static const struct {
+		struct bpf_insn first;
+		uint8_t second_half;
+		bool good;
+	} cases[] = {
+		{{.code = 0x05, .off = 2}, 0, true},
+		{{.code = 0x05, .off = 3}, 0, false},
+		{{.code = 0x15, .off = -1}, 0, true},
+		{{.code = 0x15, .off = -2}, 0, false},
+		{{.code = 0x56, .off = 30000}, 0, false},
+		{{.code = 0x06, .imm = 2}, 0, true},
+		{{.code = 0x06, .imm = 3}, 0, false},
+		{{.code = 0x06, .off = 1}, 0, false},
+		{{.code = 0x85, .off = 9, .imm = 9}, 0, true},
+		{{.code = 0x85, .src_reg = 1, .off = 2}, 0, true},
+		{{.code = 0x85, .src_reg = 1, .off = 3}, 0, false},
+		{{.code = 0x95, .off = 9}, 0, true},
+		{{.code = 0xb7, .off = 9}, 0, true},
+		{{.code = 0xb7}, 0x15, false},
+	};
+	struct object *object = board_object(board, BPF_ABI_PROG, MAP);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct program tool = {.info = {.xlated_prog_len = 32}},
+			       reported = {.info = {.type = 1, .xlated_prog_len = 32},
+				       .insns = {cases[i].first, {.code = 0x18},
+					       {.code = cases[i].second_half}, {.code = 0x95}}};
+
+		tool.info.xlated_prog_insns = user(tool.insns);
+		assert_int_equal(ask_program(object, &tool, &reported), cases[i].good ? 0 : -EIO);
+	}
+	object_end(object);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,6 +593,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_malformed_kernel_types, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_count_grows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lists_of_program, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_jumps_of_program, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

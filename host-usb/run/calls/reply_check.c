@@ -237,24 +237,46 @@ static bool fit_lengths(const struct info_reply *info)
 	return sum <= code_size;
 }
 
-/* Some instructions consist of two: the second one must not be missing. */
+/* True if an instruction, the one with number `at` of n, goes on within the program. bpftool draws
+ * programs by their jumps and calls. */
+static bool is_target_within(const struct bpf_insn *insn, size_t at, size_t n)
+{
+	unsigned int class = BPF_CLASS(insn->code), op = BPF_OP(insn->code);
+	int64_t offset = insn->off;
+
+	if ((class != BPF_JMP && class != BPF_JMP32) || op == BPF_EXIT ||
+		(op == BPF_CALL && (insn->src_reg != BPF_PSEUDO_CALL || n > INT16_MAX)))
+		return true; /* in long programs the kernel cuts offsets of calls to 16 bits */
+	if (class == BPF_JMP32 && op == BPF_JA) { /* bpftool before Linux 6.6 takes the offset */
+		if (offset)
+			return false;
+		offset = insn->imm;
+	}
+	offset += (int64_t)at + 1;
+	return offset >= 0 && offset < (int64_t)n;
+}
+
+/* Some instructions consist of two. The second one must not be missing, and has no code. */
 static bool are_whole_insns(const struct info_reply *info)
 {
-	size_t size;
+	size_t size, n, at;
 	const char *insns = reply_info_list(info, PROG_AT(xlated_prog_insns), &size);
 	uint32_t length = bpf_abi_get32(info->data, info->size, PROG_AT(xlated_prog_len));
 	struct bpf_insn insn;
-	size_t at = 0;
+	bool is_second = false;
 
 	if (length % sizeof(insn))
 		return false;
 	if (!insns || length > size)
 		return true; /* not asked for, or only the first part, which no tool prints */
-	while (at < length) {
-		memcpy(&insn, insns + at, sizeof(insn));
-		at += insn.code == (BPF_LD | BPF_IMM | BPF_DW) ? 2 * sizeof(insn) : sizeof(insn);
+	n = length / sizeof(insn);
+	for (at = 0; at < n; at++) {
+		memcpy(&insn, insns + at * sizeof(insn), sizeof(insn));
+		if (is_second ? insn.code : !is_target_within(&insn, at, n))
+			return false;
+		is_second = !is_second && insn.code == (BPF_LD | BPF_IMM | BPF_DW);
 	}
-	return at == length;
+	return !is_second;
 }
 
 static bool are_lists(const struct info_reply *info)
