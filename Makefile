@@ -171,6 +171,7 @@ $(BUILD)/unit/test_event_list: ALL_LDFLAGS += -Wl,--wrap=calloc -Wl,--wrap=write
 $(BUILD)/unit/test_run_calls: ALL_LDFLAGS += -Wl,--wrap=ioctl
 $(BUILD)/unit/test_run_headers: ALL_LDFLAGS += -Wl,--wrap=calloc
 $(BUILD)/unit/test_run_filter: ALL_LDFLAGS += -Wl,--wrap=syscall
+$(BUILD)/unit/test_gadget_remove: ALL_LDFLAGS += -Wl,--wrap=rmdir -Wl,--wrap=scandir64 -Wl,--wrap=umount2
 $(BUILD)/unit/test_run_path: ALL_LDFLAGS += -Wl,--wrap=process_vm_readv -Wl,--wrap=readlink
 $(BUILD)/unit/test_bind: ALL_LDFLAGS += -Wl,--wrap=attr_write
 unit-programs: $(UNIT_PROGRAMS)

@@ -20,6 +20,7 @@
 
 #define MOUNTS_MAX	 64 /* leftovers of one call */
 #define UNMOUNT_TRIES	 20 /* a killed process closes its files a little later */
+#define OTHER_TRIES	 3  /* after an error other than EBUSY */
 #define UNMOUNT_PAUSE_MS 50
 
 int functionfs_mount(const char *instance, const char *dir)
@@ -40,18 +41,21 @@ int functionfs_mount(const char *instance, const char *dir)
 	return err;
 }
 
+/* Calls umount2(2) until it succeeds or the tries are used up. */
 static int unmount(const char *dir)
 {
 	const struct timespec pause = {.tv_nsec = UNMOUNT_PAUSE_MS * 1000000L};
+	int err = 0;
 
-	for (int i = 0; i < UNMOUNT_TRIES; i++) {
-		if (umount2(dir, UMOUNT_NOFOLLOW) == 0)
+	for (int i = 1; umount2(dir, UMOUNT_NOFOLLOW) < 0; i++) {
+		err = -errno;
+		if (err == -EINVAL || err == -ENOENT) /* it is no mount point */
 			return 0;
-		if (errno != EBUSY)
-			return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+		if (i >= (err == -EBUSY ? UNMOUNT_TRIES : OTHER_TRIES))
+			return err;
 		nanosleep(&pause, NULL);
 	}
-	return -EBUSY;
+	return 0;
 }
 
 int functionfs_unmount(const char *dir)

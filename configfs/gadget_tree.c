@@ -17,6 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What fails once, for want of memory for example, must not leave a gadget until the next start. */
+#define REMOVE_TRIES 2
+
 static int is_link(const struct dirent *entry)
 {
 	return entry->d_type == DT_LNK;
@@ -86,6 +89,8 @@ static int remove_each(const char *dir, int (*select)(const struct dirent *),
 	struct removal removal = {NULL, remove_entry, 0};
 	int err = walk(dir, select, remove_visited, &removal);
 
+	if (err < 0)
+		log_error("%s: cannot remove what is in it: %s", dir, strerror(-err));
 	return removal.first_error ? removal.first_error : err;
 }
 
@@ -107,7 +112,7 @@ static int remove_config(const char *path)
 	return err < 0 ? err : remove_directory(path);
 }
 
-int gadget_tree_remove(const char *dir)
+static int remove_once(const char *dir)
 {
 	int first, err;
 
@@ -123,6 +128,17 @@ int gadget_tree_remove(const char *dir)
 		log_error("%s: cannot remove: %s", dir, strerror(-first));
 	}
 	return first;
+}
+
+int gadget_tree_remove(const char *dir)
+{
+	int err = remove_once(dir);
+
+	for (int i = 1; err && i < REMOVE_TRIES; i++) {
+		log_info("%s: trying again to remove it", dir);
+		err = remove_once(dir);
+	}
+	return err;
 }
 
 bool gadget_tree_is_lane(const char *function, const char *name)
