@@ -183,11 +183,18 @@ struct ioctl_request {
 
 static int take_fd(const struct call *call, unsigned int classes, struct ioctl_request *request)
 {
-	int fd = (int)call->args[2];
-
-	request->other = object_of(call, fd, classes);
-	request->arg = request->other ? request->other->handle : UINT64_MAX;
+	request->other = object_of(call, (int)call->args[2], classes);
+	if (!request->other)
+		return -EBADF;
+	request->arg = request->other->handle;
 	return 0;
+}
+
+/* -1 takes the ring of another event away from this one. */
+static int take_output(const struct call *call, struct ioctl_request *request)
+{
+	request->arg = UINT64_MAX;
+	return (int)call->args[2] == -1 ? 0 : take_fd(call, BPF_ABI_EVENT, request);
 }
 
 static int take_data(const struct call *call, size_t in, size_t out, struct ioctl_request *request)
@@ -226,7 +233,7 @@ static int take_request(const struct call *call, struct ioctl_request *request)
 	case PERF_EVENT_IOC_SET_BPF:
 		return take_fd(call, BPF_ABI_PROG, request);
 	case PERF_EVENT_IOC_SET_OUTPUT:
-		return take_fd(call, BPF_ABI_EVENT, request);
+		return take_output(call, request);
 	case PERF_EVENT_IOC_PERIOD:
 		return take_data(call, sizeof(uint64_t), 0, request);
 	case PERF_EVENT_IOC_ID:
@@ -243,6 +250,14 @@ static int take_request(const struct call *call, struct ioctl_request *request)
 	}
 }
 
+/* Both enable an event. */
+static bool is_enabling(const struct call *call)
+{
+	uint32_t request = (uint32_t)call->args[1];
+
+	return request == PERF_EVENT_IOC_ENABLE || request == PERF_EVENT_IOC_REFRESH;
+}
+
 /* ioctl(fd, request, arg) of an event */
 int64_t sys_perf_ioctl(const struct call *call)
 {
@@ -257,7 +272,7 @@ int64_t sys_perf_ioctl(const struct call *call)
 
 	if (!object)
 		return CALL_CONTINUE;
-	if (object->of_tool && (uint32_t)call->args[1] == PERF_EVENT_IOC_ENABLE) {
+	if (object->of_tool && is_enabling(call)) {
 		run_unsupported(call, "events of the tool itself, which runs on this workstation");
 		return -EOPNOTSUPP;
 	}
