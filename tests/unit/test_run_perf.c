@@ -167,6 +167,19 @@ static void test_refused_events(void **state)
 	assert_int_equal(board_unseen(board), 0);
 }
 
+/* With FD_OUTPUT the records go to the ring of the other event. */
+static void test_output_of_new_event(void **state)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE, .size = sizeof(attr), .sample_type = PERF_SAMPLE_RAW};
+
+	for (uint64_t flags = 0; flags <= PERF_FLAG_FD_OUTPUT; flags += PERF_FLAG_FD_OUTPUT) {
+		board_reply_ret(board, RPC_PERF_OPEN, OTHER);
+		open_event(&attr, -1, event->fd, flags); /* nobody takes the descriptor */
+		assert_int_equal(event->format.mixed, flags != 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +188,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_program, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_data, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_events, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_output_of_new_event, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("run_perf", tests, NULL, NULL);

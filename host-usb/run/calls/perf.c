@@ -107,7 +107,8 @@ static int check_target(const struct call *call, const struct perf_event_attr *a
 	return -ESRCH;
 }
 
-static int64_t give(const struct call *call, uint32_t handle, const struct perf_event_attr *attr)
+static int64_t give(const struct call *call, uint32_t handle, const struct perf_event_attr *attr,
+	struct object *leader)
 {
 	struct object *object;
 	int err = object_new(&object, call->run->objects, BPF_ABI_EVENT, handle);
@@ -115,6 +116,9 @@ static int64_t give(const struct call *call, uint32_t handle, const struct perf_
 	if (err)
 		return err;
 	object->format = record_format_of(attr);
+	/* The records go to the leader's ring. */
+	if (leader && (call->args[4] & PERF_FLAG_FD_OUTPUT))
+		record_format_share(&leader->format, &object->format);
 	object->of_tool = (int)call->args[1] == 0;
 	mirrors_sync_at_end(object);
 	return object_give(object, call, call->args[4] & PERF_FLAG_FD_CLOEXEC);
@@ -170,7 +174,7 @@ int64_t sys_perf_event_open(const struct call *call)
 	client_note(client, "type %u, config %llu, pid %d, cpu %d%s%s", u.attr.type,
 		(unsigned long long)u.attr.config, pid, cpu, has_name ? ", " : "", board_name);
 	ret = client_call(client, &reply);
-	return ret < 0 ? ret : give(call, (uint32_t)ret, &u.attr);
+	return ret < 0 ? ret : give(call, (uint32_t)ret, &u.attr, leader);
 }
 
 /* The data of an ioctl. */
