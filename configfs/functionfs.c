@@ -67,10 +67,16 @@ int functionfs_unmount(const char *dir)
 			"%s: a process has its files open; stop the daemon and its processes", dir);
 		return err;
 	}
-	if (err == 0 && rmdir(dir) < 0 && errno != ENOENT)
-		err = -errno;
-	if (err < 0)
+	if (err < 0) {
 		log_error("%s: cannot unmount: %s", dir, strerror(-err));
+		return err;
+	}
+	for (int i = 0; i < OTHER_TRIES; i++) {
+		if (rmdir(dir) == 0 || errno == ENOENT)
+			return 0;
+		err = -errno;
+	}
+	log_error("%s: cannot remove the directory: %s", dir, strerror(-err));
 	return err;
 }
 

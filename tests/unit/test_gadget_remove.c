@@ -145,6 +145,10 @@ static void test_unmount(void **state)
 	assert_int_equal(functionfs_unmount(dir), 0);
 	assert_int_equal(unmounts, 2);
 	assert_int_equal(access(dir, F_OK), -1);
+	put_directory(top, "g/os_desc");
+	strcpy(failing, dir); /* for rmdir(2) */
+	assert_int_equal(functionfs_unmount(dir), 0);
+	assert_int_equal(access(dir, F_OK), -1);
 	unmounts = 0;
 	unmount_failures = 100;
 	assert_int_equal(functionfs_unmount(dir), -EPERM);
