@@ -274,6 +274,51 @@ static void assert_written(struct board *board, const char *text)
 	assert_true(bytes_get_end(&in));
 }
 
+#define LINE   100 /* bytes of a line in the next test */
+#define LINES  1000
+#define PIECE1 (655 * LINE) /* whole lines in 64 KiB */
+#define PIECE2 (LINES * LINE - PIECE1)
+
+static void assert_piece(struct board *board, const char *text, size_t wanted)
+{
+	struct bytes_in in = board_asked(board, RPC_FILE_WRITE);
+	char path[256];
+	const void *data;
+	size_t size;
+
+	rpc_get_string(&in, path, sizeof(path));
+	bytes_get_u32(&in);
+	data = rpc_get_bytes(&in, &size);
+	assert_int_equal(size, wanted);
+	assert_memory_equal(data, text, size);
+}
+
+/* What a shell has written into the file is sent when it is closed: all of it, in whole lines. */
+static void test_late_writes(void **state)
+{
+	static char text[LINES * LINE + 1];
+	struct board *board = start();
+	struct object *object;
+
+	for (int i = 0; i < LINES; i++)
+		snprintf(text + i * LINE, LINE + 1, "p:%097d\n", i);
+	for (int fails = 0; fails < 2; fails++) {
+		object = open_writer(board);
+		assert_int_equal(write(object->fd, text, LINES * LINE), LINES * LINE);
+		board_reply_ret(board, RPC_FILE_WRITE, fails ? -EEXIST : PIECE1);
+		if (!fails)
+			board_reply_ret(board, RPC_FILE_WRITE, PIECE2);
+		object_end(object);
+		assert_piece(board, text, PIECE1);
+		if (!fails)
+			assert_piece(board, text + PIECE1, PIECE2);
+		assert_int_equal(board_unseen(board), 0);
+	}
+	object_end(open_writer(board)); /* nothing was written */
+	assert_int_equal(board_unseen(board), 0);
+	board_stop(board);
+}
+
 /* Each write of the tool is one write on the board, and has its result. */
 static void test_write(void **state)
 {
@@ -379,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_readlink),
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_late_writes),
 		cmocka_unit_test(test_write_by_duplicate),
 	};
 

@@ -18,21 +18,40 @@
 
 #define VECTOR_MAX 64
 
+/* Reads as many whole lines as one write can have. Returns their size, 0 at the end of the file, or
+ * a negative errno. */
+static ssize_t read_lines(int fd, char data[RPC_WRITE_MAX + 1], off_t from)
+{
+	ssize_t n = pread(fd, data, RPC_WRITE_MAX, from);
+	const char *last = n == RPC_WRITE_MAX ? memrchr(data, '\n', RPC_WRITE_MAX) : NULL;
+
+	if (n < 0)
+		return -errno;
+	if (last)
+		n = last + 1 - data;
+	data[n] = 0;
+	return n;
+}
+
 /* A shell moves the descriptor to a low number, where writes are not notified and go into the
  * memory file. When the tool has closed the file, this sends its contents to the board. */
 static void write_late(struct object *object)
 {
 	char data[RPC_WRITE_MAX + 1];
-	ssize_t n = pread(object->fd, data, RPC_WRITE_MAX, 0);
-	int64_t ret;
+	int64_t ret = 1;
+	ssize_t n = 0;
 
-	if (n <= 0)
-		return;
-	data[n] = 0;
-	ret = remote_write(object->run->remote, object->path, data, (size_t)n);
-	if (ret < 0)
+	for (off_t at = 0; ret > 0; at += ret) {
+		n = read_lines(object->fd, data, at);
+		if (n <= 0)
+			break;
+		ret = remote_write(object->run->remote, object->path, data, (size_t)n);
+	}
+	if (n < 0)
+		log_error("%s: %s", object->path, strerror((int)-n));
+	if (ret <= 0)
 		log_error("%s: the board refuses \"%.*s\": %s", object->path,
-			(int)strcspn(data, "\n"), data, strerror((int)-ret));
+			(int)strcspn(data, "\n"), data, strerror(ret ? (int)-ret : EIO));
 }
 
 int writer_new(struct object **object, struct run *run, const char *path)
