@@ -211,6 +211,18 @@ check "bpffs: the board was asked" test "$(grep -c ' FILE_MKDIR /sys/fs/bpf/name
 	grep -c ' FILE_RENAME /sys/fs/bpf/names/sub to /sys/fs/bpf/names/moved = 0 ' /run/trace) $(
 	grep -c ' FILE_REMOVE /sys/fs/bpf/names.* = 0 ' /run/trace)" = "2 1 3"
 check "bpffs: nothing is left" test ! -e /sys/fs/bpf/names
+ln -s /sys/fs/bpf /run/link
+mkdir /run/elsewhere && mount -t bpf bpf /run/elsewhere
+check "bpffs, by a link: mkdir" status 0 --trace /run/trace mkdir /run/link/linked
+check "bpffs, by a link: the board was asked" \
+	grep -q ' FILE_MKDIR /sys/fs/bpf/linked.* = 0 ' /run/trace
+check "bpffs, mounted elsewhere: mkdir fails" status 1 mkdir /run/elsewhere/linked
+check "bpffs, mounted elsewhere: it reports the directory" \
+	says '/run/elsewhere/linked: not opened'
+check "bpffs, mounted elsewhere: nothing was made" test ! -e /run/elsewhere/linked
+umount /run/elsewhere
+rmdir /run/elsewhere /sys/fs/bpf/linked
+rm /run/link
 mkdir /sys/fs/bpf/fixed
 for option in '--profile minimal' --read-only; do
 	timeout -k 5 60 bpfd-run --via "bpfd $option" rmdir /sys/fs/bpf/fixed >$out 2>$err

@@ -51,7 +51,7 @@ static bool is_asked_for(struct board *board, const char *path)
 	const struct call call = board_call(board, 0, NULL);
 	char resolved[PATH_MAX];
 
-	return path_resolve(&call, AT_FDCWD, user(path), resolved) == 1;
+	return path_resolve(&call, AT_FDCWD, user(path), true, resolved) == 1;
 }
 
 /* No row hides another one: each is found by its own path. */

@@ -116,7 +116,7 @@ static void assert_header(struct board *board, const char *name, const char *wan
 	int fd;
 
 	name_header(board, name, path);
-	assert_int_equal(path_resolve(&call, AT_FDCWD, user(path), resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user(path), true, resolved), 0);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (!wanted) {
 		assert_int_equal(fd, -1);
@@ -189,8 +189,8 @@ static void test_directories_of_tools(void **state)
 
 	setenv("TMPDIR", "/var/tmp/", 1);
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
-		assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[i]), resolved), -ENOENT);
-	assert_int_equal(path_resolve(&call, AT_FDCWD, user("/tmp/other"), resolved), 0);
+		assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[i]), true, resolved), -ENOENT);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user("/tmp/other"), true, resolved), 0);
 	stop(board);
 
 	/* The user has named such a directory. */
@@ -203,10 +203,10 @@ static void test_directories_of_tools(void **state)
 	call = board_call(board, 0, NULL);
 	assert_int_equal(headers_new(&board->run.headers, &board->run, given), 0);
 	assert_string_equal(headers_directory(board->run.headers), given);
-	assert_int_equal(path_resolve(&call, AT_FDCWD, user(header), resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user(header), true, resolved), 0);
 	setenv("TMPDIR", "/var/tmp", 1);
-	assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[2]), resolved), -ENOENT);
-	assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[3]), resolved), -ENOENT);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[2]), true, resolved), -ENOENT);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[3]), true, resolved), -ENOENT);
 	unsetenv("TMPDIR");
 	stop(board);
 }

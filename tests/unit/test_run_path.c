@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "host-usb/run/files/path.h"
+#include "tests/unit/fake_tree.h"
 #include "tests/unit/run_test.h"
 
 static char resolved[PATH_MAX];
@@ -37,7 +39,7 @@ static int resolve_at(struct board *board, int dirfd, const char *path)
 	const struct call call = board_call(board, 0, NULL);
 
 	strcpy(resolved, "nothing");
-	return path_resolve(&call, dirfd, user(path), resolved);
+	return path_resolve(&call, dirfd, user(path), true, resolved);
 }
 
 static int resolve(struct board *board, const char *path)
@@ -193,6 +195,96 @@ static void test_relative_to_root(void **state)
 	close(cwd);
 }
 
+static void make_link(const char *target, const char *name)
+{
+	if (symlink(target, name) < 0)
+		fail_msg("%s: %s", name, strerror(errno));
+}
+
+/* Links of the workstation, in the current directory, that lead into the board's trees. */
+static void make_links(char directory[static 64])
+{
+	strcpy(directory, "/tmp/test_run_path.XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(chdir(directory), 0);
+	make_link("/sys/kernel", "kernel");
+	make_link("kernel", "again");
+	make_link("../../proc/kallsyms", "symbols");
+	make_link("/sys/kernel/only/there", "dangling");
+	make_link("/sys/./fs/bpf/../bpf", "dots");
+	make_link("loop", "loop");
+	make_link("/proc/self/maps", "maps");
+	make_link("/etc", "etc");
+	assert_int_equal(mkdir("sub", 0755), 0);
+	make_link("../again", "sub/up");
+}
+
+static void assert_at(
+	struct board *board, const char *directory, const char *rest, const char *wanted)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, rest);
+	if (wanted)
+		assert_board(board, path, wanted);
+	else
+		assert_workstation(board, path);
+}
+
+static void test_links(void **state)
+{
+	static const char *const links[][2] = {{"kernel", "/sys/kernel"},
+		{"kernel/btf/vmlinux", "/sys/kernel/btf/vmlinux"},
+		{"kernel/no/such", "/sys/kernel/no/such"}, {"again//btf/", "/sys/kernel/btf"},
+		{"sub/up/btf", "/sys/kernel/btf"}, {"sub/../again/btf", "/sys/kernel/btf"},
+		{"symbols", "/proc/kallsyms"}, {"dangling", "/sys/kernel/only/there"},
+		{"dangling/x", "/sys/kernel/only/there/x"}, {"dots/x", "/sys/fs/bpf/x"},
+		{"loop", NULL}, {"loop/x", NULL}, {"maps", NULL}, {"etc/passwd", NULL},
+		{"no/such", NULL}, {"sub", NULL}, {"etc/passwd/x", NULL}};
+	char directory[64], path[128];
+	struct board *board = *state;
+	const struct call call = board_call(board, 0, NULL);
+	int cwd = open(".", O_RDONLY | O_CLOEXEC), err;
+	struct rlimit before, none;
+
+	make_links(directory);
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		assert_at(board, directory, links[i][0], links[i][1]);
+		assert_at(board, ".", links[i][0], links[i][1]);
+		assert_at(board, "/proc/self/cwd", links[i][0], links[i][1]);
+	}
+	/* Of calls that do not follow the last link, such as unlink(2), only the directories count.
+	 */
+	snprintf(path, sizeof(path), "%s/kernel", directory);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user(path), false, resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user("dangling"), false, resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user("dots/x"), false, resolved), 1);
+	assert_string_equal(resolved, "/sys/fs/bpf/x");
+	/* Without a descriptor the answer is an error, not the workstation's file. */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	snprintf(path, sizeof(path), "%s/kernel/btf", directory);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	err = resolve(board, path);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(err, -EMFILE);
+	assert_int_equal(fchdir(cwd), 0);
+	close(cwd);
+	remove_tree(directory);
+}
+
+/* Descriptors, and links to the tool's own process, stay here. */
+static void test_links_of_tool(void **state)
+{
+	static const char *const paths[] = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0",
+		"/etc/mtab", "/proc/self/exe", "/proc/self/cwd", "/proc/mounts", "/proc/net/dev",
+		"/dev/null"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		assert_workstation(*state, paths[i]);
+}
+
 /* Invalid paths are left to the workstation's kernel, which reports the error. */
 static void test_refused_by_kernel(void **state)
 {
@@ -211,15 +303,15 @@ static void test_refused_by_kernel(void **state)
 	memcpy(long_path + PATH_MAX - 14, "/proc/kallsyms", 15);
 	assert_int_equal(resolve(board, long_path), 0);
 
-	assert_int_equal(path_resolve(&call, AT_FDCWD, 0, resolved), 0);
-	assert_int_equal(path_resolve(&call, AT_FDCWD, UINT64_MAX, resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, 0, true, resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, UINT64_MAX, true, resolved), 0);
 	/* A path that ends exactly at the end of mapped memory, and one without its NUL there. */
 	assert_true(pages != MAP_FAILED);
 	assert_int_equal(munmap(pages + page, page), 0);
 	memcpy(pages + page - 15, "/proc/kallsyms", 15);
 	assert_int_equal(resolve(board, pages + page - 15), 1);
 	memcpy(pages + page - 14, "/proc/kallsyms", 14);
-	assert_int_equal(path_resolve(&call, AT_FDCWD, user(pages + page - 14), resolved), 0);
+	assert_int_equal(path_resolve(&call, AT_FDCWD, user(pages + page - 14), true, resolved), 0);
 	munmap(pages, page);
 }
 
@@ -281,6 +373,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_processes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relative, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relative_to_root, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_links_of_tool, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_by_kernel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
 	};

@@ -95,7 +95,7 @@ int64_t sys_chdir(const struct call *call)
 {
 	char path[PATH_MAX], real[PATH_MAX], first = 0;
 	struct rpc_stat st;
-	int ours = path_resolve(call, AT_FDCWD, call->args[0], path), err;
+	int ours = path_resolve(call, AT_FDCWD, call->args[0], true, path), err;
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;

@@ -28,7 +28,7 @@ struct name {
 /* Returns as path_resolve(). */
 static int get_name(const struct call *call, int dirfd, uint64_t path_at, struct name *name)
 {
-	int ours = path_resolve(call, dirfd, path_at, name->path);
+	int ours = path_resolve(call, dirfd, path_at, false, name->path);
 	char given[PATH_MAX], *last;
 	ssize_t n;
 

@@ -140,7 +140,9 @@ static int64_t open_at(const struct call *call, int dirfd, uint64_t path_at, int
 {
 	char path[PATH_MAX];
 	struct rpc_stat st;
-	int ours = path_resolve(call, dirfd, path_at, path), err;
+	/* With both of these the kernel does not follow a link either. */
+	bool is_new = (flags & O_CREAT) && (flags & O_EXCL);
+	int ours = path_resolve(call, dirfd, path_at, !(flags & O_NOFOLLOW) && !is_new, path), err;
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;

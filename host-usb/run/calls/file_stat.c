@@ -55,7 +55,7 @@ static int64_t look_at(
 		return object ? remote_stat(call->run->remote, object->path, true, st)
 			      : CALL_CONTINUE;
 	}
-	ours = path_resolve(call, dirfd, path_at, path);
+	ours = path_resolve(call, dirfd, path_at, !(flags & AT_SYMLINK_NOFOLLOW), path);
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
 	return remote_stat(call->run->remote, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
@@ -181,7 +181,7 @@ static int64_t statfs_of(const struct call *call, const char *path, uint64_t to)
 int64_t sys_statfs(const struct call *call)
 {
 	char path[PATH_MAX];
-	int ours = path_resolve(call, AT_FDCWD, call->args[0], path);
+	int ours = path_resolve(call, AT_FDCWD, call->args[0], true, path);
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
@@ -200,7 +200,7 @@ int64_t sys_fstatfs(const struct call *call)
 static int64_t access_at(const struct call *call, int dirfd, uint64_t path_at, uint32_t mode)
 {
 	char path[PATH_MAX];
-	int ours = path_resolve(call, dirfd, path_at, path);
+	int ours = path_resolve(call, dirfd, path_at, true, path);
 
 	if (ours <= 0)
 		return ours ? ours : CALL_CONTINUE;
@@ -222,7 +222,7 @@ static int64_t link_at(
 	const struct call *call, int dirfd, uint64_t path_at, uint64_t to, uint64_t size)
 {
 	char path[PATH_MAX], target[PATH_MAX];
-	int ours = path_resolve(call, dirfd, path_at, path), err;
+	int ours = path_resolve(call, dirfd, path_at, false, path), err;
 	int64_t length;
 
 	if (ours <= 0)

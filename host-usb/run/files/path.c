@@ -3,8 +3,10 @@
 #include "host-usb/run/files/path.h"
 
 #include "core/base/log.h"
+#include "core/base/paths.h"
 #include "core/messages/file_tree.h"
 #include "host-usb/run/calls/memory.h"
+#include "host-usb/run/files/real_path.h"
 #include "host-usb/run/objects/objects.h"
 #include "host-usb/run/processes.h"
 #include "host-usb/run/run.h"
@@ -55,9 +57,18 @@ static bool is_board_process(const char *path)
 	return pid <= INT_MAX && process_is_board((int)pid);
 }
 
+/* Returns the side of a path. Most paths are outside these trees, and the table is long. */
+static enum tree_side side_of(const char *path)
+{
+	if (strncmp(path, "/proc", 5) != 0 && strncmp(path, "/sys", 4) != 0 &&
+		strncmp(path, "/dev/kmsg", 9) != 0)
+		return TREE_HOST;
+	return file_tree_side(path);
+}
+
 static bool is_board(const char *path)
 {
-	switch (file_tree_side(path)) {
+	switch (side_of(path)) {
 	case TREE_BOARD:
 		return true;
 	case TREE_BOARD_PROCESS:
@@ -118,23 +129,64 @@ static int base_of(const struct call *call, int dirfd, char base[PATH_MAX])
 	return object != NULL;
 }
 
+/* Returns true for a name that stands for an open descriptor of the tool. */
+static bool is_descriptor(const char *path)
+{
+	const char *rest = file_tree_below(path, "/proc/self/fd");
+
+	if (!rest)
+		rest = file_tree_below(path, "/dev/fd");
+	return (rest && *rest && !strchr(rest + 1, '/')) || strcmp(path, "/dev/stdin") == 0 ||
+	       strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/dev/stderr") == 0;
+}
+
+/* Resolves an absolute path that by its text is the workstation's, but whose links may lead to
+ * names of the board. */
+static int resolve_links(
+	const struct call *call, const char *path, bool follow, char resolved[PATH_MAX])
+{
+	const char *own = file_tree_below(path, "/proc/self");
+	char start[PATH_MAX];
+	bool of_kernel;
+	int ret;
+
+	if (is_descriptor(path))
+		return 0;
+	/* For us this link leads to bpfd-run's own process. */
+	if (own && path_format(start, "/proc/%d%s", (int)call->tid, own) == 0)
+		path = start;
+	ret = real_path(path, follow, resolved, &of_kernel);
+	if (ret <= 0) /* the kernel reports errors of the path */
+		return ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM ? ret : 0;
+	normalize(resolved);
+	if (side_of(resolved) == TREE_BOARD)
+		return 1;
+	if (!of_kernel || file_tree_below(resolved, "/proc") || file_tree_below(resolved, "/sys"))
+		return 0;
+	log_warning("%s: not opened, because it shows this workstation's kernel; the board's files "
+		    "are below /proc and /sys",
+		resolved);
+	return -EACCES;
+}
+
 /* Resolves a relative path. The kernel would start at the stand-in of a directory of the board, so
  * names of the workstation cannot be reached from there. */
 static int resolve_relative(
-	const struct call *call, int dirfd, const char *given, char resolved[PATH_MAX])
+	const struct call *call, int dirfd, const char *given, bool follow, char resolved[PATH_MAX])
 {
-	char base[PATH_MAX];
+	char base[PATH_MAX], path[PATH_MAX];
 	int stand_in = base_of(call, dirfd, base);
 
 	/* The link of a descriptor that is no directory may not start with a slash. */
 	if (stand_in < 0 || base[0] != '/' ||
-		snprintf(resolved, PATH_MAX, "%s%s%s", base, *given ? "/" : "", given) >= PATH_MAX)
+		path_format(path, "%s%s%s", base, *given ? "/" : "", given) < 0)
 		return 0;
+	strcpy(resolved, path);
 	normalize(resolved);
 	if (is_board(resolved))
 		return 1;
 	if (!stand_in)
-		return 0;
+		return resolve_links(call, path, follow, resolved);
 	log_warning(
 		"%s: not reached from the board's directory %s by a relative name", resolved, base);
 	return -ENOENT;
@@ -152,7 +204,8 @@ static void strip_root(char *path)
 	}
 }
 
-int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX])
+int path_resolve(
+	const struct call *call, int dirfd, uint64_t path, bool follow, char resolved[PATH_MAX])
 {
 	char given[PATH_MAX];
 	ssize_t n = memory_read_string(call, path, given, sizeof(given));
@@ -166,19 +219,11 @@ int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolve
 	if (err)
 		return err;
 	if (given[0] != '/')
-		return resolve_relative(call, dirfd, given, resolved);
-	/* Nearly all paths are absolute, so this case is fast. */
-	while (n > 1 && given[1] == '/')
-		memmove(given, given + 1, (size_t)n--);
-	if (strstr(given, "/."))
-		normalize(given);
-	if (strncmp(given, "/proc", 5) != 0 && strncmp(given, "/sys", 4) != 0 &&
-		strncmp(given, "/dev/kmsg", 9) != 0)
-		return 0;
+		return resolve_relative(call, dirfd, given, follow, resolved);
 	strcpy(resolved, given);
 	normalize(resolved);
 	strip_root(resolved);
-	return is_board(resolved);
+	return is_board(resolved) ? 1 : resolve_links(call, given, follow, resolved);
 }
 
 /* Names the board's object that a descriptor stands for. Returns as path_resolve(). */
@@ -205,5 +250,5 @@ int path_resolve_file(const struct call *call, int dirfd, uint64_t path, char re
 
 	if (dirfd >= 0 && (!path || (!memory_read(call, path, &first, 1) && !first)))
 		return name_descriptor(call, dirfd, resolved);
-	return path_resolve(call, dirfd, path, resolved);
+	return path_resolve(call, dirfd, path, true, resolved);
 }

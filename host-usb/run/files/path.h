@@ -10,10 +10,12 @@
 struct call;
 
 /* Resolves a path of the tool. `dirfd` and `path`, an address in the tool, are those of openat(2).
- * Returns 1 if the path means the board, with the absolute path without "." and ".." in `resolved`;
- * 0 if it means the workstation; or a negative errno, for example for a name that leads out of a
- * directory of the board to the workstation. */
-int path_resolve(const struct call *call, int dirfd, uint64_t path, char resolved[PATH_MAX]);
+ * `follow`: the call follows a link that is the last component. A link of this workstation that
+ * leads into the board's trees means the board. Returns 1 if the path means the board, with the
+ * absolute path without "." and ".." in `resolved`; 0 if it means the workstation; or a negative
+ * errno, for example for a name that leads out of a directory of the board to the workstation. */
+int path_resolve(
+	const struct call *call, int dirfd, uint64_t path, bool follow, char resolved[PATH_MAX]);
 
 /* The same for calls that take AT_EMPTY_PATH: with an empty or no path, `dirfd` itself is the file.
  * If it has no path on the board, `resolved` is the target of the descriptor's link. */
