@@ -194,7 +194,8 @@ static int open_pty(int *slave)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
 
-	assert_true(master >= 0);
+	if (master < 0)
+		skip_because("/dev/pts is not mounted");
 	assert_int_equal(grantpt(master), 0);
 	assert_int_equal(unlockpt(master), 0);
 	*slave = open(ptsname(master), O_RDWR | O_NOCTTY);

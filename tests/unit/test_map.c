@@ -235,13 +235,17 @@ static void test_empty_slots(void **state)
 
 static void test_percpu(void **state)
 {
-	struct map *map = make(BPF_MAP_TYPE_PERCPU_HASH, 12, 64, 0);
-	size_t cpus = (size_t)libbpf_num_possible_cpus();
-	char *value = calloc(cpus, 16);
+	struct map *map;
 	const void *found;
 	uint32_t key = 7;
 	int count = 0;
+	size_t cpus;
+	char *value;
 
+	need_possible_cpus();
+	map = make(BPF_MAP_TYPE_PERCPU_HASH, 12, 64, 0);
+	cpus = (size_t)libbpf_num_possible_cpus();
+	value = calloc(cpus, 16);
 	assert_int_equal(map_value_size(map), 16 * cpus); /* 12 rounded up, for each CPU */
 	for (size_t cpu = 0; cpu < cpus; cpu++)
 		memset(value + 16 * cpu, (int)cpu + 1, 12);
@@ -332,6 +336,7 @@ static void test_memory(void **state)
 		{BPF_MAP_TYPE_LRU_PERCPU_HASH, 1, 10000}, {BPF_MAP_TYPE_STACK_TRACE, 1016, 1000}};
 	const unsigned long page = (unsigned long)sysconf(_SC_PAGESIZE);
 
+	need_possible_cpus();
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		struct map *map = make(maps[i].type, maps[i].value_size, maps[i].max_entries, 0);
 

@@ -13,6 +13,7 @@
 #include "core/bpfd/text/command.h"
 #include "core/messages/bpf_abi.h"
 #include "tests/unit/rpc_test.h"
+#include "tests/unit/skip.h"
 
 #define ATTR_BYTES 144 /* of the longest command */
 
@@ -113,6 +114,7 @@ static void test_version(void **state)
 {
 	char answer[4096];
 
+	need_possible_cpus();
 	run_line("BPFD_VERSION", true, answer, sizeof(answer));
 	assert_non_null(strstr(answer, " rpc read_only\n"));
 	run_line("BPFD_VERSION", false, answer, sizeof(answer));

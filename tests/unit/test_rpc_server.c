@@ -16,6 +16,7 @@
 
 #include "core/messages/bpf_abi.h"
 #include "tests/unit/rpc_test.h"
+#include "tests/unit/skip.h"
 
 #define NO_SUCH 1000 /* a handle that the session does not have */
 
@@ -34,6 +35,7 @@ static void test_hello(void **state)
 	struct rpc_hello hello;
 	size_t start;
 
+	need_possible_cpus();
 	session_begin(&s);
 	put_hello(&s);
 	start = request(&s, RPC_HELLO);
@@ -88,6 +90,7 @@ static void test_violations(void **state)
 	};
 	struct rpc_session s;
 
+	need_possible_cpus();
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
 		session_begin(&s);
 		put_hello(&s);
@@ -109,6 +112,7 @@ static void test_unknown(void **state)
 	static const unsigned int ops[] = {0, RPC_RING_DATA, RPC_RING_SYNC + 1, 0x7fff, 0xffff};
 	struct rpc_session s;
 
+	need_possible_cpus();
 	session_begin(&s);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		size_t start = request(&s, ops[i]);
@@ -261,6 +265,7 @@ static void test_not_owned(void **state)
 {
 	struct rpc_session s;
 
+	need_possible_cpus();
 	session_begin(&s);
 	for (unsigned int op = RPC_HELLO; op <= RPC_RING_SYNC; op++)
 		if (op != RPC_RING_DATA && op != RPC_BTF_LIST)
@@ -281,6 +286,7 @@ static void test_cut(void **state)
 	struct rpc_session s, whole;
 	unsigned int count, answered;
 
+	need_possible_cpus();
 	for (unsigned int op = RPC_HELLO; op <= RPC_RING_SYNC; op++) {
 		if (op == RPC_RING_DATA)
 			continue;
