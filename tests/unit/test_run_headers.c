@@ -189,7 +189,8 @@ static void test_directories_of_tools(void **state)
 
 	setenv("TMPDIR", "/var/tmp/", 1);
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
-		assert_int_equal(path_resolve(&call, AT_FDCWD, user(hidden[i]), true, resolved), -ENOENT);
+		assert_int_equal(
+			path_resolve(&call, AT_FDCWD, user(hidden[i]), true, resolved), -ENOENT);
 	assert_int_equal(path_resolve(&call, AT_FDCWD, user("/tmp/other"), true, resolved), 0);
 	stop(board);
 

@@ -113,8 +113,9 @@ static int name_place(int fd, const char *rest, char real[PATH_MAX], bool *of_ke
 	if (fstatfs(fd, &fs) < 0)
 		return -errno;
 	*of_kernel = is_of_kernel((long)fs.f_type);
-	/* /dev, which has the kernel's log, is a tmpfs to statfs(2). */
-	if (!*of_kernel && fs.f_type != TMPFS_MAGIC)
+	/* /dev, which has the kernel's log, is a tmpfs to statfs(2). What does not exist may be a
+	 * name in such a file system, which is not mounted here. */
+	if (!*of_kernel && fs.f_type != TMPFS_MAGIC && !*rest)
 		return 0;
 	err = name_of(fd, directory);
 	if (!err)

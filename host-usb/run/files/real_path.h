@@ -9,7 +9,7 @@
 /* Follows the links of an absolute path, as far as it exists here. What does not exist stays as it
  * is, because it may exist on the board. `follow`: also a link that is the last component. Returns
  * 1 with the path without links in `real`, and in *of_kernel whether a kernel shows itself in its
- * file system, as in sysfs; 0 if the path leads to a file system that can have no such names; or a
+ * file system, as in sysfs; 0 if it is a file in a file system that has no such names; or a
  * negative errno. */
 int real_path(const char *path, bool follow, char real[PATH_MAX], bool *of_kernel);
 
