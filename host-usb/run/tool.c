@@ -260,7 +260,8 @@ void tool_go(struct tool *tool, const struct rpc_hello *board, const char *heade
 	if (tool->monotonic_ns || tool->boottime_ns)
 		count = timens_make(tool->monotonic_ns, tool->boottime_ns, namespaces);
 	if (count < 0) {
-		log_debug("no time namespace: %s; the tool sees this workstation's clocks",
+		log_warning("no time namespace: %s; the tool compares the board's times with this "
+			    "workstation's clocks",
 			strerror(-count));
 		count = 0;
 	}

@@ -159,6 +159,11 @@ print(time.clock_gettime(time.CLOCK_BOOTTIME) - float(open("/proc/uptime").read(
 	user=$(timeout 120 setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent \
 		/run/bpfd-run --via '/run/bpfd-usb -s testboard' /usr/bin/python3 -c "$off")
 	check "CLOCK_BOOTTIME: is the board's for an unprivileged user ($user s off)" near_zero "$user"
+	echo 0 >/proc/sys/user/max_time_namespaces
+	timeout 120 bpfd-run --via "${link[*]}" true 2>"$work/err"
+	check "CLOCK_BOOTTIME: without a time namespace a warning says so" \
+		grep -q 'no time namespace: No space left on device' "$work/err"
+	echo 1000 >/proc/sys/user/max_time_namespaces
 	check "CLOCK_BOOTTIME: without bpfd-run is the workstation's ($here s off)" near_zero "$here"
 	up=$(cut -d. -f1 /proc/uptime)
 	board=$(timeout 120 bpfd-run --via "${link[*]}" cut -d. -f1 /proc/uptime)
