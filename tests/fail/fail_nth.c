@@ -221,8 +221,8 @@ static void print_report(const struct run *run)
 	}
 	fprintf(out, " status=%d hangs=%d left=%d", run->status, run->hangs,
 		run->hangs ? 0 : run->left);
-	fprintf(out, " signal=%d names=%s\n", run->signal_number,
-		run->left_names[0] ? run->left_names : "-");
+	fprintf(out, " signal=%d pid=%d names=%s\n", run->signal_number,
+		run->alloc ? run->alloc->pid : t->pid, run->left_names[0] ? run->left_names : "-");
 	if (out != stderr)
 		fclose(out);
 }

@@ -291,6 +291,7 @@ static void entered(struct tracer *t, struct tracee *tracee, long number)
 		ptrace(PTRACE_GETREGS, tracee->pid, NULL, &regs))
 		return;
 	t->call = call;
+	t->pid = tracee->pid;
 	while (call->errnos[t->errno_count])
 		t->errno_count++;
 	t->error = call->errnos[t->errno_index % t->errno_count];

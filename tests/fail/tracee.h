@@ -30,6 +30,7 @@ struct tracer {
 	bool has_failed;
 	const struct fail_call *call;
 	int error;
+	pid_t pid; /* of the process whose call failed */
 	unsigned int errno_count;
 	char what[256];	   /* first argument of the call: a path or a number */
 	char name[32];	   /* of the process */
