@@ -142,6 +142,8 @@ static void tool_poll(void)
 	const struct sigaction act = {.sa_handler = on_alarm};
 	struct pollfd polled[3] = {
 		{.events = POLLIN}, {.fd = -1, .events = POLLIN}, {.events = POLLIN}};
+	enum { MANY = 10000 };
+	static struct pollfd many[MANY];
 	int fd = create_map();
 	uint64_t *memory;
 
@@ -152,8 +154,13 @@ static void tool_poll(void)
 	MUST(poll(polled, 3, 5000) == 2); /* data came with the reply */
 	MUST(polled[0].revents == POLLIN && polled[1].revents == 0);
 	MUST(polled[2].revents == POLLIN);
+	for (size_t i = 0; i < MANY; i++)
+		many[i].fd = i + 1 < MANY ? -1 : fd;
+	many[MANY - 1].events = POLLIN;
+	MUST(poll(many, MANY, 5000) == 1 && many[MANY - 1].revents == POLLIN);
 	__atomic_store_n(&memory[0], 16, __ATOMIC_RELEASE); /* the consumer's position */
 	MUST(poll(polled, 3, 0) == 0);
+	MUST(poll(many, MANY, 0) == 0);
 	MUST(poll(polled, 1, 30) == 0 && polled[0].revents == 0);
 	sigaction(SIGALRM, &act, NULL);
 	alarm(1);

@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_MAX   8192 /* descriptors of one call */
-#define SIGNALS_MS 50	/* how often threads in held calls are checked for signals */
+#define POLL_MAX   (1U << 20) /* descriptors of one call: the kernel's limit of open files */
+#define SIGNALS_MS 50	      /* how often threads in held calls are checked for signals */
 #define READY(ev)  ((ev) & (POLLIN | POLLRDNORM))
 
 /* One poll(2) that is not answered yet. */
