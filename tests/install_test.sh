@@ -111,7 +111,8 @@ permits_without_the_group() {
 }
 check 'udev: rules without a group permit users at the machine' permits_without_the_group
 if udevadm verify --help >/dev/null 2>&1; then
-	check 'udev: the rules are valid' udevadm verify board/70-bpfd-usb.rules
+	# Late: this machine may have no group plugdev.
+	check 'udev: the rules are valid' udevadm verify --resolve-names=late board/70-bpfd-usb.rules
 else
 	n=$((n + 1))
 	echo "ok $n - udev: the rules are valid # SKIP this udevadm has no verify"

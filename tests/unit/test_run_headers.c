@@ -375,6 +375,37 @@ static void test_built_apart(void **state)
 	shell("! ls -d %s/bpfd-run.* %s/bpfd/*/* 2>/dev/null", home, home);
 }
 
+/* As in Debian's packages of headers: no link, but a Makefile that names the sources, which may
+ * have been copied with the build directory. */
+static void test_makefile(void **state)
+{
+	static const char *const places[] = {"/no/such/common", "%s/common"};
+	char given[64], line[128];
+
+	snprintf(given, sizeof(given), "%s/k/out", home);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct board *board;
+
+		make_kernel();
+		/* First beside the build directory, then where the Makefile says. */
+		snprintf(line, sizeof(line), places[i], home);
+		shell("cd %s/k && rm out/source && mkdir ../common && mv arch include lib "
+		      "../common && "
+		      "rm -rf common && if [ %zu = 0 ]; then mv ../common .; fi && "
+		      "printf '# generated\\nKERNELRELEASE = 1\\ninclude %s/Makefile\\n' "
+		      ">out/Makefile",
+			home, i, line);
+		board = start_given(given, 0);
+		assert_header(board, "include/linux/kconfig.h", "linux");
+		assert_header(board, "include/generated/autoconf.h", "autoconf");
+		stop(board);
+	}
+	shell("rm -r %s/common", home);
+	log_begin();
+	stop(start_given(given, -ENOENT));
+	assert_non_null(strstr(log_end(), "/common: it does not lead to the kernel's sources"));
+}
+
 /* Refused before the tool starts: it would compile with other headers, or fail with a riddle. */
 static void test_no_given_headers(void **state)
 {
@@ -455,6 +486,7 @@ int main(void)
 		cmocka_unit_test_setup(test_old_board_and_no_cache, setup),
 		cmocka_unit_test_setup(test_no_headers, setup),
 		cmocka_unit_test_setup(test_built_apart, setup),
+		cmocka_unit_test_setup(test_makefile, setup),
 		cmocka_unit_test_setup(test_no_given_headers, setup),
 		cmocka_unit_test(test_no_memory),
 	};

@@ -95,11 +95,58 @@ static int join_given(struct headers *headers, const char *sources)
 	return joined_make(headers->directory, build, source);
 }
 
+/* Reads the directory of the sources from the Makefile that kbuild writes into a build directory:
+ * "include DIRECTORY/Makefile". Returns false if it names none. */
+static bool read_makefile(const char *given, char sources[PATH_MAX])
+{
+	char path[PATH_MAX], line[PATH_MAX + 16], *end;
+	FILE *file;
+
+	sources[0] = 0;
+	file = path_format(path, "%s/Makefile", given) ? NULL : fopen(path, "re");
+	while (file && !sources[0] && fgets(line, sizeof(line), file)) {
+		end = strstr(line, "/Makefile\n");
+		if (strncmp(line, "include /", 9) != 0 || !end)
+			continue;
+		*end = 0;
+		path_format(sources, "%s", line + strlen("include "));
+	}
+	if (file)
+		fclose(file);
+	return sources[0] != 0;
+}
+
+/* Finds the sources of a kernel that was built in another directory. If they are not where the
+ * build expects them, they may have been copied beside it, as with Debian's packages of headers.
+ * Returns 0; -ENOENT: they are not there, but `sources` is where they should be, or it is ""; or
+ * another negative errno. */
+static int find_sources(const char *given, char sources[PATH_MAX])
+{
+	char named[PATH_MAX];
+	struct stat st;
+	int err = path_format(sources, "%s/source", given);
+
+	if (err)
+		return err;
+	if (has_headers(sources))
+		return 0;
+	if (lstat(sources, &st) == 0)
+		return -ENOENT;
+	if (!read_makefile(given, named) || !strrchr(named, '/')) {
+		sources[0] = 0;
+		return -ENOENT;
+	}
+	err = path_format(sources, "%s/..%s", given, strrchr(named, '/'));
+	if (err || has_headers(sources))
+		return err;
+	err = path_format(sources, "%s", named);
+	return err ? err : has_headers(sources) ? 0 : -ENOENT;
+}
+
 /* Uses the directory that the user has named. Returns 0 or a negative errno, which is logged. */
 static int use_given(struct headers *headers, const char *given)
 {
-	char sources[PATH_MAX];
-	struct stat st;
+	char sources[PATH_MAX] = "";
 	int err;
 
 	headers->tried = true; /* nothing is fetched */
@@ -107,19 +154,20 @@ static int use_given(struct headers *headers, const char *given)
 	if (!err && has_headers(given))
 		return path_format(headers->directory, "%s", given);
 	if (!err)
-		err = path_format(sources, "%s/source", given);
-	if (!err && has_headers(sources)) {
+		err = find_sources(given, sources);
+	if (!err)
 		err = join_given(headers, sources);
-	} else if (!err && lstat(sources, &st) == 0) {
+	if (err == -ENOENT && sources[0]) {
 		log_error("--headers: %s: it does not lead to the kernel's sources, which a kernel "
-			  "built with O= needs too; copy them and correct this link",
-			sources);
-		return -ENOENT;
-	} else if (!err) {
+			  "built with O= needs too; copy them there, or beside %s",
+			sources, given);
+		return err;
+	}
+	if (err == -ENOENT) {
 		log_error("--headers: %s: it has neither include/linux nor source/include/linux; "
 			  "name the headers of the board's kernel or its build directory",
 			given);
-		return -ENOENT;
+		return err;
 	}
 	if (err)
 		log_error("--headers: %s: %s", given, strerror(-err));
