@@ -9,6 +9,7 @@ import tempfile
 import threading
 
 LIMIT_S = 120  # a run that takes longer hangs; on an idle machine each takes less than a second
+LEAKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leaks")
 
 
 class Wrong(Exception):
@@ -28,7 +29,8 @@ class Run:
         sanitizers = "exitcode=99:verify_asan_link_order=0:log_path=%s/logs/asan:detect_leaks=%d" % (
             self.scratch, n > 0)
         self.env = dict(os.environ, HOME=self.scratch + "/home", TMPDIR=self.scratch + "/tmp", LC_ALL="C",
-                        ASAN_OPTIONS=sanitizers, UBSAN_OPTIONS="print_stacktrace=1", **env)
+                        ASAN_OPTIONS=sanitizers, UBSAN_OPTIONS="print_stacktrace=1",
+                        LSAN_OPTIONS="print_suppressions=0:suppressions=" + LEAKS, **env)
         self.env.pop("XDG_CACHE_HOME", None)
         self.env.pop("XDG_RUNTIME_DIR", None)
         self.command = [session.tool("fail_nth"), "-k", kind, "-n", str(n), "-e", str(errno), "-t",
