@@ -68,6 +68,8 @@ print(board["serial"], board["path"], board["lanes"], board["free"], board["spee
 		"testboard $path 2 2 True"
 	session "exit 5" -s testboard
 	check "choice: by serial" test "$status" = 5
+	BPFD_BOARD_FD=9 session "exit 0" 9<>"$work/board"
+	check "bpfd-run learns the serial number, for its cache" test "$(cat "$work/board")" = testboard
 	session "exit 6" -s "$path"
 	check "choice: by path" test "$status" = 6
 	BPFD_SERIAL=testboard session "exit 7"
