@@ -139,19 +139,32 @@ static void child_remove(struct children *all, struct child *child)
 	free(child);
 }
 
-/* Only our ends are non-blocking: the process reads and writes as on any pipe. */
+/* Only our end, `ours` of the two, is non-blocking: the process reads and writes as on any pipe. */
+static int make_pipe(int ends[2], int ours)
+{
+	int err;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	if (fcntl(ends[ours], F_SETFL, O_NONBLOCK) < 0) {
+		err = -errno;
+		close_pair(ends);
+		return err;
+	}
+	return 0;
+}
+
 static int make_pipes(int pipes[3][2])
 {
 	int err;
 
 	for (int i = 0; i < 3; i++) {
-		if (pipe2(pipes[i], O_CLOEXEC) < 0) {
-			err = -errno;
+		err = make_pipe(pipes[i], i == 0 ? 1 : 0);
+		if (err < 0) {
 			while (i-- > 0)
 				close_pair(pipes[i]);
 			return err;
 		}
-		fcntl(pipes[i][i == 0 ? 1 : 0], F_SETFL, O_NONBLOCK);
 		if (i < 2 && fcntl(pipes[i][1], F_SETPIPE_SZ, PIPE_BYTES) < 0)
 			log_debug("pipe: size: %s", strerror(errno)); /* the default works, too */
 	}

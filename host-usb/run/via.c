@@ -89,8 +89,9 @@ static void pass_board(int board)
 
 static void run_command(const char *command, int in, int out, int board)
 {
-	char *line;
 	sigset_t none;
+	size_t size;
+	char *line;
 
 	setsid();
 	sigemptyset(&none);
@@ -102,8 +103,12 @@ static void run_command(const char *command, int in, int out, int board)
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(STATUS_NOT_RUN);
 	exec_plain(command);
-	if (asprintf(&line, "exec %s", command) < 0)
+	/* Not asprintf: without memory, glibc's may write a byte too much. */
+	size = strlen("exec ") + strlen(command) + 1;
+	line = malloc(size);
+	if (!line)
 		_exit(STATUS_NOT_RUN);
+	snprintf(line, size, "exec %s", command);
 	execl("/bin/sh", "sh", "-c", line, (char *)NULL);
 	_exit(STATUS_NOT_FOUND);
 }
@@ -300,12 +305,13 @@ static bool wait_end(const struct via *via, uint64_t ms, int *status)
 {
 	const struct timespec step = {.tv_nsec = END_STEP_MS * 1000000L};
 	uint64_t end = clock_monotonic_ms() + ms;
+	bool reads = fcntl(via->in, F_SETFL, O_NONBLOCK) == 0;
 	char rest[16384];
 
 	do {
 		if (waitpid(via->pid, status, WNOHANG)) /* or it was reaped before */
 			return true;
-		if (read(via->in, rest, sizeof(rest)) <= 0)
+		if (!reads || read(via->in, rest, sizeof(rest)) <= 0)
 			nanosleep(&step, NULL);
 	} while (clock_monotonic_ms() < end);
 	return false;
@@ -316,7 +322,6 @@ int via_end(struct via *via)
 	int status = -1;
 
 	close(via->out);
-	fcntl(via->in, F_SETFL, O_NONBLOCK);
 	if (!wait_end(via, VIA_END_MS, &status)) {
 		log_warning(
 			"the command of --via did not exit at the end of its input; killing it");

@@ -84,10 +84,13 @@ static int64_t give_stream(const struct call *call, const char *path, int flags)
 		object_end(object);
 		return err;
 	}
-	if (flags & O_NONBLOCK)
-		fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	fcntl(ends[1], F_SETFL, O_NONBLOCK);
-	err = tool_ring_open_pipe(object, ends[1], STREAM_CREDIT);
+	if (((flags & O_NONBLOCK) && fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) ||
+		fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0) {
+		err = -errno;
+		close(ends[1]);
+	} else {
+		err = tool_ring_open_pipe(object, ends[1], STREAM_CREDIT);
+	}
 	ret = err ? err : notify_give_fd(call, ends[0], flags & O_CLOEXEC, false);
 	close(ends[0]);
 	if (ret != CALL_ANSWERED)

@@ -83,8 +83,12 @@ int64_t kernel_log_give(const struct call *call, int flags)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	if (flags & O_NONBLOCK)
-		fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	if ((flags & O_NONBLOCK) && fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) {
+		err = -errno;
+		close(ends[0]);
+		close(ends[1]);
+		return err;
+	}
 	err = make_log(&object, call->run, ends[1], WINDOW, RPC_LOG_FIRST);
 	if (!err) {
 		err = object_stands_for(object, ends[0]);
