@@ -98,7 +98,7 @@ expect 2 'conf:1: bad value' settings 'lanes = 20'
 expect 2 'not in a configuration file' settings 'config = other'
 expect 1 'authorized-keys' bpfd-gadget --require-key --authorized-keys "$work/authorized-keys" \
 	--configfs "$work" --udc none
-# Without a kernel behind it, ep0 fails. That ends the daemon with one message.
+# No kernel serves this ep0, so writing to it fails. The daemon ends with one message.
 mkdir "$work/lane"
 touch "$work/lane/ep0" "$work/lane/ep1" "$work/lane/ep2"
 serve=(bpfd-gadget --ffs-dir "$work/lane")
@@ -120,7 +120,7 @@ else
 		env NOTIFY_SOCKET=@bpfd_usage_test "${serve[@]}"
 fi
 
-# bpfd-usb. An empty sysfs has no board; two boards have to be told apart.
+# bpfd-usb: an empty sysfs has no board; of two boards the user must choose one.
 board() { # board PATH SERIAL: the board is on bus 250, which has no device files
 	local device=$work/sys/bus/usb/devices/$1
 	mkdir -p "$device" "$device:1.0"

@@ -4,7 +4,7 @@
 /* gcov writes its counters when a process exits. A process that is killed, that calls _exit, that
  * has changed its user or that has a seccomp filter cannot do that. So shared.ld puts the counters
  * of a program into pages of their own, and this maps a file there before main(): each process
- * counts directly in the file, and nothing has to be done at its end.
+ * counts directly in the file. Nothing is left to do at its end.
  *
  * The file is COVER_DIR/PROGRAM. With COVER_DUMP=FILE in the environment a program does not run: it
  * adds the counters of that file to gcov's files (.gcda). */

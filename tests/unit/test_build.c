@@ -181,7 +181,7 @@ static void test_steps(void **state)
 	assert_string_equal(log, "");
 }
 
-/* One code of libusbgx has several causes, which errno tells apart. */
+/* libusbgx has one error code for several causes. errno says which one it was. */
 static void test_codes(void **state)
 {
 	static const struct {

@@ -356,7 +356,7 @@ static void test_submit_fails(void **state)
 	assert_false(ffs_enabled(lane));
 }
 
-/* A worker takes over from one that died while the host uses the lane. */
+/* A worker died while the host used the lane. Another worker takes over. */
 static void test_take_over(void **state)
 {
 	uint8_t out, in;

@@ -37,7 +37,7 @@ ssize_t __wrap_write(int fd, const void *data, size_t size)
 	return -1;
 }
 
-/* A FunctionFS instance of which the test is the host. */
+/* A FunctionFS instance. The test is its host. */
 static struct {
 	struct wire from_host;
 	bool has_transfer;

@@ -126,7 +126,7 @@ static void test_driven(void **state)
 	assert_true(udc_driven(b->sysfs, "u1", "bpfd") < 0);
 }
 
-/* A controller is not the one that has its name later. */
+/* When a controller has vanished, another one may have its name. */
 static void test_vanished(void **state)
 {
 	struct board *b = *state;
