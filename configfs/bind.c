@@ -33,24 +33,16 @@ static bool driven(const struct gadget *g, char udc[static UDC_NAME_SIZE])
 	return read_udc(g, udc) > 0;
 }
 
-bool gadget_bound(const struct gadget *g)
-{
-	char udc[UDC_NAME_SIZE];
-
-	return driven(g, udc);
-}
-
 bool gadget_lost_controller(const struct gadget *g)
 {
 	char udc[UDC_NAME_SIZE];
+	int drives = read_udc(g, udc);
 
-	int driven = read_udc(g, udc);
-
-	if (driven > 0)
+	if (drives > 0)
 		return false;
 	/* When a controller vanishes, the kernel keeps its name in the UDC file; whoever unbinds
 	 * the gadget clears it. Old kernels do not tell whether the gadget drives it. */
-	return (driven == 0 && udc[0]) || g->udc_fd < 0 || udc_vanished(g->udc_fd);
+	return (drives == 0 && udc[0]) || g->udc_fd < 0 || udc_vanished(g->udc_fd);
 }
 
 /* Remembers the controller to which the gadget is bound. */

@@ -44,9 +44,6 @@ int gadget_bind(struct gadget *g, const char *udc);
 /* Unbinds the gadget. Returns 0, also if it was not bound, or a negative errno. */
 int gadget_unbind(struct gadget *g);
 
-/* Returns true if a controller drives the gadget now. */
-bool gadget_bound(const struct gadget *g);
-
 /* Returns true if the gadget is not bound although nobody has unbound it: its controller vanished
  * or is about to, and perhaps another one with its name is there by now. */
 bool gadget_lost_controller(const struct gadget *g);

@@ -6,6 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/shortage.h"
 #include "core/link/ssh.h"
 #include "gadget/keys.h"
 
@@ -103,7 +104,7 @@ static int admission_ask(void *context, uint8_t nonce[AUTH_NONCE_SIZE], struct r
 	if (err < 0) {
 		log_error("lane %u: host refused: %s: %s", lane->gate.lane, admission->path,
 			err == -ENOENT ? "it is gone" : "it cannot be used");
-		if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+		if (is_shortage(err))
 			return refuse(refusal, RESET_START,
 				"it cannot read its list of keys now, see its log");
 		return refuse(refusal, RESET_AUTH, "its list of keys cannot be used, see its log");

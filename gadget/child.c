@@ -171,12 +171,7 @@ static int make_pipes(int pipes[3][2])
 	return 0;
 }
 
-int child_start(struct children *all, struct child **result)
-{
-	return child_start_command(all, all->argv, result);
-}
-
-int child_start_command(struct children *all, char *const *argv, struct child **result)
+int child_start(struct children *all, char *const *argv, struct child **result)
 {
 	struct child *child;
 	int pipes[3][2], err;

@@ -26,14 +26,11 @@ const char *children_program(const struct children *all);
  * allowed. */
 void children_free(struct children *all);
 
-/* Starts a process with pipes as stdin, stdout and stderr; the daemon's ends are non-blocking. The
- * process gets SIGTERM when the daemon dies. Returns 0 and *child, which child_release() frees, or
- * a negative errno, not logged: including that of exec, and -EAGAIN if there are CHILDREN_MAX
- * processes, because a host opens sessions faster than they end. */
-int child_start(struct children *all, struct child **child);
-
-/* The same with another command than that of children_new(). */
-int child_start_command(struct children *all, char *const *argv, struct child **child);
+/* Starts a process with the command `argv` and with pipes as stdin, stdout and stderr; the daemon's
+ * ends are non-blocking. The process gets SIGTERM when the daemon dies. Returns 0 and *child, which
+ * child_release() frees, or a negative errno, not logged: including that of exec, and -EAGAIN if
+ * there are CHILDREN_MAX processes, because a host opens sessions faster than they end. */
+int child_start(struct children *all, char *const *argv, struct child **child);
 
 /* The daemon's ends of the pipes; -1 when closed. */
 int child_stdin(const struct child *child);

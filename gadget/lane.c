@@ -102,8 +102,7 @@ static void lane_start(struct lane *lane)
 
 	log_limit(false); /* the host was admitted */
 	lane_stop(lane, "a new session replaces it");
-	err = child_start_command(
-		lane->children, admission_command(&lane->admission), &lane->child);
+	err = child_start(lane->children, admission_command(&lane->admission), &lane->child);
 	if (err == 0) {
 		lane->out_ready = lane->err_ready = true;
 		lane->in_full = false;

@@ -70,9 +70,8 @@ static ssize_t notes_write_terminal(struct notes *notes, const char *data, size_
 	text[0] = notes->last;
 	memcpy(text + 1, data, len);
 	for (size_t i = 1; i <= len; i++)
-		if (!strchr("\n\t\r", text[i]) || !text[i])
-			if (printable_control_ends(text, i))
-				text[i] = '?';
+		if (printable_control_ends(text, i) && (!text[i] || !strchr("\n\t\r", text[i])))
+			text[i] = '?';
 	n = fd_stream_write(notes->stream, text + 1, len);
 	if (n > 0)
 		notes->last = data[n - 1];

@@ -21,15 +21,21 @@
 
 #define WAIT_MS 60000
 
+static char *shell_argv[] = {(char *)"/bin/sh", (char *)"-c", NULL, NULL};
+
 static struct children *shell(const char *script)
 {
-	static char *argv[] = {(char *)"/bin/sh", (char *)"-c", NULL, NULL};
 	struct children *all;
 
-	argv[2] = (char *)script;
-	all = children_new(argv);
+	shell_argv[2] = (char *)script;
+	all = children_new(shell_argv);
 	assert_non_null(all);
 	return all;
+}
+
+static int start_shell(struct children *all, struct child **child)
+{
+	return child_start(all, shell_argv, child);
 }
 
 static void wait_end(struct children *all, struct child *child, int *code, int *signal)
@@ -72,7 +78,7 @@ static void test_pipes_and_status(void **state)
 	int code, signal;
 	ssize_t n;
 
-	assert_int_equal(child_start(all, &child), 0);
+	assert_int_equal(start_shell(all, &child), 0);
 	assert_int_equal(write(child_stdin(child), "it\n", 3), 3);
 	n = read_some(child_stdout(child), buffer, sizeof(buffer));
 	assert_int_equal(n, 7);
@@ -92,7 +98,7 @@ static void test_killed_by_signal(void **state)
 	struct child *child;
 	int code, signal;
 
-	assert_int_equal(child_start(all, &child), 0);
+	assert_int_equal(start_shell(all, &child), 0);
 	wait_end(all, child, &code, &signal);
 	assert_int_equal(signal, SIGKILL);
 	child_release(all, child);
@@ -105,7 +111,7 @@ static void test_failed_exec(void **state)
 	struct children *all = children_new(argv);
 	struct child *child = NULL;
 
-	assert_int_equal(child_start(all, &child), -ENOENT);
+	assert_int_equal(child_start(all, argv, &child), -ENOENT);
 	assert_null(child);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no process is left to reap */
 	children_free(all);
@@ -119,7 +125,7 @@ static void test_sigterm_ignored(void **state)
 	char buffer[8];
 	uint64_t start;
 
-	assert_int_equal(child_start(all, &child), 0);
+	assert_int_equal(start_shell(all, &child), 0);
 	assert_int_equal(read_some(child_stdout(child), buffer, sizeof(buffer)), 3);
 	start = clock_boottime_ms();
 	child_release(all, child);
@@ -140,7 +146,7 @@ static void test_cleanup_run(void **state)
 	assert_true(fd >= 0);
 	snprintf(script, sizeof(script), "echo run >>%s; cat >/dev/null; kill -9 $$", path);
 	all = shell(script);
-	assert_int_equal(child_start(all, &child), 0);
+	assert_int_equal(start_shell(all, &child), 0);
 	child_close_stdin(child);
 	wait_end(all, child, &code, &signal);
 	child_release(all, child);
@@ -160,7 +166,7 @@ static void test_process_limit(void **state)
 	uint64_t end;
 
 	for (started = 0; started < 2 * CHILDREN_MAX; started++) {
-		err = child_start(all, &child);
+		err = start_shell(all, &child);
 		if (err < 0)
 			break;
 		child_release(all, child);
@@ -168,7 +174,7 @@ static void test_process_limit(void **state)
 	assert_int_equal(started, CHILDREN_MAX);
 	assert_int_equal(err, -EAGAIN);
 	end = clock_boottime_ms() + WAIT_MS;
-	while (child_start(all, &child) == -EAGAIN) {
+	while (start_shell(all, &child) == -EAGAIN) {
 		assert_true(clock_boottime_ms() < end);
 		poll(NULL, 0, 5);
 		children_tick(all, clock_boottime_ms());
@@ -189,7 +195,7 @@ static void test_inherited_descriptors(void **state)
 
 		inherited += flags >= 0 && !(flags & FD_CLOEXEC);
 	}
-	assert_int_equal(child_start(all, &child), 0);
+	assert_int_equal(start_shell(all, &child), 0);
 	read_some(child_stdout(child), buffer, sizeof(buffer) - 1);
 	assert_int_equal(atoi(buffer), inherited + 1); /* ls has the directory open */
 	child_release(all, child);

@@ -160,6 +160,19 @@ static void test_gone(void **state)
 	session_end(&s);
 }
 
+/* Opens a link of this type, asks for its info with that many functions, and returns the info. */
+static const char *info_of(struct rpc_session *s, uint32_t type, uint32_t functions, size_t *size)
+{
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.type = type;
+	session_begin(s);
+	put_open(s);
+	put_info(s, functions);
+	session_run(s, 0);
+	assert_int_equal(next_reply(s), HANDLE);
+	return expect_info(s, size);
+}
+
 /* The addresses of functions are a list; the pointer to it does not leave the board. */
 static void test_functions(void **state)
 {
@@ -168,14 +181,7 @@ static void test_functions(void **state)
 	const char *info;
 	size_t size;
 
-	memset(&kernel, 0, sizeof(kernel));
-	kernel.type = BPF_LINK_TYPE_KPROBE_MULTI;
-	session_begin(&s);
-	put_open(&s);
-	put_info(&s, 2);
-	session_run(&s, 0);
-	assert_int_equal(next_reply(&s), HANDLE);
-	info = expect_info(&s, &size);
+	info = info_of(&s, BPF_LINK_TYPE_KPROBE_MULTI, 2, &size);
 	assert_int_equal(bpf_abi_get64(info, size, 16), 0);
 	info = rpc_get_bytes(&s.in, &size);
 	assert_int_equal(size, sizeof(wanted));
@@ -190,14 +196,7 @@ static void test_plain_event(void **state)
 	const char *info;
 	size_t size;
 
-	memset(&kernel, 0, sizeof(kernel));
-	kernel.type = BPF_LINK_TYPE_PERF_EVENT;
-	session_begin(&s);
-	put_open(&s);
-	put_info(&s, 0);
-	session_run(&s, 0);
-	assert_int_equal(next_reply(&s), HANDLE);
-	info = expect_info(&s, &size);
+	info = info_of(&s, BPF_LINK_TYPE_PERF_EVENT, 0, &size);
 	assert_int_equal(bpf_abi_get64(info, size, 24), 5);
 	session_end(&s);
 }

@@ -327,8 +327,8 @@ static const struct btf_types *know_types(const struct btf_test *btf, uint32_t i
 	return btf_known_get(&board->run, id, NULL);
 }
 
-/* Types of which not all have the right size: 1 int, 2 struct { int a; int b; }, 3 a struct with a
- * part behind its end, 4 function, 5 its prototype. */
+/* Makes five types: 1 int, 2 struct { int a; int b; }, 3 a struct, 4 a function, 5 its prototype. A
+ * part of the struct 3 lies behind its end, unless `is_good`. */
 static struct btf_test make_types(bool is_good)
 {
 	struct btf_test btf;
@@ -409,6 +409,18 @@ static void test_lists_of_program(void **state)
 	object_end(object);
 }
 
+/* Asks for the info of types. */
+static void ask_btf(const struct object *object, struct bpf_btf_info *info)
+{
+	union bpf_attr attr = {.info = {.bpf_fd = (uint32_t)object->fd,
+				       .info_len = sizeof(*info),
+				       .info = user(info)}};
+	const uint64_t args[6] = {BPF_OBJ_GET_INFO_BY_FD, user(&attr), 16};
+	const struct call call = board_call(board, SYS_bpf, args);
+
+	assert_int_equal(sys_bpf(&call), 0);
+}
+
 /* Asks for types as libbpf does: a first part, then all. Returns what the tool gets. */
 static const char *ask_types(struct object *object, uint32_t size)
 {
@@ -416,14 +428,9 @@ static const char *ask_types(struct object *object, uint32_t size)
 
 	for (int i = 0; i < 2; i++) {
 		struct bpf_btf_info info = {.btf = user(data), .btf_size = i ? size : 10};
-		union bpf_attr attr = {.info = {.bpf_fd = (uint32_t)object->fd,
-					       .info_len = sizeof(info),
-					       .info = user(&info)}};
-		const uint64_t args[6] = {BPF_OBJ_GET_INFO_BY_FD, user(&attr), 16};
-		const struct call call = board_call(board, SYS_bpf, args);
 
 		memset(data, 'x', sizeof(data));
-		assert_int_equal(sys_bpf(&call), 0);
+		ask_btf(object, &info);
 		assert_int_equal(info.btf_size, size);
 		assert_int_equal(data[i ? size : 10], 'x');
 	}
@@ -493,18 +500,13 @@ static void test_types_of_map(void **state)
 	}
 }
 
-/* Asks for the kernel's types, of which the board has sent others than its list says, or malformed
- * ones. Returns the types as the tool gets them. */
+/* Asks for the kernel's types. The board has sent `sent` instead of those of the size in its list.
+ * Returns the types as the tool gets them. */
 static const char *ask_kernel_types(const void *sent, size_t size, uint32_t listed, uint32_t room)
 {
 	static char data[BTF_TEST_SIZE];
 	struct object *object = board_object(board, BPF_ABI_BTF, MAP);
 	struct bpf_btf_info info = {.btf = user(data), .btf_size = room};
-	union bpf_attr attr = {.info = {.bpf_fd = (uint32_t)object->fd,
-				       .info_len = sizeof(info),
-				       .info = user(&info)}};
-	const uint64_t args[6] = {BPF_OBJ_GET_INFO_BY_FD, user(&attr), 16};
-	const struct call call = board_call(board, SYS_bpf, args);
 
 	memset(data, 'x', sizeof(data));
 	object->path = strdup("vmlinux");
@@ -514,7 +516,7 @@ static const char *ask_kernel_types(const void *sent, size_t size, uint32_t list
 	object->btf_info->btf_size = listed;
 	rpc_put_bytes(board_reply(board, RPC_FILE_READ, 0), sent, size);
 	board_ready(board);
-	assert_int_equal(sys_bpf(&call), 0);
+	ask_btf(object, &info);
 	assert_int_equal(info.btf_size, listed);
 	assert_int_equal(data[room < listed ? room : listed], 'x');
 	object_end(object);

@@ -2,6 +2,7 @@
 /* Reads files of /proc, /sys and tracefs that the operations need. */
 #include "core/bpfd/files/file.h"
 
+#include "core/base/bytes.h"
 #include "core/base/paths.h"
 #include "core/base/printable.h"
 
@@ -69,40 +70,29 @@ ssize_t file_read(const char *path, char *text, size_t size)
 	return (ssize_t)have;
 }
 
-struct growing {
-	char *text;
-	size_t size;
-};
-
-static int grow(void *arg, const void *data, size_t size)
+static int add(void *arg, const void *data, size_t size)
 {
-	struct growing *g = arg;
-	char *text = realloc(g->text, g->size + size + 1);
+	struct bytes_out *all = arg;
 
-	if (!text)
-		return -ENOMEM;
-	g->text = text;
-	memcpy(text + g->size, data, size);
-	g->size += size;
-	text[g->size] = '\0';
-	return 0;
+	bytes_put(all, data, size);
+	return all->failed ? -ENOMEM : 0;
 }
 
 int file_read_all(const char *path, char **text)
 {
-	struct growing all = {NULL, 0};
+	struct bytes_out all = {.data = NULL};
 	int err, fd = open_read(path);
 
 	if (fd < 0)
 		return fd;
-	err = grow(&all, "", 0);
-	if (!err)
-		err = file_copy(fd, grow, &all);
+	err = file_copy(fd, add, &all);
 	close(fd);
+	if (!err)
+		err = add(&all, "", 1);
 	if (err)
-		free(all.text);
+		bytes_out_free(&all);
 	else
-		*text = all.text;
+		*text = (char *)all.data;
 	return err;
 }
 

@@ -6,6 +6,7 @@
 #include "core/bpfd/files/tree.h"
 
 #include "core/base/paths.h"
+#include "core/base/shortage.h"
 #include "core/bpfd/files/file.h"
 #include "core/bpfd/files/storage.h"
 #include "core/bpfd/files/tree_private.h"
@@ -253,8 +254,7 @@ static int hide(const struct paths *paths, const char *path, bool follow, int er
 	/* The same for what links of sysfs lead to. */
 	if (file_tree_below(path, "/sys"))
 		return tree_links_allowed(paths, path, follow) ? err : -EACCES;
-	if (!(tree_rights(paths, path) & TREE_CODE) || err == -EMFILE || err == -ENFILE ||
-		err == -ENOMEM)
+	if (!(tree_rights(paths, path) & TREE_CODE) || is_shortage(err))
 		return err;
 	return -ENOENT;
 }

@@ -4,6 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/base/paths.h"
+#include "core/base/shortage.h"
 #include "core/bpfd/files/tree.h"
 
 #include <errno.h>
@@ -113,7 +114,7 @@ static int open_file(const char *proc, pid_t pid, const char *path)
 /* Returns true for errors that say nothing about the file. */
 static bool is_temporary(int err)
 {
-	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EINTR || err == -EIO;
+	return is_shortage(err) || err == -EINTR || err == -EIO;
 }
 
 /* Returns 1 if the symbols of that file were added, 0 if it does not fit, or a negative errno if it

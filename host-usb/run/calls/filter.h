@@ -31,9 +31,8 @@ struct filter_program {
 
 /* Makes the program. `rules` are sorted by their numbers first. Comparisons look at the low 32 bits
  * of an argument, as the kernel does for those that are an int; their operators are EQ, NE, GE, GT
- * and MASKED_EQ. Numbers above `last` fail with
- * ENOSYS, and calls of another architecture end the process. Returns 0; -E2BIG: the program has
- * more than FILTER_INSNS_MAX instructions. */
+ * and MASKED_EQ. Numbers above `last` fail with ENOSYS, and calls of another architecture end the
+ * process. Returns 0; -E2BIG: the program has more than FILTER_INSNS_MAX instructions. */
 int filter_make(
 	struct filter_program *program, struct filter_rule *rules, size_t count, uint32_t last);
 

@@ -24,7 +24,7 @@ void btf_free(struct btf_types *types);
 /* Returns true if the types were read from this data. */
 bool btf_is(const struct btf_types *types, const void *data, size_t size);
 
-/* Returns the data, valid as long as the types. */
+/* Returns the data that the types were read from. It is freed with the types. */
 const void *btf_data(const struct btf_types *types, size_t *size);
 
 /* Returns true if a value of this type has `size` bytes, and no structure has parts outside of it.

@@ -132,7 +132,7 @@ static int find_sources(const char *given, char sources[PATH_MAX])
 		return 0;
 	if (lstat(sources, &st) == 0)
 		return -ENOENT;
-	if (!read_makefile(given, named) || !strrchr(named, '/')) {
+	if (!read_makefile(given, named)) {
 		sources[0] = 0;
 		return -ENOENT;
 	}
@@ -155,8 +155,6 @@ static int use_given(struct headers *headers, const char *given)
 		return path_format(headers->directory, "%s", given);
 	if (!err)
 		err = find_sources(given, sources);
-	if (!err)
-		err = join_given(headers, sources);
 	if (err == -ENOENT && sources[0]) {
 		log_error("--headers: %s: it does not lead to the kernel's sources, which a kernel "
 			  "built with O= needs too; copy them there, or beside %s",
@@ -169,6 +167,8 @@ static int use_given(struct headers *headers, const char *given)
 			given);
 		return err;
 	}
+	if (!err)
+		err = join_given(headers, sources);
 	if (err)
 		log_error("--headers: %s: %s", given, strerror(-err));
 	return err;

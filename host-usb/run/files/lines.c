@@ -272,17 +272,12 @@ static const struct kind mapping = {keep_mapping, 0}, field = {keep_field, 0},
 
 static const struct kind *kind_of_tracefs(const char *path)
 {
-	size_t length = strlen(path), end = strlen("/format");
-
 	if (path_is_of_tracefs(path, "available_filter_functions") ||
 		path_is_of_tracefs(path, "available_filter_functions_addrs"))
 		return &function;
 	if (path_is_of_tracefs(path, "available_events"))
 		return &event;
-	return length > end && strcmp(path + length - end, "/format") == 0 &&
-			       strstr(path, "/events/")
-		       ? &format
-		       : NULL;
+	return path_has_end(path, "/format") && strstr(path, "/events/") ? &format : NULL;
 }
 
 static const struct kind *kind_of(const char *path)

@@ -2,6 +2,8 @@
 /* Opens programs and libraries of this workstation, and nothing else. */
 #include "host-usb/run/files/local.h"
 
+#include "host-usb/run/files/real_path.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -55,8 +57,7 @@ static bool is_elf(int fd)
 int local_open_program(const char *path)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
-	char link[64], real[PATH_MAX];
-	ssize_t n;
+	char real[PATH_MAX];
 	int fd;
 
 	if (!is_of_system(path) || strstr(path, "/../"))
@@ -65,10 +66,7 @@ int local_open_program(const char *path)
 	if (fd < 0)
 		return -ENOENT;
 	/* Links may lead elsewhere. */
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, real, sizeof(real) - 1);
-	real[n > 0 ? n : 0] = 0;
-	if (!is_of_system(real)) {
+	if (real_path_of(fd, real) || !is_of_system(real)) {
 		close(fd);
 		return -ENOENT;
 	}

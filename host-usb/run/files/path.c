@@ -4,6 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/base/paths.h"
+#include "core/base/shortage.h"
 #include "core/messages/file_tree.h"
 #include "host-usb/run/calls/memory.h"
 #include "host-usb/run/files/real_path.h"
@@ -57,18 +58,9 @@ static bool is_board_process(const char *path)
 	return pid <= INT_MAX && process_is_board((int)pid);
 }
 
-/* Returns the side of a path. Most paths are outside these trees, and the table is long. */
-static enum tree_side side_of(const char *path)
-{
-	if (strncmp(path, "/proc", 5) != 0 && strncmp(path, "/sys", 4) != 0 &&
-		strncmp(path, "/dev/kmsg", 9) != 0)
-		return TREE_HOST;
-	return file_tree_side(path);
-}
-
 static bool is_board(const char *path)
 {
-	switch (side_of(path)) {
+	switch (file_tree_side(path)) {
 	case TREE_BOARD:
 		return true;
 	case TREE_BOARD_PROCESS:
@@ -83,12 +75,16 @@ bool path_is_in_proc(const char *path)
 	return strncmp(path, PROC_PREFIX, strlen(PROC_PREFIX)) == 0;
 }
 
+bool path_has_end(const char *path, const char *end)
+{
+	size_t length = strlen(path), size = strlen(end);
+
+	return length > size && strcmp(path + length - size, end) == 0;
+}
+
 bool path_is_of_process(const char *path, const char *name)
 {
-	size_t length = strlen(path), end = strlen(name);
-
-	return path_is_in_proc(path) && length >= strlen(PROC_PREFIX) + end &&
-	       strcmp(path + length - end, name) == 0;
+	return path_is_in_proc(path) && path_has_end(path + strlen(PROC_PREFIX) - 1, name);
 }
 
 bool path_is_of_tracefs(const char *path, const char *name)
@@ -96,14 +92,6 @@ bool path_is_of_tracefs(const char *path, const char *name)
 	const char *rest = file_tree_tracefs(path);
 
 	return rest && *rest == '/' && strcmp(rest + 1, name) == 0;
-}
-
-/* Returns true for the link of a directory that was removed, as our stand-ins are. */
-static bool is_removed(const char *link)
-{
-	size_t length = strlen(link), end = strlen(REMOVED);
-
-	return length > end && strcmp(link + length - end, REMOVED) == 0;
 }
 
 /* Finds the directory where a relative path starts. Returns 1 if it is the board's, with a stand-in
@@ -122,7 +110,7 @@ static int base_of(const struct call *call, int dirfd, char base[PATH_MAX])
 	n = object ? 0 : memory_read_link(call, link, base, PATH_MAX);
 	if (n < 0)
 		return (int)n;
-	if (!object && dirfd == AT_FDCWD && is_removed(base))
+	if (!object && dirfd == AT_FDCWD && path_has_end(base, REMOVED)) /* as our stand-ins are */
 		object = object_of_cwd(call);
 	if (object)
 		snprintf(base, PATH_MAX, "%s", object->path);
@@ -157,9 +145,9 @@ static int resolve_links(
 		path = start;
 	ret = real_path(path, follow, resolved, &of_kernel);
 	if (ret <= 0) /* the kernel reports errors of the path */
-		return ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM ? ret : 0;
+		return is_shortage(ret) ? ret : 0;
 	normalize(resolved);
-	if (side_of(resolved) == TREE_BOARD)
+	if (file_tree_side(resolved) == TREE_BOARD)
 		return 1;
 	if (!of_kernel || file_tree_below(resolved, "/proc") || file_tree_below(resolved, "/sys"))
 		return 0;

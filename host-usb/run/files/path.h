@@ -24,6 +24,9 @@ int path_resolve_file(const struct call *call, int dirfd, uint64_t path, char re
 /* Returns true for a path below /proc. */
 bool path_is_in_proc(const char *path);
 
+/* Returns true if the path ends so, and is longer. */
+bool path_has_end(const char *path, const char *end);
+
 /* Returns true for a process's file of this name, for example "/ns/mnt". */
 bool path_is_of_process(const char *path, const char *name);
 

@@ -43,7 +43,7 @@ static int open_longest(const char *path, bool follow, size_t *length)
 	}
 }
 
-static int name_of(int fd, char name[PATH_MAX])
+int real_path_of(int fd, char name[PATH_MAX])
 {
 	char link[64];
 	ssize_t n;
@@ -79,7 +79,7 @@ static int replace_link(int fd, const char *rest, bool follow, char path[PATH_MA
 	if (target[0] == '/') {
 		err = path_format(path, "%s%s", target, rest + length);
 	} else {
-		err = name_of(fd, directory);
+		err = real_path_of(fd, directory);
 		if (!err)
 			err = path_format(path, "%s/%s%s", directory, target, rest + length);
 	}
@@ -117,7 +117,7 @@ static int name_place(int fd, const char *rest, char real[PATH_MAX], bool *of_ke
 	 * name in such a file system, which is not mounted here. */
 	if (!*of_kernel && fs.f_type != TMPFS_MAGIC && !*rest)
 		return 0;
-	err = name_of(fd, directory);
+	err = real_path_of(fd, directory);
 	if (!err)
 		err = path_format(real, "%s%s%s", directory, *rest ? "/" : "", rest);
 	return err ? err : 1;

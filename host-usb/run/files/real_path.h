@@ -13,4 +13,8 @@
  * negative errno. */
 int real_path(const char *path, bool follow, char real[PATH_MAX], bool *of_kernel);
 
+/* Returns the path of an open file, without links. Returns 0, or a negative errno: -ENOENT if it
+ * has none. */
+int real_path_of(int fd, char name[PATH_MAX]);
+
 #endif

@@ -48,8 +48,8 @@ void remote_set_kernel_types(struct remote *remote, int (*open)(void *arg), void
 /* Checks a copy of BTF as if it had been fetched now. Other files pass. */
 int remote_check_types(struct remote *remote, const char *path, int fd);
 
-/* Returns the kernel's types, valid as long as `remote`. NULL: there are none, or malformed ones.
- */
+/* Returns the kernel's types, which are freed with `remote`. NULL: the board has none, or they are
+ * malformed. */
 const struct btf_types *remote_kernel_types(struct remote *remote);
 
 /* stat(2), or lstat(2) without `follow`. */

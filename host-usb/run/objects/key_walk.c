@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ends a tool's walk over the keys of a map if the board does not.
  *
- * Tools keep all keys in memory. The kernel starts again at the first key if the one that the tool
- * names was deleted, so a walk can have more keys than the map, but not many more. */
+ * Tools keep all keys in memory. A walk can have more keys than the map: if the key that the tool
+ * names was deleted, the kernel starts again at the first one. But it cannot have many more. */
 #include "host-usb/run/objects/key_walk.h"
 
 #include "core/base/clock.h"
